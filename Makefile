@@ -1,0 +1,41 @@
+# `make` lists what there is. A fresh machine needs git, make and Python 3.11 or newer; everything else goes into .venv.
+
+VENV := .venv/bin
+INSTALLED := .venv/installed
+CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check fix lock bench clean
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(INSTALLED)  ## make .venv with the locked versions (PYTHON=... chooses the interpreter)
+
+$(INSTALLED): pyproject.toml constraints.txt scripts/setup
+	@PYTHON="$(PYTHON)" scripts/setup
+
+demo: setup  ## start a service in a fresh folder, import this repository's history, explain one file, stop
+	@$(VENV)/provgraph demo
+
+serve: setup  ## run the service at http://127.0.0.1:8082 on the data folder ./data until Ctrl-C
+	@$(VENV)/provgraph serve
+
+test: setup  ## run every test (ARGS='-k words' chooses some)
+	@$(VENV)/python -m pytest -n 2 $(ARGS)
+
+check: setup  ## format nothing, report everything: ruff, mypy, import contracts
+	@failed=; for tool in $(CHECKS); do echo "== $$tool"; $(VENV)/$$tool || failed="$$failed [$$tool]"; done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+fix: setup  ## repair what ruff can repair, and format
+	@$(VENV)/ruff check --fix; $(VENV)/ruff format
+
+lock: setup  ## write constraints.txt anew from pyproject.toml (ARGS=--upgrade takes newer versions)
+	@$(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev --quiet $(ARGS) -o constraints.txt
+
+bench: setup  ## measure the speed beside plain SQLite, in the same run (ARGS are passed on)
+	@$(VENV)/python -m bench $(ARGS)
+
+clean:  ## remove .venv and every cache; ./data stays
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache; find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,150 @@
+"""
+The catalog: a relational read model of the log, for lists, filters, counts, tags, reports and credentials.
+
+It is written in the log's own transaction, so whatever was acknowledged is listed. It holds no fact that the log
+lacks and can be built anew from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provgraph.eventlog import EventLog
+    from provgraph.events import Holder, Role
+
+
+class CatalogPem(NamedTuple):
+    """A PEM as lists show it. ``properties``, ``uses`` and ``produces`` are JSON texts."""
+
+    position: int
+    id: str
+    type: str
+    predecessor: str | None
+    emitter: str
+    timestamp_client: str
+    timestamp_received: str
+    properties: str
+    version: str
+    tag: str | None
+    tag_namespace: str | None
+    uses: str  # list of names, in the order sent
+    produces: str
+
+
+class CatalogArtifact(NamedTuple):
+    """An artifact as lists show it: its first non-empty properties, and when it was first seen."""
+
+    name: str
+    properties: str  # JSON text of an object
+    created_at: str  # YYYY-MM-DD HH:MM:SS, UTC
+
+
+class CatalogTag(NamedTuple):
+    """A tag and the PEM it points at."""
+
+    namespace: str
+    tag: str
+    pem_id: str
+    updated_at: str
+
+
+class CatalogReport(NamedTuple):
+    """A report of an operator's job."""
+
+    id: str
+    subject: str
+    status: str  # "in progress", "done", "failed"
+    text: str
+    names: tuple[str, ...]
+    opened_at: str
+
+
+class CatalogCredential(NamedTuple):
+    """A credential; its token is known to its holder alone."""
+
+    id: str
+    name: str
+    holder: Holder
+    role: Role
+    created_at: str
+    revoked_at: str | None
+
+
+class ListQuery(NamedTuple):
+    """
+    What a list shall show.
+
+    Every filter must match; texts *contain* the value, case-sensitive, without wildcards; an empty value restricts
+    nothing. Without ``page_size`` everything is returned. Ties in the sort keep the order of arrival.
+    """
+
+    filters: tuple[tuple[str, str], ...] = ()  # (Record Keeper's field name, value)
+    sort_field: str | None = None
+    descending: bool = False
+    page_index: int = 0
+    page_size: int | None = None
+
+
+class Catalog(Protocol):
+    """The read side of the catalog. Safe to use from several threads."""
+
+    def pem(self, pem_id: str) -> CatalogPem | None:
+        """Return the PEM with this id (32 hex digits), or None."""
+
+    def pems(self, query: ListQuery) -> Iterator[CatalogPem]:
+        """
+        Yield PEMs one by one, without holding the list in memory.
+
+        :raises InvalidInputError: an unknown filter or sort field; the text names the allowed ones
+        """
+
+    def pems_count(self, query: ListQuery) -> int:
+        """Return how many PEMs match the filters; sorting and paging are ignored."""
+
+    def artifacts(self, query: ListQuery) -> Iterator[CatalogArtifact]:
+        """Yield artifacts, see `Catalog.pems`."""
+
+    def artifacts_count(self, query: ListQuery) -> int:
+        """Return how many artifacts match the filters."""
+
+    def unnamed(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of ``names`` that no PEM uses or produces, in the order given."""
+
+    def tag(self, namespace: str, tag: str) -> CatalogTag | None:
+        """Return where a tag points, or None."""
+
+    def tags(self) -> Iterator[CatalogTag]:
+        """Yield every tag, ordered by namespace and tag."""
+
+    def tags_count(self) -> int:
+        """Return how many tags there are."""
+
+    def report(self, report_id: str) -> CatalogReport | None:
+        """Return a report, or None."""
+
+    def reports(self) -> list[CatalogReport]:
+        """Return every report, the newest first."""
+
+    def credential(self, token_sha256: str) -> CatalogCredential | None:
+        """Return the credential of a token (hex SHA-256), or None when unknown or revoked."""
+
+    def credentials(self) -> list[CatalogCredential]:
+        """Return every credential, revoked ones too, the oldest first."""
+
+    def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
+        """
+        Build the catalog anew from the log, beside the served one, and switch in one transaction.
+
+        ``progress`` is called with the number of events read so far. Interrupted, the served catalog stays.
+
+        :returns: how many events were read
+        """
+
+    def digest(self) -> str:
+        """Return a digest of the whole content, equal for catalogs with equal content."""
+
+    def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,260 @@
+"""The catalog's questions, in SQLAlchemy Core: the same for every database."""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from sqlalchemy import ColumnElement, func, literal, select, true
+
+from provgraph.catalog.base import (
+    CatalogArtifact,
+    CatalogCredential,
+    CatalogPem,
+    CatalogReport,
+    CatalogTag,
+    ListQuery,
+)
+from provgraph.catalog.schema import LOG_EVENTS, Tables
+from provgraph.errors import InvalidInputError
+from provgraph.events import Holder, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Column, Engine, Row, Select
+
+_TABLES = Tables()
+_PEM, _ARTIFACT, _TAG = _TABLES.pem, _TABLES.artifact, _TABLES.tag
+_EVENT = LOG_EVENTS
+_REPORT, _CREDENTIAL = _TABLES.report, _TABLES.credential
+_ROWS_AT_ONCE = 1_000
+_LARGEST_OFFSET = 2**62
+_WHOLE_ID = re.compile("[0-9a-f]{32}")
+
+Condition = ColumnElement[bool]
+
+
+class _Field(NamedTuple):
+    """How a field of Record Keeper's lists is filtered and, when ``sort`` is not empty, sorted."""
+
+    matches: Callable[[str], Condition]
+    sort: tuple[ColumnElement[Any], ...] = ()
+
+
+def _contains(column: ColumnElement[str]) -> Callable[[str], Condition]:
+    # Not LIKE: %, _ and \ are literal here, and case counts.
+    return lambda value: func.instr(column, value) > 0
+
+
+def _has_id(pem_id: str) -> Condition:
+    # The log's own index on ids serves here too: positions are the same.
+    position = select(_EVENT.c.position).where(_EVENT.c.event_id == bytes.fromhex(pem_id)).scalar_subquery()
+    return _PEM.c.position == position
+
+
+def _id_matches(value: str) -> Condition:
+    digits = value.replace("-", "").lower()
+    if _WHOLE_ID.fullmatch(digits):
+        return _has_id(digits)
+    return func.instr(_PEM.c.id, digits) > 0
+
+
+def _predecessor_matches(value: str) -> Condition:
+    # "None" is how Record Keeper's client spells: without one.
+    if value == "None":
+        return _PEM.c.predecessor.is_(None)
+    return func.instr(_PEM.c.predecessor, value.replace("-", "").lower()) > 0
+
+
+def _any_name_contains(column: ColumnElement[str]) -> Callable[[str], Condition]:
+    def condition(value: str) -> Condition:
+        names = func.json_each(column).table_valued("value")
+        return select(literal(1)).select_from(names).where(func.instr(names.c.value, value) > 0).exists()
+
+    return condition
+
+
+def _text(column: Column[str]) -> _Field:
+    return _Field(_contains(column), (column,))
+
+
+PEM_FIELDS: Mapping[str, _Field] = {
+    "ID": _Field(_id_matches, (_PEM.c.id,)),
+    "Type": _text(_PEM.c.type),
+    "Predecessor": _Field(_predecessor_matches, (_PEM.c.predecessor,)),
+    "Emitter": _text(_PEM.c.emitter),
+    "TimestampClient": _text(_PEM.c.timestamp_client),
+    "TimestampReceived": _Field(_contains(_PEM.c.timestamp_received), (_PEM.c.position,)),
+    "Properties": _Field(_contains(_PEM.c.properties)),
+    "Version": _text(_PEM.c.version),
+    "Tag": _text(_PEM.c.tag),
+    "TagNamespace": _text(_PEM.c.tag_namespace),
+    "UsesArtifacts": _Field(_any_name_contains(_PEM.c.uses)),
+    "ProducesArtifacts": _Field(_any_name_contains(_PEM.c.produces)),
+}
+ARTIFACT_FIELDS: Mapping[str, _Field] = {
+    "Name": _text(_ARTIFACT.c.name),
+    "Properties": _Field(_contains(_ARTIFACT.c.properties)),
+    # Seconds tie; the finer time and the sequence decide what is the latest.
+    "CreatedAt": _Field(_contains(_ARTIFACT.c.created_at), (_ARTIFACT.c.created_us, _ARTIFACT.c.sequence)),
+}
+_PEM_COLUMNS = [_PEM.c[name] for name in CatalogPem._fields]
+_ARTIFACT_COLUMNS = [_ARTIFACT.c[name] for name in CatalogArtifact._fields]
+_CREDENTIAL_COLUMNS = [
+    *(
+        _CREDENTIAL.c[name]
+        for name in ("credential_id", "name", "holder", "role", "created_at", "revoked_at")
+    ),
+]
+
+
+class CatalogQueries:
+    """The read side of a `Catalog`, over any SQLAlchemy engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def pem(self, pem_id: str) -> CatalogPem | None:
+        """See `Catalog.pem`."""
+        row = self._one(select(*_PEM_COLUMNS).where(_has_id(pem_id)))
+        return None if row is None else CatalogPem(*row)
+
+    def pems(self, query: ListQuery) -> Iterator[CatalogPem]:
+        """See `Catalog.pems`."""
+        statement = _listed(select(*_PEM_COLUMNS), query, PEM_FIELDS, _PEM.c.position)
+        return (CatalogPem(*row) for row in self._stream(statement))
+
+    def pems_count(self, query: ListQuery) -> int:
+        """See `Catalog.pems_count`."""
+        return self._count(select(func.count()).select_from(_PEM).where(_filtered(query, PEM_FIELDS)))
+
+    def artifacts(self, query: ListQuery) -> Iterator[CatalogArtifact]:
+        """See `Catalog.artifacts`."""
+        statement = _listed(select(*_ARTIFACT_COLUMNS), query, ARTIFACT_FIELDS, _ARTIFACT.c.sequence)
+        return (CatalogArtifact(*row) for row in self._stream(statement))
+
+    def artifacts_count(self, query: ListQuery) -> int:
+        """See `Catalog.artifacts_count`."""
+        return self._count(
+            select(func.count()).select_from(_ARTIFACT).where(_filtered(query, ARTIFACT_FIELDS))
+        )
+
+    def unnamed(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Catalog.unnamed`."""
+        left = dict.fromkeys(names)
+        if left:
+            for uses, produces in self._stream(select(_PEM.c.uses, _PEM.c.produces)):
+                for name in orjson.loads(uses) + orjson.loads(produces):
+                    left.pop(name, None)
+        return tuple(left)
+
+    def tag(self, namespace: str, tag: str) -> CatalogTag | None:
+        """See `Catalog.tag`."""
+        row = self._one(select(_TAG).where(_TAG.c.namespace == namespace, _TAG.c.tag == tag))
+        return None if row is None else CatalogTag(*row)
+
+    def tags(self) -> Iterator[CatalogTag]:
+        """See `Catalog.tags`."""
+        return (CatalogTag(*row) for row in self._stream(select(_TAG).order_by(_TAG.c.namespace, _TAG.c.tag)))
+
+    def tags_count(self) -> int:
+        """See `Catalog.tags_count`."""
+        return self._count(select(func.count()).select_from(_TAG))
+
+    def report(self, report_id: str) -> CatalogReport | None:
+        """See `Catalog.report`."""
+        row = self._one(select(_REPORT).where(_REPORT.c.report_id == report_id))
+        return None if row is None else _report(row)
+
+    def reports(self) -> list[CatalogReport]:
+        """See `Catalog.reports`."""
+        newest_first = select(_REPORT).order_by(_REPORT.c.opened_at.desc(), _REPORT.c.report_id)
+        return [_report(row) for row in self._stream(newest_first)]
+
+    def credential(self, token_sha256: str) -> CatalogCredential | None:
+        """See `Catalog.credential`."""
+        known = select(*_CREDENTIAL_COLUMNS).where(
+            _CREDENTIAL.c.token_sha256 == token_sha256, _CREDENTIAL.c.revoked_at.is_(None)
+        )
+        row = self._one(known)
+        return None if row is None else _credential(row)
+
+    def credentials(self) -> list[CatalogCredential]:
+        """See `Catalog.credentials`."""
+        oldest_first = select(*_CREDENTIAL_COLUMNS).order_by(_CREDENTIAL.c.created_at, _CREDENTIAL.c.name)
+        return [_credential(row) for row in self._stream(oldest_first)]
+
+    def close(self) -> None:
+        """See `Catalog.close`."""
+        self._engine.dispose()
+
+    def _stream(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
+        with self._engine.connect() as connection:
+            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+
+    def _one(self, statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+        with self._engine.connect() as connection:
+            return connection.execute(statement).first()
+
+    def _count(self, statement: Select[*tuple[int]]) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+
+def _listed(
+    statement: Select[*tuple[Any, ...]],
+    query: ListQuery,
+    fields: Mapping[str, _Field],
+    arrival: ColumnElement[int],
+) -> Select[*tuple[Any, ...]]:
+    """Add a query's filters, order and page to a statement."""
+    listed = statement.where(_filtered(query, fields)).order_by(*_order(query, fields), arrival)
+    if query.page_size is None:
+        return listed
+    offset = min(query.page_index * query.page_size, _LARGEST_OFFSET)
+    return listed.limit(min(query.page_size, _LARGEST_OFFSET)).offset(offset)
+
+
+def _filtered(query: ListQuery, fields: Mapping[str, _Field]) -> Condition:
+    conditions: list[Condition] = []
+    for name, value in query.filters:
+        field = fields.get(name)
+        if field is None:
+            raise InvalidInputError(
+                f"Unknown filter {name}; allowed are {', '.join(fields)}", field=name, rule="known-filter"
+            )
+        if value:
+            conditions.append(field.matches(value))
+    together: Condition = true()
+    for condition in conditions:
+        together = operator.and_(together, condition)
+    return together
+
+
+def _order(query: ListQuery, fields: Mapping[str, _Field]) -> Sequence[ColumnElement[Any]]:
+    if query.sort_field is None:
+        return ()
+    field = fields.get(query.sort_field)
+    if field is None or not field.sort:
+        allowed = ", ".join(name for name, known in fields.items() if known.sort)
+        raise InvalidInputError(
+            f"Unknown sort field {query.sort_field}; allowed are {allowed}",
+            field="sortField",
+            rule="known-field",
+        )
+    # Missing values come last in either direction.
+    first = field.sort[0].is_(None)
+    return (first, *(column.desc() if query.descending else column.asc() for column in field.sort))
+
+
+def _report(row: Row[*tuple[Any, ...]]) -> CatalogReport:
+    report_id, subject, status, text, names, opened_at = row
+    return CatalogReport(report_id, subject, status, text, tuple(orjson.loads(names)), opened_at)
+
+
+def _credential(row: Row[*tuple[Any, ...]]) -> CatalogCredential:
+    id_, name, holder, role, created_at, revoked_at = row
+    return CatalogCredential(id_, name, Holder(holder), Role(role), created_at, revoked_at)

@@ -1,0 +1,142 @@
+"""The catalog's projection rule: from events to rows. Pure, and the same for every database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.events import Kind, canonical
+from provgraph.events.artifact import note
+from provgraph.events.clock import second_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.events import (
+        ArtifactsRemoved,
+        ArtifactStatement,
+        CredentialCreated,
+        CredentialRevoked,
+        Pem,
+        RecordedEvent,
+        ReportClosed,
+        ReportOpened,
+        Sighting,
+        TagSet,
+    )
+
+PemRow = tuple[int, str, str, str | None, str, str, str, str, str, str | None, str | None, str, str]
+TagRow = tuple[str, str, str, str]  # namespace, tag, pem_id, updated_at
+
+
+class Rows(NamedTuple):
+    """
+    What a run of events changes in the catalog, in no more statements than tables.
+
+    Artifacts are to be inserted when new, and their properties filled when the stored ones are empty. Tags replace.
+    """
+
+    pems: list[PemRow]
+    artifacts: dict[str, Sighting]
+    tags: dict[tuple[str, str], TagRow]
+    others: list[RecordedEvent]  # rare families, applied one by one after the rest
+
+
+# Families whose effect depends on the rows before them: a run of events is cut at each of these.
+RARE = frozenset(
+    {
+        *(Kind.ARTIFACTS_REMOVED, Kind.REPORT_OPENED, Kind.REPORT_CLOSED),
+        *(Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED),
+    }
+)
+
+
+def runs(events: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
+    """Cut events so that a rare one is always the last of its run."""
+    if not any(event.kind in RARE for event in events):
+        return [events]
+    cut, start = [], 0
+    for index, event in enumerate(events):
+        if event.kind in RARE:
+            cut.append(events[start : index + 1])
+            start = index + 1
+    if start < len(events):
+        cut.append(events[start:])
+    return cut
+
+
+def rows(events: Sequence[RecordedEvent]) -> Rows:
+    """Return the rows of one run of events."""
+    found = Rows([], {}, {}, [])
+    for event in events:
+        received = second_text(event.recorded_us)
+        if event.kind is Kind.PEM:
+            _pem(event.content, event, received, found)  # type: ignore[arg-type] # its kind says so
+        elif event.kind is Kind.TAG_SET:
+            tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
+            found.tags[tag.namespace, tag.tag] = (tag.namespace, tag.tag, tag.pem_id, received)
+        elif event.kind in RARE:
+            found.others.append(event)
+    return found
+
+
+def _pem(pem: Pem, event: RecordedEvent, received: str, found: Rows) -> None:
+    note(found.artifacts, pem.uses, recorded_us=event.recorded_us)
+    note(found.artifacts, pem.produces, recorded_us=event.recorded_us)
+    found.pems.append(
+        (
+            event.position,
+            pem.id,
+            pem.type,
+            pem.predecessors[0] if pem.predecessors else None,
+            pem.emitter,
+            pem.timestamp_client,
+            received,
+            pem.properties,
+            pem.version,
+            pem.tag,
+            pem.tag_namespace,
+            _names(pem.uses),
+            _names(pem.produces),
+        )
+    )
+    if pem.tag:
+        namespace = pem.tag_namespace or ""
+        found.tags[namespace, pem.tag] = (namespace, pem.tag, pem.id, received)
+
+
+def _names(statements: Sequence[ArtifactStatement]) -> str:
+    """Return the names in one list as JSON text, each once."""
+    if not statements:
+        return "[]"
+    return canonical.text(list(dict.fromkeys([statement.name for statement in statements])))
+
+
+def report_row(event: RecordedEvent) -> tuple[str, str, str]:
+    """Return the row of an opened report: id, subject, opened_at."""
+    opened: ReportOpened = event.content  # type: ignore[assignment] # its kind says so
+    return opened.report_id, opened.subject, second_text(event.recorded_us)
+
+
+def report_closing(event: RecordedEvent) -> tuple[str, str, str, str]:
+    """Return what closes a report: status, text, names as JSON, id."""
+    closed: ReportClosed = event.content  # type: ignore[assignment] # its kind says so
+    return closed.status, closed.text, canonical.text(list(closed.names)), closed.report_id
+
+
+def credential_row(event: RecordedEvent) -> tuple[str, str, str, str, str, str]:
+    """Return the row of a credential: id, name, holder, role, token_sha256, created_at."""
+    made: CredentialCreated = event.content  # type: ignore[assignment] # its kind says so
+    created_at = second_text(event.recorded_us)
+    return made.credential_id, made.name, made.holder, made.role, made.token_sha256, created_at
+
+
+def credential_revoking(event: RecordedEvent) -> tuple[str, str]:
+    """Return what revokes a credential: revoked_at, id."""
+    revoked: CredentialRevoked = event.content  # type: ignore[assignment] # its kind says so
+    return second_text(event.recorded_us), revoked.credential_id
+
+
+def removed_names(event: RecordedEvent) -> str:
+    """Return the names of a removal as JSON text."""
+    removed: ArtifactsRemoved = event.content  # type: ignore[assignment] # its kind says so
+    return canonical.text(list(removed.names))

@@ -1,0 +1,63 @@
+"""
+The catalog's tables.
+
+``prefix`` names a second set of the same tables beside the served one, which a rebuild fills and then renames.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, column, table
+
+TABLES = ("pem", "artifact", "tag", "report", "credential")
+
+# The log's table, as far as the catalog reads it: its index finds a PEM by id.
+LOG_EVENTS = table("event", column("position", Integer), column("event_id", LargeBinary))
+
+
+class Tables:
+    """One set of the catalog's tables, for statements."""
+
+    def __init__(self, prefix: str = "") -> None:
+        metadata = MetaData()
+        self.pem = Table(
+            f"{prefix}pem",
+            metadata,
+            Column("position", Integer, primary_key=True),
+            *(Column(name, Text) for name in PEM_TEXTS),
+        )
+        self.artifact = Table(
+            f"{prefix}artifact",
+            metadata,
+            Column("sequence", Integer, primary_key=True),
+            Column("name", Text),
+            Column("properties", Text),
+            Column("created_us", Integer),
+            Column("created_at", Text),
+        )
+        self.tag = Table(
+            f"{prefix}tag",
+            metadata,
+            Column("namespace", Text, primary_key=True),
+            Column("tag", Text, primary_key=True),
+            Column("pem_id", Text),
+            Column("updated_at", Text),
+        )
+        self.report = Table(
+            f"{prefix}report",
+            metadata,
+            Column("report_id", Text, primary_key=True),
+            *(Column(name, Text) for name in ("subject", "status", "text", "names", "opened_at")),
+        )
+        self.credential = Table(
+            f"{prefix}credential",
+            metadata,
+            Column("credential_id", Text, primary_key=True),
+            *(Column(name, Text) for name in ("name", "holder", "role", "token_sha256")),
+            *(Column(name, Text) for name in ("created_at", "revoked_at")),
+        )
+
+
+PEM_TEXTS = (
+    *("id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
+    *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
+)

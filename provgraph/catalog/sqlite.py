@@ -1,0 +1,197 @@
+"""The catalog on SQLite: its tables beside the log's, its writes, and its rebuild."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import QueuePool
+
+from provgraph.catalog import rows as rule
+from provgraph.catalog.queries import CatalogQueries
+from provgraph.catalog.schema import TABLES
+from provgraph.events import Kind, canonical
+from provgraph.sqlite import connect, insert_rows, transaction, translated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from provgraph.catalog.rows import Rows
+    from provgraph.eventlog import EventLog
+    from provgraph.events import RecordedEvent
+
+_WHAT = "catalog"
+_REBUILD_CHUNK = 2_000
+# A rebuild's last step holds the log's write lock: only this many events may be left to read then.
+_NEARLY_THERE = 200
+_NEXT = "next_"
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS {p}pem (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, predecessor TEXT, emitter TEXT NOT NULL,
+    timestamp_client TEXT NOT NULL, timestamp_received TEXT NOT NULL, properties TEXT NOT NULL, version TEXT NOT NULL,
+    tag TEXT, tag_namespace TEXT, uses TEXT NOT NULL, produces TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}artifact (
+    sequence INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, properties TEXT NOT NULL,
+    created_us INTEGER NOT NULL, created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}tag (
+    namespace TEXT NOT NULL, tag TEXT NOT NULL, pem_id TEXT NOT NULL, updated_at TEXT NOT NULL,
+    PRIMARY KEY (namespace, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS {p}report (
+    report_id TEXT PRIMARY KEY, subject TEXT NOT NULL, status TEXT NOT NULL, text TEXT NOT NULL,
+    names TEXT NOT NULL, opened_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}credential (
+    credential_id TEXT PRIMARY KEY, name TEXT NOT NULL, holder TEXT NOT NULL, role TEXT NOT NULL,
+    token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT);
+"""
+DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
+
+INSERT_PEMS = "INSERT INTO {p}pem VALUES"
+INSERT_ARTIFACTS = "INSERT INTO {p}artifact(name, properties, created_us, created_at) VALUES"
+# The first non-empty properties stay; empty ones are filled later and never erase.
+FILL_PROPERTIES = """
+ON CONFLICT(name) DO UPDATE SET properties = excluded.properties
+WHERE {p}artifact.properties = '{{}}' AND excluded.properties <> '{{}}'
+"""
+INSERT_TAGS = "INSERT INTO {p}tag VALUES"
+MOVE_TAG = """
+ON CONFLICT(namespace, tag) DO UPDATE SET pem_id = excluded.pem_id, updated_at = excluded.updated_at
+"""
+OPEN_REPORT = "INSERT INTO {p}report VALUES (?, ?, 'in progress', '', '[]', ?)"
+CLOSE_REPORT = "UPDATE {p}report SET status = ?, text = ?, names = ? WHERE report_id = ?"
+CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (?, ?, ?, ?, ?, ?, NULL)"
+REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = ? WHERE revoked_at IS NULL AND credential_id = ?"
+# An artifact that some PEM names by now is spared.
+REMOVE_ARTIFACTS = """
+DELETE FROM {p}artifact WHERE name IN (SELECT value FROM json_each(?))
+AND name NOT IN (SELECT n.value FROM {p}pem, json_each({p}pem.uses) AS n)
+AND name NOT IN (SELECT n.value FROM {p}pem, json_each({p}pem.produces) AS n)
+"""
+# Everything that readers can see, in an order that does not depend on row numbers.
+CONTENT = (
+    "SELECT * FROM pem ORDER BY position",
+    "SELECT name, properties, created_us, created_at FROM artifact ORDER BY sequence",
+    "SELECT * FROM tag ORDER BY namespace, tag",
+    "SELECT * FROM report ORDER BY report_id",
+    "SELECT * FROM credential ORDER BY credential_id",
+)
+
+
+class SQLiteCatalogProjection:
+    """Writes the catalog inside the log's transaction (a `TransactionalProjection`)."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._insert_pems = INSERT_PEMS.format(p=prefix)
+        self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
+        self._fill_properties = FILL_PROPERTIES.format(p=prefix)
+        self._insert_tags = INSERT_TAGS.format(p=prefix)
+        self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str, ...]]]] = {
+            Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
+            Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
+            Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
+            Kind.CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
+            Kind.CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
+        }
+
+    def apply(self, connection: sqlite3.Connection, events: Sequence[RecordedEvent]) -> None:
+        """See `TransactionalProjection.apply`."""
+        for run in rule.runs(events):
+            self._write(connection, rule.rows(run))
+
+    def clear(self, connection: sqlite3.Connection) -> None:
+        """See `TransactionalProjection.clear`."""
+        for table in TABLES:
+            connection.execute(f"DELETE FROM {self._prefix}{table}")  # noqa: S608 - our own names
+
+    def _write(self, connection: sqlite3.Connection, rows: Rows) -> None:
+        insert_rows(connection, self._insert_pems, rows.pems)
+        insert_rows(
+            connection,
+            self._insert_artifacts,
+            list(rows.artifacts.values()),
+            on_conflict=self._fill_properties,
+        )
+        insert_rows(connection, self._insert_tags, list(rows.tags.values()), on_conflict=MOVE_TAG)
+        for event in rows.others:
+            statement, values = self._rare[event.kind]
+            connection.execute(statement.format(p=self._prefix), values(event))
+
+
+class SQLiteCatalog(CatalogQueries):
+    """A `Catalog` in the log's SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Open the catalog's tables for reading, making them when they are not there.
+
+        :raises StoreError: the file cannot be opened
+        """
+        self._path = path
+        with translated(_WHAT):
+            writer = connect(path)
+            writer.executescript(SCHEMA.format(p=""))
+            writer.close()
+        engine = create_engine(
+            "sqlite://",
+            creator=lambda: connect(path, read_only=True, cache_kib=4_096),
+            poolclass=QueuePool,
+            pool_size=8,
+            max_overflow=40,
+        )
+        super().__init__(engine)
+
+    def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
+        """See `Catalog.rebuild`."""
+        with translated(_WHAT):
+            connection = connect(self._path)
+            try:
+                return _rebuild(connection, log, progress)
+            finally:
+                # Whatever happened, no half-built tables are left behind.
+                connection.executescript(DROP.format(p=_NEXT))
+                connection.close()
+
+    def digest(self) -> str:
+        """See `Catalog.digest`."""
+        total = hashlib.sha256()
+        with translated(_WHAT):
+            connection = connect(self._path, read_only=True)
+            connection.execute("BEGIN")  # one snapshot for all tables
+            for statement in CONTENT:
+                for row in connection.execute(statement):
+                    total.update(canonical.dumps(row) + b"\n")
+            connection.close()
+        return total.hexdigest()
+
+
+def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[int], None] | None) -> int:
+    connection.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=_NEXT))
+    projection = SQLiteCatalogProjection(_NEXT)
+    epoch = log.head().epoch
+    after = read = 0
+
+    def take_in(events: Sequence[RecordedEvent]) -> None:
+        nonlocal after, read
+        projection.apply(connection, events)
+        after, read = events[-1].position, read + len(events)
+        if progress is not None:
+            progress(read)
+
+    # Most of the log in short transactions, so that appends go on between them ...
+    while len(events := log.read(after=after, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
+        with transaction(connection):
+            take_in(events)
+    # ... and the rest with the write lock held, so that nothing is appended between the last event and the switch.
+    with transaction(connection):
+        while events := log.read(after=after, limit=_REBUILD_CHUNK):
+            take_in(events)
+        if log.head().epoch != epoch:
+            return read  # cleaned meanwhile: the served catalog is right already
+        for table in TABLES:
+            connection.execute(f"DROP TABLE {table}")
+            connection.execute(f"ALTER TABLE {_NEXT}{table} RENAME TO {table}")
+    return read

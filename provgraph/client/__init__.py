@@ -1,0 +1,40 @@
+"""How the command line, and your own program, talks to a service."""
+
+from provgraph.client.admin import Admin, Progress
+from provgraph.client.answers import Job, Lineage, SendResult, Verdict
+from provgraph.client.client import DEFAULT_URL, Client
+from provgraph.client.errors import (
+    BusyError,
+    ClientError,
+    ContradictionError,
+    CredentialsRefusedError,
+    JobFailedError,
+    NotThereError,
+    OversizedError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from provgraph.client.transport import Retry
+
+__all__ = [
+    "DEFAULT_URL",
+    "Admin",
+    "BusyError",
+    "Client",
+    "ClientError",
+    "ContradictionError",
+    "CredentialsRefusedError",
+    "Job",
+    "JobFailedError",
+    "Lineage",
+    "NotThereError",
+    "OversizedError",
+    "Progress",
+    "Retry",
+    "SendResult",
+    "ServiceError",
+    "UnexpectedAnswerError",
+    "UnreachableError",
+    "Verdict",
+]

@@ -1,0 +1,161 @@
+"""The answers of the native API, typed. Each keeps what it was made from as ``document``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from provgraph.client.errors import UnexpectedAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+JSON = dict[str, Any]
+_Answer = TypeVar("_Answer")
+
+
+def an_object(document: Any) -> JSON:
+    """
+    Return a JSON object as it is.
+
+    :raises UnexpectedAnswerError: it is something else
+    """
+    if isinstance(document, dict):
+        return document
+    raise UnexpectedAnswerError(
+        "The answer is not a JSON object: this is no provgraph service, or another version."
+    )
+
+
+def a_list(document: Any, *, within: str | None = None) -> list[JSON]:
+    """
+    Return a JSON list as it is, or from the member ``within``.
+
+    :raises UnexpectedAnswerError: it is something else
+    """
+    listed = document.get(within) if isinstance(document, dict) and within else document
+    if isinstance(listed, list):
+        return listed
+    raise UnexpectedAnswerError(
+        "The answer is not a JSON list: this is no provgraph service, or another version."
+    )
+
+
+def typed(reader: Callable[[JSON], _Answer], document: Any) -> _Answer:
+    """
+    Return what ``reader`` makes of an answer.
+
+    :raises UnexpectedAnswerError: the answer lacks something
+    """
+    try:
+        return reader(an_object(document))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswerError(f"The answer lacks what this client needs: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one event that was sent."""
+
+    index: int  # place in the batch, from 0
+    id: str | None
+    verdict: str  # accepted, duplicate, conflict, invalid
+    position: int | None = None  # in the log; of the stored one when it is a duplicate or a conflict
+    field: str | None = None
+    rule: str | None = None
+    detail: str | None = None
+
+    @classmethod
+    def read(cls, document: JSON) -> Verdict:
+        """Read one element of ``results``."""
+        get = document.get
+        return cls(
+            document["index"],
+            get("ID"),
+            document["verdict"],
+            get("position"),
+            get("field"),
+            get("rule"),
+            get("detail"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What became of a batch. Accepted means durable."""
+
+    verdicts: tuple[Verdict, ...]
+    accepted: int
+    duplicates: int
+    conflicts: int
+    invalid: int
+    position: int  # of the log behind this batch
+
+    @classmethod
+    def read(cls, document: JSON) -> SendResult:
+        """Read the answer to a batch."""
+        return cls(
+            tuple(Verdict.read(result) for result in document["results"]),
+            document["accepted"],
+            document["duplicates"],
+            document["conflicts"],
+            document["invalid"],
+            document["position"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What stands behind an artifact or event, or came of it."""
+
+    node: JSON
+    direction: str
+    nodes: tuple[JSON, ...]  # {"kind", "id", "depth", ...}
+    edges: tuple[JSON, ...]  # {"type", "source", "target", ...}; the source of USES and PRODUCES is the event
+    position: int  # the log position the answer is true for
+    complete: bool
+    reason: str | None  # what cut the answer: limit, depth, ...
+    cursor: str | None  # to continue after a limit
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Lineage:
+        """Read one page of an answer."""
+        return cls(
+            document["node"],
+            document["direction"],
+            tuple(document["nodes"]),
+            tuple(document["edges"]),
+            document["position"],
+            document["complete"],
+            document.get("reason"),
+            document.get("cursor"),
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A long operation, as it stands."""
+
+    id: str
+    state: str  # running, done, failed
+    done: int
+    total: int | None  # units of progress; None while that is not known
+    result: Any
+    error: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Job:
+        """Read a job."""
+        get = document.get
+        return cls(
+            str(document["id"]),
+            document["state"],
+            get("done") or 0,
+            get("total"),
+            get("result"),
+            get("error"),
+            document,
+        )

@@ -1,0 +1,141 @@
+"""
+Everything that can go wrong, as one tree.
+
+Each class knows its HTTP status once; the edges (``provgraph.http``) translate it to plain text, to a problem
+document or to an exit code. No driver's error leaves a store untranslated.
+"""
+
+from __future__ import annotations
+
+
+class ProvgraphError(Exception):
+    """The base of every error that provgraph raises on purpose. The text is a sentence for a person."""
+
+    status = 500
+    title = "Internal error"
+
+    @property
+    def members(self) -> dict[str, object]:
+        """Further facts for machines, as members of a problem document."""
+        return {}
+
+
+class InvalidInputError(ProvgraphError):
+    """What was sent cannot be accepted; ``field`` and ``rule`` say what to mend."""
+
+    status = 400
+    title = "Invalid input"
+
+    def __init__(self, message: str, *, field: str | None = None, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.rule = rule
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        facts = {"field": self.field, "rule": self.rule}
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+class InvalidEventError(InvalidInputError):
+    """An event breaks a rule of the event model; nothing of it was stored."""
+
+    title = "Invalid event"
+
+
+class UnsupportedQueryError(InvalidInputError):
+    """The graph store behind this service cannot run such a query."""
+
+    title = "Unsupported query"
+
+
+class TooLargeError(ProvgraphError):
+    """A request body is larger than the service takes."""
+
+    status = 413
+    title = "Too large"
+
+    def __init__(self, *, size: int, limit: int, what: str = "PEM") -> None:
+        super().__init__(f"{what} is too large: {size} bytes, the limit is {limit} bytes")
+        self.size = size
+        self.limit = limit
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"size": self.size, "limit": self.limit}
+
+
+class UnauthenticatedError(ProvgraphError):
+    """No credential, or one that this service does not know."""
+
+    status = 401
+    title = "Not authenticated"
+
+
+class ForbiddenError(ProvgraphError):
+    """A valid credential that may not do this."""
+
+    status = 403
+    title = "Not allowed"
+
+
+class NotFoundError(ProvgraphError):
+    """Nothing is stored under that name or id."""
+
+    status = 404
+    title = "Not found"
+
+
+class ConflictError(ProvgraphError):
+    """It contradicts what is stored; the stored one stands."""
+
+    status = 409
+    title = "Conflict"
+
+
+class OverloadedError(ProvgraphError):
+    """Too much is waiting to be written; the same request may succeed in a moment."""
+
+    status = 503
+    title = "Overloaded"
+    retry_after_seconds = 1
+
+
+class StoreError(ProvgraphError):
+    """A store could not do its work; nothing was acknowledged that is not stored."""
+
+    status = 503
+    title = "Store unavailable"
+
+
+class StoreFullError(StoreError):
+    """The disk, or the space given to a store, is used up."""
+
+    title = "Store full"
+
+
+class CorruptStoreError(StoreError):
+    """A store's file is damaged, or its digest chain does not verify."""
+
+    title = "Store corrupt"
+
+
+class CheckpointMismatchError(StoreError):
+    """The graph is not where this projector thought: another one wrote, or the batch was applied before."""
+
+    title = "Checkpoint mismatch"
+
+
+class LockedError(ProvgraphError):
+    """Another process holds the data folder."""
+
+    status = 503
+    title = "Data folder locked"
+
+
+class SettingsError(ProvgraphError):
+    """The settings contradict each other or what is safe."""
+
+    title = "Bad settings"

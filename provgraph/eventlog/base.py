@@ -1,0 +1,107 @@
+"""
+The event log: an ordered, append-only sequence of events, and the only truth.
+
+An implementation serialises its appends, so that positions rise in commit order and a reader that has passed a
+position can never miss an event behind it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from provgraph.events import Kind, NewEvent, RecordedEvent
+
+
+class Verdict(StrEnum):
+    """What the log made of one event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"  # the same id with the same content was there already
+    CONFLICT = "conflict"  # the id was there with other content; the stored event stands
+
+
+class Appended(NamedTuple):
+    """The log's answer for one event; ``recorded`` is the stored one, whatever the verdict."""
+
+    verdict: Verdict
+    recorded: RecordedEvent
+
+
+class Head(NamedTuple):
+    """Where a log ends."""
+
+    epoch: str  # changes when the log is cleaned; positions go on rising
+    position: int  # of the last event, 0 in a log that never had one
+    digest: bytes  # of the last event, or the epoch's genesis
+
+
+class ChainReport(NamedTuple):
+    """The result of recomputing the digest chain."""
+
+    intact: bool
+    events: int  # how many were checked
+    position: int | None  # of the first event that does not verify
+    message: str
+
+
+class EventLog(Protocol):
+    """
+    An ordered, append-only sequence of events.
+
+    Safe to use from several threads. Positions rise in commit order and may have holes.
+    """
+
+    def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """
+        Append events at the end of the log and return a verdict for each, in order.
+
+        Atomic: when this returns, every accepted event is durable; when it raises, none is stored. An event whose
+        id is known changes nothing: it is a duplicate when its payload is the stored one, else a conflict. Within
+        one call the first of two events with the same id counts.
+
+        :raises StoreError: the log cannot be written; nothing of this call is stored
+        """
+
+    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """
+        Return up to ``limit`` events behind position ``after``, in log order.
+
+        :raises StoreError: the log cannot be read
+        """
+
+    def get(self, event_id: str) -> RecordedEvent | None:
+        """Return the event with this id (32 hex digits), or None."""
+
+    def head(self) -> Head:
+        """Return where the log ends now."""
+
+    def count(self, *, after: int = 0) -> int:
+        """Return how many events stand behind position ``after``."""
+
+    def wait(self, *, after: int, timeout_seconds: float) -> bool:
+        """Wait until the log's head is behind ``after``; False when the time ran out before."""
+
+    def clean(self, *, keep: Collection[Kind]) -> Head:
+        """
+        Remove every event but those of the kinds in ``keep``, and begin a new epoch.
+
+        The new epoch starts with an event that names the old epoch's head; the kept events follow with their ids
+        and payloads, at new positions. One transaction.
+        """
+
+    def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
+        """Recompute every digest. ``progress`` is called with the number of events checked so far."""
+
+    def probe(self) -> None:
+        """
+        Write and commit a small thing that is not an event: the proof that an append would succeed now.
+
+        :raises StoreError: it would not
+        """
+
+    def close(self) -> None:
+        """Release files and connections. The log is not usable afterwards."""

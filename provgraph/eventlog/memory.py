@@ -1,0 +1,107 @@
+"""An event log in memory: for tests, and the plainest statement of what a log does."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from provgraph.eventlog import recording
+from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.events import content, genesis, log_cleaned
+from provgraph.events.base import NewEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from provgraph.events import Kind, RecordedEvent
+
+
+class InMemoryEventLog:
+    """An `EventLog` in a list."""
+
+    def __init__(self) -> None:
+        self._events: list[RecordedEvent] = []
+        self._by_id: dict[str, RecordedEvent] = {}
+        self._epoch = uuid.uuid4().hex
+        self._last_position = 0
+        self._changed = threading.Condition()
+
+    def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """See `EventLog.append`."""
+        with self._changed:
+            known = {e.event_id: self._by_id[e.event_id] for e in events if e.event_id in self._by_id}
+            new, _ = recording.split(events, known)
+            recorded = self._store(new)
+            self._changed.notify_all()
+        return recording.judge(events, known=known, recorded=recorded)
+
+    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """See `EventLog.read`."""
+        with self._changed:
+            behind = [event for event in self._events if event.position > after]
+        return behind[:limit]
+
+    def get(self, event_id: str) -> RecordedEvent | None:
+        """See `EventLog.get`."""
+        return self._by_id.get(event_id)
+
+    def head(self) -> Head:
+        """See `EventLog.head`."""
+        with self._changed:
+            return self._head()
+
+    def count(self, *, after: int = 0) -> int:
+        """See `EventLog.count`."""
+        with self._changed:
+            return sum(event.position > after for event in self._events)
+
+    def wait(self, *, after: int, timeout_seconds: float) -> bool:
+        """See `EventLog.wait`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._last_position > after, timeout_seconds)
+
+    def clean(self, *, keep: Collection[Kind]) -> Head:
+        """See `EventLog.clean`."""
+        with self._changed:
+            old = self._head()
+            kept = [
+                NewEvent(e.event_id, e.kind, e.payload, content(e.kind, e.event_id, e.payload))
+                for e in self._events
+                if e.kind in keep
+            ]
+            self._events.clear()
+            self._by_id.clear()
+            self._epoch = uuid.uuid4().hex
+            opening = log_cleaned(
+                previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
+            )
+            self._store([opening, *kept])
+            self._changed.notify_all()
+            return self._head()
+
+    def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
+        """See `EventLog.verify_chain`."""
+        with self._changed:
+            report = recording.verify(self._events, epoch=self._epoch, checked=0, before=b"")
+        if progress is not None:
+            progress(report.events)
+        return report
+
+    def probe(self) -> None:
+        """See `EventLog.probe`."""
+
+    def close(self) -> None:
+        """See `EventLog.close`."""
+
+    def _head(self) -> Head:
+        digest = self._events[-1].digest if self._events else genesis(self._epoch)
+        return Head(self._epoch, self._last_position, digest)
+
+    def _store(self, new: Sequence[NewEvent]) -> list[RecordedEvent]:
+        before_us = self._events[-1].recorded_us if self._events else 0
+        recorded = recording.record(new, head=self._head(), not_before_us=before_us)
+        self._events.extend(recorded)
+        self._by_id.update((event.event_id, event) for event in recorded)
+        self._last_position += len(recorded)
+        return recorded

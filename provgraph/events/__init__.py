@@ -1,0 +1,51 @@
+"""The event model: families of events, canonical bytes, the digest chain, the two clocks."""
+
+from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
+from provgraph.events.base import DIGEST_BYTES, Kind, NewEvent, RecordedEvent, chain, genesis
+from provgraph.events.credential import (
+    CredentialCreated,
+    CredentialRevoked,
+    Holder,
+    Role,
+    credential_created,
+    credential_revoked,
+)
+from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
+from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id
+from provgraph.events.reading import content
+from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
+from provgraph.events.tag import TagSet, tag_set
+
+__all__ = [
+    "DIGEST_BYTES",
+    "PEM_VERSION",
+    "ArtifactStatement",
+    "ArtifactsRemoved",
+    "CredentialCreated",
+    "CredentialRevoked",
+    "Holder",
+    "Kind",
+    "LogCleaned",
+    "NewEvent",
+    "Pem",
+    "RebuildRequested",
+    "RecordedEvent",
+    "ReportClosed",
+    "ReportOpened",
+    "Role",
+    "Sighting",
+    "TagSet",
+    "accept",
+    "artifacts_removed",
+    "chain",
+    "content",
+    "credential_created",
+    "credential_revoked",
+    "event_id",
+    "genesis",
+    "log_cleaned",
+    "rebuild_requested",
+    "report_closed",
+    "report_opened",
+    "tag_set",
+]

@@ -1,0 +1,309 @@
+"""
+Process event messages: what an emitter reports.
+
+`accept` is the door: it checks what came over the wire, canonicalises it once, and returns an event for the log.
+`read` turns a stored payload back into the same `Pem`. The rules and their wording are Record Keeper's (PEM 2.x),
+with provgraph's optional fields: any number of predecessors, an exact time with zone, version, digest and kind of an
+artifact. Unknown fields are kept.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, NamedTuple, NoReturn
+
+import orjson
+
+from provgraph.errors import InvalidEventError, InvalidInputError
+from provgraph.events import canonical, clock
+from provgraph.events.base import Kind, NewEvent
+
+PEM_VERSION = "2.0.0"
+_VERSION_2 = re.compile(r"2(\.[0-9]+)*")
+# Fields whose value is the server's to say; emitters up to 3.2 send the first one empty.
+_SERVERS_OWN = frozenset({"TimestampReceived"})
+_KNOWN = frozenset(
+    {
+        *(
+            "ID",
+            "Type",
+            "Emitter",
+            "Predecessor",
+            "Predecessors",
+            "TimestampClient",
+            "OccurredAt",
+            "Properties",
+        ),
+        *("Version", "Tag", "TagNamespace", "UsesArtifacts", "ProducesArtifacts"),
+    }
+)
+
+
+class ArtifactStatement(NamedTuple):
+    """What one PEM says about one artifact that it used or produced."""
+
+    name: str
+    properties: str = "{}"  # JSON text of an object; empty says nothing
+    created_at: str | None = None  # YYYY-MM-DD HH:MM:SS, UTC
+    version: str | None = None  # label of the version; in a use also the id of the event that produced it
+    digest: str | None = None
+    kind: str | None = None
+
+
+class Pem(NamedTuple):
+    """One event of an emitter, checked and normalised."""
+
+    id: str  # 32 lower-case hex digits
+    type: str
+    emitter: str
+    predecessors: tuple[str, ...]
+    timestamp_client: str  # YYYY-MM-DD HH:MM:SS, UTC
+    occurred_us: int  # emitter's clock, see provgraph.events.clock
+    properties: str  # JSON text of an object
+    version: str
+    tag: str | None  # None: sets no tag
+    tag_namespace: str | None
+    uses: tuple[ArtifactStatement, ...]
+    produces: tuple[ArtifactStatement, ...]
+
+
+def accept(fields: object) -> NewEvent:
+    """
+    Check and canonicalise one PEM as it came over the wire.
+
+    :raises InvalidEventError: it breaks a rule; ``field`` and ``rule`` say which
+    """
+    if type(fields) is not dict:
+        _refuse("PEM is not a JSON object", field=None, rule="object")
+    normal, occurred_us = _normalise(fields)
+    try:
+        payload = canonical.dumps(normal)
+    except InvalidInputError as error:
+        raise InvalidEventError(f"PEM is not valid: {error}", rule=error.rule) from error
+    return NewEvent(normal["ID"], Kind.PEM, payload, _pem(normal, occurred_us))
+
+
+def read(payload: bytes) -> Pem:
+    """Return the PEM in a stored payload."""
+    normal = orjson.loads(payload)
+    return _pem(normal, _occurred_us(normal))
+
+
+def event_id(stated: object, *, field: str = "ID") -> str:
+    """
+    Return an event id in its one spelling: 32 lower-case hex digits. Every UUID spelling is understood.
+
+    :raises InvalidEventError: not a UUID
+    """
+    if type(stated) is str:
+        try:
+            if len(stated) == 32 and len(raw := bytes.fromhex(stated)) == 16:
+                return raw.hex()
+            return uuid.UUID(stated).hex
+        except ValueError:
+            pass
+    return _refuse(f"{field} is not a UUID: {_shown(stated)}", field=field, rule="uuid")
+
+
+def _normalise(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """
+    Return the PEM's fields in their one spelling, and when it occurred.
+
+    The fields are what is stored, and what a repetition is compared with.
+    """
+    id_ = event_id(fields.get("ID"))
+    normal: dict[str, Any] = {
+        "ID": id_,
+        "Type": _text(fields, "Type"),
+        "Emitter": _text(fields, "Emitter"),
+        "Version": _version(fields.get("Version")),
+    }
+    occurred_us = _normalise_times(fields, normal)
+    if predecessors := _predecessors(fields, id_):
+        normal["Predecessors"] = predecessors
+    properties = fields.get("Properties")
+    if properties is not None and type(properties) is not dict:
+        _refuse("Properties is not a JSON object", field="Properties", rule="object")
+    if properties:
+        normal["Properties"] = properties
+    _normalise_tag(fields, normal)
+    if uses := _statements(fields, "UsesArtifacts"):
+        normal["UsesArtifacts"] = uses
+    if produces := _statements(fields, "ProducesArtifacts"):
+        normal["ProducesArtifacts"] = produces
+    if not _KNOWN.issuperset(fields):
+        normal.update({name: fields[name] for name in fields.keys() - _KNOWN - _SERVERS_OWN})
+    return normal, occurred_us
+
+
+def _normalise_times(fields: dict[str, Any], normal: dict[str, Any]) -> int:
+    occurred = fields.get("OccurredAt")
+    stated = fields.get("TimestampClient")
+    if occurred is None:
+        stated_us, normal["TimestampClient"] = clock.parse_second(stated, field="TimestampClient")
+        if not stated_us % 1_000_000:
+            return clock.refine(stated_us, normal["ID"])
+        # The documented form has no fraction; keep what an ISO form said beyond it.
+        normal["OccurredAt"] = clock.rfc3339(stated_us)
+        return stated_us
+    occurred_us = clock.parse_zoned(occurred, field="OccurredAt")
+    normal["OccurredAt"] = clock.rfc3339(occurred_us)
+    if stated is None:
+        normal["TimestampClient"] = clock.second_text(occurred_us)
+    else:
+        _, normal["TimestampClient"] = clock.parse_second(stated, field="TimestampClient")
+    return occurred_us
+
+
+def _occurred_us(normal: dict[str, Any]) -> int:
+    """Return when a stored PEM occurred: the same as `_normalise_times` found at the door."""
+    occurred = normal.get("OccurredAt")
+    if occurred is not None:
+        return clock.parse_time(occurred, field="OccurredAt")
+    return clock.refine(clock.parse_time(normal["TimestampClient"], field="TimestampClient"), normal["ID"])
+
+
+def _normalise_tag(fields: dict[str, Any], normal: dict[str, Any]) -> None:
+    tag = fields.get("Tag")
+    namespace = fields.get("TagNamespace")
+    for field, value in (("Tag", tag), ("TagNamespace", namespace)):
+        if value is not None and type(value) is not str:
+            _refuse(f"{field} is not a text", field=field, rule="text")
+    if tag:
+        normal["Tag"] = tag
+    if namespace:
+        normal["TagNamespace"] = namespace
+
+
+def _text(fields: dict[str, Any], field: str) -> str:
+    value = fields.get(field)
+    if type(value) is str and value:
+        return value
+    return _refuse(
+        f"{field} is empty" if not value else f"{field} is not a text", field=field, rule="required"
+    )
+
+
+def _version(stated: object) -> str:
+    if stated is None:
+        return PEM_VERSION
+    if type(stated) is str and _VERSION_2.fullmatch(stated):
+        return stated
+    return _refuse(
+        f"Version {_shown(stated)} is not supported, this service takes {PEM_VERSION} (2.x)",
+        field="Version",
+        rule="version-2",
+    )
+
+
+def _predecessors(fields: dict[str, Any], own_id: str) -> list[str]:
+    single, several = fields.get("Predecessor"), fields.get("Predecessors")
+    if single is None and several is None:
+        return []
+    ids = [] if single is None else [event_id(single, field="Predecessor")]
+    if several is not None:
+        if type(several) is not list:
+            _refuse("Predecessors is not a list", field="Predecessors", rule="list")
+        ids.extend(event_id(stated, field="Predecessors") for stated in several)
+    if own_id in ids:
+        _refuse("an event cannot be its own Predecessor", field="Predecessor", rule="not-itself")
+    return list(dict.fromkeys(ids))
+
+
+def _statements(fields: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    stated = fields.get(field)
+    if not stated:
+        if stated is not None and type(stated) is not list:
+            _refuse(f"{field} is not a list", field=field, rule="list")
+        return []
+    if type(stated) is not list:
+        _refuse(f"{field} is not a list", field=field, rule="list")
+    # Listed once, the first statement stands. An event may use two versions of an artifact, but makes one.
+    by_version = field == "UsesArtifacts"
+    kept: dict[tuple[str, str | None], dict[str, Any]] = {}
+    for index, artifact in enumerate(stated):
+        statement = _statement(artifact, field, index)
+        kept.setdefault((statement["Name"], statement.get("Version") if by_version else None), statement)
+    return list(kept.values())
+
+
+def _statement(artifact: object, field: str, index: int) -> dict[str, Any]:
+    if type(artifact) is not dict:
+        _refuse(f"{field}[{index}] is not a JSON object", field=f"{field}[{index}]", rule="object")
+    name = artifact.get("Name")
+    if type(name) is not str or not name:
+        _refuse(f"{field}[{index}] has no Name", field=f"{field}[{index}].Name", rule="required")
+    normal = {"Name": name}
+    for key, value in artifact.items():
+        if key == "Name" or value is None or value == {} or key == "TaxonomyFiles":
+            continue
+        if key == "Properties":
+            if type(value) is not dict:
+                _refuse(
+                    f"{field}[{index}].Properties is not a JSON object",
+                    field=f"{field}[{index}].Properties",
+                    rule="object",
+                )
+        elif key == "CreatedAt":
+            value = _created_at(value)  # noqa: PLW2901 - the normal form of what was stated
+            if value is None:
+                continue
+        elif key in ("Version", "Digest", "Kind"):
+            if value == "":
+                continue
+            if type(value) is not str:
+                _refuse(f"{field}[{index}].{key} is not a text", field=f"{field}[{index}].{key}", rule="text")
+        normal[key] = value
+    return normal
+
+
+def _created_at(stated: object) -> str | None:
+    """Return a readable time in Record Keeper's form; what cannot be read is ignored, as the contract says."""
+    try:
+        return clock.second_text(clock.parse_time(stated, field="CreatedAt"))
+    except InvalidEventError:
+        return None
+
+
+def _pem(normal: dict[str, Any], occurred_us: int) -> Pem:
+    get = normal.get
+    properties = get("Properties")
+    return Pem(
+        normal["ID"],
+        normal["Type"],
+        normal["Emitter"],
+        tuple(get("Predecessors", ())),
+        normal["TimestampClient"],
+        occurred_us,
+        canonical.text(properties) if properties else "{}",
+        normal["Version"],
+        get("Tag"),
+        get("TagNamespace"),
+        tuple([_read_statement(stated) for stated in get("UsesArtifacts", ())]),
+        tuple([_read_statement(stated) for stated in get("ProducesArtifacts", ())]),
+    )
+
+
+def _read_statement(stated: dict[str, Any]) -> ArtifactStatement:
+    if len(stated) == 1:  # most uses say the name and nothing else
+        return ArtifactStatement(stated["Name"])
+    get = stated.get
+    properties = get("Properties")
+    return ArtifactStatement(
+        stated["Name"],
+        canonical.text(properties) if properties else "{}",
+        get("CreatedAt"),
+        get("Version"),
+        get("Digest"),
+        get("Kind"),
+    )
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _refuse(reason: str, *, field: str | None, rule: str) -> NoReturn:
+    raise InvalidEventError(f"PEM is not valid: {reason}", field=field, rule=rule)

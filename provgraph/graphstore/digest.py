@@ -1,0 +1,48 @@
+"""Digests of a graph's content, computed the same way for every store."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from provgraph.events import canonical
+from provgraph.graphstore.base import GraphDigest
+
+if TYPE_CHECKING:
+    from provgraph.graphstore.base import GraphStore
+
+_MODULUS = 2**256
+
+
+class _SetDigest:
+    """A digest of a set of items that does not depend on their order: the sum of their SHA-256, modulo 2^256."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, item: object) -> None:
+        hashed = hashlib.sha256(canonical.dumps(item)).digest()
+        self._sum = (self._sum + int.from_bytes(hashed, "big")) % _MODULUS
+
+    def hex(self) -> str:
+        return f"{self._sum:064x}"
+
+
+def digest(store: GraphStore) -> GraphDigest:
+    """Return the digests of everything that ``store`` holds."""
+    lineage, content = _SetDigest(), _SetDigest()
+    for pem in store.pems():
+        *facts, position, predecessors, uses, produces = pem
+        edges = [predecessors, [list(use) for use in uses], [list(production) for production in produces]]
+        lineage.add(["PEM", facts, edges])
+        content.add(["PEM", facts, edges, position])
+    for artifact in store.artifacts():
+        # Which properties came first, and when, depends on the order of arrival.
+        lineage.add(["Artifact", artifact.name])
+        content.add(["Artifact", *artifact])
+    for placeholder in store.placeholders():
+        lineage.add(["Placeholder", placeholder])
+        content.add(["Placeholder", placeholder])
+    for tag in store.tags():
+        content.add(["Tag", *tag])
+    return GraphDigest(lineage.hex(), content.hex())

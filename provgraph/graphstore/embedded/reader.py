@@ -1,0 +1,286 @@
+"""Reading the embedded graph: look-ups, walks and scans, each over one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provgraph.errors import InvalidEventError
+from provgraph.events import event_id
+from provgraph.graphstore.base import (
+    ArtifactFacts,
+    Direction,
+    GraphCounts,
+    PemFacts,
+    ProductionFacts,
+    TagFacts,
+    UseFacts,
+    Walk,
+    WalkedPem,
+    WalkedUse,
+)
+from provgraph.graphstore.embedded import schema
+from provgraph.graphstore.embedded.writer import checkpoint
+from provgraph.sqlite import select_in
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from provgraph.graphstore.base import WalkQuery
+
+_SCAN_CHUNK = 1_000
+# A wide level is walked in pieces, so that the limit on nodes is looked at between them.
+_FRONTIER_CHUNK = 500
+
+
+def counts(connection: sqlite3.Connection) -> GraphCounts:
+    """See `GraphStore.counts`."""
+    return GraphCounts(*connection.execute(schema.COUNTS).fetchone())
+
+
+def has_pem(connection: sqlite3.Connection, pem_id: str) -> bool:
+    """See `GraphStore.has_pem`."""
+    return connection.execute(schema.PEM_KEY, (bytes.fromhex(pem_id),)).fetchone() is not None
+
+
+def has_artifact(connection: sqlite3.Connection, name: str) -> bool:
+    """See `GraphStore.has_artifact`."""
+    return connection.execute(schema.ARTIFACT_KEY, (name,)).fetchone() is not None
+
+
+def versions(
+    connection: sqlite3.Connection, artifact: str, version: str | None, limit: int | None
+) -> list[str]:
+    """See `GraphStore.versions`."""
+    try:
+        named = None if version is None else bytes.fromhex(event_id(version))
+    except InvalidEventError:
+        named = None
+    rows = connection.execute(schema.VERSIONS, (artifact, version, named, -1 if limit is None else limit))
+    return [row[0].hex() for row in rows]
+
+
+def unconnected_artifacts(connection: sqlite3.Connection) -> list[str]:
+    """See `GraphStore.unconnected_artifacts`."""
+    return [row[0] for row in connection.execute(schema.UNCONNECTED)]
+
+
+# ------------------------------------------------------------------------------------------------ walking
+
+
+# An event that a walk has met, be it as a node or only as the version of a use: its row as `schema.PEMS` gives it.
+_Known = tuple[int, bytes, str | None, str | None, int | None, int | None]
+
+_Edge = tuple[int, str | None, int | None]  # event, artifact (None: a predecessor), cause
+
+
+class _Walker:
+    """
+    One breadth-first walk: level by level, each event once.
+
+    Rows are kept as they come and made into edges at the end: this is the hot path of every lineage answer.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, query: WalkQuery) -> None:
+        self._run = connection.execute
+        self._connection = connection
+        self._query = query
+        self._known: dict[int, _Known] = {}
+        self._depths: dict[int, int] = {}  # of the events that are nodes, in the order they were found
+        self._edges: list[_Edge] = []
+        self._produces: dict[tuple[int, str], None] = {}
+        self._artifacts: set[str | None] = {query.start.artifact}
+        self._cut_by: str | None = None
+
+    def walk(self) -> Walk:
+        if self._query.direction is Direction.UPSTREAM:
+            self._upstream()
+        else:
+            self._downstream()
+        return self._result()
+
+    def _upstream(self) -> None:
+        artifact = self._query.start.artifact
+        frontier = self._start_keys()
+        if artifact is not None:
+            self._produces.update(dict.fromkeys((key, artifact) for key in frontier))
+        depth = 0 if artifact is None else 1
+        while frontier and not self._is_cut(depth):
+            rows: list[_Edge] = []
+            for piece in self._pieces(frontier, depth):
+                rows += self._run(schema.CAUSES, (_json(piece),))
+                self._artifacts.update([row[1] for row in rows])
+            self._edges += rows
+            made = [
+                (cause, artifact) for _, artifact, cause in rows if artifact is not None and cause is not None
+            ]
+            self._produces.update(dict.fromkeys(made))
+            frontier = self._next([row[2] for row in rows])
+            depth += 1
+
+    def _downstream(self) -> None:
+        frontier = self._start_keys()
+        rows = self._first_effects(frontier)
+        depth = 1
+        while rows and not self._cut_by:
+            frontier = self._next([row[0] for row in rows])
+            if frontier and self._is_cut(depth):
+                return
+            # An edge counts when its event does: one behind the position asked for does not.
+            kept = [row for row in rows if self._is_known_in_time(row[0])]
+            self._edges += kept
+            self._artifacts.update([row[1] for row in kept])
+            rows = []
+            for piece in self._pieces(frontier, depth):
+                self._note_productions(piece)
+                rows += self._run(schema.EFFECTS, (_json(piece),))
+            depth += 1
+
+    def _first_effects(self, keys: Sequence[int]) -> list[_Edge]:
+        start = self._query.start
+        if start.artifact is None:
+            self._depths.update(dict.fromkeys(keys, 0))
+            self._note_productions(keys)
+            return self._run(schema.EFFECTS, (_json(keys),)).fetchall()
+        rows: list[_Edge] = self._run(schema.EFFECTS_OF_VERSIONS, (_json(keys), start.artifact)).fetchall()
+        if start.outside:
+            rows += self._run(schema.EFFECTS_FROM_OUTSIDE, (start.artifact,))
+        return rows
+
+    def _note_productions(self, keys: Sequence[int]) -> None:
+        rows = self._run(schema.PRODUCTIONS, (_json(keys),)).fetchall()
+        self._produces.update(dict.fromkeys(rows))
+        self._artifacts.update([row[1] for row in rows])
+
+    def _start_keys(self) -> list[int]:
+        raw_ids = [bytes.fromhex(id_) for id_ in self._query.start.pem_ids]
+        return self._next([row[0] for row in select_in(self._connection, schema.PEM_KEYS, raw_ids)])
+
+    def _next(self, reached: list[int | None]) -> list[int]:
+        """Learn about the events reached, and return those to visit, each once."""
+        new = [key for key in dict.fromkeys(reached) if key is not None and key not in self._known]
+        self._known.update([(row[0], row) for row in self._run(schema.PEMS, (_json(new),))])
+        # What was known before was visited before, or lies behind the position asked for.
+        return new if self._query.known_at is None else [key for key in new if self._is_known_in_time(key)]
+
+    def _pieces(self, frontier: Sequence[int], depth: int) -> Iterator[Sequence[int]]:
+        """Visit a level piece by piece, until the limit on nodes is reached."""
+        for start in range(0, len(frontier), _FRONTIER_CHUNK):
+            if len(self._depths) + len(self._artifacts) > self._query.max_nodes:
+                self._cut_by = "limit"
+                return
+            piece = frontier[start : start + _FRONTIER_CHUNK]
+            self._depths.update(dict.fromkeys(piece, depth))
+            yield piece
+
+    def _is_cut(self, depth: int) -> bool:
+        if self._cut_by is None and self._query.depth is not None and depth > self._query.depth:
+            self._cut_by = "depth"
+        return self._cut_by is not None
+
+    def _is_known_in_time(self, key: int) -> bool:
+        known_at = self._query.known_at
+        if known_at is None:
+            return True
+        *_, position = self._known[key]
+        return position is None or position <= known_at
+
+    def _result(self) -> Walk:
+        known, depths = self._known, self._depths
+        ids = {key: raw_id.hex() for key, raw_id, *_ in known.values()}
+        clock = {key: (occurred_us or 0, raw_id) for key, raw_id, _, _, occurred_us, _ in known.values()}
+        uses = [
+            WalkedUse(ids[key], artifact, None, False)
+            if cause is None
+            else WalkedUse(ids[key], artifact, ids[cause], clock[cause] > clock[key])
+            for key, artifact, cause in self._edges
+            if artifact is not None
+        ]
+        predecessors = [
+            (ids[key], ids[cause])
+            for key, artifact, cause in self._edges
+            if artifact is None and cause is not None and cause in depths
+        ]
+        return Walk(
+            checkpoint(self._connection),
+            [self._node(ids[key], depth, known[key]) for key, depth in depths.items()],
+            uses,
+            [(ids[key], artifact) for key, artifact in self._produces if key in depths],
+            predecessors,
+            self._cut_by,
+        )
+
+    @staticmethod
+    def _node(id_: str, depth: int, row: _Known) -> WalkedPem:
+        _, _, type_, emitter, occurred_us, position = row
+        return WalkedPem(id_, depth, type_, emitter, occurred_us, position)
+
+
+def walk(connection: sqlite3.Connection, query: WalkQuery) -> Walk:
+    """See `GraphStore.walk`."""
+    return _Walker(connection, query).walk()
+
+
+def _json(keys: Iterable[int]) -> str:
+    return f"[{','.join(map(str, keys))}]"
+
+
+# ------------------------------------------------------------------------------------------------ scanning
+
+
+def pems(connection: sqlite3.Connection) -> Iterator[PemFacts]:
+    """See `GraphStore.pems`."""
+    after = b""
+    while rows := connection.execute(schema.SCAN_PEMS, (after, _SCAN_CHUNK)).fetchall():
+        yield from _facts(connection, rows)
+        after = rows[-1][1]
+
+
+def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[PemFacts]:
+    """Yield the events of one piece of a scan with their edges, read for all of them at once."""
+    keys = _json(row[0] for row in rows)
+    uses: dict[int, list[UseFacts]] = {row[0]: [] for row in rows}
+    predecessors: dict[int, list[str]] = {row[0]: [] for row in rows}
+    produces: dict[int, list[ProductionFacts]] = {row[0]: [] for row in rows}
+    for key, artifact, label, cause_id in connection.execute(schema.SCAN_CAUSES, (keys,)):
+        if artifact is None:
+            predecessors[key].append(label)
+        else:
+            producer = None if cause_id is None else cause_id.hex()
+            uses[key].append(UseFacts(artifact, label or None, producer))
+    for key, *production in connection.execute(schema.SCAN_PRODUCTIONS, (keys,)):
+        produces[key].append(ProductionFacts(*production))
+    for key, raw_id, type_, emitter, text, stated_at, occurred_us, position in rows:
+        yield PemFacts(
+            raw_id.hex(),
+            type_,
+            emitter,
+            text,
+            stated_at,
+            occurred_us,
+            position,
+            tuple(sorted(predecessors[key])),
+            tuple(sorted(uses[key], key=lambda use: (use.artifact, use.version or ""))),
+            tuple(sorted(produces[key], key=lambda production: production.artifact)),
+        )
+
+
+def artifacts(connection: sqlite3.Connection) -> Iterator[ArtifactFacts]:
+    """See `GraphStore.artifacts`."""
+    after = ""
+    while rows := connection.execute(schema.SCAN_ARTIFACTS, (after, _SCAN_CHUNK)).fetchall():
+        yield from (ArtifactFacts(*row) for row in rows)
+        after = rows[-1][0]
+
+
+def tags(connection: sqlite3.Connection) -> Iterator[TagFacts]:
+    """See `GraphStore.tags`."""
+    return (TagFacts(*row) for row in connection.execute(schema.SCAN_TAGS))
+
+
+def placeholders(connection: sqlite3.Connection) -> Iterator[str]:
+    """See `GraphStore.placeholders`."""
+    after = b""
+    while rows := connection.execute(schema.SCAN_PLACEHOLDERS, (after, _SCAN_CHUNK)).fetchall():
+        yield from (row[0].hex() for row in rows)
+        after = rows[-1][0]

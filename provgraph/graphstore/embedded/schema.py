@@ -1,0 +1,213 @@
+"""
+The embedded graph's tables, and every statement that writes or reads them.
+
+Events and artifacts have small integer keys inside; ids and names are looked up at the edge. ``cause`` holds all
+edges that lead from an event to what came before it, resolved: a use with the event whose version was used, or (with
+artifact 0) a predecessor as stated. So exact lineage is one table: upstream along its primary key, downstream along
+its index.
+
+``moment`` is the 24-byte key whose order is the order on the emitters' clocks. In ``cause`` its first part, the time,
+is enough: which uses a late production may concern is asked generously, and answered exactly by resolving them again.
+"""
+
+CREATE = """
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS emitter (emitter_key INTEGER PRIMARY KEY, rk_id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS pem (
+    pem_key INTEGER PRIMARY KEY,
+    rk_id BLOB NOT NULL UNIQUE,
+    position INTEGER,              -- NULL, as all that follows: a placeholder
+    occurred_us INTEGER,
+    type TEXT,
+    emitter_key INTEGER,
+    properties TEXT,
+    timestamp_client TEXT
+);
+CREATE TABLE IF NOT EXISTS artifact (
+    artifact_key INTEGER PRIMARY KEY,
+    rk_id TEXT NOT NULL UNIQUE,
+    properties TEXT NOT NULL,
+    created_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS produces (
+    artifact_key INTEGER NOT NULL,
+    moment BLOB NOT NULL,
+    pem_key INTEGER NOT NULL,
+    label TEXT,
+    digest TEXT,
+    kind TEXT,
+    PRIMARY KEY (artifact_key, moment)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS produces_by_pem ON produces (pem_key);
+CREATE INDEX IF NOT EXISTS produces_by_label ON produces (artifact_key, label, moment) WHERE label IS NOT NULL;
+CREATE TABLE IF NOT EXISTS cause (
+    pem_key INTEGER NOT NULL,
+    artifact_key INTEGER NOT NULL, -- 0: a predecessor
+    label TEXT NOT NULL,           -- the version that a use names, or ''; in a predecessor its id
+    occurred_us INTEGER NOT NULL,  -- of pem_key
+    cause_key INTEGER,             -- the producing or preceding event; NULL: used from outside
+    PRIMARY KEY (pem_key, artifact_key, label)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key, occurred_us);
+CREATE INDEX IF NOT EXISTS cause_by_label ON cause (artifact_key, label) WHERE label <> '' AND artifact_key <> 0;
+CREATE TABLE IF NOT EXISTS tag (
+    namespace TEXT NOT NULL, tag TEXT NOT NULL, pem_id TEXT NOT NULL, PRIMARY KEY (namespace, tag)
+) WITHOUT ROWID;
+"""
+TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "tag")
+PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
+
+# ------------------------------------------------------------------------------------------------ checkpoint
+
+GET_STATE = "SELECT value FROM state WHERE key = ?"
+SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+
+# ------------------------------------------------------------------------------------------------ writing
+
+HIGHEST_KEYS = """
+SELECT (SELECT max(pem_key) FROM pem), (SELECT max(artifact_key) FROM artifact), (SELECT max(emitter_key) FROM emitter)
+"""
+KNOWN_PEMS = "SELECT rk_id, pem_key, position FROM pem WHERE rk_id IN"
+KNOWN_ARTIFACTS = "SELECT rk_id, artifact_key, properties = '{}' FROM artifact WHERE rk_id IN"
+KNOWN_EMITTERS = "SELECT rk_id, emitter_key FROM emitter WHERE rk_id IN"
+INSERT_EMITTERS = "INSERT INTO emitter VALUES"
+INSERT_ARTIFACTS = "INSERT INTO artifact VALUES"
+FILL_PROPERTIES = "UPDATE artifact SET properties = ? WHERE artifact_key = ?"
+INSERT_PEMS = "INSERT INTO pem VALUES"
+FILL_PLACEHOLDER = """
+UPDATE pem SET position = ?2, occurred_us = ?3, type = ?4, emitter_key = ?5, properties = ?6, timestamp_client = ?7
+WHERE pem_key = ?1
+"""
+INSERT_PRODUCTIONS = "INSERT INTO produces VALUES"
+INSERT_CAUSES = "INSERT INTO cause VALUES"
+INSERT_TAGS = "INSERT OR REPLACE INTO tag VALUES"
+
+# The version that a use at moment m sees: the latest before it, else the earliest behind it (out of order).
+# An event's own production lies at m itself and is neither.
+_RESOLVED = """coalesce(
+    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.moment < {m} ORDER BY p.moment DESC LIMIT 1),
+    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.moment > {m} ORDER BY p.moment LIMIT 1))"""
+# The same for a use that names its version: by the id of the event that produced it, or by its label.
+_RESOLVED_LABEL = """coalesce(
+    (SELECT p.pem_key FROM pem e JOIN produces p ON p.pem_key = e.pem_key
+     WHERE e.rk_id = {i} AND p.artifact_key = {a} AND p.moment <> {m}),
+    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.label = {l} AND p.moment < {m}
+     ORDER BY p.moment DESC LIMIT 1),
+    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.label = {l} AND p.moment > {m}
+     ORDER BY p.moment LIMIT 1))"""
+
+# Many uses at once: their values come as (pem_key, artifact_key, label, occurred_us, moment[, id in the label]).
+USES_VALUES = "WITH u(pem_key, artifact_key, label, occurred_us, moment) AS (VALUES"
+INSERT_RESOLVED = f""")
+INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label, u.occurred_us,
+{_RESOLVED.format(a="u.artifact_key", m="u.moment")} FROM u
+"""
+LABELLED_USES_VALUES = "WITH u(pem_key, artifact_key, label, occurred_us, moment, id) AS (VALUES"
+INSERT_RESOLVED_LABELLED = f""")
+INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label, u.occurred_us,
+{_RESOLVED_LABEL.format(a="u.artifact_key", m="u.moment", l="u.label", i="u.id")} FROM u
+"""
+
+# After a production of artifact a at a moment: which uses written before may see another version now?
+_USES = """
+SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rk_id FROM cause c JOIN pem e ON e.pem_key = c.pem_key
+"""
+# (1) those behind it that see the version just before it;
+USES_OF_VERSION_BEFORE = f"""{_USES}
+WHERE c.cause_key = (SELECT p.pem_key FROM produces p WHERE p.artifact_key = ?1 AND p.moment < ?2
+                     ORDER BY p.moment DESC LIMIT 1)
+AND c.artifact_key = ?1 AND c.occurred_us >= ?3 AND c.label = ''
+"""
+# (2) if it is the earliest now: those from outside, and those out of order with the version that was the earliest;
+IS_EARLIEST = "SELECT NOT EXISTS (SELECT 1 FROM produces WHERE artifact_key = ?1 AND moment < ?2)"
+VERSIONS_BEHIND = """
+SELECT p.pem_key, e.occurred_us FROM produces p JOIN pem e ON e.pem_key = p.pem_key
+WHERE p.artifact_key = ?1 AND p.moment > ?2 ORDER BY p.moment
+"""
+USES_FROM_OUTSIDE = f"{_USES} WHERE c.cause_key IS NULL AND c.artifact_key = ?1 AND c.label = ''"
+USES_OUT_OF_ORDER = f"""{_USES}
+WHERE c.cause_key = ?2 AND c.artifact_key = ?1 AND c.occurred_us <= ?3 AND c.label = ''
+"""
+# (3) those that name this version.
+USES_BY_LABEL = f"{_USES} WHERE c.artifact_key = ? AND c.label = ? AND c.label <> '' AND c.artifact_key <> 0"
+
+RESOLVE_AGAIN = f"""
+UPDATE cause SET cause_key = {_RESOLVED.format(a="?2", m="?4")}
+WHERE pem_key = ?1 AND artifact_key = ?2 AND label = ?3
+"""
+RESOLVE_LABEL_AGAIN = f"""
+UPDATE cause SET cause_key = {_RESOLVED_LABEL.format(a="?2", m="?4", l="?3", i="?5")}
+WHERE pem_key = ?1 AND artifact_key = ?2 AND label = ?3
+"""
+HAS_LABELS = "SELECT EXISTS (SELECT 1 FROM cause WHERE label <> '' AND artifact_key <> 0)"
+
+_UNCONNECTED = """
+NOT EXISTS (SELECT 1 FROM produces p WHERE p.artifact_key = artifact.artifact_key)
+AND NOT EXISTS (SELECT 1 FROM cause c WHERE c.cause_key IS NULL AND c.artifact_key = artifact.artifact_key)
+"""
+REMOVE_UNCONNECTED = (
+    f"DELETE FROM artifact WHERE rk_id IN (SELECT value FROM json_each(?)) AND {_UNCONNECTED}"
+)
+
+# ------------------------------------------------------------------------------------------------ looking up
+
+COUNTS = """
+SELECT (SELECT count(*) FROM pem WHERE position IS NOT NULL), (SELECT count(*) FROM artifact),
+       (SELECT count(*) FROM pem WHERE position IS NULL)
+"""
+PEM_KEY = "SELECT pem_key FROM pem WHERE rk_id = ?"
+ARTIFACT_KEY = "SELECT artifact_key FROM artifact WHERE rk_id = ?"
+VERSIONS = """
+SELECT e.rk_id FROM artifact a JOIN produces p ON p.artifact_key = a.artifact_key JOIN pem e ON e.pem_key = p.pem_key
+WHERE a.rk_id = ?1 AND (?2 IS NULL OR p.label = ?2 OR e.rk_id = ?3) ORDER BY p.moment DESC LIMIT ?4
+"""
+UNCONNECTED = f"SELECT rk_id FROM artifact WHERE {_UNCONNECTED} ORDER BY rk_id"
+
+# ------------------------------------------------------------------------------------------------ walking
+# Each takes a JSON list of event keys; CROSS JOIN keeps SQLite from turning the order of the loops round.
+
+CAUSES = """
+SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
+LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
+"""
+EFFECTS = """
+SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?) f CROSS JOIN cause c ON c.cause_key = f.value
+LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
+"""
+EFFECTS_OF_VERSIONS = """
+SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?1) f CROSS JOIN artifact a
+JOIN cause c ON c.cause_key = f.value AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?2
+"""
+EFFECTS_FROM_OUTSIDE = """
+SELECT c.pem_key, a.rk_id, c.cause_key FROM artifact a
+JOIN cause c ON c.cause_key IS NULL AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?
+"""
+PRODUCTIONS = """
+SELECT p.pem_key, a.rk_id FROM json_each(?) f CROSS JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = f.value
+JOIN artifact a ON a.artifact_key = p.artifact_key
+"""
+PEMS = """
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.occurred_us, p.position
+FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value LEFT JOIN emitter e ON e.emitter_key = p.emitter_key
+"""
+PEM_KEYS = "SELECT pem_key FROM pem WHERE rk_id IN"
+
+# ------------------------------------------------------------------------------------------------ scanning
+
+SCAN_PEMS = """
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position
+FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND p.position IS NOT NULL
+ORDER BY p.rk_id LIMIT ?
+"""
+SCAN_CAUSES = """
+SELECT c.pem_key, a.rk_id, c.label, k.rk_id FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
+LEFT JOIN artifact a ON a.artifact_key = c.artifact_key LEFT JOIN pem k ON k.pem_key = c.cause_key
+"""
+SCAN_PRODUCTIONS = """
+SELECT p.pem_key, a.rk_id, p.label, p.digest, p.kind FROM json_each(?) f
+CROSS JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = f.value
+JOIN artifact a ON a.artifact_key = p.artifact_key
+"""
+SCAN_ARTIFACTS = "SELECT rk_id, properties, created_at FROM artifact WHERE rk_id > ? ORDER BY rk_id LIMIT ?"
+SCAN_TAGS = "SELECT namespace, tag, pem_id FROM tag ORDER BY namespace, tag"
+SCAN_PLACEHOLDERS = "SELECT rk_id FROM pem WHERE position IS NULL AND rk_id > ? ORDER BY rk_id LIMIT ?"

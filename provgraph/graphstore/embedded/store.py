@@ -1,0 +1,288 @@
+"""
+The embedded graph store: a folder with one SQLite file for each generation of the graph.
+
+``generations.json`` names the file that is served and, while a rebuild runs, the one that is being built. Switching
+replaces that small file, so a crash leaves the old graph or the new one, never half of each.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from provgraph.errors import ForbiddenError, StoreError
+from provgraph.graphstore import cypher
+from provgraph.graphstore.digest import digest
+from provgraph.graphstore.embedded import reader, schema
+from provgraph.graphstore.embedded.writer import GraphWriter, checkpoint, resolutions_changed_at
+from provgraph.sqlite import Readers, connect, translated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from provgraph.graphstore.base import (
+        ArtifactFacts,
+        Checkpoint,
+        CypherResult,
+        GraphCounts,
+        GraphDigest,
+        PemFacts,
+        TagFacts,
+        Walk,
+        WalkQuery,
+    )
+    from provgraph.graphstore.projection import GraphBatch
+    from provgraph.sqlite import Synchronous
+
+_WHAT = "graph store"
+# A projection can be built again from the log, so losing its last commits in a power cut does no harm.
+_SYNCHRONOUS: Synchronous = "NORMAL"
+_WRITER_CACHE_KIB = 32_768
+_READER_CACHE_KIB = 8_192
+_CYPHER_TIMEOUT_SECONDS = 30.0
+_SERVED, _NEXT = "served", "next"
+
+
+class _Generation:
+    """One graph file: its writer, its readers, and how many reads are under way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with translated(_WHAT):
+            connection = connect(path, synchronous=_SYNCHRONOUS, cache_kib=_WRITER_CACHE_KIB)
+            connection.executescript(schema.CREATE)
+            self._connection = connection
+            self.writer = GraphWriter(connection)
+        self.write_lock = threading.Lock()
+        self._readers = Readers(path, cache_kib=_READER_CACHE_KIB)
+        self._lock = threading.Lock()
+        self._reading = 0
+        self._dropped = False
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection inside one snapshot."""
+        with self._lock:
+            self._reading += 1
+        try:
+            with translated(_WHAT), self._readers.snapshot() as connection:
+                yield connection
+        finally:
+            with self._lock:
+                self._reading -= 1
+            self._close_when_unused()
+
+    def close(self) -> None:
+        """Close the file. Only when nobody reads any more."""
+        self._readers.close()
+        self._connection.close()
+
+    def drop(self) -> None:
+        """Remove the file, as soon as the last read is over."""
+        with self._lock:
+            self._dropped = True
+        self._close_when_unused()
+
+    def _close_when_unused(self) -> None:
+        with self._lock:
+            if self._reading or not self._dropped:
+                return
+            self._dropped = False
+        self.close()
+        remove_file(self.path)
+
+
+class EmbeddedGraphStore:
+    """A `GraphStore` in a folder of SQLite files."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Open the store, making the folder when it is not there.
+
+        :raises StoreError: a file cannot be opened, or is no database
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._names = _load_names(folder)
+        self._next: EmbeddedGraphStore | None = None
+        self._remove_strays()
+        self._served = _Generation(folder / self._names[_SERVED])
+
+    # -------------------------------------------------------------------------------------------- writing
+
+    def checkpoint(self) -> Checkpoint:
+        """See `GraphStore.checkpoint`."""
+        with self._served.reading() as connection:
+            return checkpoint(connection)
+
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+        """See `GraphStore.apply`."""
+        served = self._served
+        with served.write_lock, translated(_WHAT):
+            served.writer.apply(batch, expected=expected, to=to)
+
+    def clear(self) -> None:
+        """See `GraphStore.clear`."""
+        served = self._served
+        with served.write_lock, translated(_WHAT):
+            served.writer.clear()
+
+    # -------------------------------------------------------------------------------------------- reading
+
+    def counts(self) -> GraphCounts:
+        """See `GraphStore.counts`."""
+        with self._served.reading() as connection:
+            return reader.counts(connection)
+
+    def has_pem(self, pem_id: str) -> bool:
+        """See `GraphStore.has_pem`."""
+        with self._served.reading() as connection:
+            return reader.has_pem(connection, pem_id)
+
+    def has_artifact(self, name: str) -> bool:
+        """See `GraphStore.has_artifact`."""
+        with self._served.reading() as connection:
+            return reader.has_artifact(connection, name)
+
+    def versions(self, artifact: str, *, version: str | None = None, limit: int | None = None) -> list[str]:
+        """See `GraphStore.versions`."""
+        with self._served.reading() as connection:
+            return reader.versions(connection, artifact, version, limit)
+
+    def walk(self, query: WalkQuery) -> Walk:
+        """See `GraphStore.walk`."""
+        with self._served.reading() as connection:
+            return reader.walk(connection, query)
+
+    def resolutions_changed_at(self) -> int:
+        """See `GraphStore.resolutions_changed_at`."""
+        with self._served.reading() as connection:
+            return resolutions_changed_at(connection)
+
+    def pems(self) -> Iterator[PemFacts]:
+        """See `GraphStore.pems`."""
+        with self._served.reading() as connection:
+            yield from reader.pems(connection)
+
+    def artifacts(self) -> Iterator[ArtifactFacts]:
+        """See `GraphStore.artifacts`."""
+        with self._served.reading() as connection:
+            yield from reader.artifacts(connection)
+
+    def tags(self) -> Iterator[TagFacts]:
+        """See `GraphStore.tags`."""
+        with self._served.reading() as connection:
+            yield from reader.tags(connection)
+
+    def placeholders(self) -> Iterator[str]:
+        """See `GraphStore.placeholders`."""
+        with self._served.reading() as connection:
+            yield from reader.placeholders(connection)
+
+    def unconnected_artifacts(self) -> list[str]:
+        """See `GraphStore.unconnected_artifacts`."""
+        with self._served.reading() as connection:
+            return reader.unconnected_artifacts(connection)
+
+    def digest(self) -> GraphDigest:
+        """See `GraphStore.digest`."""
+        return digest(self)
+
+    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+        """See `GraphStore.cypher`: a documented subset of reading queries."""
+        if not write and cypher.is_write(query):
+            raise ForbiddenError("This query would change the graph, and was sent as one that reads")
+        with self._served.reading() as connection:
+            return cypher.run(connection, query, parameters, timeout_seconds=_CYPHER_TIMEOUT_SECONDS)
+
+    def probe(self) -> None:
+        """See `GraphStore.probe`."""
+        self.checkpoint()
+
+    # -------------------------------------------------------------------------------------------- generations
+
+    def next_generation(self) -> EmbeddedGraphStore:
+        """See `GraphStore.next_generation`."""
+        if self._next is None:
+            if not self.has_next_generation():
+                self._save_names({**self._names, _NEXT: _new_name()})
+            self._next = _SingleGeneration(self._folder, self._names[_NEXT])
+        return self._next
+
+    def has_next_generation(self) -> bool:
+        """See `GraphStore.has_next_generation`."""
+        return _NEXT in self._names
+
+    def switch(self) -> None:
+        """See `GraphStore.switch`."""
+        following = self.next_generation()
+        self._save_names({_SERVED: self._names[_NEXT]})
+        before, self._served = self._served, following._served  # noqa: SLF001 - the same class
+        self._next = None
+        before.drop()
+
+    def drop_next_generation(self) -> None:
+        """See `GraphStore.drop_next_generation`."""
+        if self.has_next_generation():
+            dropped = self.next_generation()
+            self._save_names({_SERVED: self._names[_SERVED]})
+            self._next = None
+            dropped._served.drop()  # noqa: SLF001 - the same class
+
+    def close(self) -> None:
+        """See `GraphStore.close`."""
+        if self._next is not None:
+            self._next.close()
+        self._served.close()
+
+    def _save_names(self, names: dict[str, str]) -> None:
+        written = self._folder / "generations.json.new"
+        try:
+            written.write_text(json.dumps(names))
+            written.replace(self._folder / "generations.json")
+        except OSError as error:
+            raise StoreError(f"The {_WHAT} cannot note its generations: {error}") from error
+        self._names = names
+
+    def _remove_strays(self) -> None:
+        """Remove files that no generation owns: what a crash left of a drop."""
+        for path in self._folder.glob("graph-*.db"):
+            if path.name not in self._names.values():
+                remove_file(path)
+
+
+class _SingleGeneration(EmbeddedGraphStore):
+    """The generation that is being built: a store like any other, but without a next one of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._names = {_SERVED: name}
+        self._next = None
+        self._served = _Generation(folder / name)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a SQLite file with what belongs to it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _load_names(folder: Path) -> dict[str, str]:
+    file = folder / "generations.json"
+    try:
+        names: dict[str, str] = json.loads(file.read_text())
+    except FileNotFoundError:
+        names = {_SERVED: _new_name()}
+        file.write_text(json.dumps(names))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{file} cannot be read: {error}; remove it to build the graph anew") from error
+    return names
+
+
+def _new_name() -> str:
+    return f"graph-{uuid.uuid4().hex[:12]}.db"

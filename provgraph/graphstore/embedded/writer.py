@@ -1,0 +1,240 @@
+"""
+Writing a batch into the embedded graph.
+
+The order within a step matters: nodes, then productions, then what older uses see now, then the new uses, which
+find every production there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provgraph.errors import CheckpointMismatchError, InvalidEventError
+from provgraph.events import canonical, event_id
+from provgraph.events.clock import moment, split_moment
+from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.embedded import schema
+from provgraph.sqlite import insert_rows, select_in, transaction
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from provgraph.graphstore.projection import GraphBatch, GraphStep
+
+_EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
+
+Production = tuple[int, bytes, int, str | None, str | None, str | None]
+Cause = tuple[int, int, str, int, int]
+Use = tuple[int, int, str, int, bytes]
+Affected = tuple[int, int, str, int, bytes]  # key of a row in `cause`, its event's occurred_us and raw id
+
+
+class GraphWriter:
+    """Applies batches over one connection. Not for several threads at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._load_keys()
+
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+        """See `GraphStore.apply`."""
+        try:
+            with transaction(self._connection):
+                self._require(expected)
+                for step in batch:
+                    self._write(step, at=to.position)
+                self._connection.execute(schema.SET_STATE, (_EPOCH, to.epoch))
+                self._connection.execute(schema.SET_STATE, (_POSITION, to.position))
+        except BaseException:
+            self._load_keys()  # the keys given out in this batch were not used
+            raise
+
+    def clear(self) -> None:
+        """See `GraphStore.clear`."""
+        with transaction(self._connection):
+            for table in schema.TABLES:
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        self._load_keys()
+
+    def _require(self, expected: Checkpoint) -> None:
+        found = checkpoint(self._connection)
+        if found != expected:
+            raise CheckpointMismatchError(f"The graph is at {found}, not at {expected}")
+
+    def _load_keys(self) -> None:
+        highest = self._connection.execute(schema.HIGHEST_KEYS).fetchone()
+        self._next_pem, self._next_artifact, self._next_emitter = ((key or 0) + 1 for key in highest)
+        self._has_labels = bool(self._connection.execute(schema.HAS_LABELS).fetchone()[0])
+
+    def _write(self, step: GraphStep, *, at: int) -> None:
+        if step.pems:
+            self._write_pems(step, at=at)
+        tags = [(namespace, tag, pem_id) for (namespace, tag), pem_id in step.tags.items()]
+        insert_rows(self._connection, schema.INSERT_TAGS, tags)
+        if step.removed:
+            names = canonical.text(list(step.removed))
+            self._connection.execute(schema.REMOVE_UNCONNECTED, (names,))
+
+    def _write_pems(self, step: GraphStep, *, at: int) -> None:
+        artifacts, older_artifacts = self._artifact_keys(step)
+        emitters = self._emitter_keys({pem.emitter for pem, _ in step.pems})
+        keys = self._pem_keys(step, emitters)
+        productions, predecessors, uses, labelled = _edges(step, keys, artifacts)
+        insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
+        late = [production for production in productions if production[0] in older_artifacts]
+        if late and self._resolve_again(late):
+            self._connection.execute(schema.SET_STATE, (_RESOLUTIONS, at))
+        insert_rows(self._connection, schema.INSERT_CAUSES, predecessors)
+        insert_rows(self._connection, schema.USES_VALUES, uses, on_conflict=schema.INSERT_RESOLVED)
+        if labelled:
+            self._has_labels = True
+            insert_rows(
+                self._connection,
+                schema.LABELLED_USES_VALUES,
+                [(*use, _id_in(use[2])) for use in labelled],
+                on_conflict=schema.INSERT_RESOLVED_LABELLED,
+            )
+
+    # -------------------------------------------------------------------------------------------- nodes
+
+    def _artifact_keys(self, step: GraphStep) -> tuple[dict[str, int], set[int]]:
+        """Return the keys of a step's artifacts, those not there yet made, and which were there before."""
+        keys: dict[str, int] = {}
+        fill = []
+        for name, key, empty in select_in(self._connection, schema.KNOWN_ARTIFACTS, list(step.artifacts)):
+            keys[name] = key
+            if empty and step.artifacts[name].properties != "{}":
+                fill.append((step.artifacts[name].properties, key))
+        if fill:
+            self._connection.executemany(schema.FILL_PROPERTIES, fill)
+        older = set(keys.values())
+        new = [
+            (key, sighting.name, sighting.properties, sighting.created_at)
+            for key, sighting in enumerate(
+                (sighting for name, sighting in step.artifacts.items() if name not in keys),
+                self._next_artifact,
+            )
+        ]
+        insert_rows(self._connection, schema.INSERT_ARTIFACTS, new)
+        keys.update((row[1], row[0]) for row in new)
+        self._next_artifact += len(new)
+        return keys, older
+
+    def _emitter_keys(self, names: set[str]) -> dict[str, int]:
+        keys: dict[str, int] = dict(select_in(self._connection, schema.KNOWN_EMITTERS, sorted(names)))
+        new = list(enumerate(sorted(names - keys.keys()), self._next_emitter))
+        insert_rows(self._connection, schema.INSERT_EMITTERS, new)
+        keys.update((name, key) for key, name in new)
+        self._next_emitter += len(new)
+        return keys
+
+    def _pem_keys(self, step: GraphStep, emitters: dict[str, int]) -> dict[str, int]:
+        """Return the keys of a step's events and their predecessors, those not there yet made or filled."""
+        wanted = {pem.id for pem, _ in step.pems}
+        wanted.update(id_ for pem, _ in step.pems for id_ in pem.predecessors)
+        raw_ids = [bytes.fromhex(id_) for id_ in wanted]
+        keys = {raw.hex(): key for raw, key, _ in select_in(self._connection, schema.KNOWN_PEMS, raw_ids)}
+        rows: list[tuple[Any, ...]] = []
+        filled: list[tuple[Any, ...]] = []
+        for pem, position in step.pems:
+            emitter = emitters[pem.emitter]
+            facts = (position, pem.occurred_us, pem.type, emitter, pem.properties, pem.timestamp_client)
+            placeholder = keys.get(pem.id)
+            if placeholder is None:
+                keys[pem.id] = self._next_pem
+                rows.append((self._next_pem, bytes.fromhex(pem.id), *facts))
+                self._next_pem += 1
+            else:
+                filled.append((placeholder, *facts))
+        for id_ in sorted(wanted - keys.keys()):
+            keys[id_] = self._next_pem
+            rows.append((self._next_pem, bytes.fromhex(id_), None, None, None, None, None, None))
+            self._next_pem += 1
+        insert_rows(self._connection, schema.INSERT_PEMS, rows)
+        if filled:
+            self._connection.executemany(schema.FILL_PLACEHOLDER, filled)
+        return keys
+
+    # -------------------------------------------------------------------------------------------- versions
+
+    def _resolve_again(self, productions: Sequence[Production]) -> bool:
+        """Resolve older uses anew that may see one of ``productions`` now; tell whether there were any."""
+        made_now = {(production[0], production[2]) for production in productions}
+        affected: dict[Affected, None] = {}
+        for production in productions:
+            affected.update(dict.fromkeys(self._affected(production, made_now)))
+        for pem_key, artifact_key, label, occurred_us, raw_id in affected:
+            use = (pem_key, artifact_key, label, moment(occurred_us, raw_id.hex()))
+            if label:
+                self._connection.execute(schema.RESOLVE_LABEL_AGAIN, (*use, _id_in(label)))
+            else:
+                self._connection.execute(schema.RESOLVE_AGAIN, use)
+        return bool(affected)
+
+    def _affected(self, production: Production, made_now: set[tuple[int, int]]) -> Iterable[Affected]:
+        artifact_key, at, _, label, *_ = production
+        occurred_us, own_id = split_moment(at)
+        run = self._connection.execute
+        yield from run(schema.USES_OF_VERSION_BEFORE, (artifact_key, at, occurred_us))
+        if run(schema.IS_EARLIEST, (artifact_key, at)).fetchone()[0]:
+            yield from run(schema.USES_FROM_OUTSIDE, (artifact_key,))
+            for key, its_us in run(schema.VERSIONS_BEHIND, (artifact_key, at)):
+                if (artifact_key, key) not in made_now:  # this one was the earliest before
+                    yield from run(schema.USES_OUT_OF_ORDER, (artifact_key, key, its_us))
+                    break
+        if self._has_labels:
+            for name in {label or own_id, own_id}:
+                yield from run(schema.USES_BY_LABEL, (artifact_key, name))
+
+
+def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
+    """Return the checkpoint in a graph file."""
+    epoch = connection.execute(schema.GET_STATE, (_EPOCH,)).fetchone()
+    if epoch is None:
+        return Checkpoint()
+    position = connection.execute(schema.GET_STATE, (_POSITION,)).fetchone()
+    return Checkpoint(epoch[0], position[0])
+
+
+def resolutions_changed_at(connection: sqlite3.Connection) -> int:
+    """Return the position at which a use was last resolved anew."""
+    row = connection.execute(schema.GET_STATE, (_RESOLUTIONS,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _edges(
+    step: GraphStep, keys: dict[str, int], artifacts: dict[str, int]
+) -> tuple[list[Production], list[Cause], list[Use], list[Use]]:
+    """Return a step's edges as rows: productions, predecessors, uses, and uses that name a version."""
+    productions: list[Production] = []
+    predecessors: list[Cause] = []
+    uses: list[Use] = []
+    labelled: list[Use] = []
+    for pem, _ in step.pems:
+        key = keys[pem.id]
+        at = moment(pem.occurred_us, pem.id)
+        for name, _properties, _created, version, digest, kind in pem.produces:
+            productions.append((artifacts[name], at, key, version, digest, kind))
+        predecessors += [
+            (key, schema.PREDECESSOR, id_, pem.occurred_us, keys[id_]) for id_ in pem.predecessors
+        ]
+        for name, _properties, _created, version, *_ in pem.uses:
+            if version is None:
+                uses.append((key, artifacts[name], "", pem.occurred_us, at))
+            else:
+                labelled.append((key, artifacts[name], _label(version), pem.occurred_us, at))
+    return productions, predecessors, uses, labelled
+
+
+def _label(version: str) -> str:
+    """Return how a use's version is kept: an event id in its one spelling, else as stated."""
+    raw = _id_in(version)
+    return version if raw is None else raw.hex()
+
+
+def _id_in(label: str) -> bytes | None:
+    try:
+        return bytes.fromhex(event_id(label))
+    except InvalidEventError:
+        return None

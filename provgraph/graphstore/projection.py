@@ -1,0 +1,57 @@
+"""The graph's projection rule: from events to what a store has to write. Pure, and the same for every store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.events import Kind
+from provgraph.events.artifact import note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.events import ArtifactsRemoved, Pem, RecordedEvent, Sighting, TagSet
+
+
+class GraphStep(NamedTuple):
+    """
+    What a run of events changes in a graph, in this order.
+
+    Artifacts are made when new, and their properties filled when the stored ones are empty; tags replace; artifacts
+    in ``removed`` go if nothing is connected to them by then.
+    """
+
+    pems: list[tuple[Pem, int]]  # with its log position
+    artifacts: dict[str, Sighting]
+    tags: dict[tuple[str, str], str]  # (namespace, tag): id of the PEM
+    removed: tuple[str, ...]
+
+
+GraphBatch = list[GraphStep]
+
+
+def project(events: Sequence[RecordedEvent]) -> GraphBatch:
+    """Return what a run of events changes; families that do not show in the graph change nothing."""
+    steps: GraphBatch = []
+    step = GraphStep([], {}, {}, ())
+    for event in events:
+        if event.kind is Kind.PEM:
+            _add_pem(step, event.content, event)  # type: ignore[arg-type] # its kind says so
+        elif event.kind is Kind.TAG_SET:
+            tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
+            step.tags[tag.namespace, tag.tag] = tag.pem_id
+        elif event.kind is Kind.ARTIFACTS_REMOVED:
+            removed: ArtifactsRemoved = event.content  # type: ignore[assignment] # its kind says so
+            # What is removed depends on everything before it and on nothing behind it.
+            steps.append(step._replace(removed=removed.names))
+            step = GraphStep([], {}, {}, ())
+    steps.append(step)
+    return steps
+
+
+def _add_pem(step: GraphStep, pem: Pem, event: RecordedEvent) -> None:
+    step.pems.append((pem, event.position))
+    note(step.artifacts, pem.uses, recorded_us=event.recorded_us)
+    note(step.artifacts, pem.produces, recorded_us=event.recorded_us)
+    if pem.tag:
+        step.tags[pem.tag_namespace or "", pem.tag] = pem.id

@@ -1,0 +1,24 @@
+"""What all services share at their HTTP edge: bodies, answers, errors, streams, metrics."""
+
+from provgraph.http.answers import error_answer, json, text
+from provgraph.http.body import read_body
+from provgraph.http.edge import Edge, install
+from provgraph.http.metrics import Gauge, Metrics
+from provgraph.http.services import ProjectorStatus, Services
+from provgraph.http.streaming import Places, enclosed, json_list
+
+__all__ = [
+    "Edge",
+    "Gauge",
+    "Metrics",
+    "Places",
+    "ProjectorStatus",
+    "Services",
+    "enclosed",
+    "error_answer",
+    "install",
+    "json",
+    "json_list",
+    "read_body",
+    "text",
+]

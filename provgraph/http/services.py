@@ -1,0 +1,43 @@
+"""What the composition root hands to each service, so that no service needs to know another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provgraph.auth import Authenticator
+    from provgraph.catalog import Catalog
+    from provgraph.eventlog import EventLog, GroupCommit
+    from provgraph.graphstore.base import GraphStore
+    from provgraph.http.metrics import Metrics
+    from provgraph.settings import Settings
+
+
+class ProjectorStatus(NamedTuple):
+    """What the projector says of itself."""
+
+    running: bool  # its thread lives
+    lag_events: int  # how many events the graph is behind the log
+    lag_seconds: float  # for how long it has been behind; 0 when it is not
+    trouble: str | None  # why it does not go on, a sentence; None when it does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """
+    What a service may use. Each service's ``app.py`` has ``routes(services) -> list[BaseRoute]``.
+
+    Everything in it is safe to use from several threads. ``writer`` is for coroutines; ``log.append`` is for threads.
+    """
+
+    settings: Settings
+    log: EventLog
+    catalog: Catalog
+    graph: GraphStore
+    writer: GroupCommit
+    authenticator: Authenticator
+    metrics: Metrics
+    projector: Callable[[], ProjectorStatus]

@@ -1,0 +1,76 @@
+"""Upstream and downstream: what led to a node, and what it led to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from provgraph.errors import ConflictError
+from provgraph.graphstore import WalkQuery
+from provgraph.lineage import answer, cursor, request
+
+if TYPE_CHECKING:
+    from provgraph.graphstore import GraphStore
+    from provgraph.lineage.request import LineageRequest, Node
+
+
+def lineage(store: GraphStore, asked: LineageRequest) -> bytes:
+    """
+    Answer a lineage question, exact versions only, as JSON.
+
+    ``nodes`` and ``edges`` in the order found, nearest first; ``position``, the log position it is true for;
+    ``complete``, and if not the ``reason`` (``limit`` or ``depth``) and the ``cursor`` to go on after a ``limit``.
+
+    :raises InvalidInputError: the question cannot be asked so
+    :raises NotFoundError: the graph has no such node
+    :raises ConflictError: late events changed what the pages before said
+    """
+    request.check(asked)
+    since = None if asked.cursor is None else cursor.decode(asked.cursor, asked)
+    node, start = request.find(store, asked)
+    given = 0 if since is None else since.given
+    walk = store.walk(
+        WalkQuery(
+            start,
+            asked.direction,
+            asked.depth,
+            max_nodes=given + asked.limit + 1,
+            known_at=None if since is None else since.position,
+        )
+    )
+    epoch, position = walk.checkpoint
+    if since is not None:
+        _refuse_when_changed(store, since, epoch)
+        position = since.position
+    page = answer.page(walk, start.artifact, skip=given, limit=asked.limit)
+    reason = "limit" if page.more else walk.cut_by
+    following = None
+    if reason == "limit":
+        following = cursor.encode(cursor.Cursor(given + len(page.nodes), position, epoch), asked)
+    return orjson.dumps(
+        {
+            "node": _node(node),
+            "direction": asked.direction,
+            "depth": asked.depth,
+            "nodes": page.nodes,
+            "edges": page.edges,
+            "position": position,
+            "complete": reason is None,
+            "reason": reason,
+            "cursor": following,
+        }
+    )
+
+
+def _refuse_when_changed(store: GraphStore, since: cursor.Cursor, epoch: str) -> None:
+    if since.epoch != epoch or store.resolutions_changed_at() > since.position:
+        raise ConflictError(
+            "The graph was changed by late events since the first page; ask again without cursor"
+        )
+
+
+def _node(node: Node) -> dict[str, str | None]:
+    if node.kind == "pem":
+        return {"kind": node.kind, "id": node.id}
+    return {"kind": node.kind, "id": node.id, "version": node.version}

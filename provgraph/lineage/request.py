@@ -1,0 +1,102 @@
+"""What a lineage question says, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
+from provgraph.events import event_id
+from provgraph.graphstore import Direction, WalkStart
+
+if TYPE_CHECKING:
+    from provgraph.graphstore import GraphStore
+
+DEFAULT_LIMIT = 10_000
+LARGEST_LIMIT = 100_000
+
+
+class LineageRequest(NamedTuple):
+    """A question for the upstream or downstream of a node; see `provgraph.lineage.lineage`."""
+
+    node: str  # artifact:NAME, pem:ID, or bare
+    direction: Direction = Direction.UPSTREAM
+    depth: int | None = None  # events to walk over; None: all
+    limit: int = DEFAULT_LIMIT  # most nodes in one answer
+    cursor: str | None = None
+    version: str | None = None  # label, or id of the producing event
+
+
+class Node(NamedTuple):
+    """A node that a question is about, found in the graph."""
+
+    kind: str  # "artifact" or "pem"
+    id: str
+    version: str | None = None  # of an artifact: id of the event that produced the version asked for
+
+
+def check(request: LineageRequest) -> None:
+    """
+    Refuse what cannot be asked.
+
+    :raises InvalidInputError: depth or limit out of bounds
+    """
+    if request.depth is not None and request.depth < 1:
+        raise InvalidInputError("depth must be 1 or more", field="depth", rule="at-least-1")
+    if not 1 <= request.limit <= LARGEST_LIMIT:
+        raise InvalidInputError(
+            f"limit must be from 1 to {LARGEST_LIMIT:,}", field="limit", rule=f"1-to-{LARGEST_LIMIT}"
+        )
+
+
+def find(store: GraphStore, request: LineageRequest) -> tuple[Node, WalkStart]:
+    """
+    Return the node that a question names and where a walk from it starts.
+
+    Upstream an artifact stands for one version: the one named, or the latest. Downstream without a version it stands
+    for all of them, and for uses that no version explains: the question is who is affected.
+
+    :raises NotFoundError: the graph has no such node, or the artifact no such version
+    """
+    kind, colon, rest = request.node.partition(":")
+    if colon and kind == "artifact":
+        return _artifact(store, rest, request)
+    if colon and kind == "pem":
+        pem_id = event_id(rest, field="node")
+        if not store.has_pem(pem_id):
+            raise NotFoundError(f"No event {pem_id} in the graph")
+        return _pem(pem_id, request)
+    bare_id = _as_id(request.node)
+    if bare_id is not None and store.has_pem(bare_id):
+        return _pem(bare_id, request)
+    return _artifact(store, request.node, request)
+
+
+def _pem(pem_id: str, request: LineageRequest) -> tuple[Node, WalkStart]:
+    if request.version is not None:
+        raise InvalidInputError(
+            "version goes with an artifact, not with an event", field="version", rule="artifact"
+        )
+    return Node("pem", pem_id), WalkStart((pem_id,))
+
+
+def _artifact(store: GraphStore, name: str, request: LineageRequest) -> tuple[Node, WalkStart]:
+    versions = store.versions(name, version=request.version, limit=_versions_wanted(request))
+    if not versions:
+        if not store.has_artifact(name):
+            raise NotFoundError(f"No artifact {name!r} in the graph")
+        if request.version is not None:
+            raise NotFoundError(f"Artifact {name!r} has no version {request.version!r}")
+    if _versions_wanted(request) is None:
+        return Node("artifact", name), WalkStart(tuple(versions), name, outside=True)
+    return Node("artifact", name, versions[0] if versions else None), WalkStart(tuple(versions), name)
+
+
+def _versions_wanted(request: LineageRequest) -> int | None:
+    return None if request.direction is Direction.DOWNSTREAM and request.version is None else 1
+
+
+def _as_id(text: str) -> str | None:
+    try:
+        return event_id(text)
+    except InvalidEventError:
+        return None

@@ -1,0 +1,37 @@
+"""Clean: remove every event, and with them both projections and the reports."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from provgraph.errors import OverloadedError
+from provgraph.events import Kind
+from provgraph.operations.flush import has_followed
+
+if TYPE_CHECKING:
+    from provgraph.eventlog import EventLog, Head
+    from provgraph.graphstore.base import GraphStore
+
+KEPT = frozenset({Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED})
+_PAUSE_SECONDS = 0.005
+
+
+def clean(log: EventLog, graph: GraphStore, *, timeout_seconds: float) -> Head:
+    """
+    Remove every event but the credentials', wait until the graph is empty too, and return the log's new head.
+
+    A rebuild that is running is given up: it would build what is no more.
+
+    :raises StoreError: the log cannot be written; nothing was removed
+    :raises OverloadedError: the log is clean, but the graph did not follow within ``timeout_seconds``
+    """
+    head = log.clean(keep=KEPT)
+    give_up_at = time.monotonic() + timeout_seconds
+    while not has_followed(log, graph, head=head) or graph.has_next_generation():
+        if time.monotonic() >= give_up_at:
+            raise OverloadedError(
+                "Everything was removed, but the graph has not followed yet; it will as soon as it can"
+            )
+        time.sleep(_PAUSE_SECONDS)
+    return head

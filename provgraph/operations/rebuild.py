@@ -1,0 +1,105 @@
+"""Rebuild: make a projection anew from the log, beside the one that is served."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from provgraph.errors import StoreError
+from provgraph.events import Kind, rebuild_requested
+from provgraph.operations.progress import unreported
+
+if TYPE_CHECKING:
+    from provgraph.catalog import Catalog
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore.base import GraphStore
+    from provgraph.operations.progress import RebuildProgress, Report
+
+_PAUSE_SECONDS = 0.05
+# A rebuild that cannot go on is tried again and again; whoever waits for it is told after this long.
+_PATIENCE_SECONDS = 10.0
+# How many events behind the graph's checkpoint are searched for a request that it has not met yet.
+_SEARCHED_EVENTS = 2_000
+
+
+class GraphBuilder(Protocol):
+    """Whoever projects the log into the graph, as far as a rebuild is concerned."""
+
+    @property
+    def rebuilding(self) -> RebuildProgress | None:
+        """How far the running rebuild is, None when none runs."""
+
+    @property
+    def rebuild_failure(self) -> str | None:
+        """Why the running rebuild cannot go on at the moment, None when it can."""
+
+    def request_rebuild(self) -> int:
+        """
+        Ask for a rebuild, begin it when none runs, and return the position of the request in the log.
+
+        :raises StoreError: the log cannot be written
+        """
+
+    def has_rebuilt(self, position: int) -> bool:
+        """Tell whether the graph that is served was built after the request at ``position``."""
+
+
+def request_rebuild(log: EventLog) -> int:
+    """
+    Ask whichever process projects for a rebuild of the graph, and return the position of the request.
+
+    :raises StoreError: the log cannot be written
+    """
+    return log.append([rebuild_requested()])[0].recorded.position
+
+
+def is_rebuild_due(log: EventLog, graph: GraphStore) -> bool:
+    """
+    Tell whether a rebuild was asked for and is not finished.
+
+    A request that stands further behind the graph's checkpoint than any ordinary lag is not seen here; the process
+    that projects knows of those it took itself.
+    """
+    if graph.has_next_generation():
+        return True
+    checkpoint, head = graph.checkpoint(), log.head()
+    if checkpoint.position >= head.position or checkpoint.epoch != head.epoch:
+        return False  # a new graph follows the log from its beginning: it is one being built already
+    behind = log.read(after=checkpoint.position, limit=_SEARCHED_EVENTS)
+    return any(event.kind is Kind.REBUILD_REQUESTED for event in behind)
+
+
+def rebuild_graph(builder: GraphBuilder, *, report: Report = unreported) -> int:
+    """
+    Have the graph built anew, wait until it is served, and return the position of the request.
+
+    :param report: called with how many events of how many are in the new graph
+    :raises StoreError: it cannot go on; the builder keeps trying, but this does not wait any longer
+    """
+    position = builder.request_rebuild()
+    failing_since: float | None = None
+    while not builder.has_rebuilt(position):
+        progress, failure = builder.rebuilding, builder.rebuild_failure
+        if progress is not None:
+            report(*progress)
+        if failure is None:
+            failing_since = None
+        elif failing_since is None:
+            failing_since = time.monotonic()
+        elif time.monotonic() - failing_since > _PATIENCE_SECONDS:
+            raise StoreError(f"The rebuild cannot go on: {failure}; the graph builder keeps trying")
+        time.sleep(_PAUSE_SECONDS)
+    return position
+
+
+def rebuild_catalog(log: EventLog, catalog: Catalog, *, report: Report = unreported) -> int:
+    """
+    Build the catalog anew from the log, and return how many events were read.
+
+    :param report: called with how many events of how many were read
+    :raises StoreError: it cannot be written; the served catalog stays
+    """
+    total = log.count()
+    events = catalog.rebuild(log, lambda done: report(done, max(done, total)))
+    report(events, events)
+    return events

@@ -1,0 +1,317 @@
+"""
+Verify that the graph is what the log says.
+
+The quick way compares the catalog (written in the log's own transactions) with the graph, item by item. The deep way
+trusts neither: it recomputes the digest chain, replays the log into a fresh graph and a fresh catalog, and compares
+everything the served ones hold with those.
+
+Events may arrive meanwhile. Both ways wait for the graph first and leave out PEMs behind the checkpoint they began
+at; what else differs while something arrived is searched for again, and counts only when it is found again.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import orjson
+
+from provgraph.catalog import ListQuery
+from provgraph.errors import ConflictError
+from provgraph.graphstore.base import PemFacts
+from provgraph.operations.findings import Difference, Findings, Sense
+from provgraph.operations.flush import flush
+from provgraph.operations.merging import side_by_side
+from provgraph.operations.progress import Meter, unreported
+from provgraph.operations.replica import Replica
+from provgraph.operations.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from provgraph.catalog import Catalog, CatalogArtifact, CatalogPem
+    from provgraph.eventlog import ChainReport, EventLog
+    from provgraph.graphstore.base import ArtifactFacts, Checkpoint, GraphStore
+    from provgraph.operations.progress import Report
+
+_Item = TypeVar("_Item")
+
+_BY_ID = ListQuery(sort_field="ID")
+_BY_NAME = ListQuery(sort_field="Name")
+_EVERYTHING = ListQuery()
+# While events keep arriving, a difference must be found so many times running to count.
+_PASSES = 3
+_NOT_IN_GRAPH = "in the catalog, not in the graph"
+_NOT_IN_CATALOG = "in the graph, not in the catalog"
+_NOT_IN_SERVED = "in the log, not in the graph"
+_NOT_IN_LOG = "in the graph, not in the log"
+
+
+class Verification(NamedTuple):
+    """The result of a verification."""
+
+    in_sync: bool
+    position: int  # the log position that was compared
+    total: int  # how many differences there are
+    differences: list[Difference]  # the first of them
+    message: str  # a line with ``in sync`` or ``out of sync``, then one line for each listed difference
+
+
+class _Scope(NamedTuple):
+    """What a verification looks at."""
+
+    log: EventLog
+    catalog: Catalog
+    graph: GraphStore
+    pems: bool
+    artifacts: bool
+    timeout_seconds: float
+
+
+def verify(
+    log: EventLog,
+    catalog: Catalog,
+    graph: GraphStore,
+    *,
+    pems: bool = True,
+    artifacts: bool = True,
+    deep: bool = False,
+    timeout_seconds: float = 60.0,
+    report: Report = unreported,
+) -> Verification:
+    """
+    Compare the graph with what the log says.
+
+    :param pems: compare PEMs (deep: with their edges, tags and placeholders)
+    :param artifacts: compare artifacts
+    :param deep: replay the log and check the digest chain, instead of trusting the catalog
+    :param timeout_seconds: how long to wait for the graph to follow the log first
+    :param report: called with how many items of how many were looked at
+    :raises OverloadedError: the graph did not follow in time
+    :raises ConflictError: the log was cleaned meanwhile
+    """
+    scope = _Scope(log, catalog, graph, pems, artifacts, timeout_seconds)
+    if deep:
+        return _deep(scope, report)
+    meter = Meter(report, total=_catalog_size(scope))
+    findings, position = _settled(scope, lambda checkpoint: _compare_stores(scope, checkpoint, meter))
+    meter.finish()
+    return _verification(findings, position, _compared(scope))
+
+
+def _deep(scope: _Scope, report: Report) -> Verification:
+    meter = Meter(report, total=2 * scope.log.count() + _catalog_size(scope))
+    chain = scope.log.verify_chain(_steps(meter))
+    if not chain.intact:
+        return _broken(scope, chain, meter)
+    with Replica(scope.log) as replica:
+
+        def compare(checkpoint: Checkpoint) -> Findings:
+            replica.advance(to=checkpoint.position, replayed=meter.add)
+            return _compare_facts(scope, replica.graph, checkpoint, meter)
+
+        findings, position = _settled(scope, compare)
+        findings.add_all(_compare_catalog(scope, replica, meter))
+    meter.finish()
+    return _verification(findings, position, f"{_compared(scope)}, replayed from the log; {chain.message}")
+
+
+def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
+    """Return what is left to say of a log that was changed: replaying it would prove nothing."""
+    findings = Findings()
+    findings.add(Difference(Sense.DIFFERENT, "log position", str(chain.position), chain.message))
+    found, position = _settled(scope, lambda checkpoint: _compare_stores(scope, checkpoint, meter))
+    findings.extend(found)
+    meter.finish()
+    return _verification(findings, position, f"{_compared(scope)}, not replayed; {chain.message}")
+
+
+def _settled(scope: _Scope, search: Callable[[Checkpoint], Findings]) -> tuple[Findings, int]:
+    """Search until nothing arrived meanwhile, or what differs is certain; also return the position compared."""
+    findings: Findings | None = None
+    for _ in range(_PASSES):
+        flush(scope.log, scope.graph, timeout_seconds=scope.timeout_seconds)
+        head, checkpoint = scope.log.head(), scope.graph.checkpoint()
+        found = search(checkpoint)
+        if scope.log.head().epoch != head.epoch:
+            raise ConflictError("The log was cleaned meanwhile: verify again")
+        was_quiet = scope.log.head().position == head.position == checkpoint.position
+        findings = found if was_quiet or findings is None else findings.confirmed_by(found)
+        if was_quiet or not findings.total:
+            break
+    return findings or Findings(), checkpoint.position
+
+
+# ------------------------------------------------------------------------------------------- catalog and graph
+
+
+def _compare_stores(scope: _Scope, checkpoint: Checkpoint, meter: Meter) -> Findings:
+    findings = Findings()
+    if scope.pems:
+        known = (pem for pem in scope.catalog.pems(_BY_ID) if pem.position <= checkpoint.position)
+        findings.add_all(_pem_differences(_metered(known, meter), _until(scope.graph, checkpoint)))
+    if scope.artifacts:
+        listed = _metered(scope.catalog.artifacts(_BY_NAME), meter)
+        findings.add_all(
+            _artifact_differences(listed, scope.graph.artifacts(), _NOT_IN_GRAPH, _NOT_IN_CATALOG)
+        )
+    return findings
+
+
+def _pem_differences(listed: Iterable[CatalogPem], in_graph: Iterable[PemFacts]) -> Iterator[Difference]:
+    by_id = attrgetter("id")
+    for pem, facts in side_by_side(listed, in_graph, left_key=by_id, right_key=by_id):
+        if facts is None:
+            if pem is not None:
+                yield Difference(Sense.MISSING, "PEM", pem.id, _NOT_IN_GRAPH)
+        elif pem is None:
+            yield Difference(Sense.SURPLUS, "PEM", facts.id, _NOT_IN_CATALOG)
+        elif differing := _differing_in_pem(pem, facts):
+            yield Difference(Sense.DIFFERENT, "PEM", pem.id, ", ".join(differing))
+
+
+def _differing_in_pem(pem: CatalogPem, facts: PemFacts) -> list[str]:
+    differing = [
+        name
+        for name in ("type", "emitter", "properties", "timestamp_client", "position")
+        if getattr(pem, name) != getattr(facts, name)
+    ]
+    if not _agree_on_predecessor(pem.predecessor, facts.predecessors):
+        differing.append("predecessors")
+    if set(orjson.loads(pem.uses)) != {use.artifact for use in facts.uses}:
+        differing.append("uses")
+    if set(orjson.loads(pem.produces)) != {production.artifact for production in facts.produces}:
+        differing.append("produces")
+    return differing
+
+
+def _agree_on_predecessor(first: str | None, all_: tuple[str, ...]) -> bool:
+    # The catalog lists the first predecessor only.
+    return not all_ if first is None else first in all_
+
+
+def _artifact_differences(
+    expected: Iterable[CatalogArtifact | ArtifactFacts],
+    in_graph: Iterable[ArtifactFacts],
+    missing: str,
+    surplus: str,
+) -> Iterator[Difference]:
+    by_name = attrgetter("name")
+    for artifact, facts in side_by_side(expected, in_graph, left_key=by_name, right_key=by_name):
+        if facts is None:
+            if artifact is not None:
+                yield Difference(Sense.MISSING, "artifact", artifact.name, missing)
+        elif artifact is None:
+            yield Difference(Sense.SURPLUS, "artifact", facts.name, surplus)
+        elif tuple(artifact) != tuple(facts):
+            names = ("properties", "created_at")
+            differing = [name for name in names if getattr(artifact, name) != getattr(facts, name)]
+            yield Difference(Sense.DIFFERENT, "artifact", facts.name, ", ".join(differing))
+
+
+# ------------------------------------------------------------------------------------------- replay and graph
+
+
+def _compare_facts(scope: _Scope, replayed: GraphStore, checkpoint: Checkpoint, meter: Meter) -> Findings:
+    findings = Findings()
+    if scope.pems:
+        expected = _metered(replayed.pems(), meter)
+        findings.add_all(_fact_differences(expected, _until(scope.graph, checkpoint)))
+        findings.add_all(
+            _text_differences("placeholder", replayed.placeholders(), scope.graph.placeholders())
+        )
+        findings.add_all(_text_differences("tag", _tag_texts(replayed), _tag_texts(scope.graph)))
+    if scope.artifacts:
+        expected_artifacts = _metered(replayed.artifacts(), meter)
+        findings.add_all(
+            _artifact_differences(expected_artifacts, scope.graph.artifacts(), _NOT_IN_SERVED, _NOT_IN_LOG)
+        )
+    return findings
+
+
+def _fact_differences(expected: Iterable[PemFacts], in_graph: Iterable[PemFacts]) -> Iterator[Difference]:
+    by_id = attrgetter("id")
+    for right, facts in side_by_side(expected, in_graph, left_key=by_id, right_key=by_id):
+        if facts is None:
+            if right is not None:
+                yield Difference(Sense.MISSING, "PEM", right.id, _NOT_IN_SERVED)
+        elif right is None:
+            yield Difference(Sense.SURPLUS, "PEM", facts.id, _NOT_IN_LOG)
+        elif right != facts:
+            differing = [name for name in PemFacts._fields if getattr(right, name) != getattr(facts, name)]
+            yield Difference(Sense.DIFFERENT, "PEM", facts.id, ", ".join(differing))
+
+
+def _text_differences(what: str, expected: Iterable[str], in_graph: Iterable[str]) -> Iterator[Difference]:
+    for right, found in side_by_side(expected, in_graph, left_key=str, right_key=str):
+        if found is None and right is not None:
+            yield Difference(Sense.MISSING, what, right, _NOT_IN_SERVED)
+        elif right is None and found is not None:
+            yield Difference(Sense.SURPLUS, what, found, _NOT_IN_LOG)
+
+
+def _tag_texts(graph: GraphStore) -> list[str]:
+    """Return each tag with the PEM it marks: one that marks another PEM is another text."""
+    return sorted(f"{tag.namespace}/{tag.tag} on {tag.pem_id}" for tag in graph.tags())
+
+
+def _compare_catalog(scope: _Scope, replica: Replica, meter: Meter) -> Iterator[Difference]:
+    """Compare the catalogs' digests at a moment when nothing arrives; while something does, there is none."""
+    for _ in range(_PASSES):
+        before = scope.log.head()
+        served = scope.catalog.digest()
+        if scope.log.head() != before:
+            continue
+        replica.advance(to=before.position, replayed=meter.add)
+        if served != replica.catalog.digest():
+            details = "its content is not what the log says; rebuild it"
+            yield Difference(Sense.DIFFERENT, "catalog", "digest", details)
+        return
+
+
+# ------------------------------------------------------------------------------------------- shared
+
+
+def _until(graph: GraphStore, checkpoint: Checkpoint) -> Iterator[PemFacts]:
+    return (facts for facts in graph.pems() if facts.position <= checkpoint.position)
+
+
+def _metered(items: Iterable[_Item], meter: Meter) -> Iterator[_Item]:
+    for item in items:
+        meter.add()
+        yield item
+
+
+def _steps(meter: Meter) -> Callable[[int], None]:
+    """Return a function that takes a running total and adds its steps to ``meter``."""
+    seen = 0
+
+    def take(done: int) -> None:
+        nonlocal seen
+        meter.add(done - seen)
+        seen = done
+
+    return take
+
+
+def _catalog_size(scope: _Scope) -> int:
+    pems = scope.catalog.pems_count(_EVERYTHING) if scope.pems else 0
+    return pems + (scope.catalog.artifacts_count(_EVERYTHING) if scope.artifacts else 0)
+
+
+def _compared(scope: _Scope) -> str:
+    counts = scope.graph.counts()
+    parts = [counted(counts.pems, "PEM")] if scope.pems else []
+    if scope.artifacts:
+        parts.append(counted(counts.artifacts, "artifact"))
+    return " and ".join(parts) or "nothing"
+
+
+def _verification(findings: Findings, position: int, compared: str) -> Verification:
+    in_sync = not findings.total
+    if in_sync:
+        first = f"in sync: {compared} compared, at position {position}"
+    else:
+        first = f"out of sync: {counted(findings.total, 'difference')}, {compared} compared, at position {position}"
+    message = "\n".join([first, *findings.lines()])
+    return Verification(in_sync, position, findings.total, findings.listed, message)

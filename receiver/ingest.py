@@ -1,0 +1,187 @@
+"""From what was sent to what is stored: check, append, and say what the log made of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import ConflictError, InvalidInputError, TooLargeError
+from provgraph.eventlog import Verdict
+from provgraph.events import accept, event_id
+from provgraph.events.canonical import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from provgraph.eventlog import Appended
+    from provgraph.events import NewEvent
+    from provgraph.http import Services
+
+INVALID = "invalid"
+# Checking is work on the event loop: let other requests go on after so many events.
+_CHECKED_AT_ONCE = 100
+# A large body is appended in several transactions, so that others get their turn between them.
+_APPENDED_AT_ONCE = 2_000
+
+Result = dict[str, Any]
+
+
+class _Checked(NamedTuple):
+    """One event of a batch: ready for the log, or what is wrong with it."""
+
+    event: NewEvent | None
+    stated_id: str | None = None
+    error: InvalidInputError | None = None
+
+
+class Ingest:
+    """Takes events in on behalf of the receiver's routes."""
+
+    def __init__(self, services: Services) -> None:
+        self._writer = services.writer
+        self._log = services.log
+        self._metrics = services.metrics
+        self._size_limit = services.settings.pem_size_limit
+
+    async def one(self, body: bytes) -> NewEvent:
+        """
+        Store the one event that a body is, and return it.
+
+        :raises InvalidInputError: not JSON, or it breaks a rule of the event model
+        :raises ConflictError: its id is known with other content
+        """
+        try:
+            event = accept(loads(body))
+        except InvalidInputError:
+            self._metrics.count_verdicts(INVALID)
+            raise
+        (appended,) = await self._writer.append((event,))
+        self._metrics.count_verdicts(appended.verdict)
+        if appended.verdict is Verdict.CONFLICT:
+            raise ConflictError(_conflict(event.event_id))
+        return event
+
+    async def array(self, body: bytes) -> Result:
+        """
+        Store the events of a JSON array; see `_store` for the answer.
+
+        :raises InvalidInputError: the body as a whole is not a JSON array
+        """
+        events = loads(body)
+        if type(events) is not list:
+            raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        return await self._store(
+            [self._check(fields, size=None) for fields in part] for part in _parts(events)
+        )
+
+    async def lines(self, body: bytes) -> Result:
+        """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
+        lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+        return await self._store([self._check_line(line) for line in part] for part in _parts(lines))
+
+    async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
+        """
+        Append what can be, in order, and answer with a verdict for each event.
+
+        Whoever gets an error instead may send the same again: what was stored meanwhile counts as duplicates.
+        """
+        results: list[Result] = []
+        waiting: list[_Checked] = []
+        for part in parts:
+            waiting += part
+            if len(waiting) >= _APPENDED_AT_ONCE:
+                results += await self._append(waiting, first_index=len(results))
+                waiting = []
+            else:
+                await asyncio.sleep(0)
+        results += await self._append(waiting, first_index=len(results))
+        return self._answer(results)
+
+    async def _append(self, checked: Sequence[_Checked], *, first_index: int) -> list[Result]:
+        events = [one.event for one in checked if one.event is not None]
+        verdicts = iter(await self._writer.append(events) if events else ())
+        return [
+            _refused(index, one) if one.event is None else _judged(index, next(verdicts))
+            for index, one in enumerate(checked, first_index)
+        ]
+
+    def _answer(self, results: list[Result]) -> Result:
+        counts = dict.fromkeys((*Verdict, INVALID), 0)
+        position = 0
+        for result in results:
+            counts[result["verdict"]] += 1
+            if result["verdict"] is Verdict.ACCEPTED:
+                position = result["position"]
+        for verdict, count in counts.items():
+            if count:
+                self._metrics.count_verdicts(verdict, count)
+        return {
+            "results": results,
+            "accepted": counts[Verdict.ACCEPTED],
+            "duplicates": counts[Verdict.DUPLICATE],
+            "conflicts": counts[Verdict.CONFLICT],
+            "invalid": counts[INVALID],
+            "position": position or self._log.head().position,
+        }
+
+    def _check_line(self, line: bytes) -> _Checked:
+        if len(line) > self._size_limit:
+            return _Checked(None, None, self._too_large(len(line)))
+        try:
+            fields = loads(line)
+        except InvalidInputError as error:
+            return _Checked(None, None, error)
+        return self._check(fields, size=len(line))
+
+    def _check(self, fields: object, *, size: int | None) -> _Checked:
+        """Check one event; ``size`` is how long it was as sent, None when that is not known."""
+        try:
+            event = accept(fields)
+        except InvalidInputError as error:
+            return _Checked(None, _stated_id(fields), error)
+        if size is None and len(event.payload) > self._size_limit:
+            return _Checked(None, event.event_id, self._too_large(len(event.payload)))
+        return _Checked(event)
+
+    def _too_large(self, size: int) -> InvalidInputError:
+        return InvalidInputError(str(TooLargeError(size=size, limit=self._size_limit)), rule="size")
+
+
+def _parts(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), _CHECKED_AT_ONCE):
+        yield items[start : start + _CHECKED_AT_ONCE]
+
+
+def _judged(index: int, appended: Appended) -> Result:
+    recorded = appended.recorded
+    result = {
+        "index": index,
+        "ID": recorded.event_id,
+        "verdict": appended.verdict,
+        "position": recorded.position,
+    }
+    if appended.verdict is Verdict.CONFLICT:
+        result["detail"] = _conflict(recorded.event_id)
+    return result
+
+
+def _refused(index: int, checked: _Checked) -> Result:
+    members = {} if checked.error is None else checked.error.members
+    return {
+        "index": index,
+        "ID": checked.stated_id,
+        "verdict": INVALID,
+        **members,
+        "detail": str(checked.error),
+    }
+
+
+def _stated_id(fields: object) -> str | None:
+    try:
+        return event_id(fields.get("ID")) if isinstance(fields, dict) else None
+    except InvalidInputError:
+        return None
+
+
+def _conflict(id_: str) -> str:
+    return f"Event {id_} is stored already with other content; the stored one stands"

@@ -1,0 +1,82 @@
+"""Record Keeper's Receiver: ``/receiver/info``, ``/receiver/pem`` and ``/receiver/tag/...``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+
+import provgraph
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events import PEM_VERSION, Role, event_id, tag_set
+from provgraph.http import json, read_body, tagpath, text
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from provgraph.events import Pem
+    from provgraph.http import Services
+    from receiver.ingest import Ingest
+
+_TAG = "/receiver/tag/"
+# The body repeats the tag, whose place is the path; the path is bounded, and so this is.
+_TAG_BODY_LIMIT = 65_536
+
+
+def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
+    """Return the routes; the one that matters most stands first."""
+    receiver = _Receiver(services, ingest)
+    return [
+        Route("/receiver/pem", receiver.pem, methods=["POST"]),
+        Route("/receiver/info", receiver.info, methods=["GET"]),
+        Route(f"{_TAG}{{rest:path}}", receiver.tag, methods=["POST"]),
+    ]
+
+
+class _Receiver:
+    def __init__(self, services: Services, ingest: Ingest) -> None:
+        self._services = services
+        self._ingest = ingest
+        self._size_limit = services.settings.pem_size_limit
+        self._require_to_send = services.authenticator.require_to_send
+
+    async def info(self, _request: Request) -> Response:
+        """Answer with exactly the fields that Record Keeper's client knows."""
+        settings = self._services.settings
+        return json(
+            {
+                "version": provgraph.__version__,
+                "pem_version": PEM_VERSION,
+                "pem_size_limit": settings.pem_size_limit,
+                "auth_required": settings.auth_required,
+                "pem_auth_required": settings.sending_needs_credential,
+            }
+        )
+
+    async def pem(self, request: Request) -> Response:
+        """Store one PEM. When this answers, it is durable and listed."""
+        self._require_to_send(request.scope["headers"])
+        event = await self._ingest.one(await read_body(request, limit=self._size_limit, what="PEM"))
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        return text(f"Ack getting {pem.type}")
+
+    async def tag(self, request: Request) -> Response:
+        """Set a tag on a PEM that is stored."""
+        self._services.authenticator.require(request, Role.WRITER)
+        await read_body(request, limit=_TAG_BODY_LIMIT, what="Tag")
+        name, stated_id = tagpath.read_tag_and_id(tagpath.behind(_TAG, request.scope))
+        pem_id = _pem_id(stated_id)
+        if await run_in_threadpool(self._services.catalog.pem, pem_id) is None:
+            raise NotFoundError(f"There is no PEM {pem_id}")
+        await self._services.writer.append((tag_set(name.namespace, name.tag, pem_id),))
+        return text("OK")
+
+
+def _pem_id(stated: str) -> str:
+    try:
+        return event_id(stated)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"Not the id of a PEM: {stated[:60]!r}", field="ID", rule="uuid") from error

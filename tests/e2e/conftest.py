@@ -1,0 +1,118 @@
+"""
+Real services for the end-to-end tests.
+
+`service` is shared by every test of a worker and open to all: tests on it use names of their own and clean nothing.
+`fresh` belongs to one test. `secured` asks for credentials and is shared too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.e2e.service import Service, create_credential, running
+from tests.e2e.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+KINDS = ("user", "puc")
+ROLES = ("reader", "writer", "admin")
+HEADERS = {"user": "X-Recordkeeper-User-Auth", "puc": "X-Recordkeeper-Puc-Auth"}
+_SHOWN = 20_000
+
+
+class Secured(NamedTuple):
+    """A service that asks for credentials, and a token for every kind and role."""
+
+    service: Service
+    tokens: dict[tuple[str, str], str]
+
+    def wire(self, kind: str, role: str) -> Wire:
+        """Return calls that carry such a token in Record Keeper's own header."""
+        return Wire(self.service.url, {HEADERS[kind]: self.tokens[kind, role]})
+
+    @property
+    def admin(self) -> Wire:
+        """Calls that may do everything."""
+        return self.wire("user", "admin")
+
+    @property
+    def anonymous(self) -> Wire:
+        """Calls without a credential."""
+        return Wire(self.service.url)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_proxy() -> Iterator[None]:
+    """The client honours the environment's proxy; 127.0.0.1 is not behind it. Nor is a mock wanted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setenv("no_proxy", "127.0.0.1")
+        patch.delenv("RK_MOCK", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """An open service shared by the tests of this worker."""
+    with Service(tmp_path_factory.mktemp("open") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def wire(service: Service) -> Wire:
+    """Calls to the shared open service."""
+    return Wire(service.url)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Wire]:
+    """Calls to an open, empty service of the test's own."""
+    with Service(tmp_path / "data") as started:
+        yield Wire(started.url)
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A service with ``auth_required`` and ``pem_auth_required``, and tokens of every kind and role."""
+    folder = tmp_path_factory.mktemp("secured") / "data"
+    settings = {"PROVGRAPH_AUTH_REQUIRED": "true", "PROVGRAPH_PEM_AUTH_REQUIRED": "true"}
+    first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
+    with Service(folder, settings=settings) as started:
+        yield Secured(started, issue_tokens(started.url, first))
+
+
+@pytest.fixture(scope="session")
+def half_secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A service with ``auth_required`` where anyone may send PEMs, and tokens of every kind and role."""
+    folder = tmp_path_factory.mktemp("half-secured") / "data"
+    first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
+    with Service(folder, settings={"PROVGRAPH_AUTH_REQUIRED": "true"}) as started:
+        yield Secured(started, issue_tokens(started.url, first))
+
+
+def issue_tokens(url: str, first: str) -> dict[tuple[str, str], str]:
+    """Have an admin issue a token of every kind and role."""
+    admin = Wire(url, {"Authorization": f"Bearer {first}"})
+    tokens = {}
+    for kind in KINDS:
+        for role in ROLES:
+            answer = admin.post_json("/admin/credentials", {"name": f"{role} {kind}", "kind": kind, "role": role})
+            assert answer.status == 201, answer
+            tokens[kind, role] = str(answer.json()["token"])
+    return tokens
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services said beside a test that failed."""
+    report = yield
+    if report.failed:
+        for each in running:
+            report.sections.append((f"Output of the service at {each.url}", each.output()[-_SHOWN:]))
+    return report
