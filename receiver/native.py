@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
+from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+
 from provgraph.http import json, read_body
 from provgraph.http.openapi import RawRoute, problem_answers
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
@@ -28,7 +29,8 @@ def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
             tags=["events"],
             summary="Send events",
             description=_DESCRIPTION,
-            openapi_extra=_OPENAPI,
+            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 503)},
+            openapi_extra={"requestBody": _BODY},
         )
     ]
 
@@ -56,8 +58,8 @@ def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:
 
 
 _DESCRIPTION = """
-Stores events: a JSON array, or one event a line (`application/x-ndjson`, where blank lines do not count). Each is judged
-by itself, and the answer holds the verdicts in the order of the events:
+Stores events: a JSON array, or one event a line (`application/x-ndjson`, where blank lines do not count). Each is
+judged by itself, and the answer holds the verdicts in the order of the events:
 
 * `accepted`: it is durable.
 * `duplicate`: it was stored already, with the same content.
@@ -131,19 +133,14 @@ _ANSWER: dict[str, Any] = {
         "position": {"type": "integer"},
     },
 }
-_OPENAPI: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"type": "array", "items": _EVENT}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-        },
-    },
-    "responses": {
-        "200": {
-            "description": "Every event was judged",
-            "content": {"application/json": {"schema": _ANSWER}},
-        },
-        **problem_answers(400, 401, 403, 413, 503),
+_JUDGED: dict[str, Any] = {
+    "description": "Every event was judged",
+    "content": {"application/json": {"schema": _ANSWER}},
+}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"type": "array", "items": _EVENT}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
     },
 }

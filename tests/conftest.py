@@ -7,9 +7,12 @@ A test gets its marker from the folder it lies in, so that the quick set (``-m "
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
 
 _HERE = Path(__file__).parent
 _FOLDERS = ("unit", "contract", "integration", "e2e")

@@ -80,8 +80,8 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
 
 
 def _pem(pem: Pem, event: RecordedEvent, received: str, found: Rows) -> None:
-    note(found.artifacts, pem.uses, recorded_us=event.recorded_us)
-    note(found.artifacts, pem.produces, recorded_us=event.recorded_us)
+    note(found.artifacts, pem.uses, recorded_us=event.recorded_us, recorded_at=received)
+    note(found.artifacts, pem.produces, recorded_us=event.recorded_us, recorded_at=received)
     found.pems.append(
         (
             event.position,
@@ -108,7 +108,8 @@ def _names(statements: Sequence[ArtifactStatement]) -> str:
     """Return the names in one list as JSON text, each once."""
     if not statements:
         return "[]"
-    return canonical.text(list(dict.fromkeys([statement.name for statement in statements])))
+    names = [statement[0] for statement in statements]
+    return canonical.text(names if len(names) == 1 else list(dict.fromkeys(names)))
 
 
 def report_row(event: RecordedEvent) -> tuple[str, str, str]:

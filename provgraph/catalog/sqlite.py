@@ -51,10 +51,13 @@ DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
 
 INSERT_PEMS = "INSERT INTO {p}pem VALUES"
 INSERT_ARTIFACTS = "INSERT INTO {p}artifact(name, properties, created_us, created_at) VALUES"
-# The first non-empty properties stay; empty ones are filled later and never erase.
-FILL_PROPERTIES = """
-ON CONFLICT(name) DO UPDATE SET properties = excluded.properties
-WHERE {p}artifact.properties = '{{}}' AND excluded.properties <> '{{}}'
+KEEP_ARTIFACT = "ON CONFLICT(name) DO NOTHING"
+# The first non-empty properties stay; empty ones are filled later and never erase. Apart from the insert, so that the
+# many statements that say nothing beyond the name need not read the stored row.
+FILL_PROPERTIES = "WITH said(name, properties) AS (VALUES"
+FILL_WHERE_EMPTY = """)
+UPDATE {p}artifact SET properties = said.properties FROM said
+WHERE {p}artifact.name = said.name AND {p}artifact.properties = '{{}}'
 """
 INSERT_TAGS = "INSERT INTO {p}tag VALUES"
 MOVE_TAG = """
@@ -87,7 +90,7 @@ class SQLiteCatalogProjection:
         self._prefix = prefix
         self._insert_pems = INSERT_PEMS.format(p=prefix)
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
-        self._fill_properties = FILL_PROPERTIES.format(p=prefix)
+        self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
         self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
@@ -109,12 +112,10 @@ class SQLiteCatalogProjection:
 
     def _write(self, connection: sqlite3.Connection, rows: Rows) -> None:
         insert_rows(connection, self._insert_pems, rows.pems)
-        insert_rows(
-            connection,
-            self._insert_artifacts,
-            list(rows.artifacts.values()),
-            on_conflict=self._fill_properties,
-        )
+        sightings = list(rows.artifacts.values())
+        insert_rows(connection, self._insert_artifacts, sightings, on_conflict=KEEP_ARTIFACT)
+        said = [(name, properties) for name, properties, *_ in sightings if properties != "{}"]
+        insert_rows(connection, FILL_PROPERTIES, said, on_conflict=self._fill_where_empty)
         insert_rows(connection, self._insert_tags, list(rows.tags.values()), on_conflict=MOVE_TAG)
         for event in rows.others:
             statement, values = self._rare[event.kind]

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 from provgraph.client.answers import JSON, Job, a_list, an_object, typed
 from provgraph.client.errors import JobFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from provgraph.client.transport import Transport
 
 # These two answer when the work is done, however long it takes.
 _WORK_TIMEOUT_SECONDS = 3600.0
 
 
-class Progress(Protocol):
-    """Is told how far a job has come."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """Take ``done`` of ``total`` units; the total is None while it is not known."""
+# Is told how far a job has come: done, and of how many (None while that is not known).
+Progress: TypeAlias = Callable[[int, int | None], None]
 
 
 class Admin:

@@ -154,7 +154,7 @@ class Job:
             str(document["id"]),
             document["state"],
             get("done") or 0,
-            get("total"),
+            get("total") or None,
             get("result"),
             get("error"),
             document,

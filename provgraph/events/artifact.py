@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from provgraph.events.base import Kind, NewEvent, event
-from provgraph.events.clock import parse_time, second_text
+from provgraph.events.clock import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,21 +26,24 @@ class Sighting(NamedTuple):
 
 
 def note(
-    sightings: dict[str, Sighting], statements: Sequence[ArtifactStatement], *, recorded_us: int
+    sightings: dict[str, Sighting], statements: Sequence[ArtifactStatement], *, recorded_us: int, recorded_at: str
 ) -> None:
-    """Add the artifacts of one event's list, recorded at ``recorded_us``, to what was seen before."""
-    for name, properties, created_at, *_ in statements:
+    """
+    Add the artifacts of one event's list to what was seen before.
+
+    :param recorded_us: when the event was recorded
+    :param recorded_at: the same, as Record Keeper writes it
+    """
+    for name, properties, created_at, _version, _digest, _kind in statements:
         seen = sightings.get(name)
         if seen is None:
-            sightings[name] = _first(name, properties, created_at, recorded_us)
+            if created_at is None:
+                sightings[name] = Sighting(name, properties, recorded_us, recorded_at)
+            else:
+                created_us = parse_time(created_at, field="CreatedAt")
+                sightings[name] = Sighting(name, properties, created_us, created_at)
         elif seen.properties == "{}" and properties != "{}":
             sightings[name] = seen._replace(properties=properties)
-
-
-def _first(name: str, properties: str, created_at: str | None, recorded_us: int) -> Sighting:
-    if created_at is None:
-        return Sighting(name, properties, recorded_us, second_text(recorded_us))
-    return Sighting(name, properties, parse_time(created_at, field="CreatedAt"), created_at)
 
 
 class ArtifactsRemoved(NamedTuple):

@@ -7,7 +7,7 @@ events can recompute it without a store.
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import sha256 as _sha256
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,11 +62,11 @@ def event(kind: Kind, event_id: str, content: object, fields: Mapping[str, Any])
 
 def genesis(epoch: str) -> bytes:
     """Return the digest that stands before the first event of a log's epoch."""
-    return hashlib.sha256(b"provgraph log epoch " + epoch.encode()).digest()
+    return _sha256(b"provgraph log epoch " + epoch.encode()).digest()
 
 
 def chain(
-    previous: bytes, *, position: int, event_id: str, kind: str, recorded_us: int, payload: bytes
+    previous: bytes, position: int, event_id: str, kind: str, recorded_us: int, payload: bytes
 ) -> bytes:
     """
     Return the digest of an event: SHA-256 over the digest before, the header and the payload's own SHA-256.
@@ -74,4 +74,4 @@ def chain(
     The payload enters as its hash, so that a payload can be erased one day while the chain still verifies.
     """
     header = f"{position} {event_id} {kind} {recorded_us} ".encode()
-    return hashlib.sha256(previous + header + hashlib.sha256(payload).digest()).digest()
+    return _sha256(previous + header + _sha256(payload).digest()).digest()

@@ -22,10 +22,11 @@ MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
 # orjson turns integers beyond 64 bits into floats without a word. A body that may hold one goes through the slower
-# exact parser; so does one with an escaped NUL. A run of digits inside a text (a hash, say) is no number: in JSON a
-# number stands behind one of these characters.
-_MANY_DIGITS = re.compile(rb"[0-9]{19}")
-_BEFORE_A_NUMBER = frozenset(b":,[- \t\r\n")
+# exact parser. To find out quickly, a body is reduced to its shape: what may stand before a number, digits, the rest.
+_SHAPE = bytes(
+    ord(":") if byte in b":,[- \t\r\n" else ord("0") if byte in b"0123456789" else ord("x") for byte in range(256)
+)
+_MANY_DIGITS = b":" + b"0" * 19
 
 
 def loads(body: bytes) -> Any:
@@ -62,9 +63,7 @@ def text(value: Any) -> str:
 
 
 def _may_hold_a_huge_integer(body: bytes) -> bool:
-    return any(
-        run.start() == 0 or body[run.start() - 1] in _BEFORE_A_NUMBER for run in _MANY_DIGITS.finditer(body)
-    )
+    return _MANY_DIGITS in body.translate(_SHAPE) or body[:1].isdigit()
 
 
 def _exact(body: bytes) -> Any:

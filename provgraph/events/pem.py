@@ -229,6 +229,7 @@ def _statements(fields: dict[str, Any], field: str) -> list[dict[str, Any]]:
 
 
 def _statement(artifact: object, field: str, index: int) -> dict[str, Any]:
+    """Return one statement without what says nothing: nulls, empty objects, fields of old clients."""
     if type(artifact) is not dict:
         _refuse(f"{field}[{index}] is not a JSON object", field=f"{field}[{index}]", rule="object")
     name = artifact.get("Name")

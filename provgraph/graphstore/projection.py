@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.events import Kind
 from provgraph.events.artifact import note
+from provgraph.events.clock import second_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,8 @@ def project(events: Sequence[RecordedEvent]) -> GraphBatch:
 
 def _add_pem(step: GraphStep, pem: Pem, event: RecordedEvent) -> None:
     step.pems.append((pem, event.position))
-    note(step.artifacts, pem.uses, recorded_us=event.recorded_us)
-    note(step.artifacts, pem.produces, recorded_us=event.recorded_us)
+    recorded_at = second_text(event.recorded_us)
+    note(step.artifacts, pem.uses, recorded_us=event.recorded_us, recorded_at=recorded_at)
+    note(step.artifacts, pem.produces, recorded_us=event.recorded_us, recorded_at=recorded_at)
     if pem.tag:
         step.tags[pem.tag_namespace or "", pem.tag] = pem.id

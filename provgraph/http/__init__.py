@@ -1,5 +1,6 @@
 """What all services share at their HTTP edge: bodies, answers, errors, streams, metrics."""
 
+from provgraph.http import tagpath
 from provgraph.http.answers import error_answer, json, text
 from provgraph.http.body import read_body
 from provgraph.http.edge import Edge, install
@@ -20,5 +21,6 @@ __all__ = [
     "json",
     "json_list",
     "read_body",
+    "tagpath",
     "text",
 ]

@@ -36,10 +36,10 @@ class RawRoute(APIRoute):
         return self.endpoint
 
 
-def problem_answers(*statuses: int) -> dict[str, Any]:
+def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the description of problem documents with these statuses, for a route's ``responses``."""
     return {
-        str(status): {
+        status: {
             "description": HTTPStatus(status).phrase,
             "content": {"application/problem+json": {"schema": _PROBLEM}},
         }

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, GroupCommit
     from provgraph.graphstore.base import GraphStore
     from provgraph.http.metrics import Metrics
+    from provgraph.operations.jobs import Jobs
+    from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
 
 
 class ProjectorStatus(NamedTuple):
     """What the projector says of itself."""
 
-    running: bool  # its thread lives
     lag_events: int  # how many events the graph is behind the log
     lag_seconds: float  # for how long it has been behind; 0 when it is not
     trouble: str | None  # why it does not go on, a sentence; None when it does
@@ -41,3 +42,5 @@ class Services:
     authenticator: Authenticator
     metrics: Metrics
     projector: Callable[[], ProjectorStatus]
+    builder: GraphBuilder
+    jobs: Jobs

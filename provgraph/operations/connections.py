@@ -56,13 +56,7 @@ def remove_unconnected(log: EventLog, catalog: Catalog, graph: GraphStore, *, re
     :raises ConflictError: it is no connection report, or is not finished
     :raises StoreError: a store failed; the new report is closed as failed
     """
-    listing = find_report(catalog, report_id)
-    if listing.subject != CONNECTIONS:
-        raise ConflictError(
-            f"Report {listing.id} lists no unconnected artifacts: it is a report on a {listing.subject}"
-        )
-    if listing.status != DONE:
-        raise ConflictError(f"Report {listing.id} is not finished: {listing.status}")
+    listing = find_removable(catalog, report_id)
     removal_id = _open(log, REMOVAL)
     with _failing(log, removal_id, "The removal of unconnected artifacts"):
         removed = _remove(log, catalog, graph, listing)
@@ -90,6 +84,24 @@ def find_report(catalog: Catalog, report_id: str) -> CatalogReport:
     if report is None:
         raise NotFoundError(f"There is no report {report_id}")
     return report
+
+
+def find_removable(catalog: Catalog, report_id: str) -> CatalogReport:
+    """
+    Return a report whose artifacts can be removed.
+
+    :param report_id: in any spelling of a UUID
+    :raises NotFoundError: there is no such report
+    :raises ConflictError: it is no connection report, or is not finished
+    """
+    listing = find_report(catalog, report_id)
+    if listing.subject != CONNECTIONS:
+        raise ConflictError(
+            f"Report {listing.id} lists no unconnected artifacts: it is a report on a {listing.subject}"
+        )
+    if listing.status != DONE:
+        raise ConflictError(f"Report {listing.id} is not finished: {listing.status}")
+    return listing
 
 
 def close_abandoned_reports(log: EventLog, catalog: Catalog) -> list[str]:

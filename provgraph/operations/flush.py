@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import OverloadedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provgraph.eventlog import EventLog, Head
     from provgraph.graphstore.base import GraphStore
 
@@ -29,15 +32,22 @@ def flush(log: EventLog, graph: GraphStore, *, timeout_seconds: float) -> Flushe
 
     :raises OverloadedError: not within ``timeout_seconds``; the graph goes on following, so ask again
     """
-    head = log.head()
-    began = time.monotonic()
-    pause = _FIRST_PAUSE_SECONDS
-    while not has_followed(log, graph, head=head) or graph.has_next_generation():
-        if time.monotonic() - began >= timeout_seconds:
-            raise OverloadedError(_reason(log, graph, head=head, waited_seconds=timeout_seconds))
+    waiting = _Waiting(log, graph, timeout_seconds)
+    for pause in _pauses():
+        if waiting.is_over():
+            break
         time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-    return Flushed(head.position, time.monotonic() - began)
+    return waiting.result()
+
+
+async def flush_async(log: EventLog, graph: GraphStore, *, timeout_seconds: float) -> Flushed:
+    """See `flush`: the same for a coroutine, so that no thread is held while it waits."""
+    waiting = _Waiting(log, graph, timeout_seconds)
+    for pause in _pauses():
+        if await asyncio.to_thread(waiting.is_over):
+            break
+        await asyncio.sleep(pause)
+    return waiting.result()
 
 
 def has_followed(log: EventLog, graph: GraphStore, *, head: Head) -> bool:
@@ -49,9 +59,42 @@ def has_followed(log: EventLog, graph: GraphStore, *, head: Head) -> bool:
     return checkpoint.position >= head.position and checkpoint.epoch == log.head().epoch
 
 
-def _reason(log: EventLog, graph: GraphStore, *, head: Head, waited_seconds: float) -> str:
-    waited = f"after {waited_seconds:g} s"
-    if has_followed(log, graph, head=head):
-        return f"The graph is still being rebuilt {waited}; the work goes on, ask again"
-    at = graph.checkpoint().position
-    return f"The graph is at position {at}, not yet at {head.position}, {waited}; the work goes on, ask again"
+class _Waiting:
+    """A wait for the graph, from now on."""
+
+    def __init__(self, log: EventLog, graph: GraphStore, timeout_seconds: float) -> None:
+        self._log = log
+        self._graph = graph
+        self._timeout_seconds = timeout_seconds
+        self._head = log.head()
+        self._began = time.monotonic()
+
+    def is_over(self) -> bool:
+        """
+        Tell whether the graph is there.
+
+        :raises OverloadedError: it is not, and the time is up
+        """
+        followed = has_followed(self._log, self._graph, head=self._head)
+        if followed and not self._graph.has_next_generation():
+            return True
+        if time.monotonic() - self._began >= self._timeout_seconds:
+            raise OverloadedError(f"{self._state(followed)} after {self._timeout_seconds:g} s; ask again")
+        return False
+
+    def result(self) -> Flushed:
+        return Flushed(self._head.position, time.monotonic() - self._began)
+
+    def _state(self, followed: bool) -> str:
+        if followed:
+            return "The graph is still being rebuilt"
+        return (
+            f"The graph is at position {self._graph.checkpoint().position}, not yet at {self._head.position},"
+        )
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

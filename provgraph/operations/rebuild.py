@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import GraphStore
     from provgraph.operations.progress import RebuildProgress, Report
 
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.01
 # A rebuild that cannot go on is tried again and again; whoever waits for it is told after this long.
 _PATIENCE_SECONDS = 10.0
 # How many events behind the graph's checkpoint are searched for a request that it has not met yet.
@@ -24,6 +24,10 @@ _SEARCHED_EVENTS = 2_000
 
 class GraphBuilder(Protocol):
     """Whoever projects the log into the graph, as far as a rebuild is concerned."""
+
+    @property
+    def should_rebuild(self) -> bool:
+        """Whether a rebuild was asked for and its graph is not served yet."""
 
     @property
     def rebuilding(self) -> RebuildProgress | None:

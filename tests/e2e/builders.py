@@ -37,9 +37,9 @@ def pem(**fields: object) -> dict[str, Any]:
     }
 
 
-def artifact(name: str, created_at: str | None = None, **properties: object) -> dict[str, Any]:
+def artifact(name: str, **properties: object) -> dict[str, Any]:
     """Return an artifact as it stands in a PEM."""
-    return {"Name": name, "Properties": properties, "CreatedAt": created_at}
+    return {"Name": name, "Properties": properties, "CreatedAt": None}
 
 
 def tag_path(namespace: str, tag: str) -> str:

@@ -7,10 +7,13 @@ Real services for the end-to-end tests.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.e2e.builders import unique
+from tests.e2e.clients import Clients, Door
 from tests.e2e.service import Service, create_credential, running
 from tests.e2e.wire import Wire
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 KINDS = ("user", "puc")
 ROLES = ("reader", "writer", "admin")
 HEADERS = {"user": "X-Recordkeeper-User-Auth", "puc": "X-Recordkeeper-Puc-Auth"}
-_SHOWN = 20_000
+_SHOWN = 4_000
 
 
 class Secured(NamedTuple):
@@ -77,20 +80,27 @@ def fresh(tmp_path: Path) -> Iterator[Wire]:
 
 @pytest.fixture(scope="session")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """A service with ``auth_required`` and ``pem_auth_required``, and tokens of every kind and role."""
-    folder = tmp_path_factory.mktemp("secured") / "data"
-    settings = {"PROVGRAPH_AUTH_REQUIRED": "true", "PROVGRAPH_PEM_AUTH_REQUIRED": "true"}
-    first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
-    with Service(folder, settings=settings) as started:
-        yield Secured(started, issue_tokens(started.url, first))
+    """A service that asks for credentials, for sending PEMs too. Tests may clean it: each brings its own data."""
+    with guarded(tmp_path_factory.mktemp("secured") / "data", pem_auth_required=True) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def half_secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """A service with ``auth_required`` where anyone may send PEMs, and tokens of every kind and role."""
-    folder = tmp_path_factory.mktemp("half-secured") / "data"
+    """A service that asks for credentials, except for sending PEMs."""
+    with guarded(tmp_path_factory.mktemp("half-secured") / "data", pem_auth_required=False) as started:
+        yield started
+
+
+@contextmanager
+def guarded(folder: Path, *, pem_auth_required: bool) -> Iterator[Secured]:
+    """Run a service with ``auth_required`` and tokens of every kind and role."""
     first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
-    with Service(folder, settings={"PROVGRAPH_AUTH_REQUIRED": "true"}) as started:
+    settings = {
+        "PROVGRAPH_AUTH_REQUIRED": "true",
+        "PROVGRAPH_PEM_AUTH_REQUIRED": str(pem_auth_required).lower(),
+    }
+    with Service(folder, settings=settings) as started:
         yield Secured(started, issue_tokens(started.url, first))
 
 
@@ -100,10 +110,39 @@ def issue_tokens(url: str, first: str) -> dict[tuple[str, str], str]:
     tokens = {}
     for kind in KINDS:
         for role in ROLES:
-            answer = admin.post_json("/admin/credentials", {"name": f"{role} {kind}", "kind": kind, "role": role})
+            answer = admin.post_json(
+                "/admin/credentials", {"name": f"{role} {kind}", "kind": kind, "role": role}
+            )
             assert answer.status == 201, answer
             tokens[kind, role] = str(answer.json()["token"])
     return tokens
+
+
+@pytest.fixture(scope="session")
+def cleanable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an open service that tests may clean: each brings its own data."""
+    with Service(tmp_path_factory.mktemp("cleanable") / "data") as started:
+        yield started.url
+
+
+@pytest.fixture(params=["open", "user", "puc"])
+def door(request: pytest.FixtureRequest) -> Door:
+    """A service that is open, or asks for a user's token, or for a workload's (PUC)."""
+    if request.param == "open":
+        return Door(request.getfixturevalue("cleanable"), {})
+    secured: Secured = request.getfixturevalue("secured")
+    tokens = {
+        role: {f"{kind}_auth": token}
+        for (kind, role), token in secured.tokens.items()
+        if kind == request.param
+    }
+    return Door(secured.service.url, tokens)
+
+
+@pytest.fixture
+def clients(door: Door) -> Clients:
+    """The client's classes for an emitter of the test's own."""
+    return door.clients(unique("emitter-"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,14 +12,14 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import IO, Self
+    from typing import Self
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "provgraph.cli")
@@ -50,11 +50,12 @@ class Service:
         self.url = ""
         self._settings = dict(settings or {})
         self._arguments = ("serve", "--data", str(folder), "--port", "0", *arguments)
-        self._outputs: tuple[IO[bytes], IO[bytes]] = (tempfile.TemporaryFile(), tempfile.TemporaryFile())
+        stem = f"{folder.name}-{uuid.uuid4().hex[:8]}"
+        self._outputs = tuple(folder.with_name(f"{stem}.{stream}") for stream in ("stdout", "stderr"))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self.start() if self._process is None else self
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -74,15 +75,15 @@ class Service:
 
         :raises ServiceFailedError: it ended before, or took too long
         """
-        stdout, stderr = self._outputs
-        self._process = subprocess.Popen(
-            [*COMMAND, *self._arguments],
-            cwd=PROJECT,
-            env=environment(self._settings),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-        )
+        with self._outputs[0].open("wb") as stdout, self._outputs[1].open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*COMMAND, *self._arguments],
+                cwd=PROJECT,
+                env=environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
         running.append(self)
         try:
             self.url = self._listening_address()
@@ -104,11 +105,11 @@ class Service:
         """End the process at once (SIGKILL), as a power cut would."""
         self.process.kill()
         self.process.wait()
-        self._forget(keep_output=True)
+        self._forget()
 
     def output(self) -> str:
         """Return what the process wrote so far, standard output first."""
-        return "\n".join(_content(stream) for stream in self._outputs if not stream.closed)
+        return "\n".join(_content(stream) for stream in self._outputs)
 
     def _listening_address(self) -> str:
         give_up = time.monotonic() + START_SECONDS
@@ -122,12 +123,9 @@ class Service:
             time.sleep(0.005)
         raise ServiceFailedError(f"The service did not say where it listens\n{self.output()}")
 
-    def _forget(self, *, keep_output: bool = False) -> None:
+    def _forget(self) -> None:
         if self in running:
             running.remove(self)
-        if not keep_output:
-            for stream in self._outputs:
-                stream.close()
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -176,7 +174,5 @@ def deep_verify(url: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, result
 
 
-def _content(stream: IO[bytes]) -> str:
-    # pread, because the process shares the file's position: a seek here would move its next line.
-    descriptor = stream.fileno()
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+def _content(stream: Path) -> str:
+    return stream.read_text(encoding="utf-8", errors="replace") if stream.exists() else ""

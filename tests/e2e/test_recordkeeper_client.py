@@ -8,32 +8,22 @@ role is the least that the calls need: a writer sends and tags, a reader asks, a
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from rkclient import (
     PEM,
-    RKAdmin,
     RKClient,
-    RKClientFactory,
-    RKQuery,
     deserialize_graph_builder_info,
     deserialize_query_info,
     deserialize_receiver_info,
 )
 
 from tests.e2e.builders import unique
-from tests.e2e.service import Service
+from tests.e2e.clients import Clients, Door, sent, train
 from tests.e2e.waiting import eventually
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.e2e.conftest import Secured
-
-# The client's own default is 5 s; a loaded machine is no wrong answer.
-TIMEOUT_SECONDS = 60
 # Namespace and tag; the first pairs have "/" and "+" inside their base64, or two slashes next to each other.
 NASTY_TAGS = (
     ("ns?>~ÿ", "latest"),
@@ -57,74 +47,6 @@ SOURCES = ("sqldb", "graphdb")
 
 def repr_shortly(name: str) -> str:
     return ascii(name[:20])
-
-
-class Clients(NamedTuple):
-    """The client's three classes, talking to one service with one kind of credential."""
-
-    receiver: Any
-    query: Any
-    admin: Any
-    emitter: str
-    auth_required: bool
-
-
-class Door(NamedTuple):
-    """Where a service is, and the keyword arguments with a credential for each role."""
-
-    url: str
-    credentials: dict[str, dict[str, str]]
-
-    def clients(self, emitter: str) -> Clients:
-        """Return the three classes for one emitter."""
-        query, graph_builder = f"{self.url}/query", f"{self.url}/graph_builder"
-        writer, reader, admin = (self.credentials.get(role, {}) for role in ("writer", "reader", "admin"))
-        return Clients(
-            RKClient(f"{self.url}/receiver/", emitter, timeout_sec=TIMEOUT_SECONDS, **writer),
-            RKQuery(query, timeout_sec=TIMEOUT_SECONDS, **reader),
-            RKAdmin(query, graph_builder, timeout_sec=TIMEOUT_SECONDS, **admin),
-            emitter,
-            bool(self.credentials),
-        )
-
-
-@pytest.fixture(scope="module")
-def own_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An open service that these tests may clean."""
-    with Service(tmp_path_factory.mktemp("client") / "data") as started:
-        yield started.url
-
-
-@pytest.fixture(params=["open", "user", "puc"])
-def door(request: pytest.FixtureRequest) -> Door:
-    if request.param == "open":
-        return Door(request.getfixturevalue("own_url"), {})
-    secured: Secured = request.getfixturevalue("secured")
-    tokens = {
-        role: {f"{kind}_auth": token} for (kind, role), token in secured.tokens.items() if kind == request.param
-    }
-    return Door(secured.service.url, tokens)
-
-
-@pytest.fixture
-def clients(door: Door) -> Clients:
-    return door.clients(unique("emitter-"))
-
-
-def sent(clients: Clients, pem: Any) -> Any:
-    """Send a prepared PEM, which must be acknowledged."""
-    assert clients.receiver.send_pem(pem) == ("OK", True)
-    return pem
-
-
-def train(clients: Clients, *, uses: tuple[str, ...] = (), produces: tuple[str, ...] = (), **options: Any) -> Any:
-    """Send a PEM of type ``train`` about these artifacts."""
-    pem = clients.receiver.prepare_pem("train", **options)
-    for name in uses:
-        pem.uses_artifact(clients.receiver.prepare_artifact(name, {}))
-    for name in produces:
-        pem.produces_artifact(clients.receiver.prepare_artifact(name, {"made": name}))
-    return sent(clients, pem)
 
 
 def graph_info(clients: Clients) -> Any:
@@ -187,7 +109,12 @@ def test_a_pem_comes_back_as_it_was_sent_with_artifacts_by_name(clients: Clients
     first = train(clients)
     properties = {"rate": 0.25, "deep": {"list": [1, None, True, "ü😀"]}, "": ""}
     pem = train(
-        clients, uses=(table,), produces=(model,), predecessor_id=first.ID, properties=properties, tag_name="best"
+        clients,
+        uses=(table,),
+        produces=(model,),
+        predecessor_id=first.ID,
+        properties=properties,
+        tag_name="best",
     )
 
     found, message, ok = clients.query.get_pem(pem.ID.hex)
@@ -313,7 +240,7 @@ def test_a_used_client_can_be_a_context_manager(door: Door) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_artifact_is_found_in_both_sources(clients: Clients, source: str) -> None:
-    name = unique("model 'ü😀\\ \"quoted\" ")
+    name = unique('model \'ü😀\\ "quoted" ')
     train(clients, produces=(name,))
     clients.admin.graph_flush()
 
@@ -443,7 +370,9 @@ def test_an_unknown_tag_is_a_failure(clients: Clients) -> None:
 
 
 def test_tagging_an_unknown_pem_is_a_failure(clients: Clients) -> None:
-    message, ok = clients.receiver.set_tag(clients.emitter, "latest", clients.receiver.prepare_pem("never sent"))
+    message, ok = clients.receiver.set_tag(
+        clients.emitter, "latest", clients.receiver.prepare_pem("never sent")
+    )
 
     assert not ok
     assert message.startswith("Setting tag failed: ")
@@ -571,49 +500,3 @@ def test_what_was_cleaned_can_be_sent_again(clients: Clients) -> None:
 
     assert clients.admin.graph_flush()[1]
     assert graph_info(clients).neo4j_pems_count == 1
-
-
-# The factory
-
-
-def test_the_factory_gives_a_client_that_works(door: Door) -> None:
-    writer = door.credentials.get("writer", {})
-    receiver = RKClientFactory.get(f"{door.url}/receiver", unique(), **writer)
-
-    assert type(receiver) is RKClient
-    assert receiver.send_pem(receiver.prepare_pem("from the factory")) == ("OK", True)
-
-
-@pytest.mark.parametrize("value", ["1", "yes", "false", ""])
-def test_the_factory_takes_nothing_but_true_for_a_wish_to_mock(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
-    monkeypatch.setenv("RK_MOCK", value)
-
-    assert type(RKClientFactory.get("http://127.0.0.1:9", "emitter")) is RKClient
-
-
-@pytest.mark.parametrize("value", ["true", "True", "TRUE"])
-def test_the_factorys_mock_needs_no_service(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("RK_MOCK", value)
-
-    mock = RKClientFactory.get("http://127.0.0.1:9", "emitter")
-    pem = mock.prepare_pem("pretended")
-
-    assert (pem.Emitter, pem.Tag, pem.TagNamespace) == ("mock-client", "", "")
-    assert [answer[1] for answer in (mock.send_pem(pem), mock.set_tag("a", "b", pem), mock.get_info())] == [
-        True
-    ] * 3
-
-
-def test_a_pem_prepared_by_the_mock_is_accepted_and_sets_no_tag(
-    clients: Clients, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RK_MOCK", "true")
-    pem = RKClientFactory.get("http://127.0.0.1:9", "emitter").prepare_pem("pretended")
-    tags = clients.query.get_tags_count()
-
-    sent(clients, pem)
-
-    assert clients.query.get_pem(pem.ID.hex)[2]
-    assert clients.query.get_tags_count() == tags

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.e2e.builders import artifact, new_id, pem, unique
-from tests.e2e.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.e2e.wire import Wire
 
 PEM_FIELDS = (
-    *("ID", "Type", "Predecessor", "Emitter", "TimestampClient", "TimestampReceived", "Properties", "Version"),
-    *("Tag", "TagNamespace", "UsesArtifacts", "ProducesArtifacts"),
+    *("ID", "Type", "Predecessor", "Emitter", "TimestampClient", "TimestampReceived", "Properties"),
+    *("Version", "Tag", "TagNamespace", "UsesArtifacts", "ProducesArtifacts"),
 )
 ARTIFACT_FIELDS = ("Name", "Properties", "CreatedAt")
 
@@ -142,7 +144,9 @@ def test_an_emitter_is_found_by_a_part_of_its_name(wire: Wire, story: Story) -> 
 
 
 @pytest.mark.parametrize("path", ["/query/pems", "/query/pems_count"])
-@pytest.mark.parametrize("name", ["Emiter", "type", "id", "Name", "Properties.city", "", "drop table", "None"])
+@pytest.mark.parametrize(
+    "name", ["Emiter", "type", "id", "Name", "Properties.city", "", "drop table", "None"]
+)
 def test_an_unknown_filter_of_pems_is_refused_naming_the_known_ones(wire: Wire, path: str, name: str) -> None:
     answer = wire.get(path, **{name: "x"})
 
@@ -273,16 +277,13 @@ def test_pages_are_counted_from_zero(
         {"pageSize": "None"},
         {"pageSize": 2, "pageIndex": -2},
         {"pageSize": 2, "pageIndex": "first"},
-        {"pageSize": "１"},
     ],
     ids=ascii,
 )
 def test_an_impossible_page_is_refused(wire: Wire, path: str, params: dict[str, object]) -> None:
     answer = wire.get(path, **params)
 
-    # Digits of other scripts are digits to some; everything else is no page at all.
-    assert answer.status == 400 or (params["pageSize"] == "１" and answer.ok), answer
-    assert answer.media_type == "text/plain" or answer.ok
+    assert (answer.status, answer.media_type) == (400, "text/plain")
 
 
 @pytest.mark.parametrize("path", ["/query/pems", "/query/artifacts"])
@@ -292,7 +293,13 @@ def test_a_page_beyond_all_bounds_does_no_harm(wire: Wire, path: str, params: di
 
 
 def test_counts_ignore_paging_and_sorting(wire: Wire, story: Story) -> None:
-    params = {"Emitter": story.emitter, "pageIndex": 1, "pageSize": 2, "sortField": "Type", "sortOrder": "desc"}
+    params = {
+        "Emitter": story.emitter,
+        "pageIndex": 1,
+        "pageSize": 2,
+        "sortField": "Type",
+        "sortOrder": "desc",
+    }
 
     assert wire.count("pems", **params) == 5
 
@@ -364,7 +371,14 @@ def test_artifacts_are_filtered_sorted_and_paged(
 
 @pytest.mark.parametrize(
     ("part", "expected"),
-    [("/b 100%", ["b 100%"]), ("/A_", ["A_1"]), ("/a_", []), ("/c\\", ["c\\d"]), ("/_", []), ("%", ["b 100%"])],
+    [
+        ("/b 100%", ["b 100%"]),
+        ("/A_", ["A_1"]),
+        ("/a_", []),
+        ("/c\\", ["c\\d"]),
+        ("/_", []),
+        ("%", ["b 100%"]),
+    ],
 )
 def test_wildcards_in_a_name_stand_for_themselves(
     wire: Wire, shelf: str, part: str, expected: list[str]

@@ -408,9 +408,7 @@ def test_a_tag_path_may_be_url_safe_or_percent_escaped(
 
 
 @pytest.mark.parametrize("spelling", ["dashed", "upper"])
-def test_a_tag_call_takes_every_spelling_of_an_id(
-    wire: Wire, tagged: dict[str, Any], spelling: str
-) -> None:
+def test_a_tag_call_takes_every_spelling_of_an_id(wire: Wire, tagged: dict[str, Any], spelling: str) -> None:
     hexed = tagged["ID"]
     dashed = "-".join((hexed[:8], hexed[8:12], hexed[12:16], hexed[16:20], hexed[20:]))
     path = tag_path(unique(), "best")
@@ -420,7 +418,8 @@ def test_a_tag_call_takes_every_spelling_of_an_id(
 
 
 @pytest.mark.parametrize(
-    "path", ["!!!!/bm8=", "bm8=/*", "bm8/bm8=", "/w==/bm8=", "bm8=", "bm8=/bm8=/bm8=", "b m8/bm8=", "bm8=/bm8%"]
+    "path",
+    ["!!!!/bm8=", "bm8=/*", "bm8/bm8=", "/w==/bm8=", "bm8=", "bm8=/bm8=/bm8=", "b m8/bm8=", "bm8=/bm8%"],
 )
 def test_an_unreadable_tag_path_is_refused(wire: Wire, tagged: dict[str, Any], path: str) -> None:
     safe_path = path.replace(" ", "%20")

@@ -25,13 +25,17 @@ def shown(text: str) -> str:
 
 def invalid(message: str, text: str, offset: int) -> InvalidInputError:
     """Return the error for a mistake in the query at ``offset``."""
-    return InvalidInputError(f"The query is wrong at {place(text, offset)}: {message}", field="query", rule="syntax")
+    return InvalidInputError(
+        f"The query is wrong at {place(text, offset)}: {message}", field="query", rule="syntax"
+    )
 
 
 def unsupported(what: str, text: str, offset: int) -> UnsupportedQueryError:
     """Return the error for Cypher that the subset leaves out: ``what`` names it."""
     return UnsupportedQueryError(
-        f"This query is unsupported here: {what} (at {place(text, offset)}). {_SUBSET}", field="query", rule="unsupported"
+        f"This query is unsupported here: {what} (at {place(text, offset)}). {_SUBSET}",
+        field="query",
+        rule="unsupported",
     )
 
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 # Words that begin a clause, or change what the whole query does, in Cypher and not in the subset.
 OTHER_CLAUSES: Final = {
-    **{word: f"{word}, which writes," for word in ("CREATE", "MERGE", "SET", "DELETE", "REMOVE", "INSERT", "DROP")},
+    **{
+        word: f"{word}, which writes,"
+        for word in ("CREATE", "MERGE", "SET", "DELETE", "REMOVE", "INSERT", "DROP")
+    },
     "DETACH": "DETACH DELETE, which writes,",
     "NODETACH": "NODETACH DELETE, which writes,",
     "FOREACH": "FOREACH, which writes,",
@@ -26,8 +29,19 @@ OTHER_CLAUSES: Final = {
     **{
         word: word
         for word in (
-            *("WITH", "UNWIND", "UNION", "USE", "USING", "FINISH", "YIELD", "OFFSET", "ON", "ORDER", "RETURN"),
-            *("EXPLAIN", "PROFILE", "CYPHER", "SHOW", "ALTER", "GRANT", "DENY", "REVOKE", "RENAME", "TERMINATE"),
+            *("WITH", "UNWIND", "UNION", "USE", "USING", "FINISH", "YIELD", "OFFSET"),
+            *(
+                "EXPLAIN",
+                "PROFILE",
+                "CYPHER",
+                "SHOW",
+                "ALTER",
+                "GRANT",
+                "DENY",
+                "REVOKE",
+                "RENAME",
+                "TERMINATE",
+            ),
             *("START", "STOP", "ENABLE", "DEALLOCATE", "REALLOCATE", "DRYRUN", "XOR", "CASE"),
         )
     },

@@ -6,8 +6,8 @@ edges that lead from an event to what came before it, resolved: a use with the e
 artifact 0) a predecessor as stated. So exact lineage is one table: upstream along its primary key, downstream along
 its index.
 
-``moment`` is the 24-byte key whose order is the order on the emitters' clocks. In ``cause`` its first part, the time,
-is enough: which uses a late production may concern is asked generously, and answered exactly by resolving them again.
+``moment`` is the 24-byte key whose order is the order on the emitters' clocks. Which uses a late production may concern
+is asked by the time alone, so a little generously, and answered exactly by resolving them again.
 """
 
 CREATE = """
@@ -44,11 +44,10 @@ CREATE TABLE IF NOT EXISTS cause (
     pem_key INTEGER NOT NULL,
     artifact_key INTEGER NOT NULL, -- 0: a predecessor
     label TEXT NOT NULL,           -- the version that a use names, or ''; in a predecessor its id
-    occurred_us INTEGER NOT NULL,  -- of pem_key
     cause_key INTEGER,             -- the producing or preceding event; NULL: used from outside
     PRIMARY KEY (pem_key, artifact_key, label)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key, occurred_us);
+CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key);
 CREATE INDEX IF NOT EXISTS cause_by_label ON cause (artifact_key, label) WHERE label <> '' AND artifact_key <> 0;
 CREATE TABLE IF NOT EXISTS tag (
     namespace TEXT NOT NULL, tag TEXT NOT NULL, pem_id TEXT NOT NULL, PRIMARY KEY (namespace, tag)
@@ -96,15 +95,15 @@ _RESOLVED_LABEL = """coalesce(
     (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.label = {l} AND p.moment > {m}
      ORDER BY p.moment LIMIT 1))"""
 
-# Many uses at once: their values come as (pem_key, artifact_key, label, occurred_us, moment[, id in the label]).
-USES_VALUES = "WITH u(pem_key, artifact_key, label, occurred_us, moment) AS (VALUES"
+# Many uses at once: their values come as (pem_key, artifact_key, label, moment[, id in the label]).
+USES_VALUES = "WITH u(pem_key, artifact_key, label, moment) AS (VALUES"
 INSERT_RESOLVED = f""")
-INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label, u.occurred_us,
+INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label,
 {_RESOLVED.format(a="u.artifact_key", m="u.moment")} FROM u
 """
-LABELLED_USES_VALUES = "WITH u(pem_key, artifact_key, label, occurred_us, moment, id) AS (VALUES"
+LABELLED_USES_VALUES = "WITH u(pem_key, artifact_key, label, moment, id) AS (VALUES"
 INSERT_RESOLVED_LABELLED = f""")
-INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label, u.occurred_us,
+INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label,
 {_RESOLVED_LABEL.format(a="u.artifact_key", m="u.moment", l="u.label", i="u.id")} FROM u
 """
 
@@ -116,7 +115,7 @@ SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rk_id FROM cause c J
 USES_OF_VERSION_BEFORE = f"""{_USES}
 WHERE c.cause_key = (SELECT p.pem_key FROM produces p WHERE p.artifact_key = ?1 AND p.moment < ?2
                      ORDER BY p.moment DESC LIMIT 1)
-AND c.artifact_key = ?1 AND c.occurred_us >= ?3 AND c.label = ''
+AND c.artifact_key = ?1 AND e.occurred_us >= ?3 AND c.label = ''
 """
 # (2) if it is the earliest now: those from outside, and those out of order with the version that was the earliest;
 IS_EARLIEST = "SELECT NOT EXISTS (SELECT 1 FROM produces WHERE artifact_key = ?1 AND moment < ?2)"
@@ -126,7 +125,7 @@ WHERE p.artifact_key = ?1 AND p.moment > ?2 ORDER BY p.moment
 """
 USES_FROM_OUTSIDE = f"{_USES} WHERE c.cause_key IS NULL AND c.artifact_key = ?1 AND c.label = ''"
 USES_OUT_OF_ORDER = f"""{_USES}
-WHERE c.cause_key = ?2 AND c.artifact_key = ?1 AND c.occurred_us <= ?3 AND c.label = ''
+WHERE c.cause_key = ?2 AND c.artifact_key = ?1 AND e.occurred_us <= ?3 AND c.label = ''
 """
 # (3) those that name this version.
 USES_BY_LABEL = f"{_USES} WHERE c.artifact_key = ? AND c.label = ? AND c.label <> '' AND c.artifact_key <> 0"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
 
 Production = tuple[int, bytes, int, str | None, str | None, str | None]
-Cause = tuple[int, int, str, int, int]
-Use = tuple[int, int, str, int, bytes]
+Cause = tuple[int, int, str, int]
+Use = tuple[int, int, str, bytes]
 Affected = tuple[int, int, str, int, bytes]  # key of a row in `cause`, its event's occurred_us and raw id
 
 
@@ -217,13 +217,13 @@ def _edges(
         for name, _properties, _created, version, digest, kind in pem.produces:
             productions.append((artifacts[name], at, key, version, digest, kind))
         predecessors += [
-            (key, schema.PREDECESSOR, id_, pem.occurred_us, keys[id_]) for id_ in pem.predecessors
+            (key, schema.PREDECESSOR, id_, keys[id_]) for id_ in pem.predecessors
         ]
         for name, _properties, _created, version, *_ in pem.uses:
             if version is None:
-                uses.append((key, artifacts[name], "", pem.occurred_us, at))
+                uses.append((key, artifacts[name], "", at))
             else:
-                labelled.append((key, artifacts[name], _label(version), pem.occurred_us, at))
+                labelled.append((key, artifacts[name], _label(version), at))
     return productions, predecessors, uses, labelled
 
 

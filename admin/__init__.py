@@ -1,0 +1,1 @@
+"""Operate: verify, rebuild, flush, clean, connection reports, credentials."""

@@ -1,0 +1,223 @@
+"""
+The calls below ``/admin``.
+
+Annotations are evaluated here, for FastAPI reads them when the program runs.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends
+from pydantic import ValidationError
+from starlette.requests import Request
+
+import provgraph
+from admin import work
+from admin.schemas import (
+    Body,
+    CleanAnswer,
+    CredentialAnswer,
+    CredentialBody,
+    FlushAnswer,
+    InfoAnswer,
+    JobAnswer,
+    NewCredentialAnswer,
+    RebuildBody,
+    ReportAnswer,
+    ReportSummary,
+    Sizes,
+    VerifyBody,
+)
+from provgraph.errors import InvalidInputError
+from provgraph.events import Role, canonical
+from provgraph.http import Services, read_body
+from provgraph.http.openapi import problem_answers
+from provgraph.operations.clean import clean
+from provgraph.operations.connections import find_removable, find_report
+from provgraph.operations.credentials import Credentials
+from provgraph.operations.flush import flush_async
+from provgraph.operations.info import status
+
+_BODY_LIMIT = 65_536  # bytes
+_FLUSH_SECONDS = 3_600.0
+_CLEAN_SECONDS = 60.0
+
+_Body = TypeVar("_Body", bound=Body)
+
+
+async def _admins_services(request: Request) -> Services:
+    """Return the services to an admin, and refuse everybody else."""
+    services: Services = request.app.state.services
+    services.authenticator.require(request, Role.ADMIN)
+    return services
+
+
+def _parsed(model: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
+    """Return a dependency that reads a bounded body; none at all means the model's defaults."""
+
+    async def read(request: Request) -> _Body:
+        raw = await read_body(request, limit=_BODY_LIMIT, what="Body")
+        stated = canonical.loads(raw) if raw.strip() else {}
+        try:
+            return model.model_validate(stated)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "body"
+            raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
+
+    return read
+
+
+def _body(model: type[Body], *, required: bool = False) -> dict[str, Any]:
+    """Return the description of a body that `_parsed` reads."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {int(status): answer for status, answer in problem_answers(*statuses).items()}
+
+
+Operated = Annotated[Services, Depends(_admins_services)]
+router = APIRouter(responses=_problems(400, 401, 403, 503))
+_NOT_FOUND = _problems(404)
+_CONFLICT = _problems(409)
+
+
+# ------------------------------------------------------------------------------------------- how things stand
+
+
+@router.get("/info", tags=["info"])
+def info(services: Operated) -> InfoAnswer:
+    """Log head, counts on both sides, how far the graph has followed, sizes."""
+    return InfoAnswer.of(
+        status(services.log, services.catalog, services.graph),
+        version=provgraph.__version__,
+        failure=services.projector().trouble,
+        rebuilding=services.builder.should_rebuild,
+        sizes=_sizes(services.settings.data_dir),
+    )
+
+
+@router.get("/jobs", tags=["jobs"])
+def jobs(services: Operated) -> list[JobAnswer]:
+    """The jobs that this process remembers, the newest first."""
+    return [JobAnswer.of(job) for job in services.jobs.list()]
+
+
+@router.get("/jobs/{job_id}", tags=["jobs"], responses=_NOT_FOUND)
+def job(job_id: str, services: Operated) -> JobAnswer:
+    """One job as it stands."""
+    return JobAnswer.of(services.jobs.get(job_id))
+
+
+@router.get("/reports", tags=["reports"])
+def reports(services: Operated) -> list[ReportSummary]:
+    """The stored reports, the newest first."""
+    return [ReportSummary.of(report) for report in services.catalog.reports()]
+
+
+@router.get("/reports/{report_id}", tags=["reports"], responses=_NOT_FOUND)
+def report(report_id: str, services: Operated) -> ReportAnswer:
+    """One report with its text."""
+    return ReportAnswer.of(find_report(services.catalog, report_id))
+
+
+# ------------------------------------------------------------------------------------------- operations
+
+
+@router.post("/flush", tags=["operations"])
+async def flush(services: Operated) -> FlushAnswer:
+    """Wait until the graph has everything that was in the log, and no rebuild is running."""
+    flushed = await flush_async(services.log, services.graph, timeout_seconds=_FLUSH_SECONDS)
+    return FlushAnswer(position=flushed.position, seconds=flushed.seconds)
+
+
+@router.post(
+    "/verify", status_code=202, tags=["operations"], openapi_extra=_body(VerifyBody), responses=_CONFLICT
+)
+def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
+    """Compare the graph with the log, item by item."""
+    verifying = work.verifying(services, pems=asked.pems, artifacts=asked.artifacts, deep=asked.deep)
+    return JobAnswer.of(services.jobs.start("verify", verifying))
+
+
+@router.post("/verify-connections", status_code=202, tags=["operations"], responses=_CONFLICT)
+def verify_connections(services: Operated) -> JobAnswer:
+    """Look for artifacts that no PEM uses or produces, and store a report."""
+    return JobAnswer.of(services.jobs.start("verify-connections", work.verifying_connections(services)))
+
+
+@router.post(
+    "/reports/{report_id}/remove-unconnected",
+    status_code=202,
+    tags=["operations"],
+    responses={**_NOT_FOUND, **_CONFLICT},
+)
+def remove_unconnected(report_id: str, services: Operated) -> JobAnswer:
+    """Remove the artifacts that a connection report lists, but for those that a PEM names by now."""
+    listing = find_removable(services.catalog, report_id)
+    removing = work.removing_unconnected(services, listing.id)
+    return JobAnswer.of(services.jobs.start("remove-unconnected", removing))
+
+
+@router.post(
+    "/rebuild", status_code=202, tags=["operations"], openapi_extra=_body(RebuildBody), responses=_CONFLICT
+)
+def rebuild(services: Operated, asked: Annotated[RebuildBody, Depends(_parsed(RebuildBody))]) -> JobAnswer:
+    """Build graph and catalog anew from the log, beside the served ones."""
+    if not (asked.graph or asked.catalog):
+        raise InvalidInputError("Neither graph nor catalog is to be rebuilt", field="graph", rule="one-of")
+    rebuilding = work.rebuilding(services, graph=asked.graph, catalog=asked.catalog)
+    return JobAnswer.of(services.jobs.start("rebuild", rebuilding))
+
+
+@router.post("/clean", tags=["operations"])
+def remove_everything(services: Operated) -> CleanAnswer:
+    """Remove every event, both projections and the reports; credentials stay. It cannot be undone."""
+    head = clean(services.log, services.graph, timeout_seconds=_CLEAN_SECONDS)
+    return CleanAnswer(epoch=head.epoch, position=head.position)
+
+
+# ------------------------------------------------------------------------------------------- credentials
+
+
+@router.post(
+    "/credentials", status_code=201, tags=["credentials"], openapi_extra=_body(CredentialBody, required=True)
+)
+def create_credential(
+    services: Operated, asked: Annotated[CredentialBody, Depends(_parsed(CredentialBody))]
+) -> NewCredentialAnswer:
+    """Issue a credential. Its token is in this answer and in no other."""
+    credentials = Credentials(services.log, services.catalog)
+    return NewCredentialAnswer.of(credentials.create(asked.name, holder=asked.kind, role=asked.role))
+
+
+@router.get("/credentials", tags=["credentials"])
+def credentials(services: Operated) -> list[CredentialAnswer]:
+    """The credentials without their tokens, revoked ones too, the oldest first."""
+    found = Credentials(services.log, services.catalog).list()
+    return [CredentialAnswer.of(credential) for credential in found]
+
+
+@router.delete("/credentials/{credential_id}", tags=["credentials"], responses=_NOT_FOUND)
+def revoke_credential(credential_id: str, services: Operated) -> CredentialAnswer:
+    """Take a credential back, from now on. Doing it again changes nothing."""
+    revoked = Credentials(services.log, services.catalog).revoke(credential_id)
+    services.authenticator.forget()
+    return CredentialAnswer.of(revoked)
+
+
+def _sizes(data_dir: Path) -> Sizes:
+    return Sizes(database=_bytes(data_dir, "provgraph.db*"), graph=_bytes(data_dir, "graph/*"))
+
+
+def _bytes(folder: Path, pattern: str) -> int:
+    total = 0
+    for path in folder.glob(pattern):
+        try:
+            total += path.stat().st_size
+        except FileNotFoundError:  # a generation of the graph was dropped meanwhile
+            continue
+    return total

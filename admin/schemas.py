@@ -1,0 +1,265 @@
+"""The wire format of the admin API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from provgraph.events import Holder, Role
+from provgraph.events.clock import to_datetime
+
+if TYPE_CHECKING:
+    from provgraph.catalog import CatalogCredential, CatalogReport
+    from provgraph.operations.credentials import IssuedCredential
+    from provgraph.operations.info import Status
+    from provgraph.operations.jobs import Job
+
+
+class Body(BaseModel):
+    """A request's body: a member that is not known is refused, for it is a typing error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class VerifyBody(Body):
+    """What to compare."""
+
+    pems: StrictBool = True
+    artifacts: StrictBool = True
+    deep: StrictBool = Field(
+        default=False,
+        description="replay the log into a fresh graph and a fresh catalog, and recompute the digest chain",
+    )
+
+
+class RebuildBody(Body):
+    """What to build anew."""
+
+    graph: StrictBool = True
+    catalog: StrictBool = True
+
+
+class CredentialBody(Body):
+    """A credential to issue."""
+
+    name: str = Field(description="whose it is; several credentials may have the same name")
+    kind: Holder = Field(description="a person, or a workload of the platform")
+    role: Role = Field(description="each role may do what the ones before it may")
+
+
+class Counts(BaseModel):
+    """How many items a projection holds."""
+
+    pems: int
+    artifacts: int
+
+
+class GraphCounts(Counts):
+    """How many items the graph holds."""
+
+    placeholders: int = Field(description="events that were only named so far, as predecessors")
+
+
+class LogFacts(BaseModel):
+    """The log."""
+
+    epoch: str
+    position: int = Field(description="of the last event")
+    digest: str = Field(description="of the last event, hex")
+    events: int
+
+
+class CatalogFacts(Counts):
+    """The catalog."""
+
+    tags: int
+
+
+class GraphFacts(GraphCounts):
+    """The graph, and how far it has followed the log."""
+
+    epoch: str
+    position: int
+    lag_events: int
+    lag_seconds: float
+    failure: str | None = Field(description="why it cannot follow at the moment")
+    rebuilding: bool
+
+
+class Sizes(BaseModel):
+    """How many bytes the data folder holds."""
+
+    database: int = Field(description="log and catalog")
+    graph: int
+
+
+class InfoAnswer(BaseModel):
+    """How everything stands."""
+
+    version: str
+    log: LogFacts
+    catalog: CatalogFacts
+    graph: GraphFacts
+    pems_sync: str = Field(description="`100.00%` when catalog and graph hold equally many")
+    artifacts_sync: str
+    sizes: Sizes
+
+    @classmethod
+    def of(
+        cls, status: Status, *, version: str, failure: str | None, rebuilding: bool, sizes: Sizes
+    ) -> InfoAnswer:
+        """Return the answer for a status."""
+        counts, head = status.counts, status.head
+        return cls(
+            version=version,
+            log=LogFacts(
+                epoch=head.epoch, position=head.position, digest=head.digest.hex(), events=status.events
+            ),
+            catalog=CatalogFacts(
+                pems=counts.catalog_pems, artifacts=counts.catalog_artifacts, tags=status.tags
+            ),
+            graph=GraphFacts(
+                pems=counts.graph_pems,
+                artifacts=counts.graph_artifacts,
+                placeholders=counts.graph_placeholders,
+                epoch=status.checkpoint.epoch,
+                position=status.checkpoint.position,
+                lag_events=status.lag.events,
+                lag_seconds=status.lag.seconds,
+                failure=failure,
+                rebuilding=rebuilding,
+            ),
+            pems_sync=counts.pems_sync,
+            artifacts_sync=counts.artifacts_sync,
+            sizes=sizes,
+        )
+
+
+class FlushAnswer(BaseModel):
+    """The graph has everything up to ``position``."""
+
+    position: int
+    seconds: float
+
+
+class CleanAnswer(BaseModel):
+    """Everything was removed."""
+
+    epoch: str = Field(description="the log's new epoch")
+    position: int
+
+
+class JobAnswer(BaseModel):
+    """A job as it stands."""
+
+    id: str
+    kind: str
+    state: Literal["running", "done", "failed"]
+    done: int
+    total: int = Field(description="units of progress; 0 while it is not known")
+    started_at: datetime
+    finished_at: datetime | None
+    result: dict[str, Any] | None
+    error: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> JobAnswer:
+        """Return the answer for a job."""
+        return cls(
+            id=job.id,
+            kind=job.kind,
+            state=job.state.value,
+            done=job.done,
+            total=job.total,
+            started_at=to_datetime(job.started_us),
+            finished_at=None if job.finished_us is None else to_datetime(job.finished_us),
+            result=job.result,
+            error=job.error,
+        )
+
+
+class ReportAnswer(BaseModel):
+    """A stored report."""
+
+    id: str
+    subject: str
+    status: Literal["in progress", "done", "failed"]
+    opened_at: str
+    report: str = Field(description="a summary line, then one artifact a line")
+    names: list[str] = Field(description="the artifacts, exactly as they are named")
+
+    @classmethod
+    def of(cls, report: CatalogReport) -> ReportAnswer:
+        """Return the answer for a report."""
+        return cls.model_validate(
+            {
+                "id": report.id,
+                "subject": report.subject,
+                "status": report.status,
+                "opened_at": report.opened_at,
+                "report": report.text,
+                "names": list(report.names),
+            }
+        )
+
+
+class ReportSummary(BaseModel):
+    """A stored report in the list: the first line of its text alone."""
+
+    id: str
+    subject: str
+    status: str
+    opened_at: str
+    summary: str
+
+    @classmethod
+    def of(cls, report: CatalogReport) -> ReportSummary:
+        """Return the answer for a report."""
+        summary = report.text.partition("\n")[0]
+        return cls(
+            id=report.id,
+            subject=report.subject,
+            status=report.status,
+            opened_at=report.opened_at,
+            summary=summary,
+        )
+
+
+class CredentialAnswer(BaseModel):
+    """A credential, without its token."""
+
+    id: str
+    name: str
+    kind: Holder
+    role: Role
+    created_at: str
+    revoked_at: str | None
+
+    @classmethod
+    def of(cls, credential: CatalogCredential) -> CredentialAnswer:
+        """Return the answer for a credential."""
+        return cls(
+            id=credential.id,
+            name=credential.name,
+            kind=credential.holder,
+            role=credential.role,
+            created_at=credential.created_at,
+            revoked_at=credential.revoked_at,
+        )
+
+
+class NewCredentialAnswer(BaseModel):
+    """A new credential with its token, which is shown once."""
+
+    id: str
+    name: str
+    kind: Holder
+    role: Role
+    token: Annotated[str, Field(description="kept by its holder alone: nobody can look it up again")]
+
+    @classmethod
+    def of(cls, issued: IssuedCredential) -> NewCredentialAnswer:
+        """Return the answer for a credential."""
+        return cls(id=issued.id, name=issued.name, kind=issued.holder, role=issued.role, token=issued.token)

@@ -1,0 +1,97 @@
+"""What the jobs do: an operation, with its progress and a result as a JSON object."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from provgraph.operations.connections import remove_unconnected, report_connections
+from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
+from provgraph.operations.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provgraph.http import Services
+    from provgraph.operations.jobs import Result
+    from provgraph.operations.progress import Report
+
+    Work = Callable[[Report], Result]
+
+_VERIFY_SECONDS = 600.0
+
+
+def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool) -> Work:
+    """Return the work of a verification."""
+
+    def work(report: Report) -> Result:
+        found = verify(
+            services.log,
+            services.catalog,
+            services.graph,
+            pems=pems,
+            artifacts=artifacts,
+            deep=deep,
+            timeout_seconds=_VERIFY_SECONDS,
+            report=report,
+        )
+        return {
+            "in_sync": found.in_sync,
+            "position": found.position,
+            "total": found.total,
+            "differences": [difference._asdict() for difference in found.differences],
+            "message": found.message,
+        }
+
+    return work
+
+
+def verifying_connections(services: Services) -> Work:
+    """Return the work of a connection report."""
+
+    def work(_report: Report) -> Result:
+        return {"report_id": report_connections(services.log, services.catalog, services.graph)}
+
+    return work
+
+
+def removing_unconnected(services: Services, report_id: str) -> Work:
+    """Return the work of removing what a connection report lists."""
+
+    def work(_report: Report) -> Result:
+        removal = remove_unconnected(services.log, services.catalog, services.graph, report_id=report_id)
+        return {"report_id": removal}
+
+    return work
+
+
+def rebuilding(services: Services, *, graph: bool, catalog: bool) -> Work:
+    """
+    Return the work of a rebuild.
+
+    One after the other: reading events takes most of the time of both, and two threads share one interpreter, so
+    doing both at once was measured to take as long and to slow everything else down.
+    """
+
+    def work(report: Report) -> Result:
+        events = services.log.count()
+        total = events * (graph + catalog)
+        result: dict[str, Any] = {"graph": None, "catalog": None}
+        if graph:
+            began = time.monotonic()
+            position = rebuild_graph(
+                services.builder, report=lambda done, _of: report(done, max(done, total))
+            )
+            result["graph"] = {"position": position, "seconds": time.monotonic() - began}
+        if catalog:
+            before = total - events
+            began = time.monotonic()
+            read = rebuild_catalog(
+                services.log,
+                services.catalog,
+                report=lambda done, _of: report(before + done, max(before + done, total)),
+            )
+            result["catalog"] = {"events": read, "seconds": time.monotonic() - began}
+        return result
+
+    return work

@@ -1,0 +1,275 @@
+"""
+The projector: follows the log and keeps the graph up to it.
+
+One thread reads behind the graph's checkpoint, projects, and applies; the checkpoint moves in the batch's own
+transaction, so after a crash nothing is lost and nothing counts twice.
+
+A request for a rebuild is an event in the log. The next generation is begun *before* the checkpoint passes the
+request, and the store remembers that it was begun: a crash at any moment forgets no request, and a rebuild that was
+interrupted goes on. Requests up to the moment a rebuild begins (or goes on in a new process) are met by it: the graph
+it ends in was built from the log alone, and is served after them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from graphbuilder.health import Health
+from graphbuilder.rebuilding import Rebuild
+from provgraph.errors import CheckpointMismatchError, CorruptStoreError
+from provgraph.events import Kind
+from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.projection import project
+from provgraph.operations.rebuild import is_rebuild_due, request_rebuild
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.eventlog import EventLog
+    from provgraph.events import RecordedEvent
+    from provgraph.graphstore.base import GraphStore
+    from provgraph.operations.progress import RebuildProgress
+
+logger = logging.getLogger(__name__)
+
+_BATCH_EVENTS = 2_000
+# While events keep arriving, let some gather: fewer, larger batches leave more of the processor to the receiver.
+_GATHERING_SECONDS = 0.02
+# Waiting for the log is cut into naps, so that stopping and handing over a rebuild do not wait for the next event.
+_NAP_SECONDS = 0.25
+_NAP_WHILE_REBUILDING_SECONDS = 0.01
+
+
+class Projector:
+    """
+    Keeps a graph up to a log, and rebuilds it on request.
+
+    A context manager: it works inside the block. It never gives up: what fails is told by `failure`, logged once
+    for each change, and tried again with growing pauses.
+    """
+
+    def __init__(self, log: EventLog, graph: GraphStore, *, interval_seconds: float) -> None:
+        """
+        Prepare to follow ``log``.
+
+        :param interval_seconds: look for new events at least this often; they wake the projector anyway
+        """
+        self._log = log
+        self._graph = graph
+        self._nap_seconds = min(interval_seconds, _NAP_SECONDS)
+        self._health = Health("following the log")
+        self._rebuild_health = Health("rebuilding the graph")
+        self._checkpoint: Checkpoint | None = None  # None: ask the graph
+        self._rebuild: Rebuild | None = None
+        self._tend_not_before = 0.0  # monotonic seconds
+        self._lock = threading.Lock()  # guards the next three
+        self._unmet: set[int] = set()  # positions of requests that no rebuild covers
+        self._covered = 0  # requests up to here are covered by the last rebuild that was begun
+        self._met = 0  # and up to here by the last one that was finished
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="graph-projector", daemon=True)
+
+    def __enter__(self) -> Projector:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        if self._rebuild is not None:
+            self._rebuild.cancel()
+
+    # ------------------------------------------------------------------------------------------- what others ask
+
+    @property
+    def failure(self) -> str | None:
+        """Why the graph cannot follow the log at the moment, None when it can."""
+        if not self._thread.is_alive():
+            return "The graph builder is not running"
+        return self._health.failure
+
+    @property
+    def rebuilding(self) -> RebuildProgress | None:
+        """See `provgraph.operations.rebuild.GraphBuilder.rebuilding`."""
+        rebuild = self._rebuild
+        return None if rebuild is None else rebuild.progress
+
+    @property
+    def rebuild_failure(self) -> str | None:
+        """See `provgraph.operations.rebuild.GraphBuilder.rebuild_failure`."""
+        return self._rebuild_health.failure or self.failure
+
+    @property
+    def should_rebuild(self) -> bool:
+        """See `provgraph.operations.rebuild.GraphBuilder.should_rebuild`."""
+        with self._lock:
+            unmet = bool(self._unmet)
+        return unmet or self._rebuild is not None or is_rebuild_due(self._log, self._graph)
+
+    def request_rebuild(self) -> int:
+        """See `provgraph.operations.rebuild.GraphBuilder.request_rebuild`."""
+        position = request_rebuild(self._log)
+        self._ask(position)
+        return position
+
+    def has_rebuilt(self, position: int) -> bool:
+        """See `provgraph.operations.rebuild.GraphBuilder.has_rebuilt`."""
+        with self._lock:
+            return position <= self._met
+
+    # ------------------------------------------------------------------------------------------- following
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                events = self._step()
+            except CheckpointMismatchError as error:
+                logger.warning("the graph was moved by another: %s", error)
+                self._checkpoint = None
+                self._stopping.wait(_GATHERING_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
+                self._checkpoint = None
+                self._stopping.wait(self._health.failed(error))
+            else:
+                self._health.worked()
+                self._rest(events)
+
+    def _step(self) -> int:
+        """Apply the next batch and return how many events it had."""
+        head = self._log.head()
+        if self._is_foreign(self._where()):
+            self._start_over()
+        self._tend_rebuild()
+        checkpoint = self._where()
+        events = self._log.read(after=checkpoint.position, limit=_BATCH_EVENTS)
+        if not events or self._log.head().epoch != head.epoch:
+            return len(events)  # cleaned meanwhile: they are read again, as the new epoch's
+        self._notice_requests(events)
+        to = Checkpoint(head.epoch, events[-1].position)
+        self._graph.apply(project(events), expected=checkpoint, to=to)
+        self._checkpoint = to
+        return len(events)
+
+    def _where(self) -> Checkpoint:
+        """Return the graph's checkpoint, asking the graph when it may be elsewhere than remembered."""
+        if self._checkpoint is None:
+            self._checkpoint = self._graph.checkpoint()
+        return self._checkpoint
+
+    def _rest(self, events: int) -> None:
+        if events >= _BATCH_EVENTS:
+            return
+        if events:
+            self._stopping.wait(_GATHERING_SECONDS)
+        at = self._checkpoint or Checkpoint()
+        nap = self._nap_seconds if self._rebuild is None else _NAP_WHILE_REBUILDING_SECONDS
+        self._log.wait(after=at.position, timeout_seconds=nap)
+
+    def _is_foreign(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the graph follows something else than this log: it was cleaned, or put back."""
+        head = self._log.head()
+        return checkpoint != Checkpoint() and (
+            checkpoint.epoch != head.epoch or checkpoint.position > head.position
+        )
+
+    def _start_over(self) -> None:
+        """Empty the graph, and give up a rebuild of what is no more."""
+        head = self._log.head()
+        logger.info("the log has another epoch than the graph, which starts over: %s", head.epoch)
+        self._drop_rebuild()
+        self._checkpoint = None
+        self._graph.clear()
+        # What follows is a graph built from the log alone: that is all that a request can ask for.
+        self._note_covered(head.position)
+        self._note_met()
+
+    # ------------------------------------------------------------------------------------------- rebuilding
+
+    def _ask(self, position: int) -> None:
+        with self._lock:
+            if position > self._covered:
+                self._unmet.add(position)
+
+    def _notice_requests(self, events: Sequence[RecordedEvent]) -> None:
+        requests = [event.position for event in events if event.kind is Kind.REBUILD_REQUESTED]
+        for position in requests:
+            self._ask(position)
+        if requests:
+            # Begun before the checkpoint passes the request, so that a crash cannot forget it.
+            self._begin_rebuild()
+
+    def _tend_rebuild(self) -> None:
+        """Do what a rebuild needs next. Its failures do not keep the graph from following."""
+        if time.monotonic() < self._tend_not_before:
+            return
+        try:
+            if self._rebuild is None:
+                self._begin_rebuild()
+            elif self._rebuild.is_damaged:
+                self._drop_rebuild()
+                self._graph.next_generation()
+            elif self._rebuild.is_ready:
+                self._hand_over(self._rebuild)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
+            self._checkpoint = None
+            self._tend_not_before = time.monotonic() + self._rebuild_health.failed(error)
+
+    def _begin_rebuild(self) -> None:
+        """Begin a rebuild if one was asked for or left unfinished, and none runs."""
+        with self._lock:
+            wanted = bool(self._unmet)
+        if self._rebuild is not None or not (wanted or self._graph.has_next_generation()):
+            return
+        rebuild = Rebuild(
+            self._log,
+            self._usable_next_generation(),
+            health=self._rebuild_health,
+            served_position=lambda: (self._checkpoint or Checkpoint()).position,
+        )
+        self._note_covered(rebuild.covers)
+        self._rebuild = rebuild
+        rebuild.start()
+        logger.info("rebuild of the graph begun, %d of %d events are there", *rebuild.progress)
+
+    def _usable_next_generation(self) -> GraphStore:
+        """Return the next generation: what an earlier process left of it, unless that is of no use."""
+        try:
+            following = self._graph.next_generation()
+            if not self._is_foreign(following.checkpoint()):
+                return following
+        except CorruptStoreError:
+            logger.warning("the next generation of the graph is damaged and begun anew", exc_info=True)
+        self._graph.drop_next_generation()
+        return self._graph.next_generation()
+
+    def _hand_over(self, rebuild: Rebuild) -> None:
+        try:
+            rebuild.finish()
+        except CorruptStoreError:
+            rebuild.is_damaged = True
+            raise
+        self._graph.switch()
+        self._rebuild = None
+        self._checkpoint = None
+        self._note_met()
+        logger.info("rebuild of the graph done, %d events", rebuild.progress.done)
+
+    def _drop_rebuild(self) -> None:
+        if self._rebuild is not None:
+            self._rebuild.cancel()
+            self._rebuild = None
+        if self._graph.has_next_generation():
+            self._graph.drop_next_generation()
+
+    def _note_covered(self, position: int) -> None:
+        with self._lock:
+            self._covered = position
+            self._unmet = {request for request in self._unmet if request > position}
+
+    def _note_met(self) -> None:
+        with self._lock:
+            self._met = self._covered
+        self._rebuild_health.worked()

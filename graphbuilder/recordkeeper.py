@@ -1,0 +1,141 @@
+"""Record Keeper's GraphBuilder: ``/graph_builder/info``, ``rebuild``, ``flush`` and ``verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+
+import provgraph
+from provgraph.errors import InvalidInputError
+from provgraph.events import Role, canonical
+from provgraph.http import json, read_body, text
+from provgraph.operations.flush import flush_async
+from provgraph.operations.info import counts
+from provgraph.operations.verify import Verification, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from provgraph.http import Services
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_BODY_LIMIT = 65_536  # bytes
+# Record Keeper's client stops waiting long before; the work goes on all the same.
+_FLUSH_SECONDS = 600.0
+_VERIFY_SECONDS = 60.0
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Return the routes, each with the role that it needs."""
+    builder = _GraphBuilder(services)
+
+    def post(path: str, endpoint: Endpoint, role: Role) -> Route:
+        async def guarded(request: Request) -> Response:
+            services.authenticator.require(request, role)
+            return await endpoint(request)
+
+        return Route(f"/graph_builder/{path}", guarded, methods=["POST"])
+
+    return [
+        Route("/graph_builder/info", builder.info, methods=["GET"]),
+        post("rebuild", builder.rebuild, Role.ADMIN),
+        post("flush", builder.flush, Role.READER),
+        post("verify", builder.verify, Role.READER),
+    ]
+
+
+class _GraphBuilder:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._flushes = 0  # under way; the event loop's thread alone counts them
+
+    async def info(self, _request: Request) -> Response:
+        """Answer with exactly the fields that Record Keeper's client knows."""
+        services = self._services
+        found = await run_in_threadpool(counts, services.catalog, services.graph)
+        should_rebuild = await run_in_threadpool(lambda: services.builder.should_rebuild)
+        return json(
+            {
+                "version": provgraph.__version__,
+                "pg_pems_count": found.catalog_pems,
+                "pg_artifacts_count": found.catalog_artifacts,
+                "neo4j_pems_count": found.graph_pems,
+                "neo4j_artifacts_count": found.graph_artifacts,
+                "pems_sync_pct": found.pems_sync,
+                "artifacts_sync_pct": found.artifacts_sync,
+                "loop_iteration_interval": services.settings.loop_interval_seconds,
+                # Texts, not booleans: that is the contract.
+                "loop_state_should_rebuild": str(should_rebuild),
+                "loop_state_should_flush": str(self._flushes > 0),
+            }
+        )
+
+    async def rebuild(self, _request: Request) -> Response:
+        """Begin a rebuild of the graph; ``loop_state_should_rebuild`` tells when it is done."""
+        await run_in_threadpool(self._services.builder.request_rebuild)
+        return text("Starting to rebuild the graph")
+
+    async def flush(self, _request: Request) -> Response:
+        """Answer once everything that is in the log is in the graph."""
+        self._flushes += 1
+        try:
+            flushed = await flush_async(
+                self._services.log, self._services.graph, timeout_seconds=_FLUSH_SECONDS
+            )
+        finally:
+            self._flushes -= 1
+        return text(f"The graph has everything up to position {flushed.position}")
+
+    async def verify(self, request: Request) -> Response:
+        """Compare catalog and graph."""
+        asked = _read_scope(await read_body(request, limit=_BODY_LIMIT, what="Body"))
+        services = self._services
+        found = await run_in_threadpool(
+            verify,
+            services.log,
+            services.catalog,
+            services.graph,
+            pems=asked.pems,
+            artifacts=asked.artifacts,
+            timeout_seconds=_VERIFY_SECONDS,
+        )
+        return json(_answer(found))
+
+
+class _Scope(NamedTuple):
+    """What to compare."""
+
+    pems: bool
+    artifacts: bool
+
+
+def _read_scope(body: bytes) -> _Scope:
+    stated = canonical.loads(body) if body.strip() else {}
+    if not isinstance(stated, dict):
+        raise InvalidInputError("Body is not a JSON object", rule="object")
+    return _Scope(_flag(stated, "check_pems"), _flag(stated, "check_artifacts"))
+
+
+def _flag(stated: dict[str, object], name: str) -> bool:
+    value = stated.get(name)
+    if value is None:
+        return True
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{name} is neither true nor false", field=name, rule="boolean")
+    return value
+
+
+def _answer(found: Verification) -> dict[str, object]:
+    return {
+        "msg": found.message,
+        "in_sync": found.in_sync,
+        "position": found.position,
+        "differences": [difference._asdict() for difference in found.differences],
+    }

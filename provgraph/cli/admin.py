@@ -1,0 +1,95 @@
+"""``provgraph admin``: operate a service."""
+
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import connection, credentials, output, reports
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import ExitCode, UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Operate a service.")
+app.add_typer(credentials.app, name="credential")
+app.add_typer(reports.app, name="report")
+
+_DIFFERENCES_SHOWN = 50
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command()
+def flush(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Wait until the graph has everything that is in the log now."""
+    with connection.connect(url, token) as client:
+        answer = client.admin.flush()
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say(f"The graph is at log position {answer.get('position')} ({answer.get('seconds')} s).")
+
+
+@app.command()
+def verify(
+    pems: Annotated[bool, typer.Option("--pems/--no-pems", help="Compare events.")] = True,
+    artifacts: Annotated[bool, typer.Option("--artifacts/--no-artifacts", help="Compare artifacts.")] = True,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also replay the log into a fresh graph and check its digest chain."),
+    ] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the graph with the log. Ends with 1 when they differ."""
+    with connection.connect(url, token) as client, output.progress_bar("Verifying") as show:
+        result = client.admin.verify(pems=pems, artifacts=artifacts, deep=deep, progress=show)
+    if as_json:
+        output.say_json(result)
+    else:
+        for line in str(result.get("message", "")).splitlines():
+            output.say(output.printable(line))
+    if not result.get("in_sync"):
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+@app.command("verify-connections")
+def verify_connections(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Look for artifacts that no event uses or produces, and store a report."""
+    with connection.connect(url, token) as client:
+        with output.progress_bar("Looking") as show:
+            report_id = client.admin.verify_connections(progress=show)
+        report = client.admin.report(report_id)
+    reports.say(report_id, report, as_json=as_json)
+
+
+@app.command()
+def rebuild(
+    graph: Annotated[bool, typer.Option("--graph/--no-graph", help="Rebuild the graph.")] = True,
+    catalog: Annotated[bool, typer.Option("--catalog/--no-catalog", help="Rebuild the catalog.")] = True,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make graph and catalog anew from the log."""
+    projections = [name for name, wanted in (("graph", graph), ("catalog", catalog)) if wanted]
+    if not projections:
+        raise UsageError("Nothing to rebuild: leave out --no-graph or --no-catalog.")
+    with connection.connect(url, token) as client, output.progress_bar("Rebuilding") as show:
+        result = client.admin.rebuild(graph=graph, catalog=catalog, progress=show)
+    if as_json:
+        output.say_json({"rebuilt": projections, "result": result})
+    else:
+        output.say(f"Rebuilt from the log: {' and '.join(projections)}.")
+
+
+@app.command()
+def clean(yes: Yes = False, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Remove every event, both projections and the reports; credentials stay. Cannot be undone."""
+    with connection.connect(url, token) as client:
+        if not yes:
+            typer.confirm(f"Remove everything that {client.url} has recorded?", abort=True, err=True)
+        answer = client.admin.clean()
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say("Everything was removed; credentials stay.")

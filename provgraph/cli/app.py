@@ -1,0 +1,65 @@
+"""``provgraph``: every command, and the one place where errors become sentences and exit codes."""
+
+import errno
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from provgraph import __version__
+from provgraph.cli import admin, artifacts, demo, importing, output, overview, pems, serving, trace
+from provgraph.cli.exits import ExitCode, exit_code, sentence
+from provgraph.errors import ProvgraphError
+
+
+class _ErrorsAsSentences(TyperGroup):
+    """Ends a command that failed with a sentence on stderr and an exit code, never with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ProvgraphError as error:
+            output.note(f"Error: {output.printable(sentence(error))}")
+            raise typer.Exit(exit_code(error)) from error
+        except KeyboardInterrupt as error:
+            output.note("Interrupted.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has seen enough; typer ends quietly
+                raise
+            output.note(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.")
+            raise typer.Exit(ExitCode.FAILED) from error
+
+
+app = typer.Typer(
+    cls=_ErrorsAsSentences,
+    help="provgraph: why did this happen, and what did the platform look like then?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        output.say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _provgraph(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+app.command("serve")(serving.serve)
+app.command("demo")(demo.demo)
+app.add_typer(importing.app, name="import")
+app.command("info")(overview.info)
+app.command("pems")(pems.pems)
+app.command("artifacts")(artifacts.artifacts)
+app.command("trace")(trace.trace)
+app.add_typer(admin.app, name="admin")

@@ -1,0 +1,293 @@
+"""
+The composition root: opens the stores, assembles the services, and serves them from one process.
+
+What is opened is closed in reverse order, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import uvicorn
+from fastapi import FastAPI
+
+import admin.app
+import graphbuilder.app
+import provgraph
+import query.app
+import receiver.app
+from graphbuilder.projector import Projector
+from provgraph.auth import Authenticator
+from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.errors import SettingsError
+from provgraph.eventlog import GroupCommit, SQLiteEventLog
+from provgraph.events import Holder, Role
+from provgraph.graphstore.embedded import EmbeddedGraphStore
+from provgraph.http import Edge, Gauge, Metrics, ProjectorStatus, Services, install, probes
+from provgraph.http.protocol import BoundedHttpProtocol
+from provgraph.lock import DataFolder
+from provgraph.operations.connections import close_abandoned_reports
+from provgraph.operations.credentials import Credentials
+from provgraph.operations.info import lag
+from provgraph.operations.jobs import Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
+
+    from provgraph.catalog import Catalog, CatalogCredential
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore.base import GraphStore
+    from provgraph.settings import Settings
+
+PARTS = ("receiver", "graphbuilder", "query", "admin")
+_ROUTES: dict[str, Callable[[Services], list[BaseRoute]]] = {
+    "receiver": receiver.app.routes,
+    "graphbuilder": graphbuilder.app.routes,
+    "query": query.app.routes,
+    "admin": admin.app.routes,
+}
+_BACKLOG = 2_048
+_KEEP_ALIVE_SECONDS = 75
+# Requests that still run when the service is told to stop get this long; then they are cut off.
+_GRACE_SECONDS = 10
+# The event loop, the log's writer and the projector hand the interpreter to one another; with the usual 5 ms an
+# append waits longer for its turn than for the disk.
+_SWITCH_INTERVAL_SECONDS = 0.001
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
+    """
+    Serve until told to stop (SIGTERM or SIGINT), and return when everything is closed.
+
+    Says on standard output where it listens, once it does.
+
+    :param parts: the services to serve
+    :raises SettingsError: the settings are not safe, or the address cannot be listened on
+    :raises LockedError: another process uses the data folder
+    :raises StoreError: a store cannot be opened
+    """
+    settings.check()
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+    with opened(settings) as services, _listening(settings.host, settings.port) as listener:
+        _Server(_uvicorn_config(build_app(services, parts))).run(sockets=[listener])
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Services]:
+    """
+    Open the stores of a data folder and start what works on them; everything is closed when the block ends.
+
+    The projector runs whichever services are assembled: no other process could, for this one has the folder.
+
+    :raises LockedError: another process uses the data folder
+    :raises StoreError: a store cannot be opened
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(DataFolder(settings.data_dir))
+        stores = stack.enter_context(_stores(folder))
+        graph = stack.enter_context(contextlib.closing(EmbeddedGraphStore(folder.graph)))
+        close_abandoned_reports(stores.log, stores.catalog)
+        projector = stack.enter_context(
+            Projector(stores.log, graph, interval_seconds=settings.loop_interval_seconds)
+        )
+        writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
+        jobs = stack.enter_context(Jobs())
+        metrics = Metrics()
+        metrics.show(*_gauges(stores.log, graph, writer))
+        yield Services(
+            settings=settings,
+            log=stores.log,
+            catalog=stores.catalog,
+            graph=graph,
+            writer=writer,
+            authenticator=Authenticator(
+                stores.catalog,
+                required=settings.auth_required,
+                sending_requires=settings.sending_needs_credential,
+            ),
+            metrics=metrics,
+            projector=lambda: ProjectorStatus(*lag(stores.log, graph), projector.failure),
+            builder=projector,
+            jobs=jobs,
+        )
+
+
+def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
+    """
+    Assemble the application that answers for ``parts``.
+
+    :raises SettingsError: there is no such part
+    """
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        raise SettingsError(f"There is no service {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    routes = [route for part in PARTS if part in parts for route in _ROUTES[part](services)]
+    app = FastAPI(
+        title="provgraph",
+        version=provgraph.__version__,
+        description=provgraph.__doc__ or "",
+        routes=[*routes, *probes.routes(services)],
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+    )
+    install(app)
+    return Edge(app, services.metrics)
+
+
+class NewCredential(NamedTuple):
+    """A credential that was just issued; the token is shown once."""
+
+    id: str
+    name: str
+    kind: str
+    role: str
+    token: str
+
+
+class OfflineCredentials:
+    """The credentials in a data folder that no service uses at the moment."""
+
+    def __init__(self, log: EventLog, catalog: Catalog) -> None:
+        self._credentials = Credentials(log, catalog)
+
+    def create(self, *, name: str, kind: str, role: str) -> NewCredential:
+        """
+        Issue a credential.
+
+        :param kind: ``user`` or ``puc``
+        :param role: ``reader``, ``writer`` or ``admin``
+        :raises InvalidInputError: the name is empty or too long
+        """
+        issued = self._credentials.create(name, holder=Holder(kind), role=Role(role))
+        return NewCredential(issued.id, issued.name, issued.holder, issued.role, issued.token)
+
+    def list(self) -> list[CatalogCredential]:
+        """Return every credential, revoked ones too, the oldest first."""
+        return self._credentials.list()
+
+    def revoke(self, credential_id: str) -> CatalogCredential:
+        """
+        Take a credential back.
+
+        :raises NotFoundError: there is no such credential
+        """
+        return self._credentials.revoke(credential_id)
+
+
+@contextmanager
+def open_credentials(data_dir: Path) -> Iterator[OfflineCredentials]:
+    """
+    Open a data folder to issue or revoke credentials without a running service: the first admin's, above all.
+
+    :raises LockedError: a service uses the folder; ask it instead
+    """
+    with DataFolder(data_dir) as folder, _stores(folder) as stores:
+        yield OfflineCredentials(stores.log, stores.catalog)
+
+
+class _Stores(NamedTuple):
+    log: SQLiteEventLog
+    catalog: SQLiteCatalog
+
+
+@contextmanager
+def _stores(folder: DataFolder) -> Iterator[_Stores]:
+    # The catalog first: it makes its tables, which the log then writes to.
+    with (
+        contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
+        contextlib.closing(SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        yield _Stores(log, catalog)
+
+
+def _gauges(log: EventLog, graph: GraphStore, writer: GroupCommit) -> list[Gauge]:
+    return [
+        Gauge("provgraph_queued_events", "Events that wait to be written.", lambda: writer.queued_events),
+        Gauge("provgraph_log_position", "Position of the log's last event.", lambda: log.head().position),
+        Gauge(
+            "provgraph_graph_position",
+            "Position up to which the graph has followed.",
+            lambda: graph.checkpoint().position,
+        ),
+        Gauge(
+            "provgraph_graph_lag_events",
+            "Events the graph is behind the log.",
+            lambda: lag(log, graph).events,
+        ),
+        Gauge(
+            "provgraph_graph_lag_seconds",
+            "For how long the oldest event that the graph lacks has been in the log.",
+            lambda: lag(log, graph).seconds,
+        ),
+    ]
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"Cannot listen on {host}, port {port}: {error}") from error
+    with listener:
+        yield listener
+
+
+def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedHttpProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says where it listens, and for which being told to stop is no failure."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept, then say so."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if listener.family is socket.AF_INET6 else host
+            sys.stdout.write(f"provgraph is listening on http://{shown}:{port}\n")
+            sys.stdout.flush()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop in good order on SIGTERM and SIGINT, without raising them again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

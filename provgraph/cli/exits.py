@@ -1,0 +1,77 @@
+"""How the command line ends: the exit codes, which error gives which, and what a person can do about it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from provgraph.client.errors import (
+    BusyError,
+    CredentialsRefusedError,
+    NotThereError,
+    OversizedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from provgraph.errors import InvalidInputError, LockedError, NotFoundError, ProvgraphError, SettingsError
+from provgraph.sources.errors import SourceError
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on; documented in docs/reference/cli.md."""
+
+    OK = 0
+    NEGATIVE = 1  # it worked, and the answer is no: out of sync, events refused
+    USAGE = 2  # options, settings, or an input that cannot be read
+    UNREACHABLE = 3  # no service answers, or it is not ready
+    REFUSED = 4  # credentials missing, unknown or not enough
+    NOT_FOUND = 5
+    FAILED = 6  # any other error
+    INTERRUPTED = 130  # Ctrl-C; 128 + SIGINT, as shells count
+
+
+class UsageError(ProvgraphError):
+    """The command cannot do that the way it was called."""
+
+
+class NotReadyError(ProvgraphError):
+    """A service that this command started, or needs, does not serve."""
+
+
+_CODES: tuple[tuple[type[ProvgraphError], ExitCode], ...] = (
+    (UnreachableError, ExitCode.UNREACHABLE),
+    (BusyError, ExitCode.UNREACHABLE),
+    (NotReadyError, ExitCode.UNREACHABLE),
+    (CredentialsRefusedError, ExitCode.REFUSED),
+    (NotThereError, ExitCode.NOT_FOUND),
+    (NotFoundError, ExitCode.NOT_FOUND),
+    (UsageError, ExitCode.USAGE),
+    (SettingsError, ExitCode.USAGE),
+    (SourceError, ExitCode.USAGE),
+    (InvalidInputError, ExitCode.USAGE),
+)
+
+_ADVICE: tuple[tuple[type[ProvgraphError], str], ...] = (
+    (
+        UnreachableError,
+        "Is the service running? Start one with `provgraph serve`, or name another with --url.",
+    ),
+    (BusyError, "The service is busy or not ready: try again in a moment."),
+    (CredentialsRefusedError, "Give a token that may do this, with --token or in PROVGRAPH_TOKEN."),
+    (OversizedError, "Send less at once, or raise the service's limit."),
+    (UnexpectedAnswerError, "Check --url: something else than provgraph may listen there."),
+    (LockedError, "Stop the service that uses the folder, or ask it with --url instead."),
+)
+
+
+def exit_code(error: ProvgraphError) -> ExitCode:
+    """Return the exit code for an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+
+
+def sentence(error: ProvgraphError) -> str:
+    """Return what happened, and what to do about it where that is known."""
+    happened = str(error).strip() or error.title
+    if not happened.endswith((".", "!", "?", "`")):
+        happened += "."
+    advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), None)
+    return f"{happened} {advice}" if advice else happened

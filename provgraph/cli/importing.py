@@ -1,0 +1,209 @@
+"""``provgraph import``: bring in what other systems recorded."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from provgraph.cli import connection, output
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import ExitCode
+from provgraph.client import Client, OversizedError, Verdict
+from provgraph.sources import git as git_source
+
+app = typer.Typer(no_args_is_help=True, help="Bring in what other systems recorded.")
+
+_BATCH_BYTES = 1_000_000
+_PROBLEMS_KEPT = 100
+_PROBLEMS_SHOWN = 10
+
+
+@app.callback()
+def _import() -> None:
+    """Keep ``import git`` a command of its own, though it is the only one."""
+
+
+@dataclass
+class Tally:
+    """What became of the events of an import so far."""
+
+    events: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    invalid: int = 0
+    position: int | None = None
+    problems: list[dict[str, Any]] = field(default_factory=list)  # the first of the refused events
+
+    @property
+    def refused(self) -> int:
+        """How many events were not taken."""
+        return self.conflicts + self.invalid
+
+    def problem(self, facts: dict[str, Any]) -> None:
+        """Keep what was wrong with one event, if it is among the first."""
+        if len(self.problems) < _PROBLEMS_KEPT:
+            self.problems.append(facts)
+
+
+@app.command("git")
+def import_git(
+    source: Annotated[
+        Path, typer.Argument(help="A repository's folder, or an export (FILE.ndjson or FILE.ndjson.gz).")
+    ],
+    emitter: Annotated[
+        str, typer.Option(help="Emitter of the events. It is part of them: keep to the one you chose first.")
+    ] = git_source.DEFAULT_EMITTER,
+    all_branches: Annotated[
+        bool, typer.Option("--all", help="Every branch, remote branch and tag, not only what HEAD reaches.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only commits from this time on: ISO date or time, UTC unless it says.", show_default=False
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Most events in one request.", min=1, max=10_000)] = 500,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Import a git history: one event a commit.
+
+    Importing again changes nothing, so an interrupted import is simply run again. Ends with 1 when events were refused.
+    """
+    after = _time(since)
+    history = git_source.open_history(source, all_branches=all_branches)
+    for warning in history.warnings:
+        output.note(f"Note: {warning}")
+    events = git_source.events(history.commits(), emitter=emitter, since=after)
+    total = None if after else history.total
+    started = time.monotonic()
+    with connection.connect(url, token) as client:
+        tally = send_all(client, events, batch=batch, total=total)
+    _report(tally, seconds=time.monotonic() - started, as_json=as_json)
+    if tally.refused:
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, total: int | None) -> Tally:
+    """Send events in batches, with a progress bar, and return what became of them."""
+    tally = Tally()
+    with output.progress_bar("Importing", total=total) as show:
+        try:
+            for lines in _batches(events, batch):
+                _send(client, lines, tally)
+                show(tally.events, total)
+        except KeyboardInterrupt:
+            output.note(
+                f"Interrupted after {tally.events} events. Run the same command again: what is stored stays stored."
+            )
+            raise
+    return tally
+
+
+def _batches(events: Iterable[dict[str, Any]], most: int) -> Iterator[list[bytes]]:
+    """Yield events as JSON texts, so many at a time that a request stays small."""
+    lines: list[bytes] = []
+    size = 0
+    for event in events:
+        line = orjson.dumps(event)
+        if lines and (len(lines) == most or size + len(line) > _BATCH_BYTES):
+            yield lines
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line) + 1
+    if lines:
+        yield lines
+
+
+def _send(client: Client, lines: list[bytes], tally: Tally) -> None:
+    try:
+        result = client.send_encoded(lines)
+    except OversizedError as error:
+        # The service takes smaller bodies than we send: halve, down to the one event that is too large by itself.
+        if len(lines) > 1:
+            _send(client, lines[: len(lines) // 2], tally)
+            _send(client, lines[len(lines) // 2 :], tally)
+            return
+        tally.events += 1
+        tally.invalid += 1
+        tally.problem({"verdict": "invalid", "ID": orjson.loads(lines[0])["ID"], "detail": str(error)})
+        return
+    tally.events += len(lines)
+    tally.accepted += result.accepted
+    tally.duplicates += result.duplicates
+    tally.conflicts += result.conflicts
+    tally.invalid += result.invalid
+    tally.position = result.position
+    for verdict in result.verdicts:
+        if verdict.verdict not in ("accepted", "duplicate"):
+            tally.problem(_problem(verdict, lines[verdict.index]))
+
+
+def _problem(verdict: Verdict, line: bytes) -> dict[str, Any]:
+    event = orjson.loads(line)
+    return {
+        "verdict": verdict.verdict,
+        "ID": event["ID"],
+        "commit": event.get("Properties", {}).get("commit"),
+        "detail": verdict.detail,
+    }
+
+
+def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
+    if as_json:
+        output.say_json(
+            {
+                "events": tally.events,
+                "accepted": tally.accepted,
+                "duplicates": tally.duplicates,
+                "conflicts": tally.conflicts,
+                "invalid": tally.invalid,
+                "position": tally.position,
+                "problems": tally.problems,
+            }
+        )
+        return
+    output.say(summary(tally, seconds=seconds))
+    for problem in tally.problems[:_PROBLEMS_SHOWN]:
+        subject = problem.get("commit") or problem["ID"]
+        output.note(f"  {problem['verdict']}: {subject}: {output.printable(problem['detail'])}")
+    if tally.refused > _PROBLEMS_SHOWN:
+        output.note(
+            f"  ... and {tally.refused - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"
+        )
+    if tally.conflicts:
+        output.note(
+            "A conflict: the commit is stored with other content, which stands. Was it imported with another"
+        )
+        output.note("--emitter, or from a shallow clone?")
+
+
+def summary(tally: Tally, *, seconds: float) -> str:
+    """Return what became of an import as one sentence."""
+    counts = (
+        f"{tally.accepted} accepted, {tally.duplicates} duplicates, {tally.conflicts} conflicts, "
+        f"{tally.invalid} invalid"
+    )
+    behind = "" if tally.position is None else f"; log position {tally.position}"
+    return f"{tally.events} commits sent in {seconds:.1f} s: {counts}{behind}"
+
+
+def _time(stated: str | None) -> datetime | None:
+    if stated is None:
+        return None
+    try:
+        time_ = datetime.fromisoformat(stated)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{stated!r} is not an ISO date or time, such as 2026-01-31 or 2026-01-31T12:00:00Z",
+            param_hint="--since",
+        ) from error
+    return time_ if time_.tzinfo else time_.replace(tzinfo=UTC)

@@ -1,0 +1,82 @@
+"""What the command line prints: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+# Wide enough that nothing is cut or folded when a program reads the output.
+_UNBOUNDED_COLUMNS = 100_000
+
+
+def say(text: str = "") -> None:
+    """Print a line of the answer."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Print a line about the answer, where a script that reads the answer does not see it."""
+    typer.echo(text, err=True)
+
+
+def say_json(document: Any) -> None:
+    """Print a document as JSON, and nothing else."""
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def printable(value: object) -> str:
+    """Return a value as one line; characters that would steer the terminal are written as escapes."""
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(value)) for value in row))
+    width = None if sys.stdout.isatty() else _UNBOUNDED_COLUMNS
+    Console(width=width, highlight=False).print(table)
+
+
+def say_facts(title: str, facts: dict[str, Any]) -> None:
+    """Print a title with a fact a line below it."""
+    say(title)
+    wide = max((len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        say(f"  {name:<{wide}}  {printable(value)}")
+
+
+@contextmanager
+def progress_bar(label: str, *, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """
+    Show how far something has come, on stderr and only on a terminal.
+
+    Gives a function that takes what is done and, where it is known, the total.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(label, total=total)
+
+        def show(done: int, of: int | None) -> None:
+            progress.update(task, completed=done, total=of)
+
+        yield show
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -1,0 +1,69 @@
+"""``provgraph pems``."""
+
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import connection, lists, output
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
+
+
+def pems(
+    type_: Annotated[
+        str | None, typer.Option("--type", help="The type contains this.", show_default=False)
+    ] = None,
+    emitter: Annotated[
+        str | None, typer.Option(help="The emitter contains this.", show_default=False)
+    ] = None,
+    filters: Filters = None,
+    page: Page = 0,
+    page_size: PageSize = 20,
+    sort: Sort = None,
+    desc: Descending = False,
+    everything: Everything = False,
+    count: CountOnly = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    List events.
+
+    Fields: ID, Type, Emitter, Predecessor, TimestampClient, TimestampReceived, Properties, Version, Tag, TagNamespace,
+    UsesArtifacts, ProducesArtifacts.
+    """
+    wanted = lists.parse_filters(filters)
+    wanted |= {name: value for name, value in (("Type", type_), ("Emitter", emitter)) if value is not None}
+    with connection.connect(url, token) as client:
+        if count:
+            lists.say_count(client.pems_count(filters=wanted), as_json=as_json)
+            return
+        found = lists.fetch(
+            client.pems,
+            filters=wanted,
+            page=page,
+            page_size=page_size,
+            sort=sort,
+            desc=desc,
+            everything=everything,
+        )
+        if as_json:
+            output.say_json(found)
+            return
+        total = len(found) if everything else client.pems_count(filters=wanted)
+    output.say_table(
+        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES"),
+        (
+            (
+                pem["TimestampClient"],
+                pem["Type"],
+                pem["Emitter"],
+                pem["ID"],
+                len(pem["UsesArtifacts"]),
+                len(pem["ProducesArtifacts"]),
+            )
+            for pem in found
+        ),
+    )
+    lists.say_whereabouts(len(found), total, page=page, page_size=page_size)

@@ -1,0 +1,101 @@
+"""``provgraph serve``."""
+
+from enum import StrEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from provgraph.cli.exits import UsageError
+from provgraph.settings import read_settings
+
+_SERVICES = frozenset({"receiver", "graphbuilder", "query", "admin"})
+
+
+class Part(StrEnum):
+    """What a process serves."""
+
+    ALL = "all"
+    RECEIVER = "receiver"
+    GRAPHBUILDER = "graphbuilder"
+    QUERY = "query"
+    ADMIN = "admin"
+
+
+class MissingServerError(UsageError):
+    """The installation has the client and the command line alone."""
+
+
+def composition() -> ModuleType:
+    """
+    Return the composition root, `provgraph.cli.compose`.
+
+    :raises MissingServerError: what it assembles is not installed
+    """
+    try:
+        from provgraph.cli import compose
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "provgraph":
+            raise
+        if missing in _SERVICES:
+            raise MissingServerError(
+                f"The service `{missing}` is not installed: the wheel holds the client and the command line. Install "
+                'from a checkout of the sources (pip install -e ".[server]").'
+            ) from error
+        raise MissingServerError(
+            f'The library `{missing}` is not installed. Run: pip install "provgraph[server]"'
+        ) from error
+    root: ModuleType = compose
+    return root
+
+
+def serve(
+    part: Annotated[Part, typer.Argument(help="What this process serves.")] = Part.ALL,
+    data: Annotated[
+        Path | None, typer.Option(help="Data folder; made when it is not there.", show_default=False)
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535, show_default=False),
+    ] = None,
+    auth_required: Annotated[
+        bool | None,
+        typer.Option("--auth-required/--no-auth-required", help="Ask for credentials.", show_default=False),
+    ] = None,
+    pem_auth_required: Annotated[
+        bool | None,
+        typer.Option(
+            "--pem-auth-required/--no-pem-auth-required",
+            help="Ask for credentials when events are sent.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_open: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-open/--no-allow-open",
+            help="Allow to listen beyond this machine without credentials.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """
+    Run the service until it is stopped (Ctrl-C).
+
+    Every setting can be given in the environment (PROVGRAPH_DATA_DIR, PROVGRAPH_PORT, ...); an option given here
+    comes first.
+    """
+    given: dict[str, object] = {
+        "data_dir": data,
+        "host": host,
+        "port": port,
+        "auth_required": auth_required,
+        "pem_auth_required": pem_auth_required,
+        "allow_open": allow_open,
+    }
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    compose = composition()
+    compose.serve(settings, compose.PARTS if part is Part.ALL else (part.value,))

@@ -1,0 +1,135 @@
+"""``provgraph trace``: an answer with its evidence."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from provgraph.cli import connection, output
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.output import printable
+from provgraph.client import Lineage
+
+_EVENTS_SHOWN = 20
+_STATEMENTS_SHOWN = 6
+
+JSON = dict[str, Any]
+
+
+class Direction(StrEnum):
+    """Which way to walk."""
+
+    UPSTREAM = "upstream"
+    DOWNSTREAM = "downstream"
+
+
+def trace(
+    node: Annotated[str, typer.Argument(help="artifact:NAME, pem:ID, or either one bare.")],
+    direction: Annotated[
+        Direction, typer.Option(help="upstream: to the origins; downstream: to what came of it.")
+    ] = Direction.UPSTREAM,
+    depth: Annotated[
+        int | None,
+        typer.Option(help="How many events to walk over; unbounded if not given.", min=1, show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Most nodes in the answer.", min=1, max=100_000)] = 10_000,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Version of the artifact (label or event id); else the latest.", show_default=False
+        ),
+    ] = None,
+    cursor: Annotated[
+        str | None, typer.Option(help="Continue an answer that the limit cut.", show_default=False)
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Print everything, not the first part.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Show what stands behind an artifact or event, or came of it, event by event.
+
+    Each event comes with its evidence: who reported it, when, where it stands in the log, what it used and produced.
+    """
+    with connection.connect(url, token) as client:
+        answer = client.lineage(
+            node, direction=direction.value, depth=depth, limit=limit, version=version, cursor=cursor
+        )
+    if as_json:
+        output.say_json(answer.document)
+        return
+    for line in lines(answer, full=full):
+        output.say(line)
+
+
+def lines(answer: Lineage, *, full: bool = False) -> Iterator[str]:
+    """Yield a lineage answer as text: events nearest first, then whether it is complete and as of when."""
+    events = sorted(
+        (node for node in answer.nodes if node["kind"] == "pem"),
+        # The nearest first; at the same distance in the order of the log, what is not in it yet last.
+        key=lambda node: (node["depth"], node.get("position") is None, node.get("position") or 0, node["id"]),
+    )
+    artifacts = sum(1 for node in answer.nodes if node["kind"] == "artifact")
+    edges: dict[str, list[JSON]] = defaultdict(list)
+    for edge in answer.edges:
+        edges[edge["source"]].append(edge)
+    yield f"{answer.direction.capitalize()} of {_start(answer.node)}: {len(events)} events, {artifacts} artifacts"
+    shown = events if full else events[:_EVENTS_SHOWN]
+    for event in shown:
+        yield ""
+        yield from _event(event, edges[event["id"]], full=full)
+    yield ""
+    if len(shown) < len(events):
+        yield f"... and {len(events) - len(shown)} more events: --full shows them, --json everything about them."
+    yield _completeness(answer)
+
+
+def _start(node: JSON) -> str:
+    version = f", version {printable(node['version'])}" if node.get("version") else ""
+    return f"{node['kind']} {printable(node['id'])}{version}"
+
+
+def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
+    if event.get("placeholder"):
+        yield f"[{event['depth']}] event {event['id']}  (named by others, not reported itself so far)"
+        return
+    told = (event.get("type"), event.get("emitter"), event.get("occurred_at"))
+    facts = "  ".join(printable(fact) for fact in told if fact is not None)
+    yield f"[{event['depth']}] {facts}  log position {event.get('position')}  event {event['id']}"
+    by_type: dict[str, list[JSON]] = defaultdict(list)
+    for edge in edges:
+        by_type[edge["type"]].append(edge)
+    for edge_type, label in (("PRODUCES", "produced"), ("USES", "used    "), ("PREDECESSOR", "followed")):
+        yield from _statements(by_type[edge_type], label, full=full)
+
+
+def _statements(edges: list[JSON], label: str, *, full: bool) -> Iterator[str]:
+    shown = edges if full else edges[:_STATEMENTS_SHOWN]
+    for edge in shown:
+        yield f"      {label}  {printable(edge['target'])}{_origin(edge)}"
+    if len(shown) < len(edges):
+        yield f"      {label}  ... and {len(edges) - len(shown)} more"
+
+
+def _origin(edge: JSON) -> str:
+    """Return where the version that was used came from."""
+    if edge["type"] != "USES":
+        return ""
+    if not edge.get("version"):
+        return "  (from outside: no event produced it)"
+    doubt = "  (out of order: the clocks say it was produced later)" if edge.get("out_of_order") else ""
+    return f"  <- event {printable(edge['version'])}{doubt}"
+
+
+def _completeness(answer: Lineage) -> str:
+    if answer.complete:
+        return f"Complete, as of log position {answer.position}."
+    why = {
+        "limit": "the limit of nodes cut it; raise --limit"
+        + (f", or continue with --cursor {answer.cursor}" if answer.cursor else ""),
+        "depth": "there is more behind --depth",
+    }.get(answer.reason or "", answer.reason or "no reason given")
+    return f"NOT complete ({why}), as of log position {answer.position}."

@@ -1,0 +1,101 @@
+"""Operations: does the process answer, can it serve, and how much has it done."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from provgraph.errors import ProvgraphError
+from provgraph.http.answers import json, text
+from provgraph.http.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+    from provgraph.http.services import Services
+
+# A projector that is behind and has not moved for so long is stuck, whatever it says.
+_STUCK_SECONDS = 30.0
+
+
+class NotReadyError(ProvgraphError):
+    """A part of the service cannot do its work."""
+
+    status = 503
+    title = "Not ready"
+
+    def __init__(self, parts: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{part}: {state}" for part, state in parts.items() if state != "ok"))
+        self.parts = parts
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"parts": self.parts}
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Return ``/healthz``, ``/readyz`` and ``/metrics``; none of them asks for a credential."""
+    probes = _Probes(services)
+    return [
+        Route("/healthz", probes.healthz, methods=["GET"]),
+        Route("/readyz", probes.readyz, methods=["GET"]),
+        Route("/metrics", probes.metrics, methods=["GET"]),
+    ]
+
+
+class _Probes:
+    """The endpoints. Those that are not coroutines run in the thread pool, for they ask the stores."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._position = -1
+        self._moved_at = time.monotonic()
+
+    async def healthz(self, _request: Request) -> Response:
+        """Answer: that is all there is to it."""
+        return text("OK")
+
+    def readyz(self, _request: Request) -> Response:
+        """Tell whether events can be stored and questions be answered."""
+        services = self._services
+        parts = {
+            "log": _state(services.log.probe),
+            "graph": _state(services.graph.probe),
+            "projector": self._projector(),
+        }
+        if any(state != "ok" for state in parts.values()):
+            raise NotReadyError(parts)
+        return json({"ready": True, "parts": parts})
+
+    def metrics(self, _request: Request) -> Response:
+        """Answer in Prometheus' text format."""
+        return Response(self._services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    def _projector(self) -> str:
+        try:
+            status = self._services.projector()
+            position = self._services.graph.checkpoint().position
+        except ProvgraphError as error:
+            return str(error)
+        if status.trouble is not None:
+            return status.trouble
+        if position != self._position:
+            self._position, self._moved_at = position, time.monotonic()
+        if min(time.monotonic() - self._moved_at, status.lag_seconds) > _STUCK_SECONDS:
+            return f"stuck at position {position}, {status.lag_events} events behind"
+        return "ok"
+
+
+def _state(probe: Callable[[], None]) -> str:
+    try:
+        probe()
+    except ProvgraphError as error:
+        return str(error)
+    return "ok"

@@ -1,0 +1,74 @@
+"""Query strings of Record Keeper's lists: paging, sorting, and everything else is a filter."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from provgraph.catalog import ListQuery
+from provgraph.errors import InvalidInputError
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_ORDERS = {"asc": False, "desc": True}
+
+
+class _Given(NamedTuple):
+    """What a query string says: the parameters that are not filters, and the filters."""
+
+    known: dict[str, str]
+    filters: tuple[tuple[str, str], ...]
+
+
+def list_query(query_string: bytes) -> ListQuery:
+    """
+    Read a query string as a form.
+
+    Filter and sort fields are the catalog's to check; it names the allowed ones.
+
+    :raises InvalidInputError: not UTF-8, no whole number where one is wanted, or out of bounds
+    """
+    known, filters = _read(query_string)
+    page_size = _number(known, "pageSize", at_least=1)
+    page_index = _number(known, "pageIndex", at_least=0)
+    return ListQuery(
+        filters=filters,
+        sort_field=known.get("sortField"),
+        descending=_descending(known.get("sortOrder", "asc")),
+        page_index=page_index or 0,
+        page_size=page_size,
+    )
+
+
+def _read(query_string: bytes) -> _Given:
+    try:
+        pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise InvalidInputError("The query string is not UTF-8 text", rule="utf-8") from error
+    known = {name: value for name, value in pairs if name in _NOT_FILTERS}
+    return _Given(known, tuple(pair for pair in pairs if pair[0] not in _NOT_FILTERS))
+
+
+_NOT_FILTERS = frozenset({"pageIndex", "pageSize", "sortField", "sortOrder"})
+
+
+def _number(known: dict[str, str], name: str, *, at_least: int) -> int | None:
+    stated = known.get(name)
+    if stated is None:
+        return None
+    if _WHOLE_NUMBER.fullmatch(stated) is None or int(stated) < at_least:
+        raise InvalidInputError(
+            f"{name} must be a whole number of at least {at_least}: {stated[:40]!r}",
+            field=name,
+            rule=f"at-least-{at_least}",
+        )
+    return int(stated)
+
+
+def _descending(order: str) -> bool:
+    try:
+        return _ORDERS[order.lower()]
+    except KeyError:
+        raise InvalidInputError(
+            f"sortOrder must be asc or desc: {order[:40]!r}", field="sortOrder", rule="asc-or-desc"
+        ) from None

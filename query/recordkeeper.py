@@ -1,0 +1,222 @@
+"""Record Keeper's Query: lists, single items, tags, reports, graph queries, and what its admins call there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+
+import provgraph
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events import Role, event_id
+from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
+from provgraph.operations.clean import clean
+from provgraph.operations.connections import find_report, remove_unconnected, report_connections
+from query import graphquery, literals
+from query.params import list_query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+    from provgraph.catalog import CatalogArtifact, CatalogPem, CatalogTag
+    from provgraph.http import Services
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_Item = TypeVar("_Item")
+_TAG = "/query/tag/"
+_QUERY_LIMIT = 1_000_000  # bytes
+# Record Keeper's client waits five seconds; the work goes on when it stopped waiting.
+_CLEAN_SECONDS = 60.0
+
+
+def routes(services: Services, places: Places) -> list[BaseRoute]:
+    """Return the routes, each with the role that it needs."""
+    query = _Query(services, places)
+
+    def needing(role: Role, endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            services.authenticator.require(request, role)
+            return await endpoint(request)
+
+        return guarded
+
+    def get(path: str, endpoint: Endpoint) -> Route:
+        return Route(f"/query/{path}", needing(Role.READER, endpoint), methods=["GET"])
+
+    def post(path: str, endpoint: Endpoint, role: Role) -> Route:
+        return Route(f"/query/{path}", needing(role, endpoint), methods=["POST"])
+
+    return [
+        Route("/query/info", query.info, methods=["GET"]),
+        get("pem/{id}", query.pem),
+        get("pems", query.pems),
+        get("pems_count", query.pems_count),
+        get("artifacts", query.artifacts),
+        get("artifacts_count", query.artifacts_count),
+        get("tag/{rest:path}", query.tag),
+        get("tags", query.tags),
+        get("tags_count", query.tags_count),
+        get("report/{id}", query.report),
+        # Whether it may write depends on who asks; see there.
+        post("query", query.query, Role.READER),
+        post("verify_artifact_connections", query.verify_artifact_connections, Role.READER),
+        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Role.ADMIN),
+        post("clean", query.clean, Role.ADMIN),
+    ]
+
+
+class _Query:
+    def __init__(self, services: Services, places: Places) -> None:
+        self._services = services
+        self._catalog = services.catalog
+        self._places = places
+
+    async def info(self, _request: Request) -> Response:
+        """Answer with exactly the fields that Record Keeper's client knows."""
+        return json(
+            {"version": provgraph.__version__, "auth_required": self._services.settings.auth_required}
+        )
+
+    async def pem(self, request: Request) -> Response:
+        """Answer with one PEM."""
+        pem_id = _id(request, "a PEM")
+        pem = await run_in_threadpool(self._catalog.pem, pem_id)
+        if pem is None:
+            raise NotFoundError(f"There is no PEM {pem_id}")
+        return json(pem_fields(pem))
+
+    async def pems(self, request: Request) -> Response:
+        """Answer with the PEMs that match, all of them unless a page is asked for."""
+        asked = list_query(request.scope["query_string"])
+        return self._places.stream(json_list(_dumped(self._catalog.pems(asked), pem_fields)))
+
+    async def pems_count(self, request: Request) -> Response:
+        """Answer with how many PEMs match."""
+        asked = list_query(request.scope["query_string"])
+        return json({"pems_count": await run_in_threadpool(self._catalog.pems_count, asked)})
+
+    async def artifacts(self, request: Request) -> Response:
+        """Answer with the artifacts that match, all of them unless a page is asked for."""
+        asked = list_query(request.scope["query_string"])
+        return self._places.stream(json_list(_dumped(self._catalog.artifacts(asked), artifact_fields)))
+
+    async def artifacts_count(self, request: Request) -> Response:
+        """Answer with how many artifacts match."""
+        asked = list_query(request.scope["query_string"])
+        return json({"artifacts_count": await run_in_threadpool(self._catalog.artifacts_count, asked)})
+
+    async def tag(self, request: Request) -> Response:
+        """Answer with the bare id of the PEM that a tag points at: no quotes, no line end."""
+        name = tagpath.read_tag(tagpath.behind(_TAG, request.scope))
+        tag = await run_in_threadpool(self._catalog.tag, name.namespace, name.tag)
+        if tag is None:
+            raise NotFoundError(f"There is no tag {name.tag!r} in the namespace {name.namespace!r}")
+        return text(tag.pem_id)
+
+    async def tags(self, _request: Request) -> Response:
+        """Answer with all tags."""
+        return self._places.stream(json_list(_dumped(self._catalog.tags(), tag_fields)))
+
+    async def tags_count(self, _request: Request) -> Response:
+        """Answer with how many tags there are."""
+        return json({"tags_count": await run_in_threadpool(self._catalog.tags_count)})
+
+    async def report(self, request: Request) -> Response:
+        """Answer with a stored report."""
+        report = await run_in_threadpool(find_report, self._catalog, request.path_params["id"])
+        return json({"report": report.text, "status": report.status})
+
+    async def query(self, request: Request) -> Response:
+        """
+        Run a graph query and answer with a Python literal.
+
+        What it needs depends on what it does, not on its declared type: Record Keeper's readers send ``rw``.
+        """
+        asked = graphquery.read(await read_body(request, limit=_QUERY_LIMIT, what="Query"))
+        write = asked.may_write and self._services.authenticator.allows(request, Role.ADMIN)
+        result = await run_in_threadpool(self._services.graph.cypher, asked.text, {}, write=write)
+        pieces = enclosed(literals.rows(result.rows), opening=b"[", separator=b", ", closing=b"]")
+        return self._places.stream(pieces, media_type="text/plain")
+
+    async def verify_artifact_connections(self, _request: Request) -> Response:
+        """Look for unconnected artifacts and answer with the report's id."""
+        services = self._services
+        report_id = await run_in_threadpool(
+            report_connections, services.log, services.catalog, services.graph
+        )
+        return json({"report_id": report_id})
+
+    async def remove_unconnected_artifacts(self, request: Request) -> Response:
+        """Remove the artifacts in a report and answer with the new report's id."""
+        services = self._services
+        report_id = await run_in_threadpool(
+            remove_unconnected,
+            services.log,
+            services.catalog,
+            services.graph,
+            report_id=request.path_params["id"],
+        )
+        return json({"report_id": report_id})
+
+    async def clean(self, _request: Request) -> Response:
+        """Remove every event, both projections and the reports; credentials stay."""
+        services = self._services
+        await run_in_threadpool(clean, services.log, services.graph, timeout_seconds=_CLEAN_SECONDS)
+        return text("OK")
+
+
+def pem_fields(pem: CatalogPem) -> dict[str, Any]:
+    """Return a PEM as Record Keeper's client reads it; the two lists hold names only."""
+    return {
+        "ID": pem.id,
+        "Type": pem.type,
+        "Predecessor": pem.predecessor,
+        "Emitter": pem.emitter,
+        "TimestampClient": pem.timestamp_client,
+        "TimestampReceived": pem.timestamp_received,
+        "Properties": orjson.Fragment(pem.properties),
+        "Version": pem.version,
+        "Tag": pem.tag or "",
+        "TagNamespace": pem.tag_namespace or "",
+        "UsesArtifacts": orjson.Fragment(pem.uses),
+        "ProducesArtifacts": orjson.Fragment(pem.produces),
+    }
+
+
+def artifact_fields(artifact: CatalogArtifact) -> dict[str, Any]:
+    """Return an artifact as Record Keeper's client reads it."""
+    return {
+        "Name": artifact.name,
+        "Properties": orjson.Fragment(artifact.properties),
+        "CreatedAt": artifact.created_at,
+    }
+
+
+def tag_fields(tag: CatalogTag) -> dict[str, Any]:
+    """Return a tag as Record Keeper's client reads it."""
+    return {
+        "NamespaceID": tag.namespace,
+        "Tag": tag.tag,
+        "EventID": tag.pem_id,
+        "UpdatedAt": tag.updated_at,
+    }
+
+
+def _dumped(items: Iterator[_Item], fields: Callable[[_Item], dict[str, Any]]) -> Iterator[bytes]:
+    for item in items:
+        yield orjson.dumps(fields(item))
+
+
+def _id(request: Request, what: str) -> str:
+    stated = request.path_params["id"]
+    try:
+        return event_id(stated)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"Not the id of {what}: {stated[:60]!r}", field="ID", rule="uuid") from error

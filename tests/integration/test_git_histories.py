@@ -1,0 +1,96 @@
+"""Two real histories, and what git itself says about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from provgraph.eventlog import SQLiteEventLog, Verdict
+from provgraph.events import accept
+from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
+from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage
+from provgraph.sources.git import events, open_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provgraph.events import NewEvent
+    from provgraph.graphstore import GraphStore
+
+HISTORIES = ("svcs", "eventsourcing")
+_DATA = Path(__file__).parents[1] / "data" / "git-history"
+_BATCH = 2_000
+
+
+def accepted(name: str) -> Iterator[NewEvent]:
+    history = open_history(_DATA / f"{name}.ndjson.gz")
+    return (accept(orjson.loads(orjson.dumps(event))) for event in events(history.commits()))
+
+
+@pytest.fixture(scope="module", params=HISTORIES)
+def imported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, SQLiteEventLog, EmbeddedGraphStore]]:
+    """A history, in a log and a graph of its own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    log = SQLiteEventLog(folder / "provgraph.db")
+    graph = EmbeddedGraphStore(folder / "graph")
+    stream = accepted(request.param)
+    while batch := list(islice(stream, _BATCH)):
+        log.append(batch)
+    follow(log, graph)
+    yield request.param, log, graph
+    graph.close()
+    log.close()
+
+
+def follow(log: SQLiteEventLog, graph: EmbeddedGraphStore) -> None:
+    checkpoint = graph.checkpoint()
+    while read := log.read(after=checkpoint.position, limit=_BATCH):
+        to = Checkpoint(log.head().epoch, read[-1].position)
+        graph.apply(project(read), expected=checkpoint, to=to)
+        checkpoint = to
+
+
+def ancestors(graph: GraphStore, commit: str) -> list[str]:
+    """Return the commits upstream of one, asked page by page."""
+    node = f"artifact:commit/{commit}"
+    found: set[str] = set()
+    cursor: str | None = None
+    while True:
+        answer = orjson.loads(lineage(graph, LineageRequest(node, limit=LARGEST_LIMIT, cursor=cursor)))
+        found.update(item["id"] for item in answer["nodes"] if item["id"].startswith("commit/"))
+        cursor = answer["cursor"]
+        if answer["complete"]:
+            return sorted(id_.removeprefix("commit/") for id_ in found - {f"commit/{commit}"})
+
+
+def test_the_upstream_closure_of_a_commit_has_exactly_the_ancestors_that_git_names(
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore],
+) -> None:
+    name, _, graph = imported
+    said_by_git = json.loads((_DATA / f"{name}.ancestors.json").read_text())
+
+    for commit, expected in said_by_git.items():
+        found = ancestors(graph, commit)
+        digest = hashlib.sha256("\n".join(found).encode()).hexdigest()
+        assert (commit, len(found), digest) == (commit, expected["ancestors"], expected["sha256"])
+
+
+def test_importing_a_history_twice_changes_nothing(
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore],
+) -> None:
+    name, log, graph = imported
+    head, digest = log.head(), graph.digest()
+
+    verdicts = {answer.verdict for answer in log.append(list(accepted(name)))}
+    follow(log, graph)
+
+    assert verdicts == {Verdict.DUPLICATE}
+    assert (log.head(), graph.digest()) == (head, digest)

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+import pytest
+
+import provgraph.cli
+from provgraph.errors import LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import Ended, FakeService
+
+    Run = Callable[..., Ended]
+
+
+def _job(result: object) -> dict[str, object]:
+    return {"id": "j1", "state": "done", "done": 1, "total": 1, "result": result}
+
+
+def test_flush_says_where_the_graph_is(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/flush", {"position": 7, "seconds": 0.1})
+
+    assert run("admin", "flush").out == "The graph is at log position 7 (0.1 s).\n"
+    assert run("admin", "flush", "--json").json == {"position": 7, "seconds": 0.1}
+
+
+def test_verify_in_sync_ends_with_0(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/verify", _job({"in_sync": True, "message": "in sync"}), status=202)
+
+    ended = run("admin", "verify", "--deep")
+
+    assert (ended.code, ended.out) == (0, "in sync\n")
+    assert orjson.loads(service.requests[0].content)["deep"] is True
+
+
+def test_verify_out_of_sync_ends_with_1(run: Run, service: FakeService) -> None:
+    result = {"in_sync": False, "differences": ["missing x"], "message": "out of sync\nmissing x"}
+    service.answer("POST /admin/verify", _job(result), status=202)
+
+    assert run("admin", "verify").code == 1
+    assert run("admin", "verify", "--json").json == result
+
+
+def test_rebuild_can_be_of_one_projection(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/rebuild", _job(None), status=202)
+
+    ended = run("admin", "rebuild", "--no-catalog", "--json")
+
+    assert orjson.loads(service.requests[0].content) == {"graph": True, "catalog": False}
+    assert ended.json["rebuilt"] == ["graph"]
+
+
+def test_rebuilding_nothing_is_wrong_usage(run: Run, service: FakeService) -> None:
+    assert run("admin", "rebuild", "--no-catalog", "--no-graph").code == 2
+
+
+def test_clean_asks_first(run: Run, service: FakeService) -> None:
+    ended = run("admin", "clean", answer="n\n")
+
+    assert (ended.code, service.requests) == (1, [])
+
+
+def test_clean_with_yes_does_not_ask(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/clean", {})
+
+    assert run("admin", "clean", "--yes").code == 0
+
+
+def test_unconnected_artifacts_are_reported_and_removed(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/verify-connections", _job({"report_id": "r1"}), status=202)
+    service.answer("GET /admin/reports/r1", {"status": "done", "report": "1 unconnected\nx"})
+    service.answer("POST /admin/reports/r1/remove-unconnected", _job({"report_id": "r2"}), status=202)
+    service.answer("GET /admin/reports/r2", {"status": "done", "report": "1 removed\nx"})
+
+    assert run("admin", "verify-connections").out == "Report r1: done\n1 unconnected\nx\n"
+    assert (
+        run("admin", "report", "remove-unconnected", "r1", "--yes").out == "Report r2: done\n1 removed\nx\n"
+    )
+
+
+def test_reports_are_listed_and_shown(run: Run, service: FakeService) -> None:
+    service.answer("GET /admin/reports", [{"id": "r1", "status": "done"}])
+    service.answer("GET /admin/reports/r1", {"id": "r1", "status": "done", "report": "text"})
+
+    assert "r1" in run("admin", "report", "list").out
+    assert run("admin", "report", "show", "r1", "--json").json["report"] == "text"
+
+
+def test_a_credentials_token_is_all_that_a_script_sees(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/credentials", {"id": "c1", "token": "secret"}, status=201)
+
+    ended = run("admin", "credential", "create", "--name", "ada", "--role", "writer")
+
+    assert ended.out == "secret\n"
+    assert orjson.loads(service.requests[0].content) == {"name": "ada", "kind": "user", "role": "writer"}
+
+
+def test_credentials_are_listed_and_revoked(run: Run, service: FakeService) -> None:
+    service.answer("GET /admin/credentials", [{"id": "c1", "name": "ada"}])
+    service.answer("DELETE /admin/credentials/c1")
+
+    assert "ada" in run("admin", "credential", "list").out
+    assert run("admin", "credential", "revoke", "c1", "--json").json == {"revoked": "c1"}
+
+
+class _Credential(NamedTuple):
+    id: str
+    name: str
+    holder: str
+    role: str
+    token: str
+
+
+class _Store:
+    def __init__(self) -> None:
+        self.revoked: list[str] = []
+
+    def create(self, *, name: str, kind: str, role: str) -> _Credential:
+        return _Credential("c1", name, kind, role, "secret")
+
+    def list(self) -> list[_Credential]:
+        return [_Credential("c1", "ada", "user", "reader", "")]
+
+    def revoke(self, credential_id: str) -> None:
+        self.revoked.append(credential_id)
+
+
+@pytest.fixture
+def folder_store(monkeypatch: pytest.MonkeyPatch) -> _Store:
+    """The composition root, with a store that needs no folder; a folder named `busy` is held by a service."""
+    store = _Store()
+
+    @contextmanager
+    def open_credentials(folder: Path) -> Iterator[_Store]:
+        if folder.name == "busy":
+            raise LockedError(f"The data folder {folder} is used by another process")
+        yield store
+
+    root = ModuleType("provgraph.cli.compose")
+    root.open_credentials = open_credentials  # type: ignore[attr-defined] # a module made up here
+    monkeypatch.setitem(sys.modules, "provgraph.cli.compose", root)
+    monkeypatch.setattr(provgraph.cli, "compose", root, raising=False)
+    return store
+
+
+def test_a_first_credential_needs_no_service(run: Run, folder_store: _Store) -> None:
+    ended = run("admin", "credential", "create", "--name", "ada", "--data", "folder", "--json")
+
+    assert ended.json == {"id": "c1", "name": "ada", "kind": "user", "role": "reader", "token": "secret"}
+
+
+def test_credentials_of_a_folder_are_listed_and_revoked(run: Run, folder_store: _Store) -> None:
+    assert "ada" in run("admin", "credential", "list", "--data", "folder").out
+    assert run("admin", "credential", "revoke", "c1", "--data", "folder").code == 0
+    assert folder_store.revoked == ["c1"]
+
+
+def test_a_folder_that_a_service_holds_is_refused_with_the_way_out(run: Run, folder_store: _Store) -> None:
+    ended = run("admin", "credential", "list", "--data", "busy")
+
+    assert ended.code == 6
+    assert "used by another process" in ended.err
+    assert "--url" in ended.err

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import builtins
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+import provgraph
+from provgraph.cli import exits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.cli.conftest import Ended, FakeService
+
+    Run = Callable[..., Ended]
+
+_REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = _REFERENCE.read_text()
+
+    assert [code for code in exits.ExitCode if f"| {code.value} |" not in text] == []
+
+
+def test_every_command_is_documented(run: Run) -> None:
+    text = _REFERENCE.read_text()
+    commands = ["serve", "demo", "import git", "info", "pems", "artifacts", "trace"]
+    commands += [f"admin {name}" for name in ("flush", "verify", "verify-connections", "rebuild", "clean")]
+    commands += [f"admin report {name}" for name in ("list", "show", "remove-unconnected")]
+    commands += [f"admin credential {name}" for name in ("create", "list", "revoke")]
+
+    assert [run(*command.split(), "--help").code for command in commands] == [0] * len(commands)
+    assert [command for command in commands if f"`provgraph {command}" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 6), (401, 4), (403, 4), (404, 5), (409, 6), (413, 6), (500, 6), (503, 3)]
+)
+def test_what_the_service_answers_decides_the_code(
+    run: Run, service: FakeService, status: int, code: int
+) -> None:
+    service.answer("GET /api/v1/lineage", {"detail": "the reason"}, status=status)
+
+    ended = run("trace", "x", "--json")
+
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("Error: the reason.")
+    assert ended.err.count("\n") == 1
+
+
+def test_no_answer_ends_with_3_and_says_how_to_start_a_service(run: Run, service: FakeService) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    service.answer_with("GET /receiver/info", refuse)
+
+    ended = run("info")
+
+    assert ended.code == 3
+    assert "provgraph serve" in ended.err
+
+
+def test_something_else_that_answers_is_told_apart(run: Run, service: FakeService) -> None:
+    service.answer_with("GET /receiver/info", lambda _: httpx.Response(200, text="<html>"))
+
+    ended = run("info")
+
+    assert ended.code == 6
+    assert "--url" in ended.err
+
+
+def test_url_and_token_may_stand_in_the_environment(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_URL", "http://named.test")
+    monkeypatch.setenv("PROVGRAPH_TOKEN", "secret")
+    service.answer("POST /admin/flush", {})
+
+    run("admin", "flush")
+
+    assert service.requests[0].url.host == "named.test"
+    assert service.tokens == ["secret"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["trace"], ["nonsense"], ["trace", "x", "--depth", "0"], ["admin", "x"]]
+)
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).code == 2
+
+
+def test_settings_that_cannot_be_read_end_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVGRAPH_PORT", "many")
+
+    ended = run("serve")
+
+    assert ended.code == 2
+    assert "PROVGRAPH_PORT" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("missing", "advice"),
+    [("fastapi", 'pip install "provgraph[server]"'), ("receiver.app", "from a checkout")],
+)
+def test_an_installation_without_the_server_says_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, advice: str
+) -> None:
+    original = builtins.__import__
+
+    def without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "provgraph.cli" and arguments[2] == ("compose",):
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+        return original(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+
+    ended = run("serve", "--data", str(tmp_path))
+
+    assert ended.code == 2
+    assert advice in ended.err
+
+
+def test_the_demo_outside_a_repository_says_so_and_starts_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    ended = run("demo")
+
+    assert ended.code == 2
+    assert "is not a git repository. The demo imports a git history" in ended.err
+
+
+def test_the_demo_in_a_repository_without_commits_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+
+    ended = run("demo")
+
+    assert ended.code == 2
+    assert "has no commits yet" in ended.err
+
+
+def test_the_module_runs_as_the_command_in_an_empty_environment() -> None:
+    root = Path(provgraph.__file__).parents[1]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "provgraph.cli", "--version"],
+        cwd=root,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{provgraph.__version__}\n", "")
