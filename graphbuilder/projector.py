@@ -39,7 +39,7 @@ _BATCH_EVENTS = 2_000
 # While events keep arriving, let some gather: fewer, larger batches leave more of the processor to the receiver.
 _GATHERING_SECONDS = 0.02
 # Waiting for the log is cut into naps, so that stopping and handing over a rebuild do not wait for the next event.
-_NAP_SECONDS = 0.25
+_NAP_SECONDS = 0.1
 _NAP_WHILE_REBUILDING_SECONDS = 0.01
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -13,6 +13,7 @@ from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.serving import composition
 from provgraph.client import Admin
+from provgraph.errors import LockedError
 
 app = typer.Typer(no_args_is_help=True, help="Who may do what.")
 
@@ -143,9 +144,13 @@ def _open(data: Path | None, url: str, token: str | None) -> Iterator[_Credentia
         with connection.connect(url, token) as client:
             yield _Online(client.admin)
         return
-    store: AbstractContextManager[Any] = composition().open_credentials(data)
-    with store as opened:
-        yield _Offline(opened)
+    try:
+        with composition().open_credentials(data) as store:
+            yield _Offline(store)
+    except LockedError as error:
+        raise LockedError(
+            f"{error}. Or leave out --data, and ask the service that uses it with --url."
+        ) from error
 
 
 def _fields(credential: Any) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def demo() -> None:
     """
     signal.signal(signal.SIGTERM, _stop)
     history = _history(Path.cwd())
+    for warning in history.warnings:
+        output.note(f"Note: {warning}")
     with tempfile.TemporaryDirectory(prefix="provgraph-demo-") as folder, _service(Path(folder)) as url:
         _step(f"A service listens on {url}, with its data in {folder}")
         with Client(url) as client:

@@ -12,7 +12,7 @@ from provgraph.client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from provgraph.errors import InvalidInputError, LockedError, NotFoundError, ProvgraphError, SettingsError
+from provgraph.errors import InvalidInputError, NotFoundError, ProvgraphError, SettingsError
 from provgraph.sources.errors import SourceError
 
 
@@ -59,7 +59,6 @@ _ADVICE: tuple[tuple[type[ProvgraphError], str], ...] = (
     (CredentialsRefusedError, "Give a token that may do this, with --token or in PROVGRAPH_TOKEN."),
     (OversizedError, "Send less at once, or raise the service's limit."),
     (UnexpectedAnswerError, "Check --url: something else than provgraph may listen there."),
-    (LockedError, "Stop the service that uses the folder, or ask it with --url instead."),
 )
 
 

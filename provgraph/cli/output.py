@@ -37,6 +37,8 @@ def say_json(document: Any) -> None:
 
 def printable(value: object) -> str:
     """Return a value as one line; characters that would steer the terminal are written as escapes."""
+    if value is None:
+        return ""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 

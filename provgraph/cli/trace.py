@@ -120,7 +120,7 @@ def _origin(edge: JSON) -> str:
         return ""
     if not edge.get("version"):
         return "  (from outside: no event produced it)"
-    doubt = "  (out of order: the clocks say it was produced later)" if edge.get("out_of_order") else ""
+    doubt = "  (out of order: by the clocks it was not there before)" if edge.get("out_of_order") else ""
     return f"  <- event {printable(edge['version'])}{doubt}"
 
 

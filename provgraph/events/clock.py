@@ -31,6 +31,7 @@ def to_datetime(us: int) -> datetime:
     return _EPOCH + us * _MICROSECOND
 
 
+@lru_cache(maxsize=16_384)  # lineage answers come back to the same events
 def rfc3339(us: int) -> str:
     """Return microseconds as ``2026-01-02T03:04:05.678901Z``."""
     return (_NAIVE_EPOCH + timedelta(microseconds=us)).isoformat(timespec="microseconds") + "Z"

@@ -120,24 +120,13 @@ class WalkQuery(NamedTuple):
     known_at: int | None = None  # leave out events behind this log position
 
 
-class WalkedPem(NamedTuple):
-    """An event that a walk reached."""
+# An event that a walk reached: id, depth, type, emitter, occurred_us, log position. In a placeholder all behind the
+# depth are None. (Plain tuples: an answer is made of thousands of them, and they are the hot path.)
+WalkedPem = tuple[str, int, str | None, str | None, int | None, int | None]
 
-    id: str
-    depth: int
-    type: str | None  # None in a placeholder, as all that follows
-    emitter: str | None
-    occurred_us: int | None
-    position: int | None
-
-
-class WalkedUse(NamedTuple):
-    """An edge that a walk followed: ``pem_id`` used the version of ``artifact`` that ``producer_id`` made."""
-
-    pem_id: str
-    artifact: str
-    producer_id: str | None
-    out_of_order: bool
+# An edge that a walk followed: id of the event, the artifact it used, id of the event whose version that was (None: it
+# came from outside), and whether the use is out of order.
+WalkedUse = tuple[str, str, str | None, bool]
 
 
 class Walk(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.events.clock import rfc3339
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import Walk, WalkedPem
+    from provgraph.graphstore import Walk, WalkedPem, WalkedUse
 
 Json = dict[str, Any]
 
@@ -34,13 +34,13 @@ def page(walk: Walk, start_artifact: str | None, *, skip: int, limit: int) -> Pa
 
 def _nodes(walk: Walk, start_artifact: str | None) -> list[Json]:
     """Return a walk's nodes, nearest first."""
-    depths = {pem.id: pem.depth for pem in walk.pems}
+    depths = {pem[0]: pem[1] for pem in walk.pems}
     artifacts: dict[str, int] = {} if start_artifact is None else {start_artifact: 0}
-    for pem_id, artifact, *_ in walk.uses:
+    for pem_id, artifact, _producer_id, _out_of_order in walk.uses:
         if artifact not in artifacts:
             artifacts[artifact] = depths[pem_id]
     for pem_id, artifact in walk.produces:
-        if artifact not in artifacts:
+        if artifact not in artifacts or depths[pem_id] < artifacts[artifact]:
             artifacts[artifact] = depths[pem_id]
     nodes = [_pem(pem) for pem in walk.pems]
     nodes += [{"kind": "artifact", "id": name, "depth": depth} for name, depth in artifacts.items()]
@@ -49,33 +49,35 @@ def _nodes(walk: Walk, start_artifact: str | None) -> list[Json]:
 
 
 def _pem(pem: WalkedPem) -> Json:
-    if pem.position is None or pem.occurred_us is None:
-        return {"kind": "pem", "id": pem.id, "depth": pem.depth, "placeholder": True}
+    id_, depth, type_, emitter, occurred_us, position = pem
+    if position is None or occurred_us is None:
+        return {"kind": "pem", "id": id_, "depth": depth, "placeholder": True}
     return {
         "kind": "pem",
-        "id": pem.id,
-        "type": pem.type,
-        "emitter": pem.emitter,
-        "occurred_at": rfc3339(pem.occurred_us),
-        "position": pem.position,
-        "depth": pem.depth,
+        "id": id_,
+        "type": type_,
+        "emitter": emitter,
+        "occurred_at": rfc3339(occurred_us),
+        "position": position,
+        "depth": depth,
     }
 
 
 def _edges(walk: Walk) -> list[Json]:
-    edges: list[Json] = []
-    for pem_id, artifact, producer_id, out_of_order in walk.uses:
-        edge: Json = {"type": "USES", "source": pem_id, "target": artifact}
-        if producer_id is not None:
-            edge["version"] = producer_id
-        if out_of_order:
-            edge["out_of_order"] = True
-        edges.append(edge)
+    edges = [_use(use) for use in walk.uses]
     edges += [
         {"type": "PRODUCES", "source": pem_id, "target": artifact} for pem_id, artifact in walk.produces
     ]
     edges += [{"type": "PREDECESSOR", "source": pem_id, "target": id_} for pem_id, id_ in walk.predecessors]
     return edges
+
+
+def _use(use: WalkedUse) -> Json:
+    pem_id, artifact, producer_id, out_of_order = use
+    if producer_id is None:
+        return {"type": "USES", "source": pem_id, "target": artifact}
+    edge = {"type": "USES", "source": pem_id, "target": artifact, "version": producer_id}
+    return edge | {"out_of_order": True} if out_of_order else edge
 
 
 def _key(node: Json) -> tuple[str, str]:

@@ -67,8 +67,8 @@ def is_rebuild_due(log: EventLog, graph: GraphStore) -> bool:
     if graph.has_next_generation():
         return True
     checkpoint, head = graph.checkpoint(), log.head()
-    if checkpoint.position >= head.position or checkpoint.epoch != head.epoch:
-        return False  # a new graph follows the log from its beginning: it is one being built already
+    if checkpoint.epoch not in ("", head.epoch):
+        return False  # the log was cleaned: the graph starts over, which is what a request asks for
     behind = log.read(after=checkpoint.position, limit=_SEARCHED_EVENTS)
     return any(event.kind is Kind.REBUILD_REQUESTED for event in behind)
 

@@ -63,8 +63,8 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "integer beyond 64 bits": (deep(str(2**63)), "64"),
     "integer below 64 bits": (deep(str(-(2**63) - 1)), "64"),
     "unsigned 64 bits": (deep(str(2**64 - 1)), "64"),
-    "integer of 5,000 digits": (deep("9" * 5_000), "64"),
-    "integer of 100,000 digits in a list": (deep(f"[1, {'1' * 100_000}]"), "64"),
+    "integer of 5,000 digits": (deep("9" * 5_000), ""),
+    "integer of 100,000 digits in a list": (deep(f"[1, {'1' * 100_000}]"), ""),
     "10,000 lists deep": (deep(nested(10_000)), ""),
     "10,000 objects deep": (deep('{"a":' * 10_000 + "1" + "}" * 10_000), ""),
     "10,000 lists deep in an unknown field": (holding(nested(10_000), field="Unknown"), ""),
@@ -160,16 +160,16 @@ def test_a_bad_event_of_a_batch_is_never_stored(wire: Wire, bad: tuple[bytes, st
             "POST", "/api/v1/events", body=body, headers={"Content-Type": "application/x-ndjson"}
         )
 
-    assert_nothing_was_accepted(answer, body)
+    # What is bad as a PEM is a good batch of one.
+    assert_judged(answer, accepted=int(form == "alone" and body.startswith(b'[{"ID"')))
     assert_unharmed(wire)
 
 
-def assert_nothing_was_accepted(answer: Answer, body: bytes) -> None:
-    """Check for a problem, or for verdicts none of which says accepted (unless the array was a good one)."""
+def assert_judged(answer: Answer, *, accepted: int) -> None:
+    """Check for a problem, or for verdicts of which so many say accepted."""
     if answer.status == 200:
         judged = answer.json()
-        holds_a_good_one = body.startswith(b"[{") and b'"ID"' in body
-        assert judged["accepted"] == int(holds_a_good_one)
+        assert judged["accepted"] == accepted
         assert all(each["detail"] for each in judged["results"] if each["verdict"] == "invalid")
     else:
         assert answer.status in (400, 413, 422), answer

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 120
 # Every call of the contract's client carries these.
 _CLIENTS_OWN = {"Connection": "close", "Accept-Encoding": "identity"}
-TOO_DEEP = 10_000
 
 
 class Answer(NamedTuple):
@@ -107,11 +106,17 @@ class Wire:
         assert parts.hostname is not None
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
 
-    def raw(self, request: bytes) -> bytes:
-        """Send bytes as they are and return everything that comes back until the connection closes."""
+    def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
+        """
+        Send bytes as they are and return everything that comes back until the connection closes.
+
+        With ``hang_up`` the service is told that nothing more will come, lest it wait for the rest.
+        """
         parts = urlsplit(self.url)
         with socket.create_connection((parts.hostname, parts.port or 80), timeout=TIMEOUT_SECONDS) as peer:
             peer.sendall(request)
+            if hang_up:
+                peer.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: _received(peer), b""))
 
     def accepted(self, *pems: Mapping[str, object]) -> None:

@@ -101,6 +101,15 @@ Condition = Comparison | NullTest | Truth | Not | Junction
 Properties = tuple[tuple[str, Constant], ...]
 
 
+def depth(condition: Condition) -> int:
+    """Return how deep AND, OR and NOT are nested. Parentheses are bounded, and so is this recursion."""
+    if isinstance(condition, Not):
+        return 1 + depth(condition.condition)
+    if isinstance(condition, Junction):
+        return 1 + max(depth(part) for part in condition.parts)
+    return 0
+
+
 class NodePattern(NamedTuple):
     """``(variable:Label {key: value})``."""
 

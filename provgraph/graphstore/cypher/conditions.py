@@ -18,6 +18,7 @@ from provgraph.graphstore.cypher.ast import (
     Property,
     Truth,
     Variable,
+    depth,
 )
 from provgraph.graphstore.cypher.lexer import Kind, Token
 
@@ -50,7 +51,7 @@ class ConditionParser:
         """Parse what follows WHERE."""
         start = self._tokens.here
         condition = self._as_condition(self._any_of(), start)
-        if _depth(condition) > MAX_DEPTH:
+        if depth(condition) > MAX_DEPTH:
             raise refusals.over_limit(
                 f"The query's AND, OR and NOT are nested more than {MAX_DEPTH} levels deep", "depth"
             )
@@ -248,12 +249,3 @@ class ConditionParser:
 
 def _parts(condition: Condition, word: str) -> tuple[Condition, ...]:
     return condition.parts if isinstance(condition, Junction) and condition.word == word else (condition,)
-
-
-def _depth(condition: Condition) -> int:
-    """Return how deep AND, OR and NOT are nested. Parentheses are bounded, and so is this recursion."""
-    if isinstance(condition, Not):
-        return 1 + _depth(condition.condition)
-    if isinstance(condition, Junction):
-        return 1 + max(_depth(part) for part in condition.parts)
-    return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.graphstore.cypher import refusals
-from provgraph.graphstore.cypher.ast import Comparison, Not, NullTest, Property, Truth
+from provgraph.graphstore.cypher.ast import Comparison, Not, NullTest, Property, Truth, depth
 from provgraph.graphstore.cypher.fragment import FALSE, NULL, TRUE, Fragment, formatted, joined, negated
 from provgraph.graphstore.cypher.model import Attribute, Type
 
@@ -102,7 +102,9 @@ class Predicates:
             case Not():
                 return negated(self.compile(condition.condition))
             case _:
-                return joined(condition.word, [self.compile(part) for part in condition.parts])
+                # The deepest first: SQLite's parser, whose stack is small, keeps what stands before a parenthesis.
+                parts = sorted(condition.parts, key=depth, reverse=True)
+                return joined(condition.word, [self.compile(part) for part in parts])
 
     def has(self, matched: Matched, key: str, constant: Constant, offset: int) -> Fragment:
         """Return the condition that a property has a value, as a pattern's braces state it."""

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 # Words that begin a clause, or change what the whole query does, in Cypher and not in the subset.
 OTHER_CLAUSES: Final = {
     **{
-        word: f"{word}, which writes,"
+        word: f"{word}, which writes"
         for word in ("CREATE", "MERGE", "SET", "DELETE", "REMOVE", "INSERT", "DROP")
     },
-    "DETACH": "DETACH DELETE, which writes,",
-    "NODETACH": "NODETACH DELETE, which writes,",
-    "FOREACH": "FOREACH, which writes,",
+    "DETACH": "DETACH DELETE, which writes",
+    "NODETACH": "NODETACH DELETE, which writes",
+    "FOREACH": "FOREACH, which writes",
     "LOAD": "LOAD CSV",
     "CALL": "CALL",
     "MATCH": "more than one MATCH",
@@ -51,7 +51,7 @@ _OTHER_SYMBOLS: Final = {
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), "a comparison in this place"),
     "=~": "matching regular expressions (=~)",
     "||": "joining texts (||)",
-    "+=": "+=, which writes,",
+    "+=": "+=, which writes",
     "::": "a type test (::)",
     ":": "a label test",
     "[": "taking elements out of lists",

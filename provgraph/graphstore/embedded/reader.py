@@ -15,8 +15,6 @@ from provgraph.graphstore.base import (
     TagFacts,
     UseFacts,
     Walk,
-    WalkedPem,
-    WalkedUse,
 )
 from provgraph.graphstore.embedded import schema
 from provgraph.graphstore.embedded.writer import checkpoint
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-    from provgraph.graphstore.base import WalkQuery
+    from provgraph.graphstore.base import WalkedUse, WalkQuery
 
 _SCAN_CHUNK = 1_000
 # A wide level is walked in pieces, so that the limit on nodes is looked at between them.
@@ -115,7 +113,8 @@ class _Walker:
                 (cause, artifact) for _, artifact, cause in rows if artifact is not None and cause is not None
             ]
             self._produces.update(dict.fromkeys(made))
-            frontier = self._next([row[2] for row in rows])
+            is_last = depth == self._query.depth
+            frontier = self._next([row[2] for row in rows], schema.PEM_IDS if is_last else schema.PEMS)
             depth += 1
 
     def _downstream(self) -> None:
@@ -156,10 +155,10 @@ class _Walker:
         raw_ids = [bytes.fromhex(id_) for id_ in self._query.start.pem_ids]
         return self._next([row[0] for row in select_in(self._connection, schema.PEM_KEYS, raw_ids)])
 
-    def _next(self, reached: list[int | None]) -> list[int]:
+    def _next(self, reached: list[int | None], look_up: str = schema.PEMS) -> list[int]:
         """Learn about the events reached, and return those to visit, each once."""
         new = [key for key in dict.fromkeys(reached) if key is not None and key not in self._known]
-        self._known.update([(row[0], row) for row in self._run(schema.PEMS, (_json(new),))])
+        self._known.update([(row[0], row) for row in self._run(look_up, (_json(new),))])
         # What was known before was visited before, or lies behind the position asked for.
         return new if self._query.known_at is None else [key for key in new if self._is_known_in_time(key)]
 
@@ -189,10 +188,10 @@ class _Walker:
         known, depths = self._known, self._depths
         ids = {key: raw_id.hex() for key, raw_id, *_ in known.values()}
         clock = {key: (occurred_us or 0, raw_id) for key, raw_id, _, _, occurred_us, _ in known.values()}
-        uses = [
-            WalkedUse(ids[key], artifact, None, False)
+        uses: list[WalkedUse] = [
+            (ids[key], artifact, None, False)
             if cause is None
-            else WalkedUse(ids[key], artifact, ids[cause], clock[cause] > clock[key])
+            else (ids[key], artifact, ids[cause], clock[cause] > clock[key])
             for key, artifact, cause in self._edges
             if artifact is not None
         ]
@@ -203,17 +202,12 @@ class _Walker:
         ]
         return Walk(
             checkpoint(self._connection),
-            [self._node(ids[key], depth, known[key]) for key, depth in depths.items()],
+            [(ids[key], depth, *known[key][2:]) for key, depth in depths.items()],
             uses,
             [(ids[key], artifact) for key, artifact in self._produces if key in depths],
             predecessors,
             self._cut_by,
         )
-
-    @staticmethod
-    def _node(id_: str, depth: int, row: _Known) -> WalkedPem:
-        _, _, type_, emitter, occurred_us, position = row
-        return WalkedPem(id_, depth, type_, emitter, occurred_us, position)
 
 
 def walk(connection: sqlite3.Connection, query: WalkQuery) -> Walk:

@@ -189,6 +189,11 @@ PEMS = """
 SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.occurred_us, p.position
 FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value LEFT JOIN emitter e ON e.emitter_key = p.emitter_key
 """
+# What lies behind the last level of a walk: only which versions those were.
+PEM_IDS = """
+SELECT p.pem_key, p.rk_id, NULL, NULL, p.occurred_us, p.position
+FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
+"""
 PEM_KEYS = "SELECT pem_key FROM pem WHERE rk_id IN"
 
 # ------------------------------------------------------------------------------------------------ scanning

@@ -216,9 +216,7 @@ def _edges(
         at = moment(pem.occurred_us, pem.id)
         for name, _properties, _created, version, digest, kind in pem.produces:
             productions.append((artifacts[name], at, key, version, digest, kind))
-        predecessors += [
-            (key, schema.PREDECESSOR, id_, keys[id_]) for id_ in pem.predecessors
-        ]
+        predecessors += [(key, schema.PREDECESSOR, id_, keys[id_]) for id_ in pem.predecessors]
         for name, _properties, _created, version, *_ in pem.uses:
             if version is None:
                 uses.append((key, artifacts[name], "", at))

@@ -87,7 +87,7 @@ def test_only_an_event_that_is_too_large_by_itself_is_refused(run: Run, service:
     victim = git.event_id("2d7353f33a18b257deeb4f6ce56857f1a04d4472")
 
     def judge(request: httpx.Request) -> httpx.Response:
-        if victim.encode() in request.content:
+        if f'"ID":"{victim}"'.encode() in request.content:
             return httpx.Response(413, json={"detail": "too large"})
         return _judge(request)
 

@@ -71,7 +71,7 @@ def test_a_trace_comes_with_its_evidence(run: Run, service: FakeService) -> None
         "",
         "[1] train  trainer  2026-01-02T03:04:05.000000Z  log position 12  event e1",
         "      produced  model/churn",
-        "      used      table  <- event e0  (out of order: the clocks say it was produced later)",
+        "      used      table  <- event e0  (out of order: by the clocks it was not there before)",
         "      used      seed  (from outside: no event produced it)",
         "      followed  e0",
         "",

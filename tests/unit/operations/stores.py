@@ -9,7 +9,6 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphbuilder.projector import Projector
@@ -20,6 +19,7 @@ from provgraph.graphstore.embedded import EmbeddedGraphStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from provgraph.events import NewEvent
 

@@ -12,7 +12,6 @@ from provgraph.operations.flush import flush, flush_async
 from tests.unit.operations.stores import chain_of_pems
 
 if TYPE_CHECKING:
-    from graphbuilder.projector import Projector
     from tests.unit.operations.stores import Stores
 
 

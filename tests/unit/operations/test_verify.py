@@ -13,8 +13,6 @@ from provgraph.operations.verify import Verification, verify
 from tests.unit.operations.stores import chain_of_pems, pem, pem_id, tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from graphbuilder.projector import Projector
     from tests.unit.operations.stores import Stores
 
@@ -22,7 +20,7 @@ _UNKNOWN = 999
 
 
 @pytest.fixture
-def filled(stores: Stores, projector: Projector) -> Iterator[Stores]:
+def filled(stores: Stores, projector: Projector) -> Stores:
     """Stores with ten PEMs, one of which follows an unknown one, and a tag."""
     assert projector.failure is None
     stores.append(*chain_of_pems(9), pem(10, Predecessor=pem_id(_UNKNOWN)), tag("latest", 3))
@@ -30,7 +28,9 @@ def filled(stores: Stores, projector: Projector) -> Iterator[Stores]:
     return stores
 
 
-def verified(stores: Stores, *, deep: bool = False, pems: bool = True, artifacts: bool = True) -> Verification:
+def verified(
+    stores: Stores, *, deep: bool = False, pems: bool = True, artifacts: bool = True
+) -> Verification:
     return verify(stores.log, stores.catalog, stores.graph, deep=deep, pems=pems, artifacts=artifacts)
 
 
@@ -108,7 +108,8 @@ def test_a_changed_fact_of_a_pem_is_named(filled: Stores, change: str, fact: str
     filled.tamper_with_graph(change, bytes.fromhex(pem_id(4)))
 
     differences = {
-        (difference.what, difference.name): difference for difference in verified(filled, deep=deep).differences
+        (difference.what, difference.name): difference
+        for difference in verified(filled, deep=deep).differences
     }
 
     assert differences["PEM", pem_id(4)].sense is Sense.DIFFERENT
@@ -132,7 +133,7 @@ def test_a_missing_artifact_is_named(filled: Stores, deep: bool) -> None:
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("column", ["properties", "created_at"])
 def test_a_changed_fact_of_an_artifact_is_named(filled: Stores, column: str, deep: bool) -> None:
-    filled.tamper_with_graph(f"UPDATE artifact SET {column} = '?' WHERE rk_id = 'a5'")
+    filled.tamper_with_graph(f"UPDATE artifact SET {column} = '?' WHERE rk_id = 'a5'")  # noqa: S608 - a name of ours
 
     result = verified(filled, deep=deep)
 
