@@ -35,13 +35,12 @@ def translated(what: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, with ``what`` (the store's name for people) in the text."""
     try:
         yield
-    except sqlite3.IntegrityError:
-        raise
     except sqlite3.Error as error:
-        raise _ours(what, error) from error
+        raise our_error(what, error) from error
 
 
-def _ours(what: str, error: sqlite3.Error) -> StoreError:
+def our_error(what: str, error: BaseException) -> StoreError:
+    """Return the error of ours that says what SQLite's says."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if code is not None else None
     if primary == sqlite3.SQLITE_FULL:

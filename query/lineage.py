@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from fastapi import Query
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
 from provgraph.errors import InvalidInputError, OverloadedError
 from provgraph.events import Role
-from provgraph.http.openapi import problem_answers
+from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
 
 if TYPE_CHECKING:
@@ -29,49 +28,133 @@ _LONGEST_PAUSE_SECONDS = 0.05
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the route."""
-
-    async def endpoint(
-        request: Request,
-        node: Annotated[
-            str,
-            Query(
-                description="`artifact:NAME`, `pem:ID`, or bare: an event id if one is known under it, else a name"
-            ),
-        ],
-        direction: Annotated[Direction, Query()] = Direction.UPSTREAM,
-        depth: Annotated[int | None, Query(ge=1, description="events to walk over; absent: all")] = None,
-        limit: Annotated[
-            int, Query(ge=1, le=LARGEST_LIMIT, description="most nodes in one answer")
-        ] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, Query(description="from the answer before")] = None,
-        version: Annotated[
-            str | None,
-            Query(description="start from this version: a label, or the id of the producing event"),
-        ] = None,
-        wait: Annotated[
-            int | None, Query(ge=0, description="a log position: wait, at most 30 s, until the graph has it")
-        ] = None,
-    ) -> Response:
-        services.authenticator.require(request, Role.READER)
-        if wait is not None:
-            await wait_for(services, position=wait)
-        asked = LineageRequest(node, direction, depth, limit, cursor, version)
-        answer = await run_in_threadpool(lineage, services.graph, asked)
-        return Response(answer, media_type="application/json")
-
     return [
-        APIRoute(
+        RawRoute(
             "/api/v1/lineage",
-            endpoint,
+            _Lineage(services).get,
             methods=["GET"],
             tags=["lineage"],
             name="lineage",
             summary="What led to a node, and what it led to",
             description=_DESCRIPTION,
             responses=problem_answers(400, 401, 403, 404, 409, 503),
+            openapi_extra={"parameters": _PARAMETERS},
         )
     ]
 
+
+class _Lineage:
+    """The endpoint. It reads its parameters itself: FastAPI's way takes a tenth of the time of a short answer."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def get(self, request: Request) -> Response:
+        """Answer a lineage question."""
+        self._services.authenticator.require(request, Role.READER)
+        asked, wait = question(request.scope["query_string"])
+        if wait is not None:
+            await wait_for(self._services, position=wait)
+        answer = await run_in_threadpool(lineage, self._services.graph, asked)
+        return Response(answer, media_type="application/json")
+
+
+def question(query_string: bytes) -> tuple[LineageRequest, int | None]:
+    """
+    Read a query string: what is asked, and the log position to wait for.
+
+    :raises InvalidInputError: an unknown parameter, a missing node, or a value that is not one
+    """
+    given = _read(query_string)
+    node = given.get("node")
+    if not node:
+        raise InvalidInputError(
+            "node is missing: artifact:NAME, pem:ID, or bare", field="node", rule="required"
+        )
+    asked = LineageRequest(
+        node=node,
+        direction=_direction(given.get("direction", Direction.UPSTREAM)),
+        depth=_number(given, "depth", at_least=1),
+        limit=_number(given, "limit", at_least=1) or DEFAULT_LIMIT,
+        cursor=given.get("cursor"),
+        version=given.get("version"),
+    )
+    return asked, _number(given, "wait", at_least=0)
+
+
+def _read(query_string: bytes) -> dict[str, str]:
+    try:
+        given = dict(parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict"))
+    except ValueError as error:
+        raise InvalidInputError("The query string is not UTF-8 text", rule="utf-8") from error
+    for name in given:
+        if name not in _KNOWN:
+            # A typo must not answer another question than the one that was meant.
+            raise InvalidInputError(
+                f"Unknown parameter {name[:40]}; allowed are {', '.join(_KNOWN)}",
+                field=name,
+                rule="known-parameter",
+            )
+    return given
+
+
+def _direction(stated: str) -> Direction:
+    try:
+        return Direction(stated)
+    except ValueError:
+        raise InvalidInputError(
+            f"direction must be upstream or downstream: {stated[:40]!r}", field="direction", rule="direction"
+        ) from None
+
+
+def _number(given: dict[str, str], name: str, *, at_least: int) -> int | None:
+    stated = given.get(name)
+    if stated is None:
+        return None
+    if not (stated.isascii() and stated.isdigit() and len(stated) <= 18 and int(stated) >= at_least):
+        raise InvalidInputError(
+            f"{name} must be a whole number of at least {at_least}: {stated[:40]!r}",
+            field=name,
+            rule=f"at-least-{at_least}",
+        )
+    return int(stated)
+
+
+def _parameter(
+    name: str, schema: dict[str, Any], description: str, *, required: bool = False
+) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
+
+
+_PARAMETERS = [
+    _parameter(
+        "node",
+        {"type": "string"},
+        "`artifact:NAME`, `pem:ID`, or bare: an event id if one is known under it, else a name",
+        required=True,
+    ),
+    _parameter(
+        "direction", {"enum": [*Direction], "default": "upstream"}, "towards the causes, or the effects"
+    ),
+    _parameter("depth", {"type": "integer", "minimum": 1}, "events to walk over; absent: all"),
+    _parameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+        "most nodes in one answer",
+    ),
+    _parameter("cursor", {"type": "string"}, "from the answer before"),
+    _parameter(
+        "version",
+        {"type": "string"},
+        "start from this version of the artifact: a label, or the id of the producing event",
+    ),
+    _parameter(
+        "wait",
+        {"type": "integer", "minimum": 0},
+        "a log position: wait, at most 30 s, until the graph has it",
+    ),
+]
+_KNOWN = tuple(parameter["name"] for parameter in _PARAMETERS)
 
 _DESCRIPTION = """
 Walks over events, nearest first, and answers with the nodes and edges it found. Only exact versions are followed: a use

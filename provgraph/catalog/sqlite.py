@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine
+from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
 from provgraph.catalog import rows as rule
 from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.schema import TABLES
+from provgraph.errors import StoreError
+from provgraph.eventlog.sqlite import SELECT_EPOCH
 from provgraph.events import Kind, canonical
-from provgraph.sqlite import connect, insert_rows, transaction, translated
+from provgraph.sqlite import connect, insert_rows, our_error, transaction, translated
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from sqlalchemy.engine import ExceptionContext
 
     from provgraph.catalog.rows import Rows
     from provgraph.eventlog import EventLog
@@ -27,6 +32,7 @@ _WHAT = "catalog"
 _REBUILD_CHUNK = 2_000
 # A rebuild's last step holds the log's write lock: only this many events may be left to read then.
 _NEARLY_THERE = 200
+_LOG_IS_BEHIND_SECONDS = 10.0
 _NEXT = "next_"
 
 SCHEMA = """
@@ -48,6 +54,8 @@ CREATE TABLE IF NOT EXISTS {p}credential (
     token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT);
 """
 DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
+
+SELECT_LAST_POSITION = "SELECT coalesce(max(position), 0) FROM event"
 
 INSERT_PEMS = "INSERT INTO {p}pem VALUES"
 INSERT_ARTIFACTS = "INSERT INTO {p}artifact(name, properties, created_us, created_at) VALUES"
@@ -143,6 +151,7 @@ class SQLiteCatalog(CatalogQueries):
             pool_size=8,
             max_overflow=40,
         )
+        listen(engine, "handle_error", _translate)
         super().__init__(engine)
 
     def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
@@ -169,6 +178,12 @@ class SQLiteCatalog(CatalogQueries):
         return total.hexdigest()
 
 
+def _translate(context: ExceptionContext) -> None:
+    """Let SQLAlchemy raise our errors instead of the driver's."""
+    if isinstance(context.original_exception, sqlite3.Error):
+        raise our_error(_WHAT, context.original_exception) from context.original_exception
+
+
 def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[int], None] | None) -> int:
     connection.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=_NEXT))
     projection = SQLiteCatalogProjection(_NEXT)
@@ -188,10 +203,14 @@ def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[
             take_in(events)
     # ... and the rest with the write lock held, so that nothing is appended between the last event and the switch.
     with transaction(connection):
-        while events := log.read(after=after, limit=_REBUILD_CHUNK):
-            take_in(events)
-        if log.head().epoch != epoch:
+        # What is committed decides: the log itself may notice its last append or cleaning only a moment later.
+        if connection.execute(SELECT_EPOCH).fetchone()[0] != epoch:
             return read  # cleaned meanwhile: the served catalog is right already
+        last = connection.execute(SELECT_LAST_POSITION).fetchone()[0]
+        while after < last:
+            if not log.wait(after=after, timeout_seconds=_LOG_IS_BEHIND_SECONDS):
+                raise StoreError(f"The event log does not give what stands behind position {after}")
+            take_in(log.read(after=after, limit=_REBUILD_CHUNK))
         for table in TABLES:
             connection.execute(f"DROP TABLE {table}")
             connection.execute(f"ALTER TABLE {_NEXT}{table} RENAME TO {table}")

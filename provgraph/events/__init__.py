@@ -11,7 +11,7 @@ from provgraph.events.credential import (
     credential_revoked,
 )
 from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
-from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id
+from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
 from provgraph.events.tag import TagSet, tag_set
@@ -48,4 +48,5 @@ __all__ = [
     "report_closed",
     "report_opened",
     "tag_set",
+    "version_label",
 ]

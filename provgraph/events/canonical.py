@@ -67,7 +67,10 @@ def _may_hold_a_huge_integer(body: bytes) -> bool:
 
 
 def _exact(body: bytes) -> Any:
-    value = json.loads(body, parse_int=_integer)
+    try:
+        value = json.loads(body, parse_int=_integer)
+    except RecursionError:  # this parser goes less deep than the quick one; what is stored is flatter still
+        raise InvalidInputError("Body is nested too deep", rule="depth") from None
     _refuse_nul(value)
     return value
 

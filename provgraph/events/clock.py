@@ -7,6 +7,7 @@ Inside, times are integers: microseconds since 1970-01-01T00:00:00Z, negative be
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import time_ns
@@ -19,6 +20,7 @@ _MICROSECOND = timedelta(microseconds=1)
 # 100-nanosecond steps between the UUID epoch (1582-10-15) and 1970-01-01, RFC 9562.
 _UUID_EPOCH_OFFSET = 0x01B21DD213814000
 _MOMENT_OFFSET = 2**63
+_IN_RECORD_KEEPERS_FORM = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 
 
 def now_us() -> int:
@@ -62,7 +64,7 @@ def parse_second(stated: object, *, field: str) -> tuple[int, str]:
     """
     moment = _read(stated, field)
     us = _microseconds(moment)
-    if moment.tzinfo is None and len(stated) == 19 and stated[10] == " ":  # type: ignore[arg-type,index] # _read took it
+    if moment.tzinfo is None and _IN_RECORD_KEEPERS_FORM(stated):  # type: ignore[call-overload] # _read took it
         return us, stated  # type: ignore[return-value] # it is in that form already
     return us, second_text(us)
 

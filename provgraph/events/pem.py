@@ -20,7 +20,12 @@ from provgraph.events import canonical, clock
 from provgraph.events.base import Kind, NewEvent
 
 PEM_VERSION = "2.0.0"
+# What is left of a UUID without the prefix, braces and dashes of its other spellings. (uuid.UUID alone would also take
+# the blanks and underscores that Python allows in numbers.)
+_UUID_DIGITS = re.compile("[0-9A-Fa-f]{32}")
+_UUID_DECORATION = re.compile("urn:uuid:|[{}-]")
 _VERSION_2 = re.compile(r"2(\.[0-9]+)*")
+_TEXTS = frozenset({"Version", "Digest", "Kind"})  # of an artifact
 # Fields whose value is the server's to say; emitters up to 3.2 send the first one empty.
 _SERVERS_OWN = frozenset({"TimestampReceived"})
 _KNOWN = frozenset(
@@ -100,10 +105,21 @@ def event_id(stated: object, *, field: str = "ID") -> str:
         try:
             if len(stated) == 32 and len(raw := bytes.fromhex(stated)) == 16:
                 return raw.hex()
-            return uuid.UUID(stated).hex
+            if _UUID_DIGITS.fullmatch(_UUID_DECORATION.sub("", stated)):
+                return uuid.UUID(stated).hex
         except ValueError:
             pass
     return _refuse(f"{field} is not a UUID: {_shown(stated)}", field=field, rule="uuid")
+
+
+def version_label(stated: str) -> str:
+    """Return a version as it is stored and asked for: an event id in its one spelling, another label as stated."""
+    if len(stated) < 32:
+        return stated
+    try:
+        return event_id(stated)
+    except InvalidEventError:
+        return stated
 
 
 def _normalise(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
@@ -237,7 +253,7 @@ def _statement(artifact: object, field: str, index: int) -> dict[str, Any]:
         _refuse(f"{field}[{index}] has no Name", field=f"{field}[{index}].Name", rule="required")
     normal = {"Name": name}
     for key, value in artifact.items():
-        if key == "Name" or value is None or value == {} or key == "TaxonomyFiles":
+        if key == "Name" or value is None or key == "TaxonomyFiles" or (value == {} and key not in _TEXTS):
             continue
         if key == "Properties":
             if type(value) is not dict:
@@ -250,13 +266,18 @@ def _statement(artifact: object, field: str, index: int) -> dict[str, Any]:
             value = _created_at(value)  # noqa: PLW2901 - the normal form of what was stated
             if value is None:
                 continue
-        elif key in ("Version", "Digest", "Kind"):
+        elif key in _TEXTS:
             if value == "":
                 continue
-            if type(value) is not str:
-                _refuse(f"{field}[{index}].{key} is not a text", field=f"{field}[{index}].{key}", rule="text")
+            value = _artifact_text(value, key, f"{field}[{index}].{key}")  # noqa: PLW2901 - its normal form
         normal[key] = value
     return normal
+
+
+def _artifact_text(value: object, key: str, path: str) -> str:
+    if type(value) is not str:
+        _refuse(f"{path} is not a text", field=path, rule="text")
+    return version_label(value) if key == "Version" else value
 
 
 def _created_at(stated: object) -> str | None:

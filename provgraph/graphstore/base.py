@@ -13,7 +13,8 @@ How a use finds its version: the latest production of the artifact before the us
 emitters' clocks (see `provgraph.events.clock`); if there are only later ones, the earliest of them, which makes the
 use *out of order*; if there is none, the artifact came from outside. A use that names a version considers only the
 productions with that label, or the production by the event with that id. The result depends on the set of events
-alone, not on the order of their arrival.
+alone, not on the order of their arrival. An event that uses and produces an artifact never uses its own version: when
+that is the earliest one, what it used came from outside.
 """
 
 from __future__ import annotations
@@ -194,7 +195,12 @@ class GraphStore(Protocol):
         """Follow lineage breadth first, visiting each event once: cycles and diamonds cost nothing."""
 
     def resolutions_changed_at(self) -> int:
-        """Return the log position at which an existing use was last resolved anew, because of a late event."""
+        """
+        Return the log position of the last late event.
+
+        Late is an event that changed what the graph said of older ones: one of their uses was resolved to another
+        version, or the event was a placeholder before.
+        """
 
     def pems(self) -> Iterator[PemFacts]:
         """Yield every PEM that is not a placeholder, ordered by id."""

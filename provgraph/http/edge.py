@@ -67,8 +67,6 @@ class Edge:
                 await error_answer(scope, _too_long())(scope, receive, noting_status)
             else:
                 await self._app(scope, receive, noting_status)
-        except ClientDisconnect:
-            status = _CLIENT_WENT_AWAY
         finally:
             group = area(scope["path"])
             self._metrics.count_request(group if group in _GROUPS else "other", status)
@@ -109,7 +107,7 @@ class Errors:
         try:
             await self._app(scope, noting_end, noting_start)
         except ClientDisconnect:
-            raise
+            return  # nobody is there to be answered
         except Exception as error:
             if answering:
                 raise  # the server breaks the connection, so that nobody takes half an answer for a whole one

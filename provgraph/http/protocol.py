@@ -16,6 +16,5 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Collect a part of the target."""
-        if len(self.url) <= MAX_TARGET_BYTES:
-            self.url += url[: MAX_TARGET_BYTES + 1]
-            self.url = self.url[: MAX_TARGET_BYTES + 2]
+        # One byte too many for the edge, and one for the question mark, which the edge does not count.
+        self.url = (self.url + url)[: MAX_TARGET_BYTES + 2]

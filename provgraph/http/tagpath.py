@@ -39,7 +39,7 @@ def read_tag(path: bytes) -> TagName:
     """
     Return the tag in ``<namespace>/<tag>``.
 
-    :raises InvalidInputError: it cannot be split, or a part is not base64 of UTF-8
+    :raises InvalidInputError: it cannot be split, or a part is not base64 of UTF-8, or holds NUL
     """
     at = _separator(path)
     return TagName(_decoded(path[:at], "namespace"), _decoded(path[at + 1 :], "tag"))
@@ -49,7 +49,7 @@ def read_tag_and_id(path: bytes) -> tuple[TagName, str]:
     """
     Return the tag and the PEM's id in ``<namespace>/<tag>/<id>``; the id is not checked.
 
-    :raises InvalidInputError: it cannot be split, or a part is not base64 of UTF-8
+    :raises InvalidInputError: it cannot be split, or a part is not base64 of UTF-8, or holds NUL
     """
     rest, slash, pem_id = path.rpartition(b"/")  # no spelling of an id holds a slash
     if not slash:
@@ -66,13 +66,16 @@ def _separator(path: bytes) -> int:
 
 def _decoded(part: bytes, name: str) -> str:
     try:
-        return base64.b64decode(part.translate(_FROM_URL_SAFE), validate=True).decode()
+        text = base64.b64decode(part.translate(_FROM_URL_SAFE), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         raise InvalidInputError(
             f"The {name} is not base64 of UTF-8 text: {part[:60].decode('latin-1')!r}",
             field=name,
             rule="base64",
         ) from None
+    if "\0" in text:
+        raise InvalidInputError(f"The {name} holds the character NUL", field=name, rule="no-nul")
+    return text
 
 
 def _unsplittable() -> InvalidInputError:

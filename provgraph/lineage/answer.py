@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.events.clock import rfc3339
+from provgraph.graphstore import Direction
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import Walk, WalkedPem, WalkedUse
+    from provgraph.graphstore import Walk, WalkedPem, WalkedUse, WalkQuery
 
 Json = dict[str, Any]
 
@@ -21,9 +21,9 @@ class Page(NamedTuple):
     more: bool
 
 
-def page(walk: Walk, start_artifact: str | None, *, skip: int, limit: int) -> Page:
+def page(walk: Walk, query: WalkQuery, *, skip: int, limit: int) -> Page:
     """Return ``limit`` nodes of a walk behind the first ``skip``, with their edges."""
-    nodes = _nodes(walk, start_artifact)
+    nodes = _nodes(walk, query)
     edges = _edges(walk)
     end = skip + limit
     if skip or len(nodes) > end:
@@ -32,19 +32,24 @@ def page(walk: Walk, start_artifact: str | None, *, skip: int, limit: int) -> Pa
     return Page(nodes[skip:end], edges, more=len(nodes) > end)
 
 
-def _nodes(walk: Walk, start_artifact: str | None) -> list[Json]:
-    """Return a walk's nodes, nearest first."""
-    depths = {pem[0]: pem[1] for pem in walk.pems}
-    artifacts: dict[str, int] = {} if start_artifact is None else {start_artifact: 0}
-    for pem_id, artifact, _producer_id, _out_of_order in walk.uses:
-        if artifact not in artifacts:
-            artifacts[artifact] = depths[pem_id]
-    for pem_id, artifact in walk.produces:
-        if artifact not in artifacts or depths[pem_id] < artifacts[artifact]:
-            artifacts[artifact] = depths[pem_id]
-    nodes = [_pem(pem) for pem in walk.pems]
-    nodes += [{"kind": "artifact", "id": name, "depth": depth} for name, depth in artifacts.items()]
-    nodes.sort(key=itemgetter("depth"))
+def _nodes(walk: Walk, query: WalkQuery) -> list[Json]:
+    """
+    Return a walk's nodes, nearest first: each event, then what it used (upstream) or produced (downstream).
+
+    A walk that goes further begins with the same nodes in the same order: pages rely on it.
+    """
+    beside: dict[str, list[str]] = {}
+    for edge in walk.uses if query.direction is Direction.UPSTREAM else walk.produces:
+        beside.setdefault(edge[0], []).append(edge[1])
+    start = query.start.artifact
+    nodes: list[Json] = [] if start is None else [{"kind": "artifact", "id": start, "depth": 0}]
+    seen = {start}
+    for pem in walk.pems:
+        nodes.append(_pem(pem))
+        for artifact in beside.get(pem[0], ()):
+            if artifact not in seen:
+                seen.add(artifact)
+                nodes.append({"kind": "artifact", "id": artifact, "depth": pem[1]})
     return nodes
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from provgraph.errors import InvalidInputError
+from provgraph.errors import InvalidEventError, InvalidInputError
+from provgraph.events import event_id
 
 if TYPE_CHECKING:
     from provgraph.lineage.request import LineageRequest
@@ -26,6 +27,7 @@ class Cursor(NamedTuple):
     given: int  # nodes given so far
     position: int  # log position that the answer is true for
     epoch: str
+    version: str | None  # of the artifact asked about: id of its producing event
 
 
 def encode(cursor: Cursor, request: LineageRequest) -> str:
@@ -42,13 +44,13 @@ def decode(text: str, request: LineageRequest) -> Cursor:
     """
     try:
         padded = text + "=" * (-len(text) % 4)
-        given, position, epoch, fingerprint = orjson.loads(base64.urlsafe_b64decode(padded))
-        cursor = Cursor(int(given), int(position), str(epoch))
-    except (ValueError, TypeError):
+        given, position, epoch, version, fingerprint = orjson.loads(base64.urlsafe_b64decode(padded))
+        cursor = Cursor(int(given), int(position), str(epoch), None if version is None else event_id(version))
+    except (ValueError, TypeError, InvalidEventError):
         raise InvalidInputError(
             "cursor is not one that this service gave", field="cursor", rule="cursor"
         ) from None
-    if fingerprint != _fingerprint(request):
+    if fingerprint != _fingerprint(request) or cursor.given < 1:
         raise InvalidInputError(
             "cursor belongs to another question; repeat node, direction, depth and version with it",
             field="cursor",

@@ -28,26 +28,27 @@ def lineage(store: GraphStore, asked: LineageRequest) -> bytes:
     """
     request.check(asked)
     since = None if asked.cursor is None else cursor.decode(asked.cursor, asked)
-    node, start = request.find(store, asked)
+    # What was the latest version on the first page is the one to go on with.
+    node, start = request.find(store, asked if since is None else asked._replace(version=since.version))
     given = 0 if since is None else since.given
-    walk = store.walk(
-        WalkQuery(
-            start,
-            asked.direction,
-            asked.depth,
-            max_nodes=given + asked.limit + 1,
-            known_at=None if since is None else since.position,
-        )
+    query = WalkQuery(
+        start,
+        asked.direction,
+        asked.depth,
+        max_nodes=given + asked.limit + 1,
+        known_at=None if since is None else since.position,
     )
+    walk = store.walk(query)
     epoch, position = walk.checkpoint
     if since is not None:
         _refuse_when_changed(store, since, epoch)
         position = since.position
-    page = answer.page(walk, start.artifact, skip=given, limit=asked.limit)
+    page = answer.page(walk, query, skip=given, limit=asked.limit)
     reason = "limit" if page.more else walk.cut_by
     following = None
     if reason == "limit":
-        following = cursor.encode(cursor.Cursor(given + len(page.nodes), position, epoch), asked)
+        reached = cursor.Cursor(given + len(page.nodes), position, epoch, node.version)
+        following = cursor.encode(reached, asked)
     return orjson.dumps(
         {
             "node": _node(node),

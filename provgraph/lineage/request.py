@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 10_000
 LARGEST_LIMIT = 100_000
+LARGEST_DEPTH = 1_000_000_000
 
 
 class LineageRequest(NamedTuple):
@@ -40,8 +41,12 @@ def check(request: LineageRequest) -> None:
 
     :raises InvalidInputError: depth or limit out of bounds
     """
-    if request.depth is not None and request.depth < 1:
-        raise InvalidInputError("depth must be 1 or more", field="depth", rule="at-least-1")
+    if request.depth is not None and not 1 <= request.depth <= LARGEST_DEPTH:
+        raise InvalidInputError(
+            f"depth must be from 1 to {LARGEST_DEPTH:,}; leave it out for no bound",
+            field="depth",
+            rule=f"1-to-{LARGEST_DEPTH}",
+        )
     if not 1 <= request.limit <= LARGEST_LIMIT:
         raise InvalidInputError(
             f"limit must be from 1 to {LARGEST_LIMIT:,}", field="limit", rule=f"1-to-{LARGEST_LIMIT}"

@@ -39,6 +39,8 @@ _Item = TypeVar("_Item")
 _BY_ID = ListQuery(sort_field="ID")
 _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
+_PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position")
+_PLAIN = attrgetter(*_PLAIN_FACTS)
 # While events keep arriving, a difference must be found so many times running to count.
 _PASSES = 3
 _NOT_IN_GRAPH = "in the catalog, not in the graph"
@@ -171,11 +173,9 @@ def _pem_differences(listed: Iterable[CatalogPem], in_graph: Iterable[PemFacts])
 
 
 def _differing_in_pem(pem: CatalogPem, facts: PemFacts) -> list[str]:
-    differing = [
-        name
-        for name in ("type", "emitter", "properties", "timestamp_client", "position")
-        if getattr(pem, name) != getattr(facts, name)
-    ]
+    differing = []
+    if _PLAIN(pem) != _PLAIN(facts):
+        differing = [name for name in _PLAIN_FACTS if getattr(pem, name) != getattr(facts, name)]
     if not _agree_on_predecessor(pem.predecessor, facts.predecessors):
         differing.append("predecessors")
     if set(orjson.loads(pem.uses)) != {use.artifact for use in facts.uses}:

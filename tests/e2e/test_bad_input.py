@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.builders import artifact, nested, new_id, pem, tag_path, unique
+from tests.e2e.builders import artifact, nested, pem, tag_path, unique
 from tests.e2e.wire import Answer, Wire, read_answer, status_of
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def test_a_bad_body_is_refused_wherever_it_arrives(wire: Wire, path: str, body: 
         "/query/query",
         "/graph_builder/verify",
         "/admin/verify",
-        f"/receiver/tag/{tag_path('a', 'b')}/{new_id()}",
+        f"/receiver/tag/{tag_path('a', 'b')}/{'0' * 32}",
     ],
 )
 def test_a_body_without_bounds_is_refused_after_it_was_read(wire: Wire, path: str) -> None:
@@ -355,3 +355,21 @@ def test_a_poisonous_event_does_not_break_listing_for_others(wire: Wire, door: s
     assert wire.artifacts(Name=emitter)[0]["Properties"] == {"\n": "\r\n\x0b\x0c\x85"}
     assert wire.graph("MATCH (a:Artifact) RETURN a.rk_id AS rk_id, a.properties as properties").ok
     assert_unharmed(wire)
+
+
+@pytest.mark.parametrize("depth", [10, 200, *range(245, 258), 500, 990, 1_000, 1_022, 1_023, 1_024, 1_025])
+def test_what_is_nested_deep_is_refused_or_can_be_read_by_everyone(wire: Wire, depth: int) -> None:
+    emitter = unique()
+    inside = f'{{"a": {nested(depth)}}}'
+    stated = json.dumps(pem(Emitter=emitter, Properties="HERE")).replace('"HERE"', inside)
+    made = json.dumps(pem(Emitter=emitter, ProducesArtifacts=[{"Name": emitter, "Properties": "HERE"}]))
+
+    taken = [wire.post("/receiver/pem", body) for body in (stated, made.replace('"HERE"', inside))]
+
+    wire.flush()
+    assert {answer.status for answer in taken} <= {200, 400}
+    accepted = sum(answer.ok for answer in taken)
+    assert len(wire.pems(Emitter=emitter)) == accepted
+    assert len(wire.artifacts(Name=emitter)) == int(taken[1].ok)
+    assert wire.graph("MATCH (a:Artifact) RETURN a.rk_id AS rk_id, a.properties as properties").ok
+    assert wire.post("/graph_builder/verify").json()["msg"].startswith("in sync")

@@ -198,6 +198,63 @@ def test_a_changed_event_breaks_the_chain_and_verify_says_so(stopped: Path) -> N
     assert result["differences"]
 
 
+def graph_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.db") if path.name != "provgraph.db"]
+
+
+def test_a_graph_that_differs_is_out_of_sync_until_it_is_rebuilt(stopped: Path) -> None:
+    for path in graph_files(stopped):
+        path.write_bytes(path.read_bytes().replace(b"intact-marker", b"forged-marker", 1))
+
+    with Service(stopped) as service:
+        wire = Wire(service.url)
+        said = wire.post("/graph_builder/verify").json()["msg"].splitlines()
+        assert said[0].startswith("out of sync")
+        assert len(said) == 2
+        assert any(each["ID"] in said[1] for each in wire.pems())
+
+        assert wire.post("/graph_builder/rebuild").ok
+        wire.flush()
+        assert wire.post("/graph_builder/verify").json()["msg"].startswith("in sync")
+
+
+def test_a_graph_that_was_lost_is_built_again_from_the_log(stopped: Path) -> None:
+    lost = graph_files(stopped)
+    for path in lost:
+        path.unlink()
+
+    with Service(stopped) as service:
+        Wire(service.url).flush()
+        code, result = deep_verify(service.url)
+        info = Wire(service.url).get("/graph_builder/info").json()
+
+    assert lost
+    assert (code, result["in_sync"]) == (0, True)
+    assert info["neo4j_pems_count"] == 1_000
+
+
+def test_a_damaged_graph_costs_no_event(stopped: Path) -> None:
+    for path in graph_files(stopped):
+        overwrite_the_middle(path)
+    service = Service(stopped)
+    if complaint := complaint_on_start(service):
+        assert "damaged" in complaint
+        assert "Traceback" not in complaint
+    else:
+        with service:
+            wire = Wire(service.url)
+            sent = pem()
+            answer = wire.send(sent)
+            assert not answer.ok or wire.pem(sent["ID"])["ID"] == sent["ID"]
+
+    for path in graph_files(stopped):
+        path.unlink()
+    with Service(stopped) as again:
+        assert Wire(again.url).count("pems") >= 1_000
+        Wire(again.url).flush()
+        assert deep_verify(again.url)[0] == 0
+
+
 def test_an_intact_folder_verifies(stopped: Path) -> None:
     with Service(stopped) as service:
         code, result = deep_verify(service.url)

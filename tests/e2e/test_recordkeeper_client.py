@@ -500,3 +500,35 @@ def test_what_was_cleaned_can_be_sent_again(clients: Clients) -> None:
 
     assert clients.admin.graph_flush()[1]
     assert graph_info(clients).neo4j_pems_count == 1
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("door", ["user", "puc"], indirect=True)
+def test_a_wrong_credential_is_a_regular_failure_of_every_class(door: Door) -> None:
+    wrong = dict.fromkeys(door.credentials["reader"], "wrong")
+    strangers = Door(door.url, dict.fromkeys(("writer", "reader", "admin"), wrong)).clients(unique())
+
+    failures = [
+        strangers.receiver.send_pem(strangers.receiver.prepare_pem("refused")),
+        strangers.query.get_pems(),
+        strangers.query.get_artifacts("graphdb"),
+        strangers.admin.graph_flush(),
+        strangers.admin.clean_dbs(),
+    ]
+
+    assert not any(failure[-1] for failure in failures)
+    assert all("401" in str(failure) for failure in failures)
+
+
+@pytest.mark.parametrize("door", ["user", "puc"], indirect=True)
+def test_a_role_that_is_not_enough_is_a_regular_failure(door: Door) -> None:
+    lesser = dict.fromkeys(("writer", "reader", "admin"), door.credentials["reader"])
+    readers = Door(door.url, lesser).clients(unique())
+
+    message, ok = readers.admin.clean_dbs()
+
+    assert not ok
+    assert "403" in message
+    assert readers.query.get_artifacts("graphdb")[1:] == ("", True)

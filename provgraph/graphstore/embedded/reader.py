@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import InvalidEventError
-from provgraph.events import event_id
+from provgraph.events import version_label
 from provgraph.graphstore.base import (
     ArtifactFacts,
     Direction,
@@ -17,7 +16,7 @@ from provgraph.graphstore.base import (
     Walk,
 )
 from provgraph.graphstore.embedded import schema
-from provgraph.graphstore.embedded.writer import checkpoint
+from provgraph.graphstore.embedded.writer import checkpoint, event_id_in
 from provgraph.sqlite import select_in
 
 if TYPE_CHECKING:
@@ -50,11 +49,9 @@ def versions(
     connection: sqlite3.Connection, artifact: str, version: str | None, limit: int | None
 ) -> list[str]:
     """See `GraphStore.versions`."""
-    try:
-        named = None if version is None else bytes.fromhex(event_id(version))
-    except InvalidEventError:
-        named = None
-    rows = connection.execute(schema.VERSIONS, (artifact, version, named, -1 if limit is None else limit))
+    label = None if version is None else version_label(version)
+    named = None if label is None else event_id_in(label)
+    rows = connection.execute(schema.VERSIONS, (artifact, label, named, -1 if limit is None else limit))
     return [row[0].hex() for row in rows]
 
 
@@ -67,7 +64,7 @@ def unconnected_artifacts(connection: sqlite3.Connection) -> list[str]:
 
 
 # An event that a walk has met, be it as a node or only as the version of a use: its row as `schema.PEMS` gives it.
-_Known = tuple[int, bytes, str | None, str | None, int | None, int | None]
+_Known = tuple[int, str, str | None, str | None, int | None, int | None]
 
 _Edge = tuple[int, str | None, int | None]  # event, artifact (None: a predecessor), cause
 
@@ -84,6 +81,7 @@ class _Walker:
         self._connection = connection
         self._query = query
         self._known: dict[int, _Known] = {}
+        self._met: set[int] = set()  # what is met again is not visited again
         self._depths: dict[int, int] = {}  # of the events that are nodes, in the order they were found
         self._edges: list[_Edge] = []
         self._produces: dict[tuple[int, str], None] = {}
@@ -100,6 +98,7 @@ class _Walker:
     def _upstream(self) -> None:
         artifact = self._query.start.artifact
         frontier = self._start_keys()
+        self._met.update(frontier)
         if artifact is not None:
             self._produces.update(dict.fromkeys((key, artifact) for key in frontier))
         depth = 0 if artifact is None else 1
@@ -118,17 +117,13 @@ class _Walker:
             depth += 1
 
     def _downstream(self) -> None:
-        frontier = self._start_keys()
-        rows = self._first_effects(frontier)
+        rows = self._first_effects(self._start_keys())
         depth = 1
-        while rows and not self._cut_by:
+        while rows:
+            self._edges += rows  # an edge counts when its event becomes a node, see `_result`
             frontier = self._next([row[0] for row in rows])
-            if frontier and self._is_cut(depth):
+            if not frontier or self._is_cut(depth):
                 return
-            # An edge counts when its event does: one behind the position asked for does not.
-            kept = [row for row in rows if self._is_known_in_time(row[0])]
-            self._edges += kept
-            self._artifacts.update([row[1] for row in kept])
             rows = []
             for piece in self._pieces(frontier, depth):
                 self._note_productions(piece)
@@ -138,6 +133,7 @@ class _Walker:
     def _first_effects(self, keys: Sequence[int]) -> list[_Edge]:
         start = self._query.start
         if start.artifact is None:
+            self._met.update(keys)
             self._depths.update(dict.fromkeys(keys, 0))
             self._note_productions(keys)
             return self._run(schema.EFFECTS, (_json(keys),)).fetchall()
@@ -152,15 +148,21 @@ class _Walker:
         self._artifacts.update([row[1] for row in rows])
 
     def _start_keys(self) -> list[int]:
+        """Return the keys of the events that the walk starts from, in the order given: pages rely on it."""
         raw_ids = [bytes.fromhex(id_) for id_ in self._query.start.pem_ids]
-        return self._next([row[0] for row in select_in(self._connection, schema.PEM_KEYS, raw_ids)])
+        keys: dict[bytes, int] = dict(select_in(self._connection, schema.PEM_KEYS, raw_ids))
+        return self._learn([keys[raw_id] for raw_id in raw_ids if raw_id in keys], schema.PEMS)
 
-    def _next(self, reached: list[int | None], look_up: str = schema.PEMS) -> list[int]:
+    def _next(self, reached: Sequence[int | None], look_up: str = schema.PEMS) -> list[int]:
         """Learn about the events reached, and return those to visit, each once."""
-        new = [key for key in dict.fromkeys(reached) if key is not None and key not in self._known]
-        self._known.update([(row[0], row) for row in self._run(look_up, (_json(new),))])
-        # What was known before was visited before, or lies behind the position asked for.
-        return new if self._query.known_at is None else [key for key in new if self._is_known_in_time(key)]
+        new = [key for key in dict.fromkeys(reached) if key is not None and key not in self._met]
+        self._met.update(new)
+        return self._learn(new, look_up)
+
+    def _learn(self, keys: list[int], look_up: str) -> list[int]:
+        """Read what the graph says of events, and return those that were there at the position asked for."""
+        self._known.update([(row[0], row) for row in self._run(look_up, (_json(keys),))])
+        return keys if self._query.known_at is None else [key for key in keys if self._is_known_in_time(key)]
 
     def _pieces(self, frontier: Sequence[int], depth: int) -> Iterator[Sequence[int]]:
         """Visit a level piece by piece, until the limit on nodes is reached."""
@@ -186,19 +188,19 @@ class _Walker:
 
     def _result(self) -> Walk:
         known, depths = self._known, self._depths
-        ids = {key: raw_id.hex() for key, raw_id, *_ in known.values()}
-        clock = {key: (occurred_us or 0, raw_id) for key, raw_id, _, _, occurred_us, _ in known.values()}
+        ids = {key: row[1] for key, row in known.items()}
+        times = {key: row[4] or 0 for key, row in known.items()}
         uses: list[WalkedUse] = [
             (ids[key], artifact, None, False)
             if cause is None
-            else (ids[key], artifact, ids[cause], clock[cause] > clock[key])
+            else (ids[key], artifact, ids[cause], (times[key], ids[key]) < (times[cause], ids[cause]))
             for key, artifact, cause in self._edges
-            if artifact is not None
+            if artifact is not None and key in depths
         ]
         predecessors = [
             (ids[key], ids[cause])
             for key, artifact, cause in self._edges
-            if artifact is None and cause is not None and cause in depths
+            if artifact is None and cause is not None and cause in depths and key in depths
         ]
         return Walk(
             checkpoint(self._connection),

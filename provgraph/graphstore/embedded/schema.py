@@ -82,10 +82,11 @@ INSERT_CAUSES = "INSERT INTO cause VALUES"
 INSERT_TAGS = "INSERT OR REPLACE INTO tag VALUES"
 
 # The version that a use at moment m sees: the latest before it, else the earliest behind it (out of order).
-# An event's own production lies at m itself and is neither.
+# An event's own production lies at m itself: it does not use that one, nor, when that is the earliest, one behind it.
 _RESOLVED = """coalesce(
     (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.moment < {m} ORDER BY p.moment DESC LIMIT 1),
-    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.moment > {m} ORDER BY p.moment LIMIT 1))"""
+    (SELECT iif(p.moment > {m}, p.pem_key, NULL) FROM produces p WHERE p.artifact_key = {a} AND p.moment >= {m}
+     ORDER BY p.moment LIMIT 1))"""
 # The same for a use that names its version: by the id of the event that produced it, or by its label.
 _RESOLVED_LABEL = """coalesce(
     (SELECT p.pem_key FROM pem e JOIN produces p ON p.pem_key = e.pem_key
@@ -127,17 +128,20 @@ USES_FROM_OUTSIDE = f"{_USES} WHERE c.cause_key IS NULL AND c.artifact_key = ?1 
 USES_OUT_OF_ORDER = f"""{_USES}
 WHERE c.cause_key = ?2 AND c.artifact_key = ?1 AND e.occurred_us <= ?3 AND c.label = ''
 """
-# (3) those that name this version.
-USES_BY_LABEL = f"{_USES} WHERE c.artifact_key = ? AND c.label = ? AND c.label <> '' AND c.artifact_key <> 0"
+# (3) those that name this version by its event, and those that name its label unless they see one before it already.
+USES_BY_ID = f"{_USES} WHERE c.artifact_key = ? AND c.label = ? AND c.label <> '' AND c.artifact_key <> 0"
+USES_BY_LABEL = f"""{_USES} LEFT JOIN pem k ON k.pem_key = c.cause_key
+WHERE c.artifact_key = ?1 AND c.label = ?2 AND c.label <> '' AND c.artifact_key <> 0
+AND (e.occurred_us >= ?3 OR k.pem_key IS NULL OR k.occurred_us >= e.occurred_us)
+"""
 
-RESOLVE_AGAIN = f"""
-UPDATE cause SET cause_key = {_RESOLVED.format(a="?2", m="?4")}
-WHERE pem_key = ?1 AND artifact_key = ?2 AND label = ?3
+# Only what comes out different is written: whether anything did is of interest.
+_RESOLVE_AGAIN = """
+UPDATE cause SET cause_key = new.version FROM (SELECT {resolved} AS version) AS new
+WHERE pem_key = ?1 AND artifact_key = ?2 AND label = ?3 AND cause_key IS NOT new.version
 """
-RESOLVE_LABEL_AGAIN = f"""
-UPDATE cause SET cause_key = {_RESOLVED_LABEL.format(a="?2", m="?4", l="?3", i="?5")}
-WHERE pem_key = ?1 AND artifact_key = ?2 AND label = ?3
-"""
+RESOLVE_AGAIN = _RESOLVE_AGAIN.format(resolved=_RESOLVED.format(a="?2", m="?4"))
+RESOLVE_LABEL_AGAIN = _RESOLVE_AGAIN.format(resolved=_RESOLVED_LABEL.format(a="?2", m="?4", l="?3", i="?5"))
 HAS_LABELS = "SELECT EXISTS (SELECT 1 FROM cause WHERE label <> '' AND artifact_key <> 0)"
 
 _UNCONNECTED = """
@@ -186,15 +190,15 @@ SELECT p.pem_key, a.rk_id FROM json_each(?) f CROSS JOIN produces p INDEXED BY p
 JOIN artifact a ON a.artifact_key = p.artifact_key
 """
 PEMS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.occurred_us, p.position
+SELECT p.pem_key, lower(hex(p.rk_id)), p.type, e.rk_id, p.occurred_us, p.position
 FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value LEFT JOIN emitter e ON e.emitter_key = p.emitter_key
 """
 # What lies behind the last level of a walk: only which versions those were.
 PEM_IDS = """
-SELECT p.pem_key, p.rk_id, NULL, NULL, p.occurred_us, p.position
+SELECT p.pem_key, lower(hex(p.rk_id)), NULL, NULL, p.occurred_us, p.position
 FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
 """
-PEM_KEYS = "SELECT pem_key FROM pem WHERE rk_id IN"
+PEM_KEYS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
 
 # ------------------------------------------------------------------------------------------------ scanning
 

@@ -63,12 +63,17 @@ class _Generation:
         self._lock = threading.Lock()
         self._reading = 0
         self._dropped = False
+        self._removed = False
+
+    def hold(self) -> bool:
+        """Keep the file for a read that is about to begin; False when it was removed already."""
+        with self._lock:
+            self._reading += not self._removed
+            return not self._removed
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside one snapshot."""
-        with self._lock:
-            self._reading += 1
+        """Give a connection inside one snapshot, after `hold`."""
         try:
             with translated(_WHAT), self._readers.snapshot() as connection:
                 yield connection
@@ -90,9 +95,9 @@ class _Generation:
 
     def _close_when_unused(self) -> None:
         with self._lock:
-            if self._reading or not self._dropped:
+            if self._reading or self._removed or not self._dropped:
                 return
-            self._dropped = False
+            self._removed = True
         self.close()
         remove_file(self.path)
 
@@ -117,7 +122,7 @@ class EmbeddedGraphStore:
 
     def checkpoint(self) -> Checkpoint:
         """See `GraphStore.checkpoint`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return checkpoint(connection)
 
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
@@ -136,57 +141,57 @@ class EmbeddedGraphStore:
 
     def counts(self) -> GraphCounts:
         """See `GraphStore.counts`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.counts(connection)
 
     def has_pem(self, pem_id: str) -> bool:
         """See `GraphStore.has_pem`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.has_pem(connection, pem_id)
 
     def has_artifact(self, name: str) -> bool:
         """See `GraphStore.has_artifact`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.has_artifact(connection, name)
 
     def versions(self, artifact: str, *, version: str | None = None, limit: int | None = None) -> list[str]:
         """See `GraphStore.versions`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.versions(connection, artifact, version, limit)
 
     def walk(self, query: WalkQuery) -> Walk:
         """See `GraphStore.walk`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.walk(connection, query)
 
     def resolutions_changed_at(self) -> int:
         """See `GraphStore.resolutions_changed_at`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return resolutions_changed_at(connection)
 
     def pems(self) -> Iterator[PemFacts]:
         """See `GraphStore.pems`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             yield from reader.pems(connection)
 
     def artifacts(self) -> Iterator[ArtifactFacts]:
         """See `GraphStore.artifacts`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             yield from reader.artifacts(connection)
 
     def tags(self) -> Iterator[TagFacts]:
         """See `GraphStore.tags`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             yield from reader.tags(connection)
 
     def placeholders(self) -> Iterator[str]:
         """See `GraphStore.placeholders`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             yield from reader.placeholders(connection)
 
     def unconnected_artifacts(self) -> list[str]:
         """See `GraphStore.unconnected_artifacts`."""
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return reader.unconnected_artifacts(connection)
 
     def digest(self) -> GraphDigest:
@@ -197,7 +202,7 @@ class EmbeddedGraphStore:
         """See `GraphStore.cypher`: a documented subset of reading queries."""
         if not write and cypher.is_write(query):
             raise ForbiddenError("This query would change the graph, and was sent as one that reads")
-        with self._served.reading() as connection:
+        with self._reading() as connection:
             return cypher.run(connection, query, parameters, timeout_seconds=_CYPHER_TIMEOUT_SECONDS)
 
     def probe(self) -> None:
@@ -220,6 +225,8 @@ class EmbeddedGraphStore:
 
     def switch(self) -> None:
         """See `GraphStore.switch`."""
+        if not self.has_next_generation():
+            raise StoreError(f"The {_WHAT} has no next generation to switch to")
         following = self.next_generation()
         self._save_names({_SERVED: self._names[_NEXT]})
         before, self._served = self._served, following._served  # noqa: SLF001 - the same class
@@ -229,16 +236,29 @@ class EmbeddedGraphStore:
     def drop_next_generation(self) -> None:
         """See `GraphStore.drop_next_generation`."""
         if self.has_next_generation():
-            dropped = self.next_generation()
+            path, dropped = self._folder / self._names[_NEXT], self._next
             self._save_names({_SERVED: self._names[_SERVED]})
             self._next = None
-            dropped._served.drop()  # noqa: SLF001 - the same class
+            if dropped is None:  # never opened: it may be damaged
+                remove_file(path)
+            else:
+                dropped._served.drop()  # noqa: SLF001 - the same class
 
     def close(self) -> None:
         """See `GraphStore.close`."""
         if self._next is not None:
             self._next.close()
         self._served.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection to the generation that is served, inside one snapshot."""
+        # Between looking up which one that is and reading it, a switch may have put the next one in its place.
+        while not (served := self._served).hold():
+            if served is self._served:
+                raise StoreError(f"This generation of the {_WHAT} was dropped")
+        with served.reading() as connection:
+            yield connection
 
     def _save_names(self, names: dict[str, str]) -> None:
         written = self._folder / "generations.json.new"

@@ -7,10 +7,11 @@ find every production there is.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import CheckpointMismatchError, InvalidEventError
-from provgraph.events import canonical, event_id
+from provgraph.errors import CheckpointMismatchError
+from provgraph.events import canonical
 from provgraph.events.clock import moment, split_moment
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.embedded import schema
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.projection import GraphBatch, GraphStep
 
+_EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 _EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
 
 Production = tuple[int, bytes, int, str | None, str | None, str | None]
@@ -79,12 +81,12 @@ class GraphWriter:
     def _write_pems(self, step: GraphStep, *, at: int) -> None:
         artifacts, older_artifacts = self._artifact_keys(step)
         emitters = self._emitter_keys({pem.emitter for pem, _ in step.pems})
-        keys = self._pem_keys(step, emitters)
+        keys = self._pem_keys(step, emitters, at=at)
         productions, predecessors, uses, labelled = _edges(step, keys, artifacts)
         insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
         late = [production for production in productions if production[0] in older_artifacts]
         if late and self._resolve_again(late):
-            self._connection.execute(schema.SET_STATE, (_RESOLUTIONS, at))
+            self._note_late_event(at)
         insert_rows(self._connection, schema.INSERT_CAUSES, predecessors)
         insert_rows(self._connection, schema.USES_VALUES, uses, on_conflict=schema.INSERT_RESOLVED)
         if labelled:
@@ -92,7 +94,7 @@ class GraphWriter:
             insert_rows(
                 self._connection,
                 schema.LABELLED_USES_VALUES,
-                [(*use, _id_in(use[2])) for use in labelled],
+                [(*use, event_id_in(use[2])) for use in labelled],
                 on_conflict=schema.INSERT_RESOLVED_LABELLED,
             )
 
@@ -129,7 +131,7 @@ class GraphWriter:
         self._next_emitter += len(new)
         return keys
 
-    def _pem_keys(self, step: GraphStep, emitters: dict[str, int]) -> dict[str, int]:
+    def _pem_keys(self, step: GraphStep, emitters: dict[str, int], *, at: int) -> dict[str, int]:
         """Return the keys of a step's events and their predecessors, those not there yet made or filled."""
         wanted = {pem.id for pem, _ in step.pems}
         wanted.update(id_ for pem, _ in step.pems for id_ in pem.predecessors)
@@ -154,23 +156,29 @@ class GraphWriter:
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:
             self._connection.executemany(schema.FILL_PLACEHOLDER, filled)
+            self._note_late_event(at)
         return keys
 
     # -------------------------------------------------------------------------------------------- versions
 
     def _resolve_again(self, productions: Sequence[Production]) -> bool:
-        """Resolve older uses anew that may see one of ``productions`` now; tell whether there were any."""
+        """Resolve older uses anew that may see one of ``productions`` now; tell whether one of them does."""
         made_now = {(production[0], production[2]) for production in productions}
         affected: dict[Affected, None] = {}
         for production in productions:
             affected.update(dict.fromkeys(self._affected(production, made_now)))
+        changed = 0
         for pem_key, artifact_key, label, occurred_us, raw_id in affected:
             use = (pem_key, artifact_key, label, moment(occurred_us, raw_id.hex()))
             if label:
-                self._connection.execute(schema.RESOLVE_LABEL_AGAIN, (*use, _id_in(label)))
+                done = self._connection.execute(schema.RESOLVE_LABEL_AGAIN, (*use, event_id_in(label)))
             else:
-                self._connection.execute(schema.RESOLVE_AGAIN, use)
-        return bool(affected)
+                done = self._connection.execute(schema.RESOLVE_AGAIN, use)
+            changed += done.rowcount
+        return changed > 0
+
+    def _note_late_event(self, at: int) -> None:
+        self._connection.execute(schema.SET_STATE, (_RESOLUTIONS, at))
 
     def _affected(self, production: Production, made_now: set[tuple[int, int]]) -> Iterable[Affected]:
         artifact_key, at, _, label, *_ = production
@@ -184,8 +192,9 @@ class GraphWriter:
                     yield from run(schema.USES_OUT_OF_ORDER, (artifact_key, key, its_us))
                     break
         if self._has_labels:
-            for name in {label or own_id, own_id}:
-                yield from run(schema.USES_BY_LABEL, (artifact_key, name))
+            yield from run(schema.USES_BY_ID, (artifact_key, own_id))
+            if label is not None:
+                yield from run(schema.USES_BY_LABEL, (artifact_key, label, occurred_us))
 
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
@@ -221,18 +230,10 @@ def _edges(
             if version is None:
                 uses.append((key, artifacts[name], "", at))
             else:
-                labelled.append((key, artifacts[name], _label(version), at))
+                labelled.append((key, artifacts[name], version, at))
     return productions, predecessors, uses, labelled
 
 
-def _label(version: str) -> str:
-    """Return how a use's version is kept: an event id in its one spelling, else as stated."""
-    raw = _id_in(version)
-    return version if raw is None else raw.hex()
-
-
-def _id_in(label: str) -> bytes | None:
-    try:
-        return bytes.fromhex(event_id(label))
-    except InvalidEventError:
-        return None
+def event_id_in(label: str) -> bytes | None:
+    """Return the event id that a version's label is, if it is one."""
+    return bytes.fromhex(label) if _EVENT_ID(label) else None

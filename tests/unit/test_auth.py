@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from provgraph.auth import PUC_HEADER, USER_HEADER, Authenticator, presented
+from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.errors import ForbiddenError, UnauthenticatedError
+from provgraph.eventlog import SQLiteEventLog
+from provgraph.events import Holder, Role
+from provgraph.operations.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLES = [Role.READER, Role.WRITER, Role.ADMIN]
+
+
+class World:
+    """A catalog with credentials, and a clock that stands still."""
+
+    def __init__(self, log: SQLiteEventLog, catalog: SQLiteCatalog) -> None:
+        self.catalog = catalog
+        self.credentials = Credentials(log, catalog)
+        self.now = 0.0
+
+    def authenticator(self, *, required: bool = True, sending_requires: bool = True) -> Authenticator:
+        return Authenticator(
+            self.catalog, required=required, sending_requires=sending_requires, clock=lambda: self.now
+        )
+
+    def token(self, role: Role = Role.READER, holder: Holder = Holder.USER) -> str:
+        return self.credentials.create("ada", holder=holder, role=role).token
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    path = tmp_path / "provgraph.db"
+    with (
+        closing(SQLiteCatalog(path)) as catalog,
+        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        yield World(log, catalog)
+
+
+def headers(**given: str) -> list[tuple[bytes, bytes]]:
+    names = {"user": USER_HEADER, "puc": PUC_HEADER, "authorization": "Authorization"}
+    return [(names[name].lower().encode(), value.encode()) for name, value in given.items()]
+
+
+def request(**given: str) -> HTTPConnection:
+    return HTTPConnection({"type": "http", "headers": headers(**given)})
+
+
+@pytest.mark.parametrize("held", ROLES)
+@pytest.mark.parametrize("needed", ROLES)
+def test_a_role_may_do_what_the_ones_before_it_may(world: World, held: Role, needed: Role) -> None:
+    asked = request(user=world.token(held))
+
+    allowed = world.authenticator().allows(asked, needed)
+
+    assert allowed is (ROLES.index(held) >= ROLES.index(needed))
+
+
+def test_too_small_a_role_is_forbidden_and_told_what_is_needed(world: World) -> None:
+    with pytest.raises(ForbiddenError, match=r"reader.*admin"):
+        world.authenticator().require(request(user=world.token(Role.READER)), Role.ADMIN)
+
+
+def test_a_request_without_a_credential_is_told_how_to_send_one(world: World) -> None:
+    with pytest.raises(UnauthenticatedError, match=f"{USER_HEADER}.*{PUC_HEADER}.*Bearer"):
+        world.authenticator().require(request(), Role.READER)
+
+
+@pytest.mark.parametrize("header", ["user", "puc"])
+def test_an_unknown_token_is_refused(world: World, header: str) -> None:
+    with pytest.raises(UnauthenticatedError, match="not known"):
+        world.authenticator().require(request(**{header: "made-up"}), Role.READER)
+
+
+@pytest.mark.parametrize(
+    ("holder", "header", "right"), [(Holder.USER, "puc", USER_HEADER), (Holder.PUC, "user", PUC_HEADER)]
+)
+def test_a_token_in_the_others_header_is_refused_and_sent_to_its_own(
+    world: World, holder: Holder, header: str, right: str
+) -> None:
+    token = world.token(Role.ADMIN, holder)
+
+    with pytest.raises(UnauthenticatedError, match=right):
+        world.authenticator().require(request(**{header: token}), Role.READER)
+
+
+@pytest.mark.parametrize("holder", Holder)
+def test_a_bearer_may_be_anyone(world: World, holder: Holder) -> None:
+    token = world.token(Role.READER, holder)
+
+    world.authenticator().require(request(authorization=f"Bearer {token}"), Role.READER)
+
+
+def test_the_users_header_wins_over_the_others(world: World) -> None:
+    good = world.token(Role.ADMIN)
+
+    world.authenticator().require(request(puc="wrong", user=good, authorization="Bearer wrong"), Role.ADMIN)
+
+
+def test_another_scheme_is_nobodys_credential() -> None:
+    assert presented(headers(authorization="Basic YTpi")) is None
+
+
+def test_an_empty_header_is_no_credential() -> None:
+    assert presented(headers(user="", authorization="Bearer x")) == ("x", None)
+
+
+def test_without_required_credentials_even_a_wrong_one_passes(world: World) -> None:
+    world.authenticator(required=False).require(request(user="wrong"), Role.ADMIN)
+
+
+def test_sending_refuses_a_wrong_credential_even_where_none_is_needed(world: World) -> None:
+    with pytest.raises(UnauthenticatedError):
+        world.authenticator(sending_requires=False).require_to_send(headers(puc="wrong"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_sending_takes_any_good_credential_where_none_is_needed(world: World, role: Role) -> None:
+    authenticator = world.authenticator(sending_requires=False)
+
+    authenticator.require_to_send(headers(user=world.token(role)))
+    authenticator.require_to_send(headers())
+
+
+def test_sending_needs_a_writer_where_a_credential_is_needed(world: World) -> None:
+    authenticator = world.authenticator()
+
+    authenticator.require_to_send(headers(user=world.token(Role.WRITER)))
+    with pytest.raises(ForbiddenError):
+        authenticator.require_to_send(headers(user=world.token(Role.READER)))
+    with pytest.raises(UnauthenticatedError):
+        authenticator.require_to_send(headers())
+
+
+def test_a_revoked_credential_is_refused_at_once_where_it_was_revoked(world: World) -> None:
+    authenticator = world.authenticator()
+    issued = world.credentials.create("ada", holder=Holder.USER, role=Role.READER)
+    authenticator.require(request(user=issued.token), Role.READER)
+
+    world.credentials.revoke(issued.id)
+    authenticator.forget()
+
+    with pytest.raises(UnauthenticatedError):
+        authenticator.require(request(user=issued.token), Role.READER)
+
+
+def test_a_credential_revoked_elsewhere_is_refused_after_two_seconds(world: World) -> None:
+    authenticator = world.authenticator()
+    issued = world.credentials.create("ada", holder=Holder.USER, role=Role.READER)
+    authenticator.require(request(user=issued.token), Role.READER)
+
+    world.credentials.revoke(issued.id)
+    world.now = 2.0
+
+    with pytest.raises(UnauthenticatedError):
+        authenticator.require(request(user=issued.token), Role.READER)
+
+
+def test_a_new_credential_works_at_once_even_if_it_was_tried_before(world: World) -> None:
+    authenticator = world.authenticator()
+    token = world.token()
+
+    with pytest.raises(UnauthenticatedError):
+        authenticator.require(request(user=token + "x"), Role.READER)
+    authenticator.require(request(user=token), Role.READER)
+
+
+def test_what_is_remembered_of_credentials_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provgraph.auth._REMEMBER_AT_MOST", 2)
+    authenticator = world.authenticator()
+
+    for _ in range(5):
+        authenticator.require(request(user=world.token()), Role.READER)
+
+    assert len(authenticator._remembered) <= 2

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from provgraph.errors import SettingsError
+from provgraph.settings import Settings, read_settings
+
+_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"PROVGRAPH_{name.upper()}", raising=False)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVGRAPH_PORT", "1234")
+    monkeypatch.setenv("PROVGRAPH_DATA_DIR", "/somewhere")
+
+    settings = read_settings()
+
+    assert (settings.port, settings.data_dir) == (1234, Path("/somewhere"))
+
+
+def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVGRAPH_PORT", "1234")
+
+    assert read_settings(port=1).port == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("AUTH_REQUIRED", "perhaps"),
+        ("PEM_SIZE_LIMIT", "0"),
+        ("QUEUE_LIMIT", "-1"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"PROVGRAPH_{name}", value)
+
+    with pytest.raises(SettingsError, match=f"PROVGRAPH_{name}"):
+        read_settings()
+
+
+def test_settings_do_not_change() -> None:
+    settings = read_settings()
+
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc] # that is what must not work
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.test"])  # noqa: S104 - refused, not bound
+def test_listening_to_others_without_credentials_is_refused(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"PROVGRAPH_AUTH_REQUIRED.*PROVGRAPH_ALLOW_OPEN"):
+        read_settings(host=host).check()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_listening_to_this_machine_needs_no_credentials(host: str) -> None:
+    read_settings(host=host).check()
+
+
+@pytest.mark.parametrize("wish", ["auth_required", "allow_open"])
+def test_listening_to_others_is_a_wish_that_can_be_stated(wish: str) -> None:
+    read_settings(host="0.0.0.0", **{wish: True}).check()  # noqa: S104 - nothing listens
+
+
+@pytest.mark.parametrize(
+    ("required", "for_pems", "expected"),
+    [(False, None, False), (True, None, True), (True, False, False), (False, True, True)],
+)
+def test_sending_needs_what_the_rest_needs_unless_said_otherwise(
+    required: bool, for_pems: bool | None, expected: bool
+) -> None:
+    settings = read_settings(auth_required=required, pem_auth_required=for_pems)
+
+    assert settings.sending_needs_credential is expected
+
+
+def test_the_page_lists_every_setting_with_its_default_and_no_other() -> None:
+    rows = dict(re.findall(r"^\| `PROVGRAPH_(\w+)` \| `?([^|`]*)`? \|", _PAGE.read_text(), re.MULTILINE))
+
+    assert rows == {name.upper(): _shown(field.default) for name, field in Settings.model_fields.items()}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_the_page_says_what_changes_when_a_setting_is_turned(name: str) -> None:
+    described = Settings.model_fields[name].description
+
+    assert described
+    assert described.replace("`", "") in _PAGE.read_text().replace("`", "")
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    return str(default).lower() if isinstance(default, bool) else str(default)
