@@ -67,9 +67,7 @@ def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before:
     """Recompute the digests of events that follow the digest ``before``."""
     digest = before or genesis(epoch)
     for event in events:
-        digest = chain(
-            digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload
-        )
+        digest = chain(digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload)
         if digest != event.digest:
             message = f"the digest of event {event.event_id} at position {event.position} does not verify"
             return ChainReport(False, checked, event.position, message)

@@ -59,6 +59,8 @@ SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > ?"
 DELETE_ALL = "DELETE FROM event"
 
+_KINDS = {kind.value: kind for kind in Kind}
+
 
 class TransactionalProjection(Protocol):
     """A read model that is written in the log's own transaction."""
@@ -157,7 +159,7 @@ class SQLiteEventLog:
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
-        epoch = self._head.epoch
+        epoch, expected = self._head.epoch, self._highest_position()
         report = ChainReport(True, 0, None, "digest chain intact, the log is empty")
         digest, after = b"", 0
         while chunk := self._read_file(after, _CHAIN_CHUNK):
@@ -167,6 +169,11 @@ class SQLiteEventLog:
             if not report.intact:
                 break
             digest, after = chunk[-1].digest, chunk[-1].position
+        if self._head.epoch != epoch:  # cleaned meanwhile
+            return self.verify_chain(progress)
+        if report.intact and after < expected:
+            message = f"the events behind position {after} are missing, up to {expected}"
+            return ChainReport(False, report.events, after + 1, message)
         return report
 
     def probe(self) -> None:
@@ -179,6 +186,12 @@ class SQLiteEventLog:
         with self._write_lock:
             self._readers.close()
             self._writer.close()
+
+    def _highest_position(self) -> int:
+        """Return the highest position ever given, whether or not its event is still there."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            row = connection.execute(SELECT_SEQUENCE).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _load_head(self) -> tuple[Head, int]:
         epoch = self._writer.execute(SELECT_EPOCH).fetchone()
@@ -261,7 +274,7 @@ def _recorded(row: tuple[int, bytes, str, int, bytes, bytes]) -> RecordedEvent:
     position, raw_id, kind, recorded_us, payload, digest = row
     event_id = raw_id.hex()
     read = content(kind, event_id, payload)
-    return RecordedEvent(position, event_id, Kind(kind), recorded_us, payload, digest, read)
+    return RecordedEvent(position, event_id, _KINDS[kind], recorded_us, payload, digest, read)
 
 
 def _raw(row: tuple[int, bytes, str, int, bytes, bytes]) -> RecordedEvent:

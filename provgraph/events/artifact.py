@@ -26,7 +26,11 @@ class Sighting(NamedTuple):
 
 
 def note(
-    sightings: dict[str, Sighting], statements: Sequence[ArtifactStatement], *, recorded_us: int, recorded_at: str
+    sightings: dict[str, Sighting],
+    statements: Sequence[ArtifactStatement],
+    *,
+    recorded_us: int,
+    recorded_at: str,
 ) -> None:
     """
     Add the artifacts of one event's list to what was seen before.

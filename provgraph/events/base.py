@@ -7,8 +7,8 @@ events can recompute it without a store.
 
 from __future__ import annotations
 
-from hashlib import sha256 as _sha256
 from enum import StrEnum
+from hashlib import sha256 as _sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.events import canonical

@@ -24,7 +24,8 @@ MIN_INTEGER = -(2**63)
 # orjson turns integers beyond 64 bits into floats without a word. A body that may hold one goes through the slower
 # exact parser. To find out quickly, a body is reduced to its shape: what may stand before a number, digits, the rest.
 _SHAPE = bytes(
-    ord(":") if byte in b":,[- \t\r\n" else ord("0") if byte in b"0123456789" else ord("x") for byte in range(256)
+    ord(":") if byte in b":,[- \t\r\n" else ord("0") if byte in b"0123456789" else ord("x")
+    for byte in range(256)
 )
 _MANY_DIGITS = b":" + b"0" * 19
 

@@ -240,7 +240,7 @@ def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> I
     produces: dict[int, list[ProductionFacts]] = {row[0]: [] for row in rows}
     for key, artifact, label, cause_id in connection.execute(schema.SCAN_CAUSES, (keys,)):
         if artifact is None:
-            predecessors[key].append(label)
+            predecessors[key].append(cause_id.hex())
         else:
             producer = None if cause_id is None else cause_id.hex()
             uses[key].append(UseFacts(artifact, label or None, producer))

@@ -43,7 +43,7 @@ CREATE INDEX IF NOT EXISTS produces_by_label ON produces (artifact_key, label, m
 CREATE TABLE IF NOT EXISTS cause (
     pem_key INTEGER NOT NULL,
     artifact_key INTEGER NOT NULL, -- 0: a predecessor
-    label TEXT NOT NULL,           -- the version that a use names, or ''; in a predecessor its id
+    label TEXT NOT NULL,           -- the version that a use names, or ''; of several predecessors, which
     cause_key INTEGER,             -- the producing or preceding event; NULL: used from outside
     PRIMARY KEY (pem_key, artifact_key, label)
 ) WITHOUT ROWID;
@@ -66,7 +66,7 @@ SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 HIGHEST_KEYS = """
 SELECT (SELECT max(pem_key) FROM pem), (SELECT max(artifact_key) FROM artifact), (SELECT max(emitter_key) FROM emitter)
 """
-KNOWN_PEMS = "SELECT rk_id, pem_key, position FROM pem WHERE rk_id IN"
+KNOWN_PEMS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
 KNOWN_ARTIFACTS = "SELECT rk_id, artifact_key, properties = '{}' FROM artifact WHERE rk_id IN"
 KNOWN_EMITTERS = "SELECT rk_id, emitter_key FROM emitter WHERE rk_id IN"
 INSERT_EMITTERS = "INSERT INTO emitter VALUES"
@@ -93,8 +93,8 @@ _RESOLVED_LABEL = """coalesce(
      WHERE e.rk_id = {i} AND p.artifact_key = {a} AND p.moment <> {m}),
     (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.label = {l} AND p.moment < {m}
      ORDER BY p.moment DESC LIMIT 1),
-    (SELECT p.pem_key FROM produces p WHERE p.artifact_key = {a} AND p.label = {l} AND p.moment > {m}
-     ORDER BY p.moment LIMIT 1))"""
+    (SELECT iif(p.moment > {m}, p.pem_key, NULL) FROM produces p WHERE p.artifact_key = {a} AND p.label = {l}
+     AND p.moment >= {m} ORDER BY p.moment LIMIT 1))"""
 
 # Many uses at once: their values come as (pem_key, artifact_key, label, moment[, id in the label]).
 USES_VALUES = "WITH u(pem_key, artifact_key, label, moment) AS (VALUES"

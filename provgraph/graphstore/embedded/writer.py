@@ -133,26 +133,30 @@ class GraphWriter:
 
     def _pem_keys(self, step: GraphStep, emitters: dict[str, int], *, at: int) -> dict[str, int]:
         """Return the keys of a step's events and their predecessors, those not there yet made or filled."""
-        wanted = {pem.id for pem, _ in step.pems}
-        wanted.update(id_ for pem, _ in step.pems for id_ in pem.predecessors)
+        wanted = dict.fromkeys([pem.id for pem, _ in step.pems])
+        for pem, _ in step.pems:
+            wanted.update(dict.fromkeys(pem.predecessors))
         raw_ids = [bytes.fromhex(id_) for id_ in wanted]
-        keys = {raw.hex(): key for raw, key, _ in select_in(self._connection, schema.KNOWN_PEMS, raw_ids)}
+        keys: dict[str, int] = {
+            raw.hex(): key for raw, key in select_in(self._connection, schema.KNOWN_PEMS, raw_ids)
+        }
+        raws = dict(zip(wanted, raw_ids, strict=True))
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
-        for pem, position in step.pems:
-            emitter = emitters[pem.emitter]
-            facts = (position, pem.occurred_us, pem.type, emitter, pem.properties, pem.timestamp_client)
-            placeholder = keys.get(pem.id)
+        next_key = self._next_pem
+        for (id_, type_, emitter, _, stated_at, occurred_us, properties, *_), position in step.pems:
+            facts = (position, occurred_us, type_, emitters[emitter], properties, stated_at)
+            placeholder = keys.get(id_)
             if placeholder is None:
-                keys[pem.id] = self._next_pem
-                rows.append((self._next_pem, bytes.fromhex(pem.id), *facts))
-                self._next_pem += 1
+                keys[id_] = next_key
+                rows.append((next_key, raws[id_], *facts))
+                next_key += 1
             else:
                 filled.append((placeholder, *facts))
-        for id_ in sorted(wanted - keys.keys()):
-            keys[id_] = self._next_pem
-            rows.append((self._next_pem, bytes.fromhex(id_), None, None, None, None, None, None))
-            self._next_pem += 1
+        for key, id_ in enumerate([id_ for id_ in wanted if id_ not in keys], next_key):
+            keys[id_] = key
+            rows.append((key, raws[id_], None, None, None, None, None, None))
+        self._next_pem += len(rows)
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:
             self._connection.executemany(schema.FILL_PLACEHOLDER, filled)
@@ -225,8 +229,9 @@ def _edges(
         at = moment(pem.occurred_us, pem.id)
         for name, _properties, _created, version, digest, kind in pem.produces:
             productions.append((artifacts[name], at, key, version, digest, kind))
-        predecessors += [(key, schema.PREDECESSOR, id_, keys[id_]) for id_ in pem.predecessors]
-        for name, _properties, _created, version, *_ in pem.uses:
+        for index, id_ in enumerate(pem.predecessors):
+            predecessors.append((key, schema.PREDECESSOR, str(index or ""), keys[id_]))
+        for name, _properties, _created, version, _digest, _kind in pem.uses:
             if version is None:
                 uses.append((key, artifacts[name], "", at))
             else:

@@ -1,0 +1,376 @@
+"""What every event log owes."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provgraph.eventlog import EventLog, Verdict
+from provgraph.events import Kind, LogCleaned, content, genesis, tag_set
+from provgraph.events.clock import now_us
+from tests.contract.builders import pem, pem_id
+
+if TYPE_CHECKING:
+    from provgraph.eventlog import Appended
+
+
+def verdicts(answers: list[Appended]) -> list[Verdict]:
+    """Return the verdicts alone."""
+    return [answer.verdict for answer in answers]
+
+
+# ------------------------------------------------------------------------------------------------ appending
+
+
+def test_an_empty_log_has_nothing_and_ends_at_its_genesis(log: EventLog) -> None:
+    epoch, position, digest = log.head()
+
+    assert (position, digest) == (0, genesis(epoch))
+    assert log.read() == []
+    assert log.count() == 0
+
+
+def test_events_are_read_in_the_order_they_were_appended(log: EventLog) -> None:
+    log.append([pem(3), pem(1)])
+    log.append([tag_set("ns", "t", pem_id(3))])
+    log.append([pem(2)])
+
+    assert [event.event_id for event in log.read() if event.kind is Kind.PEM] == [
+        pem_id(number) for number in (3, 1, 2)
+    ]
+
+
+def test_positions_rise_and_the_head_is_the_last_event(log: EventLog) -> None:
+    log.append([pem(number) for number in range(5)])
+    log.append([pem(9)])
+
+    events = log.read()
+    positions = [event.position for event in events]
+
+    assert positions == sorted(set(positions))
+    assert log.head()[1:] == (events[-1].position, events[-1].digest)
+
+
+def test_an_accepted_event_is_answered_as_it_is_read_back(log: EventLog) -> None:
+    new = pem(1, uses=["a"], Properties={"x": "ä"})
+
+    answer = log.append([new])[0]
+
+    assert answer.recorded == log.get(new.event_id) == log.read()[0]
+    assert (answer.recorded.payload, answer.recorded.content) == (new.payload, new.content)
+
+
+def test_what_is_read_has_the_content_of_its_payload(log: EventLog) -> None:
+    log.append([pem(1, produces=["a"], Tag="t"), tag_set("ns", "t", pem_id(1))])
+
+    assert [event.content for event in log.read()] == [
+        content(event.kind, event.event_id, event.payload) for event in log.read()
+    ]
+
+
+def test_the_logs_clock_is_now_and_never_runs_backwards(log: EventLog) -> None:
+    before = now_us()
+    for number in range(20):
+        log.append([pem(number)])
+    after = now_us()
+
+    times = [event.recorded_us for event in log.read()]
+
+    assert times == sorted(times)
+    assert before <= times[0] <= times[-1] <= after
+
+
+def test_appending_nothing_changes_nothing(log: EventLog) -> None:
+    log.append([pem(1)])
+    head = log.head()
+
+    assert log.append([]) == []
+    assert log.head() == head
+
+
+def test_reading_goes_on_behind_a_position_up_to_a_limit(log: EventLog) -> None:
+    log.append([pem(number) for number in range(10)])
+    all_events = log.read()
+
+    assert log.read(limit=3) == all_events[:3]
+    assert log.read(after=all_events[2].position, limit=4) == all_events[3:7]
+    assert log.read(after=all_events[-1].position) == []
+    assert log.read(after=all_events[-1].position + 1_000) == []
+
+
+def test_counting_goes_by_position_too(log: EventLog) -> None:
+    log.append([pem(number) for number in range(10)])
+    sixth = log.read()[5].position
+
+    assert (log.count(), log.count(after=sixth), log.count(after=log.head().position)) == (10, 4, 0)
+
+
+def test_an_unknown_id_is_none(log: EventLog) -> None:
+    assert log.get(pem_id(1)) is None
+
+
+# ------------------------------------------------------------------------------------------------ repetitions
+
+
+def test_the_same_event_again_is_acknowledged_with_the_stored_one(log: EventLog) -> None:
+    first = log.append([pem(1)])[0]
+    head = log.head()
+
+    again = log.append([pem(1)])[0]
+
+    assert again == (Verdict.DUPLICATE, first.recorded)
+    assert log.head() == head
+
+
+def test_other_content_under_a_known_id_is_a_conflict_and_the_stored_one_stands(log: EventLog) -> None:
+    first = log.append([pem(1, Type="one")])[0]
+    head = log.head()
+
+    again = log.append([pem(1, Type="two")])[0]
+
+    assert again == (Verdict.CONFLICT, first.recorded)
+    assert log.get(pem_id(1)) == first.recorded
+    assert log.head() == head
+
+
+def test_another_family_under_a_known_id_is_a_conflict(log: EventLog) -> None:
+    new = pem(1)
+    log.append([new])
+
+    assert verdicts(log.append([new._replace(kind=Kind.TAG_SET)])) == [Verdict.CONFLICT]
+
+
+def test_within_one_call_the_first_of_two_events_with_one_id_counts(log: EventLog) -> None:
+    answers = log.append([pem(1), pem(2), pem(1), pem(1, Type="other")])
+
+    assert verdicts(answers) == [
+        Verdict.ACCEPTED,
+        Verdict.ACCEPTED,
+        Verdict.DUPLICATE,
+        Verdict.CONFLICT,
+    ]
+    assert answers[2].recorded == answers[3].recorded == answers[0].recorded
+    assert log.count() == 2
+
+
+def test_known_and_new_events_in_one_call_are_judged_one_by_one(log: EventLog) -> None:
+    log.append([pem(1), pem(2)])
+
+    answers = log.append([pem(5), pem(1), pem(6), pem(2, Type="other"), pem(6), pem(5, Type="other")])
+
+    assert verdicts(answers) == [
+        Verdict.ACCEPTED,
+        Verdict.DUPLICATE,
+        Verdict.ACCEPTED,
+        Verdict.CONFLICT,
+        Verdict.DUPLICATE,
+        Verdict.CONFLICT,
+    ]
+    assert [event.event_id for event in log.read()] == [pem_id(number) for number in (1, 2, 5, 6)]
+    assert log.verify_chain().intact
+
+
+# ------------------------------------------------------------------------------------------------ waiting
+
+
+def test_waiting_for_what_is_there_returns_at_once(log: EventLog) -> None:
+    log.append([pem(1)])
+
+    assert log.wait(after=0, timeout_seconds=0)
+
+
+def test_waiting_times_out(log: EventLog) -> None:
+    log.append([pem(1)])
+
+    assert not log.wait(after=log.head().position, timeout_seconds=0.01)
+
+
+def test_an_append_wakes_everyone_who_waits(log: EventLog) -> None:
+    woken: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda: woken.append(log.wait(after=0, timeout_seconds=60))) for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+
+    log.append([pem(1)])
+    for thread in threads:
+        thread.join()
+
+    assert woken == [True] * 5
+
+
+def test_a_repetition_wakes_nobody(log: EventLog) -> None:
+    log.append([pem(1)])
+    position = log.head().position
+
+    log.append([pem(1)])
+
+    assert not log.wait(after=position, timeout_seconds=0.01)
+
+
+# ------------------------------------------------------------------------------------------------ many threads
+
+
+def test_a_reader_that_tails_many_writers_skips_nothing_and_sees_nothing_twice(log: EventLog) -> None:
+    writers, each = 4, 60
+    seen: list[str] = []
+
+    def write(writer: int) -> None:
+        for number in range(each):
+            log.append([pem(1 + writer * 1_000 + number)])
+
+    def tail() -> None:
+        after = 0
+        while len(seen) < writers * each and log.wait(after=after, timeout_seconds=60):
+            events = log.read(after=after, limit=7)
+            seen.extend(event.event_id for event in events)
+            after = events[-1].position
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(writers)]
+    threads.append(threading.Thread(target=tail))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [event.event_id for event in log.read()]
+    assert len(set(seen)) == writers * each
+    assert log.verify_chain().intact
+
+
+def test_of_many_threads_that_send_one_event_one_is_accepted(log: EventLog) -> None:
+    answers: list[Verdict] = []
+
+    def send() -> None:
+        answers.extend(verdicts(log.append([pem(1)])))
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [Verdict.ACCEPTED] + [Verdict.DUPLICATE] * 7
+
+
+# ------------------------------------------------------------------------------------------------ cleaning
+
+
+def test_cleaning_begins_a_new_epoch_behind_the_old_positions(log: EventLog) -> None:
+    log.append([pem(number) for number in range(5)])
+    old = log.head()
+
+    head = log.clean(keep=())
+
+    assert head == log.head()
+    assert head.epoch != old.epoch
+    assert head.position > old.position
+
+
+def test_a_cleaned_log_begins_with_an_event_that_names_the_old_head(log: EventLog) -> None:
+    log.append([pem(1)])
+    old = log.head()
+
+    log.clean(keep=())
+
+    (opening,) = log.read()
+    assert opening.kind is Kind.LOG_CLEANED
+    assert opening.content == LogCleaned(old.epoch, old.position, old.digest.hex())
+
+
+def test_cleaning_keeps_the_kinds_asked_for_with_ids_payloads_and_order(log: EventLog) -> None:
+    tags = [tag_set("ns", str(number), pem_id(1)) for number in range(3)]
+    log.append([pem(1), tags[0], pem(2), tags[1], tags[2], pem(3)])
+
+    log.clean(keep=[Kind.TAG_SET])
+
+    _, *kept = log.read()
+    assert [(event.event_id, event.payload, event.content) for event in kept] == [
+        (tag.event_id, tag.payload, tag.content) for tag in tags
+    ]
+
+
+def test_a_cleaned_log_goes_on(log: EventLog) -> None:
+    log.append([pem(1), tag_set("ns", "t", pem_id(1))])
+    log.clean(keep=[Kind.TAG_SET])
+    cleaned = log.head()
+
+    answers = log.append([pem(1), pem(2)])
+
+    assert verdicts(answers) == [Verdict.ACCEPTED, Verdict.ACCEPTED]
+    assert [event.event_id for event in log.read(after=cleaned.position)] == [pem_id(1), pem_id(2)]
+    assert log.read(after=cleaned.position)[0].position > cleaned.position
+    assert log.count() == 4
+
+
+def test_removed_events_are_gone(log: EventLog) -> None:
+    log.append([pem(1)])
+    log.clean(keep=())
+
+    assert log.get(pem_id(1)) is None
+
+
+def test_the_chain_of_each_epoch_verifies(log: EventLog) -> None:
+    for number in range(3):
+        log.append([pem(number), tag_set("ns", "t", pem_id(number))])
+        log.clean(keep=[Kind.TAG_SET])
+        log.append([pem(10 + number)])
+
+        assert log.verify_chain().intact
+
+
+def test_cleaning_wakes_who_waits_for_more(log: EventLog) -> None:
+    log.append([pem(1)])
+    position = log.head().position
+
+    log.clean(keep=())
+
+    assert log.wait(after=position, timeout_seconds=0)
+
+
+# ------------------------------------------------------------------------------------------------ the chain
+
+
+def test_the_chain_of_an_untouched_log_is_intact(log: EventLog) -> None:
+    log.append([pem(number) for number in range(10)])
+    checked: list[int] = []
+
+    report = log.verify_chain(checked.append)
+
+    assert report[:3] == (True, 10, None)
+    assert checked[-1] == 10
+
+
+def test_the_chain_of_an_empty_log_is_intact(log: EventLog) -> None:
+    assert log.verify_chain()[:3] == (True, 0, None)
+
+
+def test_the_chain_can_be_recomputed_without_the_log(log: EventLog) -> None:
+    log.append([pem(1), pem(2)])
+    digest = hashlib.sha256(b"provgraph log epoch " + log.head().epoch.encode()).digest()
+
+    for event in log.read():
+        header = f"{event.position} {event.event_id} {event.kind.value} {event.recorded_us} ".encode()
+        digest = hashlib.sha256(digest + header + hashlib.sha256(event.payload).digest()).digest()
+        assert event.digest == digest
+
+
+def test_a_probe_leaves_no_event(log: EventLog) -> None:
+    head = log.head()
+
+    log.probe()
+
+    assert log.head() == head
+    assert log.read() == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 63, 65, 577, 1_100])
+def test_batches_of_any_size_are_whole(log: EventLog, size: int) -> None:
+    answers = log.append([pem(number) for number in range(size)])
+
+    assert len(answers) == log.count() == size
+    assert log.verify_chain().events == size

@@ -1,0 +1,55 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from tests.e2e.wire import Wire
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+DEFAULT_URL = "http://127.0.0.1:8082"
+
+
+def block(language: str, beginning: str) -> str:
+    """Return the code block in ``language`` that begins so."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(text for text in blocks if text.startswith(beginning))
+
+
+def test_the_events_that_the_readme_sends_give_the_answer_that_it_shows(fresh: Wire) -> None:
+    events = re.search(r"-d '(\[.*?\])'", block("console", "$ curl"), re.DOTALL)
+    command, _, shown = block("console", "$ provgraph trace").partition("\n")
+    assert events is not None
+
+    sent = httpx.post(
+        f"{fresh.url}/api/v1/events",
+        content=events[1],
+        headers={"Content-Type": "application/json"},
+    )
+    httpx.post(f"{fresh.url}/admin/flush")
+    arguments = command.removeprefix("$ provgraph ").split()
+    traced = subprocess.run(
+        [sys.executable, "-m", "provgraph.cli", *arguments, "--url", fresh.url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert sent.json()["accepted"] == 4
+    assert traced.stdout.strip() == shown.strip()
+
+
+def test_the_program_in_the_readme_runs_as_it_stands(fresh: Wire) -> None:
+    program = block("python", "from rkclient").replace(DEFAULT_URL, fresh.url)
+
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+    count = httpx.get(f"{fresh.url}/query/pems_count", params={"Type": "train"})
+    assert count.json() == {"pems_count": 1}

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from provgraph.events import (
+    ArtifactsRemoved,
+    CredentialCreated,
+    CredentialRevoked,
+    Holder,
+    Kind,
+    LogCleaned,
+    NewEvent,
+    RebuildRequested,
+    ReportClosed,
+    ReportOpened,
+    Role,
+    TagSet,
+    accept,
+    artifacts_removed,
+    canonical,
+    content,
+    credential_created,
+    credential_revoked,
+    log_cleaned,
+    rebuild_requested,
+    report_closed,
+    report_opened,
+    tag_set,
+)
+from provgraph.events.report import CONNECTIONS, DONE
+from tests.unit.events.fields import PEM_ID, fields
+
+ODD = "Ä\u0308 \U0001f600 %_\\'\"\n"
+FAMILIES: dict[Kind, NewEvent] = {
+    Kind.PEM: accept(fields(Tag=ODD, Predecessors=["f" * 32], UsesArtifacts=[{"Name": ODD}])),
+    Kind.TAG_SET: tag_set("", ODD, PEM_ID),
+    Kind.ARTIFACTS_REMOVED: artifacts_removed(["b", ODD], report_id=PEM_ID),
+    Kind.REPORT_OPENED: report_opened(CONNECTIONS),
+    Kind.REPORT_CLOSED: report_closed(PEM_ID, DONE, f"2 artifacts\n{ODD}", ("a", ODD)),
+    Kind.CREDENTIAL_CREATED: credential_created(
+        ODD, holder=Holder.PUC, role=Role.WRITER, token_sha256="0" * 64
+    ),
+    Kind.CREDENTIAL_REVOKED: credential_revoked(PEM_ID),
+    Kind.LOG_CLEANED: log_cleaned(previous_epoch="old", previous_position=7, previous_digest=b"\x01" * 32),
+    Kind.REBUILD_REQUESTED: rebuild_requested(),
+}
+TYPES = {
+    Kind.TAG_SET: TagSet,
+    Kind.ARTIFACTS_REMOVED: ArtifactsRemoved,
+    Kind.REPORT_OPENED: ReportOpened,
+    Kind.REPORT_CLOSED: ReportClosed,
+    Kind.CREDENTIAL_CREATED: CredentialCreated,
+    Kind.CREDENTIAL_REVOKED: CredentialRevoked,
+    Kind.LOG_CLEANED: LogCleaned,
+    Kind.REBUILD_REQUESTED: RebuildRequested,
+}
+
+
+def test_every_family_is_here() -> None:
+    assert set(FAMILIES) == set(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_payload_reads_back_as_the_content(kind: Kind) -> None:
+    event = FAMILIES[kind]
+
+    assert event.kind is kind
+    assert content(kind.value, event.event_id, event.payload) == event.content
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_payload_is_canonical(kind: Kind) -> None:
+    payload = FAMILIES[kind].payload
+
+    assert canonical.dumps(canonical.loads(payload)) == payload
+
+
+@pytest.mark.parametrize(("kind", "family"), TYPES.items())
+def test_reading_gives_the_familys_own_type(kind: Kind, family: type) -> None:
+    event = FAMILIES[kind]
+
+    assert type(content(kind, event.event_id, event.payload)) is family
+
+
+def test_each_tag_event_is_an_event_of_its_own() -> None:
+    assert tag_set("ns", "t", PEM_ID).event_id != tag_set("ns", "t", PEM_ID).event_id
+
+
+def test_a_token_is_not_in_the_event_that_creates_its_credential() -> None:
+    event = FAMILIES[Kind.CREDENTIAL_CREATED]
+
+    assert set(canonical.loads(event.payload)) == {"Kind", "Name", "Role", "TokenSHA256"}
