@@ -7,12 +7,12 @@ plain hash keeps them safe, and looking one up by its hash leaves nothing to tim
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ForbiddenError, UnauthenticatedError
 from provgraph.events import Holder, Role
+from provgraph.operations.credentials import token_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -154,11 +154,6 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> Presented | None:
     scheme, _, token = _text(found[_AUTHORIZATION]).partition(" ")
     # Another scheme is somebody else's: a proxy's, say.
     return Presented(token.strip(), None) if scheme.lower() == "bearer" else None
-
-
-def token_sha256(token: str) -> str:
-    """Return what the catalog knows of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _text(value: bytes) -> str:

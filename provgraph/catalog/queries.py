@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from sqlalchemy import ColumnElement, func, literal, select, true
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from provgraph.catalog.base import (
     CatalogArtifact,
@@ -18,13 +20,13 @@ from provgraph.catalog.base import (
     ListQuery,
 )
 from provgraph.catalog.schema import LOG_EVENTS, Tables
-from provgraph.errors import InvalidInputError
+from provgraph.errors import InvalidInputError, OverloadedError
 from provgraph.events import Holder, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, Engine, Row, Select
+    from sqlalchemy import Column, Connection, Engine, Row, Select
 
 _TABLES = Tables()
 _PEM, _ARTIFACT, _TAG = _TABLES.pem, _TABLES.artifact, _TABLES.tag
@@ -191,16 +193,25 @@ class CatalogQueries:
         """See `Catalog.close`."""
         self._engine.dispose()
 
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Give a connection; the engine turns the database's own errors into ours."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise OverloadedError("Too many lists are being read; ask again in a moment") from error
+
     def _stream(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
 
     def _one(self, statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return connection.execute(statement).first()
 
     def _count(self, statement: Select[*tuple[int]]) -> int:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return int(connection.execute(statement).scalar_one())
 
 
