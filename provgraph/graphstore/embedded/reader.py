@@ -239,10 +239,11 @@ def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> I
     predecessors: dict[int, list[str]] = {row[0]: [] for row in rows}
     produces: dict[int, list[ProductionFacts]] = {row[0]: [] for row in rows}
     for key, artifact, label, cause_id in connection.execute(schema.SCAN_CAUSES, (keys,)):
+        # An edge may hang loose when somebody meddled with the file: that is for verify to tell, not to stumble over.
+        producer = None if cause_id is None else cause_id.hex()
         if artifact is None:
-            predecessors[key].append(cause_id.hex())
+            predecessors[key].append(producer or "")
         else:
-            producer = None if cause_id is None else cause_id.hex()
             uses[key].append(UseFacts(artifact, label or None, producer))
     for key, *production in connection.execute(schema.SCAN_PRODUCTIONS, (keys,)):
         produces[key].append(ProductionFacts(*production))

@@ -8,6 +8,7 @@ replaces that small file, so a crash leaves the old graph or the new one, never 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import uuid
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ _WRITER_CACHE_KIB = 32_768
 _READER_CACHE_KIB = 8_192
 _CYPHER_TIMEOUT_SECONDS = 30.0
 _SERVED, _NEXT = "served", "next"
+_NAME = re.compile(r"graph-[0-9a-f]+\.db").fullmatch
 
 
 class _Generation:
@@ -296,10 +298,12 @@ def _load_names(folder: Path) -> dict[str, str]:
     file = folder / "generations.json"
     try:
         names: dict[str, str] = json.loads(file.read_text())
+        if not (names[_SERVED] and all(map(_NAME, names.values()))):
+            raise ValueError("it does not name the generations")
     except FileNotFoundError:
         names = {_SERVED: _new_name()}
         file.write_text(json.dumps(names))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(f"{file} cannot be read: {error}; remove it to build the graph anew") from error
     return names
 
