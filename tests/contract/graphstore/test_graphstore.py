@@ -58,7 +58,9 @@ def test_the_same_batch_twice_is_refused_and_changes_nothing(store: GraphStore) 
     assert (store.digest(), store.checkpoint()) == (digest, Checkpoint("e", 1))
 
 
-@pytest.mark.parametrize("expected", [Checkpoint(), Checkpoint("e", 0), Checkpoint("e", 2), Checkpoint("f", 1)])
+@pytest.mark.parametrize(
+    "expected", [Checkpoint(), Checkpoint("e", 0), Checkpoint("e", 2), Checkpoint("f", 1)]
+)
 def test_who_expects_another_checkpoint_changes_nothing(store: GraphStore, expected: Checkpoint) -> None:
     store.apply([], expected=Checkpoint(), to=Checkpoint("e", 1))
 
@@ -283,13 +285,16 @@ def test_a_late_event_changes_what_older_uses_see(store: GraphStore) -> None:
         apply(store, pem(number, at=at, produces=["a"]))
         seen.append(producers(store)[pem_id(5)])
 
-    assert seen == [
-        [None if number is None else pem_id(number)] for number in (None, 9, 7, 1, 3, 3, 3)
-    ]
+    assert seen == [[None if number is None else pem_id(number)] for number in (None, 9, 7, 1, 3, 3, 3)]
 
 
 def test_an_event_does_not_use_its_own_version(store: GraphStore) -> None:
-    apply(store, pem(1, at=1, produces=["a"]), pem(2, at=2, uses=["a"], produces=["a"]), pem(3, at=3, uses=["a"]))
+    apply(
+        store,
+        pem(1, at=1, produces=["a"]),
+        pem(2, at=2, uses=["a"], produces=["a"]),
+        pem(3, at=3, uses=["a"]),
+    )
 
     assert producers(store) == {pem_id(1): [], pem_id(2): [pem_id(1)], pem_id(3): [pem_id(2)]}
 

@@ -172,10 +172,7 @@ def test_a_walk_that_stops_at_its_limit_is_the_beginning_of_the_whole_one(
 def productions(reference: Reference, inside: Iterable[str]) -> set[tuple[str, str]]:
     """Return what some events produced; placeholders produced nothing yet."""
     return {
-        (id_, name)
-        for id_ in inside
-        if id_ in reference.events
-        for name, _ in reference.events[id_].produces
+        (id_, name) for id_ in inside if id_ in reference.events for name, _ in reference.events[id_].produces
     }
 
 
