@@ -67,6 +67,26 @@ def unconnected_artifacts(connection: sqlite3.Connection) -> list[str]:
 _Known = tuple[int, str, str | None, str | None, int | None, int | None]
 
 _Edge = tuple[int, str | None, int | None]  # event, artifact (None: a predecessor), cause
+_REMEMBERED_PEMS = 50_000
+
+
+class PemMemory:
+    """
+    Events that walks have looked up, by key: what was recorded of an event never changes.
+
+    Valid within one epoch of the log, for a graph that is emptied gives out its keys anew.
+    """
+
+    def __init__(self) -> None:
+        self._state: tuple[str, dict[int, _Known]] = ("", {})
+
+    def of(self, epoch: str) -> dict[int, _Known]:
+        """Return what is remembered of this epoch, to be read and added to."""
+        remembered_epoch, rows = self._state
+        if remembered_epoch != epoch or len(rows) > _REMEMBERED_PEMS:
+            rows = {}
+            self._state = (epoch, rows)
+        return rows
 
 
 class _Walker:
@@ -76,9 +96,11 @@ class _Walker:
     Rows are kept as they come and made into edges at the end: this is the hot path of every lineage answer.
     """
 
-    def __init__(self, connection: sqlite3.Connection, query: WalkQuery) -> None:
+    def __init__(self, connection: sqlite3.Connection, query: WalkQuery, memory: PemMemory) -> None:
         self._run = connection.execute
         self._connection = connection
+        self._checkpoint = checkpoint(connection)
+        self._memory = memory.of(self._checkpoint.epoch)
         self._query = query
         self._known: dict[int, _Known] = {}
         self._met: set[int] = set()  # what is met again is not visited again
@@ -161,8 +183,24 @@ class _Walker:
 
     def _learn(self, keys: list[int], look_up: str) -> list[int]:
         """Read what the graph says of events, and return those that were there at the position asked for."""
-        self._known.update([(row[0], row) for row in self._run(look_up, (_json(keys),))])
+        self._look_up(keys, look_up)
         return keys if self._query.known_at is None else [key for key in keys if self._is_known_in_time(key)]
+
+    def _look_up(self, keys: list[int], statement: str) -> None:
+        memory, position = self._memory, self._checkpoint.position
+        unknown = []
+        for key in keys:
+            row = memory.get(key)
+            # One recorded after this walk's snapshot is still a placeholder in it.
+            if row is not None and (row[5] or 0) <= position:
+                self._known[key] = row
+            else:
+                unknown.append(key)
+        if unknown:
+            rows: list[_Known] = self._run(statement, (_json(unknown),)).fetchall()
+            self._known.update([(row[0], row) for row in rows])
+            if statement is schema.PEMS:
+                memory.update([(row[0], row) for row in rows if row[5] is not None])
 
     def _pieces(self, frontier: Sequence[int], depth: int) -> Iterator[Sequence[int]]:
         """Visit a level piece by piece, until the limit on nodes is reached."""
@@ -203,7 +241,7 @@ class _Walker:
             if artifact is None and cause is not None and cause in depths and key in depths
         ]
         return Walk(
-            checkpoint(self._connection),
+            self._checkpoint,
             [(ids[key], depth, *known[key][2:]) for key, depth in depths.items()],
             uses,
             [(ids[key], artifact) for key, artifact in self._produces if key in depths],
@@ -212,9 +250,9 @@ class _Walker:
         )
 
 
-def walk(connection: sqlite3.Connection, query: WalkQuery) -> Walk:
+def walk(connection: sqlite3.Connection, query: WalkQuery, memory: PemMemory) -> Walk:
     """See `GraphStore.walk`."""
-    return _Walker(connection, query).walk()
+    return _Walker(connection, query, memory).walk()
 
 
 def _json(keys: Iterable[int]) -> str:

@@ -61,6 +61,7 @@ class _Generation:
             self._connection = connection
             self.writer = GraphWriter(connection)
         self.write_lock = threading.Lock()
+        self.memory = reader.PemMemory()
         self._readers = Readers(path, cache_kib=_READER_CACHE_KIB)
         self._lock = threading.Lock()
         self._reading = 0
@@ -163,8 +164,8 @@ class EmbeddedGraphStore:
 
     def walk(self, query: WalkQuery) -> Walk:
         """See `GraphStore.walk`."""
-        with self._reading() as connection:
-            return reader.walk(connection, query)
+        with self._held() as served, served.reading() as connection:
+            return reader.walk(connection, query, served.memory)
 
     def resolutions_changed_at(self) -> int:
         """See `GraphStore.resolutions_changed_at`."""
@@ -255,12 +256,17 @@ class EmbeddedGraphStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection to the generation that is served, inside one snapshot."""
+        with self._held() as served, served.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def _held(self) -> Iterator[_Generation]:
+        """Give the generation that is served, kept for one `_Generation.reading`."""
         # Between looking up which one that is and reading it, a switch may have put the next one in its place.
         while not (served := self._served).hold():
             if served is self._served:
                 raise StoreError(f"This generation of the {_WHAT} was dropped")
-        with served.reading() as connection:
-            yield connection
+        yield served
 
     def _save_names(self, names: dict[str, str]) -> None:
         written = self._folder / "generations.json.new"
@@ -297,15 +303,23 @@ def remove_file(path: Path) -> None:
 def _load_names(folder: Path) -> dict[str, str]:
     file = folder / "generations.json"
     try:
-        names: dict[str, str] = json.loads(file.read_text())
-        if not (names[_SERVED] and all(map(_NAME, names.values()))):
-            raise ValueError("it does not name the generations")
+        names = _checked(json.loads(file.read_text()))
     except FileNotFoundError:
         names = {_SERVED: _new_name()}
         file.write_text(json.dumps(names))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise StoreError(f"{file} cannot be read: {error}; remove it to build the graph anew") from error
     return names
+
+
+def _checked(names: object) -> dict[str, str]:
+    if (
+        isinstance(names, dict)
+        and _SERVED in names
+        and all(isinstance(name, str) and _NAME(name) for name in names.values())
+    ):
+        return names
+    raise ValueError("it does not name the generations")
 
 
 def _new_name() -> str:

@@ -72,13 +72,7 @@ def histories(draw: st.DrawFn, labels: st.SearchStrategy[str | None] = _LABELS) 
             draw(st.integers(0, 3)),
             tuple(dict.fromkeys(draw(artifacts))),
             _first_of_each_name(draw(artifacts)),
-            tuple(
-                draw(
-                    st.lists(
-                        st.integers(1, 9).filter(lambda n, own=number: n != own), max_size=2, unique=True
-                    )
-                )
-            ),
+            tuple(draw(st.sets(st.integers(1, 9), max_size=2)) - {number}),
         )
         for number in numbers
     ]

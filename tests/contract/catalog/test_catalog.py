@@ -1,0 +1,377 @@
+"""What lands in the catalog."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provgraph.catalog import (
+    CatalogArtifact,
+    CatalogCredential,
+    CatalogPem,
+    CatalogReport,
+    CatalogTag,
+    ListQuery,
+    SQLiteCatalog,
+    SQLiteCatalogProjection,
+)
+from provgraph.errors import CorruptStoreError, StoreError
+from provgraph.eventlog import SQLiteEventLog
+from provgraph.events import (
+    Holder,
+    Kind,
+    Role,
+    artifacts_removed,
+    credential_created,
+    credential_revoked,
+    rebuild_requested,
+    report_closed,
+    report_opened,
+    tag_set,
+)
+from provgraph.events.clock import second_text
+from provgraph.events.report import CONNECTIONS, DONE
+from tests.contract.builders import Stated, pem, pem_id
+from tests.contract.catalog.stores import Stores, filtered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def received(stores: Stores, number: int) -> str:
+    """Return when the log recorded a PEM."""
+    event = stores.log.get(pem_id(number))
+    assert event is not None
+    return second_text(event.recorded_us)
+
+
+# ------------------------------------------------------------------------------------------------ PEMs
+
+
+def test_a_pem_is_listed_with_all_it_said(stores: Stores) -> None:
+    stores.append(
+        pem(
+            1,
+            TimestampClient="2020-01-01 00:00:00",
+            Properties={"b": "ä", "a": 1},
+            Version="2.3",
+            Tag="t",
+            TagNamespace="n",
+            after=[7, 8],
+            uses=["z", {"Name": "a", "Version": "1"}, {"Name": "a", "Version": "2"}],
+            produces=["out"],
+        )
+    )
+
+    found = stores.catalog.pem(pem_id(1))
+
+    assert found == CatalogPem(
+        stores.log.head().position,
+        pem_id(1),
+        "train",
+        pem_id(7),
+        "trainer",
+        "2020-01-01 00:00:00",
+        received(stores, 1),
+        '{"a":1,"b":"ä"}',
+        "2.3",
+        "t",
+        "n",
+        '["z","a"]',
+        '["out"]',
+    )
+    assert list(stores.catalog.pems(ListQuery())) == [found]
+
+
+def test_an_unknown_pem_is_none(stores: Stores) -> None:
+    stores.append(tag_set("n", "t", pem_id(1)))
+
+    assert stores.catalog.pem(pem_id(1)) is None
+    assert stores.catalog.pem(stores.log.read()[0].event_id) is None
+
+
+def test_a_pem_sent_again_changes_nothing(stores: Stores) -> None:
+    stores.append(pem(1, Tag="t"), pem(2, Tag="t"))
+    digest = stores.catalog.digest()
+
+    stores.append(pem(1, Tag="t"), pem(2, Type="other"))
+
+    assert stores.catalog.digest() == digest
+
+
+def test_a_name_of_a_megabyte_is_listed(stores: Stores) -> None:
+    name = "n" * 1_000_000
+    stores.append(pem(1, uses=[name], Type=name))
+
+    assert stores.names() == [name]
+    assert json.loads(next(stores.catalog.pems(ListQuery())).uses) == [name]
+
+
+# ------------------------------------------------------------------------------------------------ artifacts
+
+
+def stated(properties: dict[str, object] | None) -> Stated:
+    """Return an artifact with properties."""
+    return {"Name": "a", "Properties": properties}
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+@pytest.mark.parametrize(
+    ("statements", "kept"),
+    [
+        ([{}, {"x": 1}, {"x": 2}], '{"x":1}'),
+        ([{"x": 1}, {}, {"x": 2}], '{"x":1}'),
+        ([{"x": 1}, None], '{"x":1}'),
+        ([None, {}], "{}"),
+    ],
+)
+def test_the_first_properties_that_are_not_empty_stay(
+    stores: Stores, statements: list[dict[str, object] | None], kept: str, in_one_batch: bool
+) -> None:
+    events = [pem(number, uses=[stated(properties)]) for number, properties in enumerate(statements)]
+    for batch in [events] if in_one_batch else [[event] for event in events]:
+        stores.append(*batch)
+
+    assert [artifact.properties for artifact in stores.catalog.artifacts(ListQuery())] == [kept]
+
+
+def test_what_an_event_uses_speaks_before_what_it_produces(stores: Stores) -> None:
+    stores.append(pem(1, produces=[stated({"x": 2})], uses=[stated({"x": 1})]))
+
+    assert [artifact.properties for artifact in stores.catalog.artifacts(ListQuery())] == ['{"x":1}']
+
+
+def test_an_artifact_was_created_when_it_was_first_seen_or_as_its_first_statement_says(
+    stores: Stores,
+) -> None:
+    then = "2020-01-01 00:00:00"
+    stores.append(pem(1, uses=["a", {"Name": "b", "CreatedAt": then}, {"Name": "c", "CreatedAt": "soon"}]))
+    stores.append(pem(2, uses=[{"Name": "a", "CreatedAt": then}, "b"]))
+
+    assert list(stores.catalog.artifacts(ListQuery())) == [
+        CatalogArtifact("a", "{}", received(stores, 1)),
+        CatalogArtifact("b", "{}", then),
+        CatalogArtifact("c", "{}", received(stores, 1)),
+    ]
+
+
+def test_names_that_no_pem_has_are_told_in_the_order_given(stores: Stores) -> None:
+    stores.append(pem(1, uses=["used"]), pem(2, produces=["made"]))
+
+    assert stores.catalog.unnamed(("z", "used", "a", "made", "use", "z")) == ("z", "a", "use")
+    assert stores.catalog.unnamed(()) == ()
+
+
+def test_a_removal_spares_what_a_pem_names_by_then(stores: Stores) -> None:
+    stores.append(pem(1, uses=["used"], produces=["made"]))
+    stores.append(artifacts_removed(["used", "made", "no such"], report_id=pem_id(9)))
+
+    assert stores.names() == ["used", "made"]
+
+
+def test_a_removal_removes_what_no_pem_names(stores: Stores, path: Path) -> None:
+    stores.append(pem(1, uses=["a"]))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO artifact(name, properties, created_us, created_at) VALUES ('stray', '{}', 0, ''),"
+            " ('other', '{}', 0, '')"
+        )
+
+    stores.append(artifacts_removed(["stray", "a"], report_id=pem_id(9)))
+
+    assert stores.names() == ["a", "other"]
+
+
+# ------------------------------------------------------------------------------------------------ tags
+
+
+def test_a_tag_goes_by_arrival_not_by_the_emitters_clock(stores: Stores) -> None:
+    stores.append(pem(1, at=100, Tag="latest", TagNamespace="n"))
+    stores.append(pem(2, at=-100, Tag="latest", TagNamespace="n"))
+
+    assert stores.catalog.tag("n", "latest") == CatalogTag("n", "latest", pem_id(2), received(stores, 2))
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_pems_and_tag_events_move_tags_in_one_order(stores: Stores, in_one_batch: bool) -> None:
+    events = [
+        pem(1, Tag="t"),
+        tag_set("", "t", pem_id(9)),
+        pem(2, Tag="u"),
+        pem(3, Tag="t"),
+        tag_set("", "u", pem_id(1)),
+    ]
+    for batch in [events] if in_one_batch else [[event] for event in events]:
+        stores.append(*batch)
+
+    assert [(tag.tag, tag.pem_id) for tag in stores.catalog.tags()] == [
+        ("t", pem_id(3)),
+        ("u", pem_id(1)),
+    ]
+
+
+def test_moving_a_tag_leaves_the_pem_as_it_was_sent(stores: Stores) -> None:
+    stores.append(pem(1, Tag="t", TagNamespace="n"), pem(2), tag_set("n", "t", pem_id(2)))
+
+    assert stores.ids(filtered(Tag="t")) == ["01"]
+
+
+def test_tags_are_ordered_by_namespace_and_tag(stores: Stores) -> None:
+    for namespace, tag in (("b", "a"), ("", "z"), ("a", "\U0001f600"), ("a", "\uffee"), ("", "")):
+        stores.append(tag_set(namespace, tag, pem_id(1)))
+
+    assert [(tag.namespace, tag.tag) for tag in stores.catalog.tags()] == [
+        ("", ""),
+        ("", "z"),
+        ("a", "\uffee"),
+        ("a", "\U0001f600"),
+        ("b", "a"),
+    ]
+    assert stores.catalog.tags_count() == 5
+
+
+def test_an_unknown_tag_is_none(stores: Stores) -> None:
+    stores.append(tag_set("n", "t", pem_id(1)))
+
+    assert stores.catalog.tag("n", "T") is None
+    assert stores.catalog.tag("t", "n") is None
+
+
+@pytest.mark.parametrize("tag", [None, ""])
+def test_an_empty_tag_of_a_pem_sets_none(stores: Stores, tag: str | None) -> None:
+    stores.append(pem(1, Tag=tag, TagNamespace="n"))
+
+    assert stores.catalog.tags_count() == 0
+
+
+# ------------------------------------------------------------------------------------------------ reports
+
+
+def test_a_report_is_in_progress_until_it_is_closed(stores: Stores) -> None:
+    opening = report_opened(CONNECTIONS)
+    stores.append(opening)
+    opened = stores.catalog.report(opening.event_id)
+    assert opened is not None
+    assert opened[:5] == (opening.event_id, CONNECTIONS, "in progress", "", ())
+
+    stores.append(report_closed(opening.event_id, DONE, "two\nä\nb", ("ä", "b")))
+
+    closed = CatalogReport(opening.event_id, CONNECTIONS, DONE, "two\nä\nb", ("ä", "b"), opened.opened_at)
+    assert stores.catalog.report(opening.event_id) == closed
+    assert stores.catalog.reports() == [closed]
+
+
+def test_a_report_may_be_opened_and_closed_in_one_batch(stores: Stores) -> None:
+    opening = report_opened(CONNECTIONS)
+    stores.append(pem(1), opening, pem(2), report_closed(opening.event_id, DONE, ""), pem(3))
+
+    assert [report.status for report in stores.catalog.reports()] == [DONE]
+    assert stores.catalog.pems_count(ListQuery()) == 3
+
+
+def test_an_unknown_report_is_none(stores: Stores) -> None:
+    assert stores.catalog.report(pem_id(1)) is None
+
+
+# ------------------------------------------------------------------------------------------------ credentials
+
+
+def test_a_credential_is_found_by_its_token_until_it_is_revoked(stores: Stores) -> None:
+    created = credential_created("ci", holder=Holder.PUC, role=Role.WRITER, token_sha256="f" * 64)
+    stores.append(created)
+    found = stores.catalog.credential("f" * 64)
+    assert found == CatalogCredential(
+        created.event_id, "ci", Holder.PUC, Role.WRITER, second_text(stores.log.read()[0].recorded_us), None
+    )
+    assert stores.catalog.credential("0" * 64) is None
+
+    stores.append(credential_revoked(created.event_id))
+
+    assert stores.catalog.credential("f" * 64) is None
+    (listed,) = stores.catalog.credentials()
+    assert listed.revoked_at is not None
+
+
+def test_revoking_twice_or_what_is_not_there_changes_nothing(stores: Stores) -> None:
+    created = credential_created("ci", holder=Holder.USER, role=Role.ADMIN, token_sha256="f" * 64)
+    stores.append(created, credential_revoked(created.event_id))
+    listed = stores.catalog.credentials()
+
+    stores.append(credential_revoked(created.event_id), credential_revoked(pem_id(1)))
+
+    assert stores.catalog.credentials() == listed
+
+
+# ------------------------------------------------------------------------------------------------ cleaning
+
+
+def test_cleaning_the_log_empties_the_catalog_but_for_what_is_kept(stores: Stores) -> None:
+    created = credential_created("ci", holder=Holder.PUC, role=Role.WRITER, token_sha256="f" * 64)
+    stores.append(
+        pem(1, uses=["a"], Tag="t"),
+        created,
+        report_opened(CONNECTIONS),
+        rebuild_requested(),
+        artifacts_removed(["x"], report_id=pem_id(1)),
+    )
+
+    stores.log.clean(keep=[Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED])
+
+    catalog = stores.catalog
+    assert (catalog.pems_count(ListQuery()), catalog.artifacts_count(ListQuery()), catalog.tags_count()) == (
+        0,
+        0,
+        0,
+    )
+    assert (catalog.reports(), len(catalog.credentials())) == ([], 1)
+    stores.append(pem(1, uses=["a"]))
+    assert stores.names() == ["a"]
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+
+def test_a_file_that_is_no_database_is_a_damaged_store(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 500)
+
+    with pytest.raises(CorruptStoreError):
+        SQLiteCatalog(path)
+
+
+def test_a_file_damaged_while_it_is_served_is_a_damaged_store(path: Path) -> None:
+    with (
+        closing(SQLiteCatalog(path)),
+        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        log.append([pem(number, uses=[f"a{number}"], Tag=f"t{number}") for number in range(2_000)])
+    with closing(SQLiteCatalog(path)) as catalog:
+        damaged = bytearray(path.read_bytes())
+        damaged[4_096:] = b"\xaa" * (len(damaged) - 4_096)
+        path.write_bytes(damaged)
+
+        questions: list[Callable[[], object]] = [
+            lambda: list(catalog.pems(ListQuery())),
+            lambda: catalog.pems_count(filtered(Type="x")),
+            lambda: list(catalog.artifacts(ListQuery())),
+            lambda: catalog.pem(pem_id(1)),
+            lambda: catalog.tag("trainer", "t1"),
+            catalog.digest,
+        ]
+        for question in questions:
+            with pytest.raises(CorruptStoreError):
+                question()
+
+
+def test_a_file_that_went_away_is_an_unavailable_store(path: Path) -> None:
+    with closing(SQLiteCatalog(path)) as catalog:
+        catalog.close()
+        path.unlink()
+        path.mkdir()
+
+        with pytest.raises(StoreError):
+            catalog.tags_count()

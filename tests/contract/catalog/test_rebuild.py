@@ -1,0 +1,255 @@
+"""The catalog can be built anew from the log, and is the same then."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provgraph.catalog import ListQuery, SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.eventlog import SQLiteEventLog
+from provgraph.events import (
+    Holder,
+    Kind,
+    Role,
+    artifacts_removed,
+    credential_created,
+    credential_revoked,
+    report_closed,
+    report_opened,
+    tag_set,
+)
+from provgraph.events.report import CONNECTIONS, DONE
+from tests.contract.builders import pem, pem_id
+from tests.contract.catalog.stores import Stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from provgraph.events import NewEvent
+
+
+def events(count: int, *, start: int = 1) -> Iterator[NewEvent]:
+    """Yield events of every family, most of them PEMs."""
+    opening = report_opened(CONNECTIONS)
+    created = credential_created("c", holder=Holder.PUC, role=Role.READER, token_sha256=opening.event_id * 2)
+    yield from (opening, created)
+    for number in range(start, start + count):
+        yield pem(
+            number,
+            uses=[{"Name": f"a{number % 7}", "Properties": {"n": number} if number % 3 else {}}],
+            produces=[f"a{number % 11}", f"out{number}"],
+            Tag=f"t{number % 5}",
+        )
+        if number % 10 == 0 and number < 300:  # a removal reads all PEMs
+            yield tag_set("trainer", f"t{number % 3}", pem_id(number))
+            yield artifacts_removed([f"out{number}", "a1", f"gone{number}"], report_id=opening.event_id)
+    yield report_closed(opening.event_id, DONE, "text", ("a",))
+    yield credential_revoked(created.event_id)
+
+
+def append_in_batches(log: SQLiteEventLog, new: Sequence[NewEvent], size: int) -> None:
+    """Append events in batches of a size."""
+    for begin in range(0, len(new), size):
+        log.append(new[begin : begin + size])
+
+
+def tables(path: Path) -> set[str]:
+    """Return the names of all tables in a file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_the_rebuilt_catalog_is_the_same(stores: Stores, size: int) -> None:
+    new = list(events(150))
+    for begin in range(0, len(new), size):
+        stores.append(*new[begin : begin + size])
+    digest = stores.catalog.digest()
+
+    assert stores.catalog.rebuild(stores.log) == len(new)
+
+    assert stores.catalog.digest() == digest
+
+
+def test_a_rebuild_removes_what_the_log_does_not_say(stores: Stores, path: Path) -> None:
+    stores.append(*events(20))
+    digest = stores.catalog.digest()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO tag VALUES ('x', 'y', 'z', '')")
+        connection.execute("DELETE FROM pem WHERE position % 2")
+        connection.execute("UPDATE artifact SET properties = '{\"wrong\":1}'")
+    assert stores.catalog.digest() != digest
+
+    stores.catalog.rebuild(stores.log)
+
+    assert stores.catalog.digest() == digest
+
+
+def test_after_a_rebuild_the_catalog_goes_on(stores: Stores) -> None:
+    stores.append(*events(50))
+    stores.catalog.rebuild(stores.log)
+    stores.append(*events(50, start=100))
+    digest = stores.catalog.digest()
+
+    stores.catalog.rebuild(stores.log)
+
+    assert stores.catalog.digest() == digest
+    assert stores.catalog.pems_count(ListQuery()) == 100
+
+
+def test_a_rebuild_leaves_no_tables_behind(stores: Stores, path: Path) -> None:
+    stores.append(*events(10))
+    before = tables(path)
+
+    stores.catalog.rebuild(stores.log)
+
+    assert tables(path) == before
+
+
+def test_an_empty_log_rebuilds_to_an_empty_catalog(stores: Stores) -> None:
+    assert stores.catalog.rebuild(stores.log) == 0
+    assert stores.catalog.pems_count(ListQuery()) == 0
+
+
+def test_progress_counts_the_events_read(stores: Stores) -> None:
+    new = list(events(5_000))
+    stores.append(*new)
+    progress: list[int] = []
+
+    stores.catalog.rebuild(stores.log, progress.append)
+
+    assert progress == sorted(progress)
+    assert len(progress) > 2
+    assert progress[-1] == len(new)
+
+
+@pytest.mark.parametrize("at", [1, 2_000, 4_000])
+def test_an_interrupted_rebuild_harms_nothing(stores: Stores, path: Path, at: int) -> None:
+    stores.append(*events(4_500))
+    digest, before = stores.catalog.digest(), tables(path)
+
+    def interrupt(done: int) -> None:
+        if done >= at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stores.catalog.rebuild(stores.log, interrupt)
+
+    assert (stores.catalog.digest(), tables(path)) == (digest, before)
+    stores.append(pem(99_999))
+    stores.catalog.rebuild(stores.log)
+    assert stores.catalog.pems_count(ListQuery()) == 4_501
+
+
+def test_appends_go_on_during_a_rebuild_and_nothing_of_them_is_lost(stores: Stores) -> None:
+    stores.append(*events(6_000))
+    begun, over = threading.Event(), threading.Event()
+
+    def keep_appending() -> None:
+        number = 100_000
+        begun.wait()
+        while not over.is_set():
+            number += 1
+            stores.append(pem(number, uses=[f"late{number}"]))
+
+    appending = threading.Thread(target=keep_appending)
+    appending.start()
+    for _ in range(3):
+        stores.catalog.rebuild(stores.log, lambda _done: begun.set())
+    over.set()
+    appending.join()
+    digest = stores.catalog.digest()
+
+    assert stores.catalog.pems_count(ListQuery()) == sum(
+        event.kind is Kind.PEM for event in stores.log.read(limit=1_000_000)
+    )
+    stores.catalog.rebuild(stores.log)
+    assert stores.catalog.digest() == digest
+
+
+def test_an_append_that_the_log_is_about_to_notice_is_not_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hold an append between its commit and the log's taking note of it, and rebuild meanwhile."""
+    held, going_on = threading.Event(), threading.Event()
+    advance = SQLiteEventLog._advance
+
+    def late(log: SQLiteEventLog, *arguments: object) -> None:
+        held.set()
+        going_on.wait(5)
+        advance(log, *arguments)  # type: ignore[arg-type] # handed through
+
+    with (
+        closing(SQLiteCatalog(path)) as catalog,
+        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        log.append([pem(1)])
+        monkeypatch.setattr(SQLiteEventLog, "_advance", late)
+        appending = threading.Thread(target=log.append, args=([pem(2)],))
+        appending.start()
+        held.wait()
+        rebuilding = threading.Thread(target=catalog.rebuild, args=(log,))
+        rebuilding.start()
+        rebuilding.join(0.2)
+        going_on.set()
+        rebuilding.join()
+        appending.join()
+
+        assert catalog.pems_count(ListQuery()) == 2
+
+
+def test_a_log_cleaned_during_a_rebuild_leaves_an_empty_catalog(stores: Stores) -> None:
+    stores.append(*events(4_500))
+    cleaned = False
+
+    def clean(_done: int) -> None:
+        nonlocal cleaned
+        if not cleaned:
+            cleaned = True
+            threading.Thread(target=stores.log.clean, kwargs={"keep": ()}).start()
+
+    stores.catalog.rebuild(stores.log, clean)
+    stores.append(pem(1))  # waits for the cleaning
+
+    assert stores.catalog.pems_count(ListQuery()) == 1
+    digest = stores.catalog.digest()
+    stores.catalog.rebuild(stores.log)
+    assert stores.catalog.digest() == digest
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_any_batching_gives_one_catalog(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    names = st.sampled_from("abc")
+    artifacts = st.lists(
+        st.fixed_dictionaries(
+            {"Name": names}, optional={"Properties": st.sampled_from([{}, {"x": 1}, {"x": 2}])}
+        ),
+        max_size=2,
+    )
+    new = [
+        pem(number, uses=data.draw(artifacts), produces=data.draw(artifacts), Tag=data.draw(names))
+        if data.draw(st.booleans())
+        else artifacts_removed(data.draw(st.lists(names, max_size=2)), report_id=pem_id(1))
+        for number in range(data.draw(st.integers(0, 8)))
+    ]
+    path = tmp_path_factory.mktemp("batching") / "catalog.db"
+    with (
+        closing(SQLiteCatalog(path)) as catalog,
+        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        append_in_batches(log, new, data.draw(st.integers(1, 4)))
+        digest = catalog.digest()
+
+        catalog.rebuild(log)
+
+        assert catalog.digest() == digest
