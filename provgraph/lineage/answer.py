@@ -8,6 +8,8 @@ from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provgraph.graphstore import Walk, WalkedPem, WalkedUse, WalkQuery
 
 Json = dict[str, Any]
@@ -27,8 +29,8 @@ def page(walk: Walk, query: WalkQuery, *, skip: int, limit: int) -> Page:
     edges = _edges(walk)
     end = skip + limit
     if skip or len(nodes) > end:
-        found = {_key(node): index for index, node in enumerate(nodes)}
-        edges = [edge for edge in edges if skip <= _complete_at(edge, found) < end]
+        completed = _completed(walk, query, nodes)
+        edges = [edge for edge, index in zip(edges, completed, strict=True) if skip <= index < end]
     return Page(nodes[skip:end], edges, more=len(nodes) > end)
 
 
@@ -85,12 +87,28 @@ def _use(use: WalkedUse) -> Json:
     return edge | {"out_of_order": True} if out_of_order else edge
 
 
-def _key(node: Json) -> tuple[str, str]:
-    # An artifact may be named like an event id.
-    return node["kind"], node["id"]
+def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]:
+    """
+    Yield for each of a walk's edges the index of the node with which it is complete.
 
-
-def _complete_at(edge: Json, found: dict[tuple[str, str], int]) -> int:
-    """Return the index of the node with which an edge is complete."""
-    kind = "pem" if edge["type"] == "PREDECESSOR" else "artifact"
-    return max(found["pem", edge["source"]], found[kind, edge["target"]])
+    That is its later end, unless the walk learns of the edge from a node behind both: then that one. So an edge is
+    complete with the same node however far a walk goes.
+    """
+    # Apart, because an artifact may be named like an event.
+    events = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "pem"}
+    artifacts = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "artifact"}
+    from_start = {(pem_id, query.start.artifact) for pem_id in query.start.pem_ids}
+    is_upstream = query.direction is Direction.UPSTREAM
+    first_use: dict[tuple[str, str], int] = {}
+    for pem_id, artifact, producer_id, _out_of_order in walk.uses:
+        index = max(events[pem_id], artifacts[artifact])
+        if producer_id is not None and (producer_id, artifact) not in from_start:
+            if is_upstream:
+                first_use[producer_id, artifact] = min(index, first_use.get((producer_id, artifact), index))
+            else:
+                index = max(index, events[producer_id])
+        yield index
+    for pem_id, artifact in walk.produces:
+        yield max(events[pem_id], artifacts[artifact], first_use.get((pem_id, artifact), 0))
+    for pem_id, id_ in walk.predecessors:
+        yield max(events[pem_id], events[id_])

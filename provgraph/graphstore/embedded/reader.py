@@ -74,7 +74,7 @@ class PemMemory:
     """
     Events that walks have looked up, by key: what was recorded of an event never changes.
 
-    Valid within one epoch of the log, for a graph that is emptied gives out its keys anew.
+    Keys are not given out twice while a file is open, not even when the graph is cleared.
     """
 
     def __init__(self) -> None:
@@ -226,18 +226,19 @@ class _Walker:
 
     def _result(self) -> Walk:
         known, depths = self._known, self._depths
+        edges = dict.fromkeys(self._edges)  # a use may be met twice, and two labels may be one version
         ids = {key: row[1] for key, row in known.items()}
         times = {key: row[4] or 0 for key, row in known.items()}
         uses: list[WalkedUse] = [
             (ids[key], artifact, None, False)
             if cause is None
             else (ids[key], artifact, ids[cause], (times[key], ids[key]) < (times[cause], ids[cause]))
-            for key, artifact, cause in self._edges
+            for key, artifact, cause in edges
             if artifact is not None and key in depths
         ]
         predecessors = [
             (ids[key], ids[cause])
-            for key, artifact, cause in self._edges
+            for key, artifact, cause in edges
             if artifact is None and cause is not None and cause in depths and key in depths
         ]
         return Walk(

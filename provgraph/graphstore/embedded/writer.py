@@ -37,6 +37,7 @@ class GraphWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._first_pem = 1
         self._load_keys()
 
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
@@ -57,6 +58,8 @@ class GraphWriter:
         with transaction(self._connection):
             for table in schema.TABLES:
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        # No key comes back with another event behind it: readers remember events by key.
+        self._first_pem = self._next_pem
         self._load_keys()
 
     def _require(self, expected: Checkpoint) -> None:
@@ -67,6 +70,7 @@ class GraphWriter:
     def _load_keys(self) -> None:
         highest = self._connection.execute(schema.HIGHEST_KEYS).fetchone()
         self._next_pem, self._next_artifact, self._next_emitter = ((key or 0) + 1 for key in highest)
+        self._next_pem = max(self._next_pem, self._first_pem)
         self._has_labels = bool(self._connection.execute(schema.HAS_LABELS).fetchone()[0])
 
     def _write(self, step: GraphStep, *, at: int) -> None:

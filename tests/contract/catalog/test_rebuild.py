@@ -26,13 +26,13 @@ from provgraph.events import (
 )
 from provgraph.events.report import CONNECTIONS, DONE
 from tests.contract.builders import pem, pem_id
-from tests.contract.catalog.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from provgraph.events import NewEvent
+    from tests.contract.catalog.stores import Stores
 
 
 def events(count: int, *, start: int = 1) -> Iterator[NewEvent]:

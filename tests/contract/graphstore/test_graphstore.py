@@ -11,12 +11,15 @@ from provgraph.events import artifacts_removed, tag_set
 from provgraph.graphstore import (
     ArtifactFacts,
     Checkpoint,
+    Direction,
     GraphCounts,
     GraphStore,
     PemFacts,
     ProductionFacts,
     TagFacts,
     UseFacts,
+    WalkQuery,
+    WalkStart,
     project,
 )
 from tests.contract.builders import pem, pem_id, recorded, version
@@ -113,6 +116,22 @@ def test_a_cleared_graph_is_filled_as_a_new_one(stores: Opener, store: GraphStor
 
     with stores.filled(events) as other:
         assert store.digest() == other.digest()
+
+
+def test_walks_of_a_graph_that_was_cleared_and_filled_again_do_not_mix_it_with_the_one_before(
+    store: GraphStore,
+) -> None:
+    def upstream(number: int) -> list[str]:
+        start = WalkStart((pem_id(number),))
+        return [pem[0] for pem in store.walk(WalkQuery(start, Direction.UPSTREAM, None, 100)).pems]
+
+    apply(store, pem(1), pem(2, after=[1]), pem(3, after=[2]))
+    assert upstream(3) == [pem_id(3), pem_id(2), pem_id(1)]
+
+    store.clear()
+    apply(store, pem(6), pem(5, after=[6]), pem(4, after=[5]))
+
+    assert upstream(4) == [pem_id(4), pem_id(5), pem_id(6)]
 
 
 # ------------------------------------------------------------------------------------------------ nodes
