@@ -173,7 +173,7 @@ class CatalogQueries:
 
     def reports(self) -> list[CatalogReport]:
         """See `Catalog.reports`."""
-        newest_first = select(_REPORT).order_by(_REPORT.c.opened_at.desc(), _REPORT.c.report_id)
+        newest_first = select(_REPORT).order_by(_REPORT.c.position.desc())
         return [_report(row) for row in self._stream(newest_first)]
 
     def credential(self, token_sha256: str) -> CatalogCredential | None:
@@ -186,7 +186,7 @@ class CatalogQueries:
 
     def credentials(self) -> list[CatalogCredential]:
         """See `Catalog.credentials`."""
-        oldest_first = select(*_CREDENTIAL_COLUMNS).order_by(_CREDENTIAL.c.created_at, _CREDENTIAL.c.name)
+        oldest_first = select(*_CREDENTIAL_COLUMNS).order_by(_CREDENTIAL.c.position)
         return [_credential(row) for row in self._stream(oldest_first)]
 
     def close(self) -> None:
@@ -262,7 +262,7 @@ def _order(query: ListQuery, fields: Mapping[str, _Field]) -> Sequence[ColumnEle
 
 
 def _report(row: Row[*tuple[Any, ...]]) -> CatalogReport:
-    report_id, subject, status, text, names, opened_at = row
+    report_id, subject, status, text, names, opened_at, _position = row
     return CatalogReport(report_id, subject, status, text, tuple(orjson.loads(names)), opened_at)
 
 

@@ -112,10 +112,10 @@ def _names(statements: Sequence[ArtifactStatement]) -> str:
     return canonical.text(names if len(names) == 1 else list(dict.fromkeys(names)))
 
 
-def report_row(event: RecordedEvent) -> tuple[str, str, str]:
-    """Return the row of an opened report: id, subject, opened_at."""
+def report_row(event: RecordedEvent) -> tuple[str, str, str, int]:
+    """Return the row of an opened report: id, subject, opened_at, position."""
     opened: ReportOpened = event.content  # type: ignore[assignment] # its kind says so
-    return opened.report_id, opened.subject, second_text(event.recorded_us)
+    return opened.report_id, opened.subject, second_text(event.recorded_us), event.position
 
 
 def report_closing(event: RecordedEvent) -> tuple[str, str, str, str]:
@@ -124,11 +124,19 @@ def report_closing(event: RecordedEvent) -> tuple[str, str, str, str]:
     return closed.status, closed.text, canonical.text(list(closed.names)), closed.report_id
 
 
-def credential_row(event: RecordedEvent) -> tuple[str, str, str, str, str, str]:
-    """Return the row of a credential: id, name, holder, role, token_sha256, created_at."""
+def credential_row(event: RecordedEvent) -> tuple[str, str, str, str, str, str, int]:
+    """Return the row of a credential: id, name, holder, role, token_sha256, created_at, position."""
     made: CredentialCreated = event.content  # type: ignore[assignment] # its kind says so
     created_at = second_text(event.recorded_us)
-    return made.credential_id, made.name, made.holder, made.role, made.token_sha256, created_at
+    return (
+        made.credential_id,
+        made.name,
+        made.holder,
+        made.role,
+        made.token_sha256,
+        created_at,
+        event.position,
+    )
 
 
 def credential_revoking(event: RecordedEvent) -> tuple[str, str]:

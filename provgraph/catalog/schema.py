@@ -47,6 +47,7 @@ class Tables:
             metadata,
             Column("report_id", Text, primary_key=True),
             *(Column(name, Text) for name in ("subject", "status", "text", "names", "opened_at")),
+            Column("position", Integer),
         )
         self.credential = Table(
             f"{prefix}credential",
@@ -54,6 +55,7 @@ class Tables:
             Column("credential_id", Text, primary_key=True),
             *(Column(name, Text) for name in ("name", "holder", "role", "token_sha256")),
             *(Column(name, Text) for name in ("created_at", "revoked_at")),
+            Column("position", Integer),
         )
 
 

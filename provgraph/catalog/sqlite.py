@@ -48,10 +48,11 @@ CREATE TABLE IF NOT EXISTS {p}tag (
     PRIMARY KEY (namespace, tag)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS {p}report (
     report_id TEXT PRIMARY KEY, subject TEXT NOT NULL, status TEXT NOT NULL, text TEXT NOT NULL,
-    names TEXT NOT NULL, opened_at TEXT NOT NULL);
+    names TEXT NOT NULL, opened_at TEXT NOT NULL, position INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS {p}credential (
     credential_id TEXT PRIMARY KEY, name TEXT NOT NULL, holder TEXT NOT NULL, role TEXT NOT NULL,
-    token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT);
+    token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT,
+    position INTEGER NOT NULL);
 """
 DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
 
@@ -71,9 +72,9 @@ INSERT_TAGS = "INSERT INTO {p}tag VALUES"
 MOVE_TAG = """
 ON CONFLICT(namespace, tag) DO UPDATE SET pem_id = excluded.pem_id, updated_at = excluded.updated_at
 """
-OPEN_REPORT = "INSERT INTO {p}report VALUES (?, ?, 'in progress', '', '[]', ?)"
+OPEN_REPORT = "INSERT INTO {p}report VALUES (?, ?, 'in progress', '', '[]', ?, ?)"
 CLOSE_REPORT = "UPDATE {p}report SET status = ?, text = ?, names = ? WHERE report_id = ?"
-CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (?, ?, ?, ?, ?, ?, NULL)"
+CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (?, ?, ?, ?, ?, ?, NULL, ?)"
 REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = ? WHERE revoked_at IS NULL AND credential_id = ?"
 # An artifact that some PEM names by now is spared.
 REMOVE_ARTIFACTS = """
@@ -100,7 +101,7 @@ class SQLiteCatalogProjection:
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
-        self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str, ...]]]] = {
+        self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
@@ -142,7 +143,8 @@ class SQLiteCatalog(CatalogQueries):
         self._path = path
         with translated(_WHAT):
             writer = connect(path)
-            writer.executescript(SCHEMA.format(p=""))
+            # What a rebuild left behind when the process was killed goes as well.
+            writer.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=""))
             writer.close()
         engine = create_engine(
             "sqlite://",

@@ -16,6 +16,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from provgraph.errors import CorruptStoreError, ProvgraphError
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.events import Kind, content, genesis, log_cleaned
@@ -273,7 +274,12 @@ class SQLiteEventLog:
 def _recorded(row: tuple[int, bytes, str, int, bytes, bytes]) -> RecordedEvent:
     position, raw_id, kind, recorded_us, payload, digest = row
     event_id = raw_id.hex()
-    read = content(kind, event_id, payload)
+    try:
+        read = content(kind, event_id, payload)
+    except (LookupError, ValueError, TypeError, ProvgraphError) as error:
+        raise CorruptStoreError(
+            f"The event at position {position} of the {_WHAT} cannot be read: {error!r}"
+        ) from error
     return RecordedEvent(position, event_id, _KINDS[kind], recorded_us, payload, digest, read)
 
 

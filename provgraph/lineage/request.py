@@ -66,7 +66,11 @@ def find(store: GraphStore, request: LineageRequest) -> tuple[Node, WalkStart]:
     if colon and kind == "artifact":
         return _artifact(store, rest, request)
     if colon and kind == "pem":
-        pem_id = event_id(rest, field="node")
+        pem_id = _as_id(rest)
+        if pem_id is None:
+            raise InvalidInputError(
+                f"node names no event: {rest[:40]!r} is not a UUID", field="node", rule="uuid"
+            )
         if not store.has_pem(pem_id):
             raise NotFoundError(f"No event {pem_id} in the graph")
         return _pem(pem_id, request)

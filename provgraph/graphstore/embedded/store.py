@@ -293,6 +293,11 @@ class _SingleGeneration(EmbeddedGraphStore):
         self._next = None
         self._served = _Generation(folder / name)
 
+    def _save_names(self, names: dict[str, str]) -> None:
+        raise StoreError(
+            f"A generation of the {_WHAT} that is being built has no next one of its own: {names}"
+        )
+
 
 def remove_file(path: Path) -> None:
     """Remove a SQLite file with what belongs to it."""
