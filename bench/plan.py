@@ -24,7 +24,7 @@ class Plan:
     batch: int = 500
     clients: int = 32
     """Connections for single PEMs."""
-    batch_clients: int = 2
+    batch_clients: int = 4
     """Connections for batches."""
     arriving_per_second: int = 1_000
     arriving_seconds: float = 15.0

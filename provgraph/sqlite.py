@@ -26,6 +26,8 @@ _BUSY_TIMEOUT_SECONDS = 30.0
 # The log is copied into the file after so many pages (16 MiB): four times SQLite's default, which saves an eighth of
 # the time of a bulk load.
 _WAL_CHECKPOINT_PAGES = 4_000
+# A slow reader keeps the log from being copied, so it grows; afterwards it shrinks to this again.
+_WAL_KEPT_BYTES = 64 * 2**20
 # One statement inserts this many rows; the GIL is released once per statement, not once per row.
 _ROWS_PER_STATEMENT = (512, 64, 8, 1)
 
@@ -74,6 +76,7 @@ def connect(
     )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(f"PRAGMA cache_size=-{cache_kib}")
     connection.execute("PRAGMA temp_store=MEMORY")

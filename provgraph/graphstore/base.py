@@ -126,8 +126,9 @@ class WalkQuery(NamedTuple):
 WalkedPem = tuple[str, int, str | None, str | None, int | None, int | None]
 
 # An edge that a walk followed: id of the event, the artifact it used, id of the event whose version that was (None: it
-# came from outside), and whether the use is out of order.
-WalkedUse = tuple[str, str, str | None, bool]
+# came from outside, or no version is what the event named), whether the use is out of order, and the version that the
+# event named ("" when it named none).
+WalkedUse = tuple[str, str, str | None, bool, str]
 
 
 class Walk(NamedTuple):

@@ -80,11 +80,15 @@ def _edges(walk: Walk) -> list[Json]:
 
 
 def _use(use: WalkedUse) -> Json:
-    pem_id, artifact, producer_id, out_of_order = use
-    if producer_id is None:
-        return {"type": "USES", "source": pem_id, "target": artifact}
-    edge = {"type": "USES", "source": pem_id, "target": artifact, "version": producer_id}
-    return edge | {"out_of_order": True} if out_of_order else edge
+    pem_id, artifact, producer_id, out_of_order, named = use
+    edge: Json = {"type": "USES", "source": pem_id, "target": artifact}
+    if producer_id is not None:
+        edge["version"] = producer_id
+    if out_of_order:
+        edge["out_of_order"] = True
+    if named:
+        edge["named_version"] = named
+    return edge
 
 
 def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]:
@@ -100,7 +104,7 @@ def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]
     from_start = {(pem_id, query.start.artifact) for pem_id in query.start.pem_ids}
     is_upstream = query.direction is Direction.UPSTREAM
     first_use: dict[tuple[str, str], int] = {}
-    for pem_id, artifact, producer_id, _out_of_order in walk.uses:
+    for pem_id, artifact, producer_id, _out_of_order, _named in walk.uses:
         index = max(events[pem_id], artifacts[artifact])
         if producer_id is not None and (producer_id, artifact) not in from_start:
             if is_upstream:

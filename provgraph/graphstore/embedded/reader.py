@@ -66,7 +66,7 @@ def unconnected_artifacts(connection: sqlite3.Connection) -> list[str]:
 # An event that a walk has met, be it as a node or only as the version of a use: its row as `schema.PEMS` gives it.
 _Known = tuple[int, str, str | None, str | None, int | None, int | None]
 
-_Edge = tuple[int, str | None, int | None]  # event, artifact (None: a predecessor), cause
+_Edge = tuple[int, str | None, int | None, str]  # event, artifact (None: a predecessor), cause, label
 _REMEMBERED_PEMS = 50_000
 
 
@@ -131,7 +131,9 @@ class _Walker:
                 self._artifacts.update([row[1] for row in rows])
             self._edges += rows
             made = [
-                (cause, artifact) for _, artifact, cause in rows if artifact is not None and cause is not None
+                (cause, artifact)
+                for _, artifact, cause, _ in rows
+                if artifact is not None and cause is not None
             ]
             self._produces.update(dict.fromkeys(made))
             is_last = depth == self._query.depth
@@ -226,19 +228,19 @@ class _Walker:
 
     def _result(self) -> Walk:
         known, depths = self._known, self._depths
-        edges = dict.fromkeys(self._edges)  # a use may be met twice, and two labels may be one version
+        edges = dict.fromkeys(self._edges)  # a use may be met twice
         ids = {key: row[1] for key, row in known.items()}
         times = {key: row[4] or 0 for key, row in known.items()}
         uses: list[WalkedUse] = [
-            (ids[key], artifact, None, False)
+            (ids[key], artifact, None, False, label)
             if cause is None
-            else (ids[key], artifact, ids[cause], (times[key], ids[key]) < (times[cause], ids[cause]))
-            for key, artifact, cause in edges
+            else (ids[key], artifact, ids[cause], (times[key], ids[key]) < (times[cause], ids[cause]), label)
+            for key, artifact, cause, label in edges
             if artifact is not None and key in depths
         ]
         predecessors = [
             (ids[key], ids[cause])
-            for key, artifact, cause in edges
+            for key, artifact, cause, _ in edges
             if artifact is None and cause is not None and cause in depths and key in depths
         ]
         return Walk(

@@ -170,19 +170,19 @@ UNCONNECTED = f"SELECT rk_id FROM artifact WHERE {_UNCONNECTED} ORDER BY rk_id"
 # Each takes a JSON list of event keys; CROSS JOIN keeps SQLite from turning the order of the loops round.
 
 CAUSES = """
-SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
+SELECT c.pem_key, a.rk_id, c.cause_key, c.label FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
 LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
 """
 EFFECTS = """
-SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?) f CROSS JOIN cause c ON c.cause_key = f.value
+SELECT c.pem_key, a.rk_id, c.cause_key, c.label FROM json_each(?) f CROSS JOIN cause c ON c.cause_key = f.value
 LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
 """
 EFFECTS_OF_VERSIONS = """
-SELECT c.pem_key, a.rk_id, c.cause_key FROM json_each(?1) f CROSS JOIN artifact a
+SELECT c.pem_key, a.rk_id, c.cause_key, c.label FROM json_each(?1) f CROSS JOIN artifact a
 JOIN cause c ON c.cause_key = f.value AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?2
 """
 EFFECTS_FROM_OUTSIDE = """
-SELECT c.pem_key, a.rk_id, c.cause_key FROM artifact a
+SELECT c.pem_key, a.rk_id, c.cause_key, c.label FROM artifact a
 JOIN cause c ON c.cause_key IS NULL AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?
 """
 PRODUCTIONS = """

@@ -58,10 +58,16 @@ def within(nearest: dict[str, int], depth: int | None) -> tuple[dict[str, int], 
     return inside, None if len(inside) == len(nearest) else "depth"
 
 
-def resolved_uses(reference: Reference) -> set[tuple[str, str, str | None, bool]]:
+def resolved_uses(reference: Reference) -> set[tuple[str, str, str | None, bool, str]]:
     """Return every use of a history as a walk gives it."""
     return {
-        (made.id, use.artifact, use.producer, reference.is_out_of_order(made.id, use.producer))
+        (
+            made.id,
+            use.artifact,
+            use.producer,
+            reference.is_out_of_order(made.id, use.producer),
+            use.version or "",
+        )
         for made in reference.events.values()
         for use in reference.uses(made)
     }
@@ -228,8 +234,8 @@ def test_a_cycle_is_walked_once_around(store: GraphStore) -> None:
 def test_a_use_before_the_version_it_used_is_marked(store: GraphStore) -> None:
     apply(store, pem(1, at=5, produces=["a"]), pem(2, at=1, uses=["a"]), pem(3, at=9, uses=["a"]))
 
-    assert walk(store, UP, pem_id(2)).uses == [(pem_id(2), "a", pem_id(1), True)]
-    assert walk(store, UP, pem_id(3)).uses == [(pem_id(3), "a", pem_id(1), False)]
+    assert walk(store, UP, pem_id(2)).uses == [(pem_id(2), "a", pem_id(1), True, "")]
+    assert walk(store, UP, pem_id(3)).uses == [(pem_id(3), "a", pem_id(1), False, "")]
 
 
 def test_updates_of_an_artifact_are_downstream_of_it(store: GraphStore) -> None:
