@@ -16,7 +16,7 @@ setup: $(INSTALLED)  ## make .venv with the locked versions (PYTHON=... chooses 
 $(INSTALLED): pyproject.toml constraints.txt scripts/setup
 	@PYTHON="$(PYTHON)" scripts/setup
 
-demo: setup  ## start a service in a fresh folder, import this repository's history, explain one file, stop
+demo: setup  ## start a service in a fresh folder, import this repository's history, trace its newest commit, stop
 	@$(VENV)/provgraph demo
 
 serve: setup  ## run the service at http://127.0.0.1:8082 on the data folder ./data until Ctrl-C

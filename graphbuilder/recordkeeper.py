@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
@@ -55,6 +58,7 @@ class _GraphBuilder:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._flushes = 0  # under way; the event loop's thread alone counts them
+        self._comparisons = _Comparisons(services)
 
     async def info(self, _request: Request) -> Response:
         """Answer with exactly the fields that Record Keeper's client knows."""
@@ -96,8 +100,45 @@ class _GraphBuilder:
     async def verify(self, request: Request) -> Response:
         """Compare catalog and graph."""
         asked = _read_scope(await read_body(request, limit=_BODY_LIMIT, what="Body"))
+        return json(_answer(await self._comparisons.compare(asked)))
+
+
+class _Scope(NamedTuple):
+    """What to compare."""
+
+    pems: bool
+    artifacts: bool
+
+
+class _Comparisons:
+    """
+    Compares catalog and graph, once at a time: it takes memory and a processor for as long as it lasts.
+
+    Whoever asks while one runs shares the next with all who ask for the same. Not the one that runs: it may not have
+    seen what was stored last.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._running = asyncio.Lock()
+        # A thread of its own: the ones that all requests share are not to be taken by this.
+        self._thread = CapacityLimiter(1)
+        self._next: dict[_Scope, asyncio.Task[Verification]] = {}
+
+    async def compare(self, asked: _Scope) -> Verification:
+        """Compare what stands now, or a little later."""
+        task = self._next.get(asked)
+        if task is None:
+            task = self._next[asked] = asyncio.create_task(self._run(asked))
+        return await asyncio.shield(task)  # one who leaves takes nothing from the others
+
+    async def _run(self, asked: _Scope) -> Verification:
+        try:
+            await self._running.acquire()
+        finally:
+            del self._next[asked]
         services = self._services
-        found = await run_in_threadpool(
+        comparing = partial(
             verify,
             services.log,
             services.catalog,
@@ -106,14 +147,10 @@ class _GraphBuilder:
             artifacts=asked.artifacts,
             timeout_seconds=_VERIFY_SECONDS,
         )
-        return json(_answer(found))
-
-
-class _Scope(NamedTuple):
-    """What to compare."""
-
-    pems: bool
-    artifacts: bool
+        try:
+            return await to_thread.run_sync(comparing, limiter=self._thread)
+        finally:
+            self._running.release()
 
 
 def _read_scope(body: bytes) -> _Scope:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from provgraph.errors import SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _PREFIX = "PROVGRAPH_"
+# The command line reads these, and the tests what begins so.
+_OF_OTHERS = frozenset({f"{_PREFIX}URL", f"{_PREFIX}TOKEN"})
+_OF_TESTS = (f"{_PREFIX}TEST_", f"{_PREFIX}REQUIRE_")
 
 
 class Settings(BaseSettings):
@@ -88,7 +95,7 @@ class Settings(BaseSettings):
 
         :raises SettingsError: others could reach the service and nothing would ask them who they are
         """
-        if not self.auth_required and not self.allow_open and not _is_loopback(self.host):
+        if not self.auth_required and not self.allow_open and not is_loopback(self.host):
             raise SettingsError(
                 f"Listening on {self.host} would let anyone on the network read, write and clean. Set "
                 f"{_PREFIX}AUTH_REQUIRED=true to ask for credentials, or {_PREFIX}ALLOW_OPEN=true to go without."
@@ -109,12 +116,23 @@ def read_settings(**given: object) -> Settings:
         ) from error
 
 
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like settings of the service and are none: most likely typos."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields} | _OF_OTHERS
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(_PREFIX) and name.upper() not in known and not name.startswith(_OF_TESTS)
+    )
+
+
 def _complaint(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else ""
     return f"{_PREFIX}{name.upper()}: {message}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or an address is this machine's own, whoever asks."""
     if host == "localhost":
         return True
     try:

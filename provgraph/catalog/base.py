@@ -129,7 +129,11 @@ class Catalog(Protocol):
         """Return every report, the newest first."""
 
     def credential(self, token_sha256: str) -> CatalogCredential | None:
-        """Return the credential of a token (hex SHA-256), or None when unknown or revoked."""
+        """
+        Return the credential of a token (hex SHA-256), or None when unknown or revoked.
+
+        Never waits for other readers, however many there are: the event loop itself may ask.
+        """
 
     def credentials(self) -> list[CatalogCredential]:
         """Return every credential, revoked ones too, the oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -118,6 +119,10 @@ class CatalogQueries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Credentials are asked for on the event loop's thread, which must never wait for a place in the pool.
+        self._own = engine.connect()
+        self._own.detach()
+        self._own_lock = threading.Lock()
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """See `Catalog.pem`."""
@@ -181,7 +186,8 @@ class CatalogQueries:
         known = select(*_CREDENTIAL_COLUMNS).where(
             _CREDENTIAL.c.token_sha256 == token_sha256, _CREDENTIAL.c.revoked_at.is_(None)
         )
-        row = self._one(known)
+        with self._own_lock, self._own.begin():
+            row = self._own.execute(known).first()
         return None if row is None else _credential(row)
 
     def credentials(self) -> list[CatalogCredential]:
@@ -191,6 +197,8 @@ class CatalogQueries:
 
     def close(self) -> None:
         """See `Catalog.close`."""
+        with self._own_lock:
+            self._own.close()
         self._engine.dispose()
 
     @contextmanager

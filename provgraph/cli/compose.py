@@ -6,15 +6,17 @@ What is opened is closed in reverse order, whatever happens in between.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import uvicorn
 from fastapi import FastAPI
@@ -31,13 +33,24 @@ from provgraph.errors import SettingsError
 from provgraph.eventlog import GroupCommit, SQLiteEventLog
 from provgraph.events import Holder, Role
 from provgraph.graphstore.embedded import EmbeddedGraphStore
-from provgraph.http import Edge, Gauge, Metrics, ProjectorStatus, Services, install, probes
+from provgraph.http import (
+    Bodies,
+    BrowserGuard,
+    Edge,
+    Gauge,
+    Metrics,
+    ProjectorStatus,
+    Services,
+    install,
+    probes,
+)
 from provgraph.http.protocol import BoundedHttpProtocol
 from provgraph.lock import DataFolder
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.info import lag
 from provgraph.operations.jobs import Jobs
+from provgraph.settings import is_loopback, unknown_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -51,6 +64,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import GraphStore
     from provgraph.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 PARTS = ("receiver", "graphbuilder", "query", "admin")
 _ROUTES: dict[str, Callable[[Services], list[BaseRoute]]] = {
     "receiver": receiver.app.routes,
@@ -60,8 +75,12 @@ _ROUTES: dict[str, Callable[[Services], list[BaseRoute]]] = {
 }
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
-# Requests that still run when the service is told to stop get this long; then they are cut off.
-_GRACE_SECONDS = 10
+# Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
+# their way to a client who takes them at its own speed get nothing.
+_GRACE_SECONDS = 5
+_LOOK_SECONDS = 0.05
+# The bodies of all requests together; at least four of the largest.
+_BODIES_BYTES = 128 * 2**20
 # The event loop, the log's writer and the projector hand the interpreter to one another; with the usual 5 ms an
 # append waits longer for its turn than for the disk.
 _SWITCH_INTERVAL_SECONDS = 0.001
@@ -84,9 +103,12 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
     """
     settings.check()
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    for name in unknown_settings(os.environ):
+        logger.warning("there is no setting %s: it changes nothing", name)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     with opened(settings) as services, _listening(settings.host, settings.port) as listener:
         app = build_app(services, parts)
+        logging.getLogger("uvicorn.error").addFilter(_was_not_cancelled)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
@@ -153,7 +175,10 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
         redirect_slashes=False,
     )
     install(app)
-    return Edge(app, services.metrics)
+    settings = services.settings
+    guard = None if settings.auth_required else BrowserGuard(only_this_machine=is_loopback(settings.host))
+    bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
+    return Edge(app, services.metrics, bodies=bodies, guard=guard)
 
 
 class NewCredential(NamedTuple):
@@ -273,6 +298,18 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
+def _is_streaming(connection: object) -> TypeGuard[BoundedHttpProtocol]:
+    if not isinstance(connection, BoundedHttpProtocol) or connection.transport.is_closing():
+        return False
+    cycle = connection.cycle
+    return cycle is not None and cycle.response_started and not cycle.response_complete
+
+
+def _was_not_cancelled(record: logging.LogRecord) -> bool:
+    """Leave out requests that were cut off when the service stopped: uvicorn says how many there were."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 class _Server(uvicorn.Server):
     """uvicorn that says where it listens, and for which being told to stop is no failure."""
 
@@ -284,6 +321,28 @@ class _Server(uvicorn.Server):
             shown = f"[{host}]" if listener.family is socket.AF_INET6 else host
             sys.stdout.write(f"provgraph is listening on http://{shown}:{port}\n")
             sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let short requests end, and cut off what would take as long as a client likes."""
+        cutting = asyncio.create_task(self._cut_streams())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    async def _cut_streams(self) -> None:
+        cut = 0
+        try:
+            while True:
+                # A request that was waiting may begin its stream only now.
+                for connection in list(self.server_state.connections):
+                    if _is_streaming(connection):
+                        connection.transport.abort()
+                        cut += 1
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            if cut:
+                logger.warning("Stopping: %d answers were cut off on their way", cut)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

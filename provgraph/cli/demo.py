@@ -87,7 +87,7 @@ def _show(client: Client, history: History) -> None:
     events = _Newest(git_source.events(history.commits()))
     tally = importing.send_all(client, events, batch=500, total=history.total)
     output.say(importing.summary(tally, seconds=time.monotonic() - started))
-    if tally.events == _NEWEST_COMMITS:
+    if history.total >= _NEWEST_COMMITS:
         output.say(f"(the newest {_NEWEST_COMMITS} commits; `provgraph import git .` takes all of them)")
     client.admin.flush()
 

@@ -9,8 +9,10 @@ from provgraph.client.errors import (
     CredentialsRefusedError,
     NotThereError,
     OversizedError,
+    RefusedRequestError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnusableUrlError,
 )
 from provgraph.errors import InvalidInputError, NotFoundError, ProvgraphError, SettingsError
 from provgraph.sources.errors import SourceError
@@ -21,7 +23,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NEGATIVE = 1  # it worked, and the answer is no: out of sync, events refused
-    USAGE = 2  # options, settings, or an input that cannot be read
+    USAGE = 2  # options, settings, an input that cannot be read, or a request that cannot be
     UNREACHABLE = 3  # no service answers, or it is not ready
     REFUSED = 4  # credentials missing, unknown or not enough
     NOT_FOUND = 5
@@ -38,6 +40,8 @@ class NotReadyError(ProvgraphError):
 
 
 _CODES: tuple[tuple[type[ProvgraphError], ExitCode], ...] = (
+    (UnusableUrlError, ExitCode.USAGE),  # the first one that fits counts
+    (RefusedRequestError, ExitCode.USAGE),
     (UnreachableError, ExitCode.UNREACHABLE),
     (BusyError, ExitCode.UNREACHABLE),
     (NotReadyError, ExitCode.UNREACHABLE),
@@ -51,6 +55,7 @@ _CODES: tuple[tuple[type[ProvgraphError], ExitCode], ...] = (
 )
 
 _ADVICE: tuple[tuple[type[ProvgraphError], str], ...] = (
+    (UnusableUrlError, "Give one with --url or in PROVGRAPH_URL."),
     (
         UnreachableError,
         "Is the service running? Start one with `provgraph serve`, or name another with --url.",

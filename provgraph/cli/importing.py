@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Bring in what other systems record
 
 _BATCH_BYTES = 1_000_000
 _PROBLEMS_KEPT = 100
+_LIMIT_ADVICE = "raise the service's PROVGRAPH_PEM_SIZE_LIMIT and import again"
 _PROBLEMS_SHOWN = 10
 
 
@@ -74,7 +75,7 @@ def import_git(
     as_json: AsJson = False,
 ) -> None:
     """
-    Import a git history: one event a commit.
+    Import a git history: one event a commit, and further ones for the files of a very large commit.
 
     Importing again changes nothing, so an interrupted import is simply run again. Ends with 1 when events were refused.
     """
@@ -99,10 +100,11 @@ def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, to
         try:
             for lines in _batches(events, batch):
                 _send(client, lines, tally)
-                show(tally.events, total)
+                show(tally.events, total and max(total, tally.events))  # a large commit is several events
         except KeyboardInterrupt:
             output.note(
-                f"Interrupted after {tally.events} events. Run the same command again: what is stored stays stored."
+                f"Interrupted after {output.counted(tally.events, 'event')}. Run the same command again: what is "
+                "stored stays stored."
             )
             raise
     return tally
@@ -134,7 +136,7 @@ def _send(client: Client, lines: list[bytes], tally: Tally) -> None:
             return
         tally.events += 1
         tally.invalid += 1
-        tally.problem({"verdict": "invalid", "ID": orjson.loads(lines[0])["ID"], "detail": str(error)})
+        tally.problem(_facts(lines[0], verdict="invalid", detail=f"{error}; {_LIMIT_ADVICE}"))
         return
     tally.events += len(lines)
     tally.accepted += result.accepted
@@ -148,13 +150,15 @@ def _send(client: Client, lines: list[bytes], tally: Tally) -> None:
 
 
 def _problem(verdict: Verdict, line: bytes) -> dict[str, Any]:
+    too_large = verdict.rule == "size"
+    detail = f"{verdict.detail}; {_LIMIT_ADVICE}" if too_large else verdict.detail
+    return _facts(line, verdict=verdict.verdict, detail=detail)
+
+
+def _facts(line: bytes, *, verdict: str, detail: str | None) -> dict[str, Any]:
     event = orjson.loads(line)
-    return {
-        "verdict": verdict.verdict,
-        "ID": event["ID"],
-        "commit": event.get("Properties", {}).get("commit"),
-        "detail": verdict.detail,
-    }
+    commit = event.get("Properties", {}).get("commit")
+    return {"verdict": verdict, "ID": event["ID"], "commit": commit, "detail": detail}
 
 
 def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
@@ -189,11 +193,11 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
 def summary(tally: Tally, *, seconds: float) -> str:
     """Return what became of an import as one sentence."""
     counts = (
-        f"{tally.accepted} accepted, {tally.duplicates} duplicates, {tally.conflicts} conflicts, "
-        f"{tally.invalid} invalid"
+        f"{tally.accepted} accepted, {output.counted(tally.duplicates, 'duplicate')}, "
+        f"{output.counted(tally.conflicts, 'conflict')}, {tally.invalid} invalid"
     )
     behind = "" if tally.position is None else f"; log position {tally.position}"
-    return f"{tally.events} commits sent in {seconds:.1f} s: {counts}{behind}"
+    return f"{output.counted(tally.events, 'event')} sent in {seconds:.1f} s: {counts}{behind}"
 
 
 def _time(stated: str | None) -> datetime | None:

@@ -43,6 +43,11 @@ def printable(value: object) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return ``1 event``, ``2 events``, ``1234 events``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -1,5 +1,8 @@
 """``provgraph serve``."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -8,8 +11,10 @@ from typing import Annotated
 import typer
 
 from provgraph.cli.exits import UsageError
+from provgraph.errors import StoreError
 from provgraph.settings import read_settings
 
+_DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO})
 _SERVICES = frozenset({"receiver", "graphbuilder", "query", "admin"})
 
 
@@ -98,4 +103,18 @@ def serve(
     }
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     compose = composition()
-    compose.serve(settings, compose.PARTS if part is Part.ALL else (part.value,))
+    with _naming(settings.data_dir.absolute()):
+        compose.serve(settings, compose.PARTS if part is Part.ALL else (part.value,))
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Name the data folder in an error of its files that does not: a full disk, say, or a folder not to be written."""
+    try:
+        yield
+    except (StoreError, OSError) as error:
+        told = str(folder) in str(error)
+        if told or (isinstance(error, OSError) and error.errno not in _DISK_FAILURES):
+            raise
+        kind = type(error) if isinstance(error, StoreError) else StoreError
+        raise kind(f"The data folder {folder} cannot be used: {error}") from error

@@ -76,14 +76,18 @@ def lines(answer: Lineage, *, full: bool = False) -> Iterator[str]:
     edges: dict[str, list[JSON]] = defaultdict(list)
     for edge in answer.edges:
         edges[edge["source"]].append(edge)
-    yield f"{answer.direction.capitalize()} of {_start(answer.node)}: {len(events)} events, {artifacts} artifacts"
+    yield (
+        f"{answer.direction.capitalize()} of {_start(answer.node)}: {output.counted(len(events), 'event')}, "
+        f"{output.counted(artifacts, 'artifact')}"
+    )
     shown = events if full else events[:_EVENTS_SHOWN]
     for event in shown:
         yield ""
         yield from _event(event, edges[event["id"]], full=full)
     yield ""
     if len(shown) < len(events):
-        yield f"... and {len(events) - len(shown)} more events: --full shows them, --json everything about them."
+        more = output.counted(len(events) - len(shown), "more event")
+        yield f"... and {more}: --full shows them, --json everything about them."
     yield _completeness(answer)
 
 
@@ -118,10 +122,14 @@ def _origin(edge: JSON) -> str:
     """Return where the version that was used came from."""
     if edge["type"] != "USES":
         return ""
+    label = edge.get("named_version")
+    # An event may name a version by the event that produced it: that is said below anyway.
+    named = f"  version {printable(label)}" if label and label != edge.get("version") else ""
     if not edge.get("version"):
-        return "  (from outside: no event produced it)"
+        why = "no event produced that version" if named else "from outside: no event produced it"
+        return f"{named}  ({why})"
     doubt = "  (out of order: by the clocks it was not there before)" if edge.get("out_of_order") else ""
-    return f"  <- event {printable(edge['version'])}{doubt}"
+    return f"{named}  <- event {printable(edge['version'])}{doubt}"
 
 
 def _completeness(answer: Lineage) -> str:

@@ -11,9 +11,11 @@ from provgraph.client.errors import (
     JobFailedError,
     NotThereError,
     OversizedError,
+    RefusedRequestError,
     ServiceError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnusableUrlError,
 )
 from provgraph.client.transport import Retry
 
@@ -31,10 +33,12 @@ __all__ = [
     "NotThereError",
     "OversizedError",
     "Progress",
+    "RefusedRequestError",
     "Retry",
     "SendResult",
     "ServiceError",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "UnusableUrlError",
     "Verdict",
 ]

@@ -28,6 +28,14 @@ class UnreachableError(ClientError):
         self.reason = reason
 
 
+class UnusableUrlError(UnreachableError):
+    """What should be the URL of a service is none."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.args = (f"{url!r} cannot be the URL of a service: {reason}",)
+
+
 class UnexpectedAnswerError(ClientError):
     """The answer is not what this service sends: something else listens there, or a service of another version."""
 
@@ -40,6 +48,10 @@ class ServiceError(ClientError):
         self.status = status
         self.problem = dict(problem)  # RFC 9457; a plain-text refusal stands in its `detail`
         self.url = url
+
+
+class RefusedRequestError(ServiceError):
+    """The request is wrong in itself: a filter, a field to sort by, a node or an event that cannot be (400)."""
 
 
 class CredentialsRefusedError(ServiceError):
@@ -78,6 +90,7 @@ class JobFailedError(ClientError):
 
 
 BY_STATUS: dict[int, type[ServiceError]] = {
+    400: RefusedRequestError,
     401: CredentialsRefusedError,
     403: CredentialsRefusedError,
     404: NotThereError,

@@ -19,6 +19,7 @@ from provgraph.client.errors import (
     ServiceError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnusableUrlError,
 )
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ def _checked(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise UnreachableError(url, f"that is not a URL ({error})") from error
+        raise UnusableUrlError(url, f"it is malformed ({error})") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise UnreachableError(url, "a URL starts with http:// or https:// and names a host")
+        raise UnusableUrlError(url, "a URL starts with http:// or https:// and names a host")
     return parsed
 
 

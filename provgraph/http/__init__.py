@@ -2,13 +2,16 @@
 
 from provgraph.http import tagpath
 from provgraph.http.answers import error_answer, json, text
-from provgraph.http.body import read_body
+from provgraph.http.body import Bodies, read_body
+from provgraph.http.browsers import BrowserGuard
 from provgraph.http.edge import Edge, install
 from provgraph.http.metrics import Gauge, Metrics
 from provgraph.http.services import ProjectorStatus, Services
 from provgraph.http.streaming import Places, enclosed, json_list
 
 __all__ = [
+    "Bodies",
+    "BrowserGuard",
     "Edge",
     "Gauge",
     "Metrics",

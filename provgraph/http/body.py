@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from provgraph.errors import TooLargeError
+from provgraph.errors import OverloadedError, TooLargeError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -14,6 +14,46 @@ if TYPE_CHECKING:
 
 # A refused body is read all the same, for a client that still sends would not see the answer. But not for ever.
 _DISCARD_AT_MOST = 256 * 2**20
+# Where a request's scope has its `Held`.
+BODIES = "provgraph.bodies"
+
+
+class Bodies:
+    """
+    How much memory the bodies of all requests together may take.
+
+    Bodies that arrive whole with their request do not count: there is one of them per connection, and it is small.
+    """
+
+    def __init__(self, *, limit: int) -> None:
+        self.limit = limit  # bytes
+        self.size = 0
+
+
+class Held:
+    """What one request's body takes of it, until the request is answered."""
+
+    __slots__ = ("_all", "size")
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._all = bodies
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """
+        Count bytes that arrived.
+
+        :raises OverloadedError: it is too much together with what other requests hold
+        """
+        if self._all.size + size > self._all.limit:
+            raise OverloadedError("Too many large bodies are being received; send it again in a moment")
+        self._all.size += size
+        self.size += size
+
+    def release(self) -> None:
+        """Give back what was taken."""
+        self._all.size -= self.size
+        self.size = 0
 
 
 async def read_body(request: Request, *, limit: int, what: str) -> bytes:
@@ -22,6 +62,7 @@ async def read_body(request: Request, *, limit: int, what: str) -> bytes:
 
     :param what: what the body is, for the refusal
     :raises TooLargeError: it is larger; the whole of it was read, so the client will see the answer
+    :raises OverloadedError: the bodies of all requests together take too much
     :raises ClientDisconnect: the client went away
     """
     message = await request.receive()
@@ -36,19 +77,27 @@ async def read_body(request: Request, *, limit: int, what: str) -> bytes:
 
 
 async def _read_rest(first: bytes, request: Request, limit: int, what: str) -> bytes:
+    held: Held | None = request.scope.get(BODIES)
     pieces = [first]
     size = len(first)
+    if held is not None:
+        held.take(size)
     more = True
     while more and size <= limit:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
+        piece = message.get("body", b"")
+        if held is not None:
+            held.take(len(piece))
+        pieces.append(piece)
+        size += len(piece)
         more = message.get("more_body", False)
     if size <= limit:
         return b"".join(pieces)
     pieces.clear()
+    if held is not None:
+        held.release()
     if more:
         size += await discard(request.receive)
     raise TooLargeError(size=size, limit=limit, what=what)

@@ -23,13 +23,14 @@ from provgraph.http.answers import (
     from_framework,
     from_validation,
 )
-from provgraph.http.body import discard
+from provgraph.http.body import BODIES, Bodies, Held, discard
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from provgraph.http.browsers import BrowserGuard
     from provgraph.http.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -42,11 +43,26 @@ _CLIENT_WENT_AWAY = 0
 
 
 class Edge:
-    """Counts requests by group and status, and refuses overlong targets."""
+    """Counts requests by group and status, and refuses overlong targets and what a foreign web page may have sent."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        *,
+        bodies: Bodies | None = None,
+        guard: BrowserGuard | None = None,
+    ) -> None:
+        """
+        Wrap an application.
+
+        :param bodies: what the bodies of all requests together may take; without it as much as they like
+        :param guard: who tells foreign web pages; without it nobody does
+        """
         self._app = app
         self._metrics = metrics
+        self._bodies = bodies
+        self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and count how it was answered."""
@@ -61,15 +77,26 @@ class Edge:
                 status = message["status"]
             await send(message)
 
+        held = None
+        if self._bodies is not None:
+            scope[BODIES] = held = Held(self._bodies)
         try:
-            if target_bytes(scope) > MAX_TARGET_BYTES:
+            refusal = self._refusal(scope)
+            if refusal is not None:
                 await discard(receive)
-                await error_answer(scope, _too_long())(scope, receive, noting_status)
+                await error_answer(scope, refusal)(scope, receive, noting_status)
             else:
                 await self._app(scope, receive, noting_status)
         finally:
+            if held is not None and held.size:
+                held.release()
             group = area(scope["path"])
             self._metrics.count_request(group if group in _GROUPS else "other", status)
+
+    def _refusal(self, scope: Scope) -> ProvgraphError | None:
+        if target_bytes(scope) > MAX_TARGET_BYTES:
+            return _too_long()
+        return None if self._guard is None else self._guard.refusal(scope)
 
 
 class Errors:

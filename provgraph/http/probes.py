@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # A projector that is behind and has not moved for so long is stuck, whatever it says.
 _STUCK_SECONDS = 30.0
+_THREADS = 4
 
 
 class NotReadyError(ProvgraphError):
@@ -51,19 +53,32 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 class _Probes:
-    """The endpoints. Those that are not coroutines run in the thread pool, for they ask the stores."""
+    """
+    The endpoints.
+
+    Those that ask the stores have threads of their own: a probe tells of load, it is not its victim.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._position = -1
         self._moved_at = time.monotonic()
+        self._threads = CapacityLimiter(_THREADS)
 
     async def healthz(self, _request: Request) -> Response:
         """Answer: that is all there is to it."""
         return text("OK")
 
-    def readyz(self, _request: Request) -> Response:
+    async def readyz(self, _request: Request) -> Response:
         """Tell whether events can be stored and questions be answered."""
+        return await to_thread.run_sync(self._readiness, limiter=self._threads)
+
+    async def metrics(self, _request: Request) -> Response:
+        """Answer in Prometheus' text format."""
+        shown = await to_thread.run_sync(self._services.metrics.render, limiter=self._threads)
+        return Response(shown, headers={"Content-Type": CONTENT_TYPE})
+
+    def _readiness(self) -> Response:
         services = self._services
         parts = {
             "log": _state(services.log.probe),
@@ -73,10 +88,6 @@ class _Probes:
         if any(state != "ok" for state in parts.values()):
             raise NotReadyError(parts)
         return json({"ready": True, "parts": parts})
-
-    def metrics(self, _request: Request) -> Response:
-        """Answer in Prometheus' text format."""
-        return Response(self._services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     def _projector(self) -> str:
         try:

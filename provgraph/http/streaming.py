@@ -10,21 +10,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from provgraph.errors import OverloadedError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from starlette.types import Receive, Scope, Send
 
 PIECE_BYTES = 64 * 1024
 # A client that takes nothing for so long is cut off: it holds a place and a reader's view of the stores.
 _STALLED_SECONDS = 60.0
+# And so is one that takes a little now and then, in the end.
+_LONGEST_SECONDS = 3_600.0
+# How long an answer waits for its turn; then the client is told to come back.
+_WAIT_SECONDS = 5.0
 
 Pieces = Generator[bytes, None, None]
 
@@ -56,43 +62,84 @@ def json_list(items: Iterable[bytes]) -> Pieces:
 
 class Places:
     """
-    A bounded number of places for answers that are being streamed; others wait for one.
+    A bounded number of places for answers that are being streamed; others wait for one, but not for long.
 
-    Each holds a connection to a store for as long as its client takes to read.
+    Each holds a connection to a store for as long as its client takes to read. An answer that is all there at its
+    beginning needs none: it is not kept waiting by slow readers of long ones.
     """
 
-    def __init__(self, places: int = 24) -> None:
-        self._free = asyncio.Semaphore(places)
+    def __init__(self, places: int = 24, *, beginning: int = 8) -> None:
+        """
+        Open the places.
+
+        :param places: how many answers may be on their way to slow clients
+        :param beginning: how many may be begun at a time, and as many wait for a place
+        """
+        self._beginning = asyncio.Semaphore(beginning)
+        self._streaming = asyncio.Semaphore(places)
+        self._may_wait = beginning
+        self._waiting = 0
 
     def stream(self, pieces: Pieces, *, media_type: str = "application/json") -> StreamedAnswer:
-        """Return the answer that sends ``pieces`` once there is a place."""
-        return StreamedAnswer(pieces, place=self._free, media_type=media_type)
+        """Return the answer that sends ``pieces``; without a place in time it is an `OverloadedError`."""
+        return StreamedAnswer(pieces, places=self, media_type=media_type)
+
+    @asynccontextmanager
+    async def to_begin(self) -> AsyncIterator[None]:
+        """Let a block run that makes the beginning of an answer."""
+        await _acquired(self._beginning)
+        try:
+            yield
+        finally:
+            self._beginning.release()
+
+    @asynccontextmanager
+    async def to_stream(self) -> AsyncIterator[None]:
+        """Let a block run that sends what a client takes at its own speed."""
+        # Those who wait hold a connection to a store already.
+        if self._streaming.locked() and self._waiting >= self._may_wait:
+            raise _crowded()
+        self._waiting += 1
+        try:
+            await _acquired(self._streaming)
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._streaming.release()
 
 
 class StreamedAnswer(Response):
     """A 200 whose body is made while it is sent."""
 
-    def __init__(self, pieces: Pieces, *, place: asyncio.Semaphore, media_type: str) -> None:
+    def __init__(self, pieces: Pieces, *, places: Places, media_type: str) -> None:
         super().__init__(media_type=media_type)
         self._pieces = pieces
-        self._place = place
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces, one at a time as the client takes them."""
-        async with self._place:
-            try:
+        try:
+            async with self._places.to_begin():
                 begun = await run_in_threadpool(self._take, 2)
-                if len(begun) < 2:  # it is all there: say how long it is
-                    await Response(b"".join(begun), media_type=self.media_type)(scope, receive, send)
-                    return
-                headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
-                if scope["method"] == "HEAD":
-                    await send({"type": "http.response.body", "body": b""})
-                else:
-                    await self._send(begun, receive, send)
-            finally:
-                await run_in_threadpool(self._pieces.close)
+            if len(begun) == 2:
+                async with self._places.to_stream():
+                    await self._stream(begun, scope, receive, send)
+                return
+        finally:
+            await run_in_threadpool(self._pieces.close)
+        # It is all there: say how long it is.
+        await Response(b"".join(begun), media_type=self.media_type)(scope, receive, send)
+
+    async def _stream(self, begun: list[bytes], scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            await self._send(begun, receive, send)
 
     async def _send(self, begun: list[bytes], receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_disconnected(receive))
@@ -118,3 +165,15 @@ async def _disconnected(receive: Receive) -> None:
     """Return when the client has gone away."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _acquired(places: asyncio.Semaphore) -> None:
+    try:
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await places.acquire()
+    except TimeoutError:
+        raise _crowded() from None
+
+
+def _crowded() -> OverloadedError:
+    return OverloadedError("Too many long lists are being read; ask again in a moment")

@@ -6,7 +6,9 @@ trusts neither: it recomputes the digest chain, replays the log into a fresh gra
 everything the served ones hold with those.
 
 Events may arrive meanwhile. Both ways wait for the graph first and leave out PEMs behind the checkpoint they began
-at; what else differs while something arrived is searched for again, and counts only when it is found again.
+at. What else differs while something arrived is searched for again at a later checkpoint, and counts only when the
+very same facts differ again. That tells events on their way from damage: what the graph said ahead of the first
+checkpoint lies behind the second one, and a late event moves a use onwards, never back.
 """
 
 from __future__ import annotations
@@ -41,8 +43,9 @@ _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
 _PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position")
 _PLAIN = attrgetter(*_PLAIN_FACTS)
-# While events keep arriving, a difference must be found so many times running to count.
-_PASSES = 3
+# While events keep arriving, a difference must be found so many times running to count: twice is proof, but for a
+# tag that goes to and fro.
+_PASSES = 5
 _NOT_IN_GRAPH = "in the catalog, not in the graph"
 _NOT_IN_CATALOG = "in the graph, not in the catalog"
 _NOT_IN_SERVED = "in the log, not in the graph"
@@ -96,7 +99,11 @@ def verify(
     if deep:
         return _deep(scope, report)
     meter = Meter(report, total=_catalog_size(scope))
-    findings, position = _settled(scope, lambda checkpoint: _compare_stores(scope, checkpoint, meter))
+
+    def compare(checkpoint: Checkpoint, findings: Findings) -> None:
+        _compare_stores(scope, checkpoint, meter, findings)
+
+    findings, position = _settled(scope, compare)
     meter.finish()
     return _verification(findings, position, _compared(scope))
 
@@ -108,9 +115,9 @@ def _deep(scope: _Scope, report: Report) -> Verification:
         return _broken(scope, chain, meter)
     with Replica(scope.log) as replica:
 
-        def compare(checkpoint: Checkpoint) -> Findings:
+        def compare(checkpoint: Checkpoint, findings: Findings) -> None:
             replica.advance(to=checkpoint.position, replayed=meter.add)
-            return _compare_facts(scope, replica.graph, checkpoint, meter)
+            _compare_facts(scope, replica.graph, checkpoint, meter, findings)
 
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
@@ -122,33 +129,38 @@ def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
     """Return what is left to say of a log that was changed: replaying it would prove nothing."""
     findings = Findings()
     findings.add(Difference(Sense.DIFFERENT, "log position", str(chain.position), chain.message))
-    found, position = _settled(scope, lambda checkpoint: _compare_stores(scope, checkpoint, meter))
-    findings.extend(found)
+
+    def compare(checkpoint: Checkpoint, found: Findings) -> None:
+        _compare_stores(scope, checkpoint, meter, found)
+
+    differing, position = _settled(scope, compare)
+    findings.extend(differing)
     meter.finish()
     return _verification(findings, position, f"{_compared(scope)}, not replayed; {chain.message}")
 
 
-def _settled(scope: _Scope, search: Callable[[Checkpoint], Findings]) -> tuple[Findings, int]:
+def _settled(scope: _Scope, search: Callable[[Checkpoint, Findings], None]) -> tuple[Findings, int]:
     """Search until nothing arrived meanwhile, or what differs is certain; also return the position compared."""
-    findings: Findings | None = None
+    earlier: Findings | None = None
     for _ in range(_PASSES):
         flush(scope.log, scope.graph, timeout_seconds=scope.timeout_seconds)
         head, checkpoint = scope.log.head(), scope.graph.checkpoint()
-        found = search(checkpoint)
+        found = Findings(earlier=earlier)
+        search(checkpoint, found)
         if scope.log.head().epoch != head.epoch:
             raise ConflictError("The log was cleaned meanwhile: verify again")
-        was_quiet = scope.log.head().position == head.position == checkpoint.position
-        findings = found if was_quiet or findings is None else findings.confirmed_by(found)
-        if was_quiet or not findings.total:
+        if scope.log.head().position == head.position == checkpoint.position:
+            return found, checkpoint.position
+        earlier = found.confirmed
+        if not earlier.total:
             break
-    return findings or Findings(), checkpoint.position
+    return earlier or Findings(), checkpoint.position
 
 
 # ------------------------------------------------------------------------------------------- catalog and graph
 
 
-def _compare_stores(scope: _Scope, checkpoint: Checkpoint, meter: Meter) -> Findings:
-    findings = Findings()
+def _compare_stores(scope: _Scope, checkpoint: Checkpoint, meter: Meter, findings: Findings) -> None:
     if scope.pems:
         known = (pem for pem in scope.catalog.pems(_BY_ID) if pem.position <= checkpoint.position)
         findings.add_all(_pem_differences(_metered(known, meter), _until(scope.graph, checkpoint)))
@@ -157,7 +169,6 @@ def _compare_stores(scope: _Scope, checkpoint: Checkpoint, meter: Meter) -> Find
         findings.add_all(
             _artifact_differences(listed, scope.graph.artifacts(), _NOT_IN_GRAPH, _NOT_IN_CATALOG)
         )
-    return findings
 
 
 def _pem_differences(listed: Iterable[CatalogPem], in_graph: Iterable[PemFacts]) -> Iterator[Difference]:
@@ -212,11 +223,13 @@ def _artifact_differences(
 # ------------------------------------------------------------------------------------------- replay and graph
 
 
-def _compare_facts(scope: _Scope, replayed: GraphStore, checkpoint: Checkpoint, meter: Meter) -> Findings:
-    findings = Findings()
+def _compare_facts(
+    scope: _Scope, replayed: GraphStore, checkpoint: Checkpoint, meter: Meter, findings: Findings
+) -> None:
     if scope.pems:
         expected = _metered(replayed.pems(), meter)
-        findings.add_all(_fact_differences(expected, _until(scope.graph, checkpoint)))
+        for difference, evidence in _fact_differences(expected, _until(scope.graph, checkpoint)):
+            findings.add(difference, evidence=evidence)
         findings.add_all(
             _text_differences("placeholder", replayed.placeholders(), scope.graph.placeholders())
         )
@@ -226,20 +239,33 @@ def _compare_facts(scope: _Scope, replayed: GraphStore, checkpoint: Checkpoint, 
         findings.add_all(
             _artifact_differences(expected_artifacts, scope.graph.artifacts(), _NOT_IN_SERVED, _NOT_IN_LOG)
         )
-    return findings
 
 
-def _fact_differences(expected: Iterable[PemFacts], in_graph: Iterable[PemFacts]) -> Iterator[Difference]:
+def _fact_differences(
+    expected: Iterable[PemFacts], in_graph: Iterable[PemFacts]
+) -> Iterator[tuple[Difference, tuple[object, ...]]]:
+    """Yield differences with their evidence."""
     by_id = attrgetter("id")
     for right, facts in side_by_side(expected, in_graph, left_key=by_id, right_key=by_id):
         if facts is None:
             if right is not None:
-                yield Difference(Sense.MISSING, "PEM", right.id, _NOT_IN_SERVED)
+                yield Difference(Sense.MISSING, "PEM", right.id, _NOT_IN_SERVED), ()
         elif right is None:
-            yield Difference(Sense.SURPLUS, "PEM", facts.id, _NOT_IN_LOG)
+            yield Difference(Sense.SURPLUS, "PEM", facts.id, _NOT_IN_LOG), ()
         elif right != facts:
             differing = [name for name in PemFacts._fields if getattr(right, name) != getattr(facts, name)]
-            yield Difference(Sense.DIFFERENT, "PEM", facts.id, ", ".join(differing))
+            difference = Difference(Sense.DIFFERENT, "PEM", facts.id, ", ".join(differing))
+            yield difference, tuple(_evidence(right, facts, differing))
+
+
+def _evidence(right: PemFacts, facts: PemFacts, differing: Iterable[str]) -> Iterator[object]:
+    """Yield each fact that is in one of both only: a late event may move one use of a PEM while another is wrong."""
+    for name in differing:
+        expected, found = getattr(right, name), getattr(facts, name)
+        if isinstance(found, tuple) and (either := set(expected) ^ set(found)):
+            yield from ((name, item, item in found) for item in either)
+        else:
+            yield name, found
 
 
 def _text_differences(what: str, expected: Iterable[str], in_graph: Iterable[str]) -> Iterator[Difference]:

@@ -45,7 +45,7 @@ class Client:
 
         async def exchange() -> httpx.Response:
             async with httpx.AsyncClient(
-                transport=self._transport, base_url="http://provgraph", timeout=60
+                transport=self._transport, base_url="http://localhost", timeout=60
             ) as client:
                 return await client.request(method, path, **options)
 

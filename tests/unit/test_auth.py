@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# As many as the catalog's pool gives; one more waits.
+_MOST_CONNECTIONS = 48
 ROLES = [Role.READER, Role.WRITER, Role.ADMIN]
 
 
@@ -173,6 +175,16 @@ def test_a_new_credential_works_at_once_even_if_it_was_tried_before(world: World
     with pytest.raises(UnauthenticatedError):
         authenticator.require(request(user=token + "x"), Role.READER)
     authenticator.require(request(user=token), Role.READER)
+
+
+def test_a_credential_is_found_while_readers_take_all_connections(world: World) -> None:
+    token = world.token()
+    pool = world.catalog._engine.pool
+    with ExitStack() as readers:
+        for _ in range(_MOST_CONNECTIONS):
+            readers.enter_context(closing(pool.connect()))
+
+        world.authenticator().require(request(user=token), Role.READER)
 
 
 def test_what_is_remembered_of_credentials_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ from provgraph.errors import (
     UnauthenticatedError,
 )
 from provgraph.http import (
+    Bodies,
+    BrowserGuard,
     Edge,
     Gauge,
     Metrics,
@@ -330,6 +332,103 @@ def test_metrics_of_two_applications_do_not_meet() -> None:
     assert 'verdict="accepted"} 0.0' in second.render().decode()
 
 
+# What all bodies together may take
+
+
+def test_bodies_that_take_too_much_together_are_refused_and_one_that_ended_counts_no_more() -> None:
+    seen: list[int] = []
+    bodies = Bodies(limit=10)
+
+    async def endpoint(request: Request) -> Response:
+        body = await read_body(request, limit=100, what="Body")
+        seen.append(bodies.size)
+        return PlainTextResponse(body)
+
+    inner = FastAPI(routes=[Route("/api/x", endpoint, methods=["POST"])])
+    install(inner)
+    app = Edge(inner, Metrics(), bodies=bodies)
+    too_much = Client([b"12345", b"67890", b"x", b"y"])
+
+    answers = [
+        call(app, scope_of("/api/x", "POST"), client)
+        for client in (Client([b"12345", b"67890"]), too_much, Client([b"12345", b"67890"]))
+    ]
+
+    assert [answer.status for answer in answers] == [200, 503, 200]
+    assert answers[1].headers["retry-after"]
+    assert too_much.left == []
+    assert seen == [10, 10]
+    assert bodies.size == 0
+
+
+# Foreign web pages
+
+
+def guarded(*, only_this_machine: bool) -> ASGIApp:
+    inner = FastAPI(routes=[Route("/api/x", plain, methods=["GET", "POST"])])
+    install(inner)
+    return Edge(inner, Metrics(), guard=BrowserGuard(only_this_machine=only_this_machine))
+
+
+def browsing(method: str, host: str | None, origin: str | None = None) -> Scope:
+    given = {"host": host, "origin": origin}
+    headers = [(name.encode(), value.encode()) for name, value in given.items() if value is not None]
+    return {**scope_of("/api/x", method), "headers": headers}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        "localhost",
+        "LOCALHOST:8082",
+        "127.0.0.1",
+        "127.0.0.1:8082",
+        "127.9.9.9:1",
+        "[::1]",
+        "[::1]:8082",
+    ],
+)
+def test_a_service_of_this_machine_answers_to_its_names(host: str | None) -> None:
+    assert call(guarded(only_this_machine=True), browsing("GET", host)).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8082", "127.0.0.1.evil.example", "127.0.0.1:8082.evil.example",
+     "localhost.evil.example", "localhost:80@evil.example", "", "192.0.2.1", "[2001:db8::1]:80", "::2"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_service_of_this_machine_answers_to_no_other_name(method: str, host: str) -> None:
+    answer = call(guarded(only_this_machine=True), browsing(method, host))
+
+    assert answer.status == 421
+    assert "PROVGRAPH_AUTH_REQUIRED" in orjson.loads(answer.body)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "origin", "status"),
+    [
+        ("DELETE", "http://evil.example", 403),
+        ("POST", None, 200),
+        ("POST", "http://service.example:8082", 200),
+        ("POST", "https://Service.example:8082", 200),
+        ("POST", "http://localhost:3000", 200),
+        ("POST", "http://evil.example", 403),
+        ("POST", "http://service.example", 403),
+        ("POST", "http://service.example:8082.evil.example", 403),
+        ("POST", "http://127.0.0.1:80.evil.example", 403),
+        ("POST", "null", 403),
+        ("POST", "", 403),
+        ("GET", "http://evil.example", 200),
+    ],
+)
+def test_a_foreign_page_changes_nothing(method: str, origin: str | None, status: int) -> None:
+    app = guarded(only_this_machine=False)
+
+    assert call(app, browsing(method, "service.example:8082", origin)).status == status
+
+
 # Streamed answers
 
 
@@ -472,6 +571,66 @@ def test_lists_beyond_the_places_wait_for_one() -> None:
     asyncio.run(all_of_them())
 
     assert most == 1
+
+
+def held_by_slow_readers(places: Places, then: Items) -> Answer:
+    """Read a long list without taking it, ask for another list meanwhile, and return that one's answer."""
+    answer = Answer()
+
+    async def exchange() -> None:
+        begun = asyncio.Event()
+
+        async def never_taking(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                begun.set()
+                await asyncio.Event().wait()
+
+        async def taking(message: Message) -> None:
+            answer.messages.append(message)
+
+        slow = asyncio.ensure_future(
+            listing(Items(100_000), places)(scope_of("/api/x"), Client().receive, never_taking)
+        )
+        await begun.wait()
+        await listing(then, places)(scope_of("/api/x"), Client().receive, taking)
+        slow.cancel()
+        await asyncio.gather(slow, return_exceptions=True)
+
+    asyncio.run(exchange())
+    return answer
+
+
+def test_a_short_list_does_not_wait_for_slow_readers_of_long_ones() -> None:
+    answer = held_by_slow_readers(Places(1), Items(3))
+
+    assert orjson.loads(answer.body) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("beginning", [1, 8])
+def test_a_list_without_a_place_in_time_is_to_be_asked_for_again(
+    beginning: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provgraph.http.streaming._WAIT_SECONDS", 0.01)
+    items = Items(100_000)
+
+    answer = held_by_slow_readers(Places(1, beginning=beginning), items)
+
+    assert answer.status == 503
+    assert answer.headers["retry-after"]
+    assert items.closed
+
+
+def test_a_list_that_is_taken_too_slowly_ends_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provgraph.http.streaming._LONGEST_SECONDS", 0.05)
+    items = Items(10**9)
+
+    async def send(_message: Message) -> None:
+        await asyncio.sleep(0.001)
+
+    with pytest.raises((TimeoutError, RuntimeError)):
+        asyncio.run(listing(items)(scope_of("/api/x"), Client().receive, send))  # type: ignore[arg-type] # see above
+
+    assert items.closed
 
 
 # Tag paths

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from provgraph.errors import SettingsError
-from provgraph.settings import Settings, read_settings
+from provgraph.settings import Settings, read_settings, unknown_settings
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -105,3 +105,14 @@ def _shown(default: object) -> str:
     if default is None:
         return "unset"
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_a_variable_that_is_no_setting_is_found() -> None:
+    given = {
+        "PROVGRAPH_PORT": "1",
+        "PROVGRAPH_TOKEN": "x",
+        "PROVGRAPH_GRAPH_URL": "neo4j://here",
+        "PATH": "/bin",
+    }
+
+    assert unknown_settings(given) == ["PROVGRAPH_GRAPH_URL"]

@@ -45,7 +45,7 @@ class Service:
         async def exchange() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(
-                transport=transport, base_url="http://provgraph", timeout=60
+                transport=transport, base_url="http://localhost", timeout=60
             ) as client:
                 return await client.request(method, path, json=json, content=body, headers=headers)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from provgraph.events import Holder, Role
 from provgraph.operations.credentials import Credentials
+from provgraph.operations.verify import Verification
 from tests.integration.graphbuilder.service import open_service
 from tests.unit.operations.stores import chain_of_pems, eventually, pem_id
 
@@ -165,3 +169,34 @@ def test_each_call_needs_its_role(tmp_path: Path, path: str, allowed: list[Role]
         assert statuses == {role: 200 if role in allowed else 403 for role in Role}
         assert service.call("POST", f"/graph_builder/{path}").status_code == 401
         assert service.call("GET", "/graph_builder/info").status_code == 200
+
+
+def test_many_who_ask_to_verify_share_few_comparisons_one_at_a_time(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[bool] = []
+    one_at_a_time = threading.Lock()
+    begun, everyone_asked = threading.Event(), threading.Event()
+
+    def comparing(*_: object, **__: object) -> Verification:
+        under_way.append(one_at_a_time.acquire(blocking=False))
+        begun.set()
+        assert everyone_asked.wait(60)
+        one_at_a_time.release()
+        return Verification(in_sync=True, position=0, total=0, differences=[], message="in sync")
+
+    monkeypatch.setattr("graphbuilder.recordkeeper.verify", comparing)
+
+    async def all_of_them() -> list[int]:
+        transport = httpx.ASGITransport(app=service.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
+            asked = [asyncio.create_task(client.post("/graph_builder/verify")) for _ in range(60)]
+            # Meanwhile there are threads for others, and for the probes above all.
+            assert await asyncio.to_thread(begun.wait, 60)
+            others = [await client.get(path) for path in ("/readyz", "/graph_builder/info")]
+            everyone_asked.set()
+            return [answer.status_code for answer in [*others, *await asyncio.gather(*asked)]]
+
+    assert set(asyncio.run(all_of_them())) == {200}
+    assert all(under_way)
+    assert len(under_way) < 10

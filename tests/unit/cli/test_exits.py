@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 import provgraph
-from provgraph.cli import exits
+from provgraph.cli import exits, serving
+from provgraph.errors import StoreFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +44,7 @@ def test_every_command_is_documented(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, 6), (401, 4), (403, 4), (404, 5), (409, 6), (413, 6), (500, 6), (503, 3)]
+    ("status", "code"), [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (413, 6), (500, 6), (503, 3)]
 )
 def test_what_the_service_answers_decides_the_code(
     run: Run, service: FakeService, status: int, code: int
@@ -76,6 +79,19 @@ def test_something_else_that_answers_is_told_apart(run: Run, service: FakeServic
     assert "--url" in ended.err
 
 
+def test_a_url_that_is_none_ends_with_2_and_says_where_to_give_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_URL", "nope")
+
+    ended = run("info")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Error: 'nope' cannot be the URL of a service")
+    assert "PROVGRAPH_URL" in ended.err
+    assert "serve" not in ended.err.replace("service", "")
+
+
 def test_url_and_token_may_stand_in_the_environment(
     run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +119,28 @@ def test_settings_that_cannot_be_read_end_with_2(run: Run, monkeypatch: pytest.M
 
     assert ended.code == 2
     assert "PROVGRAPH_PORT" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (StoreFullError("The event log cannot grow, its disk or space is full"), 6),
+        (OSError(errno.ENOSPC, "No space left on device"), 6),
+    ],
+)
+def test_a_service_that_cannot_write_names_its_folder(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: Exception, code: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(serving, "composition", lambda: SimpleNamespace(serve=fail, PARTS=()))
+
+    ended = run("serve", "--data", str(tmp_path))
+
+    assert ended.code == code
+    assert f"The data folder {tmp_path} cannot be used" in ended.err
+    assert ended.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

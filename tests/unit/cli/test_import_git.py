@@ -7,6 +7,7 @@ import httpx
 import orjson
 import pytest
 
+from provgraph.cli import importing
 from provgraph.sources import git
 
 if TYPE_CHECKING:
@@ -97,7 +98,35 @@ def test_only_an_event_that_is_too_large_by_itself_is_refused(run: Run, service:
 
     assert ended.code == 1
     assert (ended.json["accepted"], ended.json["invalid"]) == (715, 1)
-    assert ended.json["problems"][0]["ID"] == victim
+    (problem,) = ended.json["problems"]
+    assert (problem["ID"], problem["commit"]) == (victim, "2d7353f33a18b257deeb4f6ce56857f1a04d4472")
+    assert problem["detail"].startswith("too large; ")
+    assert "PROVGRAPH_PEM_SIZE_LIMIT" in problem["detail"]
+
+
+def test_an_event_that_the_service_finds_too_large_says_what_to_raise(run: Run, service: FakeService) -> None:
+    def judge(request: httpx.Request) -> httpx.Response:
+        document = _judge(request, verdict="invalid").json()
+        document["results"][0] |= {"rule": "size", "detail": "it is too large"}
+        return httpx.Response(200, json=document)
+
+    service.answer_with(_ROUTE, judge)
+
+    ended = run("import", "git", _SVCS)
+
+    assert (
+        "  invalid: 2d7353f33a18b257deeb4f6ce56857f1a04d4472: it is too large; raise the service's "
+        in ended.err
+    )
+    assert ended.err.count("PROVGRAPH_PEM_SIZE_LIMIT") == 1
+
+
+def test_one_is_not_plural() -> None:
+    tally = importing.Tally(events=1, duplicates=1)
+
+    said = importing.summary(tally, seconds=1)
+
+    assert said == "1 event sent in 1.0 s: 0 accepted, 1 duplicate, 0 conflicts, 0 invalid"
 
 
 def test_since_leaves_older_commits_out(run: Run, service: FakeService) -> None:

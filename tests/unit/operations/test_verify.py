@@ -13,7 +13,10 @@ from provgraph.operations.verify import Verification, verify
 from tests.unit.operations.stores import chain_of_pems, pem, pem_id, tag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from graphbuilder.projector import Projector
+    from provgraph.graphstore.base import PemFacts
     from tests.unit.operations.stores import Stores
 
 _UNKNOWN = 999
@@ -229,6 +232,65 @@ def test_events_that_arrive_meanwhile_are_no_differences(filled: Stores) -> None
     assert result.in_sync, result.message
 
 
+def apply_late_productions(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """
+    Apply a production whenever the PEMs of the served graph are read; all uses of ``shared`` move to it.
+
+    There are more of them than a verification lists; their PEMs have the numbers from 5,001 on.
+
+    :returns: when the productions so far say they happened
+    """
+    applied: list[str] = []
+    read = stores.graph.pems
+
+    def pems() -> Iterator[PemFacts]:
+        applied.append(f"2026-01-01 00:00:{len(applied):02}")
+        stores.append(pem(9_000 + len(applied), produces=["shared"], TimestampClient=applied[-1]))
+        flush(stores.log, stores.graph, timeout_seconds=30)
+        return read()
+
+    stores.append(*(pem(5_000 + number, uses=["shared", "own"]) for number in range(1, 1_501)))
+    flush(stores.log, stores.graph, timeout_seconds=30)
+    monkeypatch.setattr(stores.graph, "pems", pems)
+    return applied
+
+
+def test_late_productions_that_arrive_meanwhile_are_no_differences(
+    filled: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied = apply_late_productions(filled, monkeypatch)
+
+    result = verified(filled, deep=True)
+
+    assert len(applied) > 1
+    assert result.in_sync, result.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE pem SET type = 'forged' WHERE rk_id = ?",
+        # one of two uses; the other one moves all the time
+        (
+            "UPDATE cause SET cause_key = pem_key WHERE (pem_key, artifact_key) IN"
+            " (SELECT pem_key, artifact_key FROM pem, artifact WHERE pem.rk_id = ? AND artifact.rk_id = 'own')"
+        ),
+    ],
+)
+def test_damage_is_found_while_late_productions_arrive(
+    filled: Stores, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    applied = apply_late_productions(filled, monkeypatch)
+    filled.tamper_with_graph(change, bytes.fromhex(pem_id(5_042)))
+
+    result = verified(filled, deep=True)
+
+    assert len(applied) > 1
+    assert [(difference.what, difference.name) for difference in result.differences] == [
+        ("PEM", pem_id(5_042))
+    ]
+
+
 def test_a_long_list_of_differences_is_cut_and_says_so() -> None:
     findings = Findings(limit=2)
 
@@ -238,8 +300,21 @@ def test_a_long_list_of_differences_is_cut_and_says_so() -> None:
 
 
 def test_only_what_is_found_again_is_confirmed() -> None:
-    first, second = Findings(), Findings()
+    first = Findings(limit=1)
     first.add_all([Difference(Sense.MISSING, "artifact", name, "") for name in ("lagging", "gone")])
-    second.add_all([Difference(Sense.MISSING, "artifact", name, "") for name in ("gone", "late")])
+    second = Findings(limit=1, earlier=first)
+    second.add_all([Difference(Sense.MISSING, "artifact", name, "") for name in ("late", "gone")])
 
-    assert [difference.name for difference in first.confirmed_by(second).listed] == ["gone"]
+    assert (second.total, second.confirmed.total) == (2, 1)
+    assert [difference.name for difference in second.confirmed.listed] == ["gone"]
+
+
+def test_a_difference_in_other_facts_is_another_difference() -> None:
+    difference = Difference(Sense.DIFFERENT, "PEM", "a", "uses")
+    first = Findings()
+    first.add(difference, evidence=["x", "y"])
+    second, third = Findings(earlier=first), Findings(earlier=first)
+    second.add(difference, evidence=["z"])
+    third.add(difference, evidence=["y", "z"])
+
+    assert (second.confirmed.total, third.confirmed.total) == (0, 1)

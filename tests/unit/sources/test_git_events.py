@@ -10,6 +10,7 @@ import pytest
 
 from provgraph.events import pem
 from provgraph.sources import git
+from provgraph.sources.commits import Change, Commit
 from provgraph.sources.errors import SourceError
 
 if TYPE_CHECKING:
@@ -139,6 +140,79 @@ def test_the_door_takes_the_event_of_the_oddest_commit(repo: Repo) -> None:
     (event,) = _events(repo.folder)
 
     assert pem.accept(json.loads(json.dumps(event))).event_id == event["ID"]
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git, "MOST_CHANGES", 2)
+
+
+def _names(artifacts: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [(artifact["Name"], artifact.get("Version")) for artifact in artifacts]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_files_of_a_large_commit_go_into_events_that_follow_its_own(repo: Repo) -> None:
+    root = repo.commit(a="one", b="two", c="three")
+    large = repo.commit(a="four", b="five", c="six")
+
+    _, _, _, own, first, second = _events(repo.folder)
+
+    assert own["ID"] == git.event_id(large)
+    assert _names(own["UsesArtifacts"]) == [(f"commit/{root}", None)]
+    assert _names(own["ProducesArtifacts"]) == [(f"commit/{large}", None)]
+    for number, part in enumerate((first, second), 1):
+        assert (part["ID"], part["Type"]) == (git.part_id(large, number), "git.commit.files")
+        assert part["Predecessors"] == [own["ID"]]
+        assert part["OccurredAt"] == own["OccurredAt"]
+        assert part["Properties"] == {"commit": large, "part": number, "parts": 2}
+    # A use of a file names the part that made it.
+    assert _names(first["UsesArtifacts"]) == [
+        (f"commit/{large}", own["ID"]),
+        (f"a.txt@{repo.blob('one')}", git.part_id(root, 1)),
+        (f"b.txt@{repo.blob('two')}", git.part_id(root, 1)),
+    ]
+    assert _names(second["UsesArtifacts"]) == [
+        (f"commit/{large}", own["ID"]),
+        (f"c.txt@{repo.blob('three')}", git.part_id(root, 2)),
+    ]
+    assert _names(second["ProducesArtifacts"]) == [(f"c.txt@{repo.blob('six')}", None)]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_commit_after_a_large_one_names_the_part_that_it_changed(repo: Repo) -> None:
+    root = repo.commit(a="one", b="two", c="three")
+    repo.commit(c="four")
+
+    event = _events(repo.folder)[-1]
+
+    assert (event["Type"], event["UsesArtifacts"][1]["Version"]) == ("git.commit", git.part_id(root, 2))
+
+
+def test_the_event_id_of_a_part_never_changes() -> None:
+    assert git.part_id("2d7353f33a18b257deeb4f6ce56857f1a04d4472", 1) == "b06b00d2e0bb5e8493f51e6c319da041"
+
+
+def test_fifteen_thousand_files_make_no_event_above_half_a_megabyte() -> None:
+    blob = "0" * 40
+    changes = tuple(
+        Change(f"a/folder/of/usual/depth/file-{number:05}.txt", blob, blob) for number in range(15_000)
+    )
+    root = Commit("a" * 40, (), datetime.fromisoformat("2024-01-01T00:00:00Z"), changes)
+    child = root._replace(id="b" * 40, parents=("a" * 40,))
+
+    made = list(git.events([root, child]))
+
+    assert len(made) == 2 * 16
+    assert max(len(json.dumps(event)) for event in made) < 500_000
+    assert sum(len(event["ProducesArtifacts"]) for event in made) == 2 * 15_001
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_histories_without_a_large_commit_keep_an_event_a_commit(name: str) -> None:
+    events = _events(_HISTORIES / f"{name}.ndjson.gz")
+
+    assert {event["Type"] for event in events} == {"git.commit"}
 
 
 def test_a_path_that_does_not_exist_is_named(tmp_path: Path) -> None:
