@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WHAT = "event log"
-_CACHE_KIB = 32_768
+_CACHE_KIB = 24_576
 # The projector mostly reads what was written a moment ago: keep that in memory, already parsed.
-_TAIL_EVENTS = 10_000
-_TAIL_BYTES = 16 * 2**20
+_TAIL_EVENTS = 5_000
+_TAIL_BYTES = 8 * 2**20
 _CHAIN_CHUNK = 5_000
 
 # `position` is never used again, not even after cleaning: hence AUTOINCREMENT.

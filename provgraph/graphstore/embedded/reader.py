@@ -67,7 +67,7 @@ def unconnected_artifacts(connection: sqlite3.Connection) -> list[str]:
 _Known = tuple[int, str, str | None, str | None, int | None, int | None]
 
 _Edge = tuple[int, str | None, int | None, str]  # event, artifact (None: a predecessor), cause, label
-_REMEMBERED_PEMS = 50_000
+_REMEMBERED_PEMS = 20_000
 
 
 class PemMemory:
@@ -228,7 +228,9 @@ class _Walker:
 
     def _result(self) -> Walk:
         known, depths = self._known, self._depths
-        edges = dict.fromkeys(self._edges)  # a use may be met twice
+        # Downstream a use may be met twice: from either of two versions that it may have seen.
+        is_upstream = self._query.direction is Direction.UPSTREAM
+        edges = self._edges if is_upstream else list(dict.fromkeys(self._edges))
         ids = {key: row[1] for key, row in known.items()}
         times = {key: row[4] or 0 for key, row in known.items()}
         uses: list[WalkedUse] = [

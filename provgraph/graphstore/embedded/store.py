@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _WHAT = "graph store"
 # A projection can be built again from the log, so losing its last commits in a power cut does no harm.
 _SYNCHRONOUS: Synchronous = "NORMAL"
-_WRITER_CACHE_KIB = 32_768
+_WRITER_CACHE_KIB = 24_576
 _READER_CACHE_KIB = 8_192
 _CYPHER_TIMEOUT_SECONDS = 30.0
 _SERVED, _NEXT = "served", "next"
