@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
@@ -15,6 +14,7 @@ from provgraph.errors import InvalidInputError, OverloadedError
 from provgraph.events import Role
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
+from query.params import form, number
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -74,19 +74,16 @@ def question(query_string: bytes) -> tuple[LineageRequest, int | None]:
     asked = LineageRequest(
         node=node,
         direction=_direction(given.get("direction", Direction.UPSTREAM)),
-        depth=_number(given, "depth", at_least=1),
-        limit=_number(given, "limit", at_least=1) or DEFAULT_LIMIT,
+        depth=number(given, "depth", at_least=1),
+        limit=number(given, "limit", at_least=1) or DEFAULT_LIMIT,
         cursor=given.get("cursor"),
         version=given.get("version"),
     )
-    return asked, _number(given, "wait", at_least=0)
+    return asked, number(given, "wait", at_least=0)
 
 
 def _read(query_string: bytes) -> dict[str, str]:
-    try:
-        given = dict(parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict"))
-    except ValueError as error:
-        raise InvalidInputError("The query string is not UTF-8 text", rule="utf-8") from error
+    given = dict(form(query_string))
     for name in given:
         if name not in _KNOWN:
             # A typo must not answer another question than the one that was meant.
@@ -105,19 +102,6 @@ def _direction(stated: str) -> Direction:
         raise InvalidInputError(
             f"direction must be upstream or downstream: {stated[:40]!r}", field="direction", rule="direction"
         ) from None
-
-
-def _number(given: dict[str, str], name: str, *, at_least: int) -> int | None:
-    stated = given.get(name)
-    if stated is None:
-        return None
-    if not (stated.isascii() and stated.isdigit() and len(stated) <= 18 and int(stated) >= at_least):
-        raise InvalidInputError(
-            f"{name} must be a whole number of at least {at_least}: {stated[:40]!r}",
-            field=name,
-            rule=f"at-least-{at_least}",
-        )
-    return int(stated)
 
 
 def _parameter(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _ORDERS = {"asc": False, "desc": True}
@@ -29,8 +32,8 @@ def list_query(query_string: bytes) -> ListQuery:
     :raises InvalidInputError: not UTF-8, no whole number where one is wanted, or out of bounds
     """
     known, filters = _read(query_string)
-    page_size = _number(known, "pageSize", at_least=1)
-    page_index = _number(known, "pageIndex", at_least=0)
+    page_size = number(known, "pageSize", at_least=1)
+    page_index = number(known, "pageIndex", at_least=0)
     return ListQuery(
         filters=filters,
         sort_field=known.get("sortField"),
@@ -40,11 +43,20 @@ def list_query(query_string: bytes) -> ListQuery:
     )
 
 
-def _read(query_string: bytes) -> _Given:
+def form(query_string: bytes) -> list[tuple[str, str]]:
+    """
+    Return the names and values of a query string, decoded as a form.
+
+    :raises InvalidInputError: not UTF-8
+    """
     try:
-        pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
+        return parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:
         raise InvalidInputError("The query string is not UTF-8 text", rule="utf-8") from error
+
+
+def _read(query_string: bytes) -> _Given:
+    pairs = form(query_string)
     known = {name: value for name, value in pairs if name in _NOT_FILTERS}
     return _Given(known, tuple(pair for pair in pairs if pair[0] not in _NOT_FILTERS))
 
@@ -52,7 +64,12 @@ def _read(query_string: bytes) -> _Given:
 _NOT_FILTERS = frozenset({"pageIndex", "pageSize", "sortField", "sortOrder"})
 
 
-def _number(known: dict[str, str], name: str, *, at_least: int) -> int | None:
+def number(known: Mapping[str, str], name: str, *, at_least: int) -> int | None:
+    """
+    Return a parameter that is a whole number, None when it is absent.
+
+    :raises InvalidInputError: it is not one, or too small
+    """
     stated = known.get(name)
     if stated is None:
         return None
