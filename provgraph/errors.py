@@ -128,6 +128,13 @@ class CheckpointMismatchError(StoreError):
     title = "Checkpoint mismatch"
 
 
+class TakesLongerError(ProvgraphError):
+    """The answer takes longer than its caller can wait; asked in another way the store will give it."""
+
+    status = 503
+    title = "Takes longer"
+
+
 class LockedError(ProvgraphError):
     """Another process holds the data folder."""
 

@@ -154,29 +154,8 @@ class GraphDigest(NamedTuple):
     content: str
 
 
-class GraphStore(Protocol):
-    """
-    A provenance graph that follows a log.
-
-    Many threads may read; one projector writes.
-    """
-
-    def checkpoint(self) -> Checkpoint:
-        """Return how far the graph has followed the log."""
-
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
-        """
-        Apply a batch and move the checkpoint from ``expected`` to ``to``, in one transaction.
-
-        :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
-        :raises StoreError: the store cannot be written; nothing was changed
-        """
-
-    def clear(self) -> None:
-        """Remove everything, the checkpoint too."""
-
-    def counts(self) -> GraphCounts:
-        """Return how many nodes there are."""
+class GraphReader(Protocol):
+    """What a lineage question asks of a graph. Safe to use from several threads."""
 
     def has_pem(self, pem_id: str) -> bool:
         """Tell whether the graph has this event, be it as a placeholder."""
@@ -201,6 +180,38 @@ class GraphStore(Protocol):
 
         Late is an event that changed what the graph said of older ones: one of their uses was resolved to another
         version, or the event was a placeholder before.
+        """
+
+
+class GraphStore(GraphReader, Protocol):
+    """
+    A provenance graph that follows a log.
+
+    Many threads may read; one projector writes.
+    """
+
+    def checkpoint(self) -> Checkpoint:
+        """Return how far the graph has followed the log."""
+
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+        """
+        Apply a batch and move the checkpoint from ``expected`` to ``to``, in one transaction.
+
+        :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
+        :raises StoreError: the store cannot be written; nothing was changed
+        """
+
+    def clear(self) -> None:
+        """Remove everything, the checkpoint too."""
+
+    def counts(self) -> GraphCounts:
+        """Return how many nodes there are."""
+
+    def brief(self) -> GraphReader | None:
+        """
+        Return a reader for a caller that cannot wait, or None when this store has to be waited for.
+
+        It answers within a few milliseconds or raises `TakesLongerError`; then ask the store itself.
         """
 
     def pems(self) -> Iterator[PemFacts]:

@@ -11,11 +11,11 @@ from provgraph.graphstore import WalkQuery
 from provgraph.lineage import answer, cursor, request
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import GraphStore
+    from provgraph.graphstore import GraphReader
     from provgraph.lineage.request import LineageRequest, Node
 
 
-def lineage(store: GraphStore, asked: LineageRequest) -> bytes:
+def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
     """
     Answer a lineage question, exact versions only, as JSON.
 
@@ -64,7 +64,7 @@ def lineage(store: GraphStore, asked: LineageRequest) -> bytes:
     )
 
 
-def _refuse_when_changed(store: GraphStore, since: cursor.Cursor, epoch: str) -> None:
+def _refuse_when_changed(store: GraphReader, since: cursor.Cursor, epoch: str) -> None:
     if since.epoch != epoch or store.resolutions_changed_at() > since.position:
         raise ConflictError(
             "The graph was changed by late events since the first page; ask again without cursor"

@@ -9,7 +9,7 @@ from provgraph.events import event_id
 from provgraph.graphstore import Direction, WalkStart
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import GraphStore
+    from provgraph.graphstore import GraphReader
 
 DEFAULT_LIMIT = 10_000
 LARGEST_LIMIT = 100_000
@@ -53,7 +53,7 @@ def check(request: LineageRequest) -> None:
         )
 
 
-def find(store: GraphStore, request: LineageRequest) -> tuple[Node, WalkStart]:
+def find(store: GraphReader, request: LineageRequest) -> tuple[Node, WalkStart]:
     """
     Return the node that a question names and where a walk from it starts.
 
@@ -88,7 +88,7 @@ def _pem(pem_id: str, request: LineageRequest) -> tuple[Node, WalkStart]:
     return Node("pem", pem_id), WalkStart((pem_id,))
 
 
-def _artifact(store: GraphStore, name: str, request: LineageRequest) -> tuple[Node, WalkStart]:
+def _artifact(store: GraphReader, name: str, request: LineageRequest) -> tuple[Node, WalkStart]:
     versions = store.versions(name, version=request.version, limit=_versions_wanted(request))
     if not versions:
         if not store.has_artifact(name):

@@ -58,7 +58,7 @@ PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
 # ------------------------------------------------------------------------------------------------ checkpoint
 
-GET_STATE = "SELECT value FROM state WHERE key = ?"
+GET_STATE = "SELECT key, value FROM state"
 SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 
 # ------------------------------------------------------------------------------------------------ writing

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.embedded import reader, schema
-from provgraph.graphstore.embedded.writer import GraphWriter, checkpoint, resolutions_changed_at
+from provgraph.graphstore.embedded import reader, schema, walker
+from provgraph.graphstore.embedded.brief import BriefReader
+from provgraph.graphstore.embedded.state import state
+from provgraph.graphstore.embedded.writer import GraphWriter
 from provgraph.sqlite import Readers, connect, translated
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class _Generation:
             self._connection = connection
             self.writer = GraphWriter(connection)
         self.write_lock = threading.Lock()
-        self.memory = reader.PemMemory()
+        self.memory = walker.WalkMemory()
         self._readers = Readers(path, cache_kib=_READER_CACHE_KIB)
         self._lock = threading.Lock()
         self._reading = 0
@@ -120,13 +122,14 @@ class EmbeddedGraphStore:
         self._next: EmbeddedGraphStore | None = None
         self._remove_strays()
         self._served = _Generation(folder / self._names[_SERVED])
+        self._brief = BriefReader(self._reading_for_walks)
 
     # -------------------------------------------------------------------------------------------- writing
 
     def checkpoint(self) -> Checkpoint:
         """See `GraphStore.checkpoint`."""
         with self._reading() as connection:
-            return checkpoint(connection)
+            return state(connection).checkpoint
 
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
         """See `GraphStore.apply`."""
@@ -164,13 +167,17 @@ class EmbeddedGraphStore:
 
     def walk(self, query: WalkQuery) -> Walk:
         """See `GraphStore.walk`."""
-        with self._held() as served, served.reading() as connection:
-            return reader.walk(connection, query, served.memory)
+        with self._reading_for_walks() as (connection, memory):
+            return walker.walk(connection, query, memory)
 
     def resolutions_changed_at(self) -> int:
         """See `GraphStore.resolutions_changed_at`."""
         with self._reading() as connection:
-            return resolutions_changed_at(connection)
+            return state(connection).resolutions_changed_at
+
+    def brief(self) -> BriefReader:
+        """See `GraphStore.brief`."""
+        return self._brief
 
     def pems(self) -> Iterator[PemFacts]:
         """See `GraphStore.pems`."""
@@ -260,6 +267,11 @@ class EmbeddedGraphStore:
             yield connection
 
     @contextmanager
+    def _reading_for_walks(self) -> Iterator[tuple[sqlite3.Connection, walker.WalkMemory]]:
+        with self._held() as served, served.reading() as connection:
+            yield connection, served.memory
+
+    @contextmanager
     def _held(self) -> Iterator[_Generation]:
         """Give the generation that is served, kept for one `_Generation.reading`."""
         # Between looking up which one that is and reading it, a switch may have put the next one in its place.
@@ -292,6 +304,7 @@ class _SingleGeneration(EmbeddedGraphStore):
         self._names = {_SERVED: name}
         self._next = None
         self._served = _Generation(folder / name)
+        self._brief = BriefReader(self._reading_for_walks)
 
     def _save_names(self, names: dict[str, str]) -> None:
         raise StoreError(

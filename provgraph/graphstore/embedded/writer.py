@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from provgraph.errors import CheckpointMismatchError
 from provgraph.events import canonical
 from provgraph.events.clock import moment, split_moment
-from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.embedded import schema
+from provgraph.graphstore.embedded.state import note_late_event, set_checkpoint, state
 from provgraph.sqlite import insert_rows, select_in, transaction
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from provgraph.graphstore.base import Checkpoint
     from provgraph.graphstore.projection import GraphBatch, GraphStep
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
-_EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
 
 Production = tuple[int, bytes, int, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
@@ -47,8 +47,7 @@ class GraphWriter:
                 self._require(expected)
                 for step in batch:
                     self._write(step, at=to.position)
-                self._connection.execute(schema.SET_STATE, (_EPOCH, to.epoch))
-                self._connection.execute(schema.SET_STATE, (_POSITION, to.position))
+                set_checkpoint(self._connection, to)
         except BaseException:
             self._load_keys()  # the keys given out in this batch were not used
             raise
@@ -63,7 +62,7 @@ class GraphWriter:
         self._load_keys()
 
     def _require(self, expected: Checkpoint) -> None:
-        found = checkpoint(self._connection)
+        found = state(self._connection).checkpoint
         if found != expected:
             raise CheckpointMismatchError(f"The graph is at {found}, not at {expected}")
 
@@ -90,7 +89,7 @@ class GraphWriter:
         insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
         late = [production for production in productions if production[0] in older_artifacts]
         if late and self._resolve_again(late):
-            self._note_late_event(at)
+            note_late_event(self._connection, at)
         insert_rows(self._connection, schema.INSERT_CAUSES, predecessors)
         insert_rows(self._connection, schema.USES_VALUES, uses, on_conflict=schema.INSERT_RESOLVED)
         if labelled:
@@ -164,7 +163,7 @@ class GraphWriter:
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:
             self._connection.executemany(schema.FILL_PLACEHOLDER, filled)
-            self._note_late_event(at)
+            note_late_event(self._connection, at)
         return keys
 
     # -------------------------------------------------------------------------------------------- versions
@@ -185,9 +184,6 @@ class GraphWriter:
             changed += done.rowcount
         return changed > 0
 
-    def _note_late_event(self, at: int) -> None:
-        self._connection.execute(schema.SET_STATE, (_RESOLUTIONS, at))
-
     def _affected(self, production: Production, made_now: set[tuple[int, int]]) -> Iterable[Affected]:
         artifact_key, at, _, label, *_ = production
         occurred_us, own_id = split_moment(at)
@@ -203,21 +199,6 @@ class GraphWriter:
             yield from run(schema.USES_BY_ID, (artifact_key, own_id))
             if label is not None:
                 yield from run(schema.USES_BY_LABEL, (artifact_key, label, occurred_us))
-
-
-def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
-    """Return the checkpoint in a graph file."""
-    epoch = connection.execute(schema.GET_STATE, (_EPOCH,)).fetchone()
-    if epoch is None:
-        return Checkpoint()
-    position = connection.execute(schema.GET_STATE, (_POSITION,)).fetchone()
-    return Checkpoint(epoch[0], position[0])
-
-
-def resolutions_changed_at(connection: sqlite3.Connection) -> int:
-    """Return the position at which a use was last resolved anew."""
-    row = connection.execute(schema.GET_STATE, (_RESOLUTIONS,)).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _edges(

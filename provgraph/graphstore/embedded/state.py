@@ -1,0 +1,37 @@
+"""What a graph file says of itself: how far it has followed the log, and when it last changed its mind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.embedded import schema
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
+
+
+class State(NamedTuple):
+    """The state of a graph file."""
+
+    checkpoint: Checkpoint
+    resolutions_changed_at: int  # the position at which a late event last changed what was said of older ones
+
+
+def state(connection: sqlite3.Connection) -> State:
+    """Return the state of a graph file."""
+    found = dict(connection.execute(schema.GET_STATE))
+    return State(Checkpoint(found.get(_EPOCH, ""), found.get(_POSITION, 0)), found.get(_RESOLUTIONS, 0))
+
+
+def set_checkpoint(connection: sqlite3.Connection, to: Checkpoint) -> None:
+    """Note how far the graph has followed the log."""
+    connection.execute(schema.SET_STATE, (_EPOCH, to.epoch))
+    connection.execute(schema.SET_STATE, (_POSITION, to.position))
+
+
+def note_late_event(connection: sqlite3.Connection, at: int) -> None:
+    """Note the position of a late event."""
+    connection.execute(schema.SET_STATE, (_RESOLUTIONS, at))
