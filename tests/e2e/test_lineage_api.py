@@ -121,6 +121,23 @@ def test_depth_cuts_the_walk_and_says_so(wire: Wire, story: Story, depth: int, e
     assert (answer["complete"], answer["reason"]) == ((True, None) if depth >= 3 else (False, "depth"))
 
 
+def test_a_long_history_is_answered_as_a_short_one_is(wire: Wire) -> None:
+    ids_of_chain = [new_id() for _ in range(1_300)]
+    chain = [
+        pem(ID=id_, Predecessor=before)
+        for id_, before in zip(ids_of_chain, [None, *ids_of_chain], strict=False)
+    ]
+    assert batch(wire, *chain)["accepted"] == len(chain)
+    wire.flush()
+
+    short = lineage(wire, f"pem:{ids_of_chain[-1]}", depth=20)
+    long = lineage(wire, f"pem:{ids_of_chain[-1]}", depth=2_000)
+
+    assert [node["id"] for node in short["nodes"]] == ids_of_chain[-1:-22:-1]
+    assert [node["id"] for node in long["nodes"]] == ids_of_chain[::-1]
+    assert (short["complete"], long["complete"]) == (False, True)
+
+
 def test_downstream_of_an_artifact_is_everything_it_went_into(wire: Wire, story: Story) -> None:
     answer = lineage(wire, f"artifact:{story.name('raw')}", direction="downstream")
 

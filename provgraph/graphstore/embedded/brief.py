@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import Walk, WalkQuery
     from provgraph.graphstore.embedded.walker import WalkMemory
 
-# SQLite's virtual machine does about 50 of them in a microsecond.
-_MOST_STEPS = 100_000
+# SQLite does about 20 of them in a microsecond.
+_MOST_STEPS = 50_000
 _MOST_EVENTS = 1_000
 
 Reading = tuple[sqlite3.Connection, "WalkMemory"]
