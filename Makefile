@@ -2,10 +2,12 @@
 
 VENV := .venv/bin
 INSTALLED := .venv/installed
-CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports"
+CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildcard $(VENV)/hadolint),"hadolint Dockerfile")
+
+LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check fix lock bench clean
+.PHONY: help setup demo serve test check fix lock bench secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -31,11 +33,15 @@ check: setup  ## format nothing, report everything: ruff, mypy, import contracts
 fix: setup  ## repair what ruff can repair, and format
 	@$(VENV)/ruff check --fix; $(VENV)/ruff format
 
-lock: setup  ## write constraints.txt anew from pyproject.toml (ARGS=--upgrade takes newer versions)
-	@$(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --all-extras --group dev --quiet $(ARGS) -o constraints.txt
+lock: setup  ## write the constraints anew from pyproject.toml (ARGS=--upgrade takes newer versions)
+	@$(LOCK) --all-extras --group dev -o constraints.txt
+	@$(LOCK) --extra server --group build -c constraints.txt -o constraints-server.txt
 
 bench: setup  ## measure the speed beside plain SQLite, in the same run (ARGS are passed on)
 	@$(VENV)/python -m bench $(ARGS)
+
+secrets:  ## make the passwords that docker-compose.yml reads, in ./secrets, unless they are there
+	@scripts/secrets
 
 clean:  ## remove .venv and every cache; ./data stays
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache; find . -name __pycache__ -type d -prune -exec rm -rf {} +

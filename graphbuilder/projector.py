@@ -2,7 +2,8 @@
 The projector: follows the log and keeps the graph up to it.
 
 One thread reads behind the graph's checkpoint, projects, and applies; the checkpoint moves in the batch's own
-transaction, so after a crash nothing is lost and nothing counts twice.
+transaction, so after a crash nothing is lost and nothing counts twice. Of several projectors the one that holds the
+lease works; should two believe that they do, the checkpoint lets each batch in once.
 
 A request for a rebuild is an event in the log. The next generation is begun *before* the checkpoint passes the
 request, and the store remembers that it was begun: a crash at any moment forgets no request, and a rebuild that was
@@ -28,7 +29,7 @@ from provgraph.operations.rebuild import is_rebuild_due, request_rebuild
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.eventlog import EventLog
+    from provgraph.eventlog import EventLog, Lease
     from provgraph.events import RecordedEvent
     from provgraph.graphstore.base import GraphStore
     from provgraph.operations.progress import RebuildProgress
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BATCH_EVENTS = 2_000
+# How soon a projector that stands by notices that no other one works any more.
+_STANDBY_SECONDS = 0.5
 # While events keep arriving, let some gather: fewer, larger batches leave more of the processor to the receiver.
 _GATHERING_SECONDS = 0.02
 # Waiting for the log is cut into naps, so that stopping and handing over a rebuild do not wait for the next event.
@@ -51,12 +54,15 @@ class Projector:
     for each change, and tried again with growing pauses.
     """
 
-    def __init__(self, log: EventLog, graph: GraphStore, *, interval_seconds: float) -> None:
+    def __init__(self, log: EventLog, graph: GraphStore, *, lease: Lease, interval_seconds: float) -> None:
         """
         Prepare to follow ``log``.
 
+        :param lease: says whether this projector is the one that works; while another is, it stands by
         :param interval_seconds: look for new events at least this often; they wake the projector anyway
         """
+        self._lease = lease
+        self._is_leading = False
         self._log = log
         self._graph = graph
         self._nap_seconds = min(interval_seconds, _NAP_SECONDS)
@@ -65,10 +71,9 @@ class Projector:
         self._checkpoint: Checkpoint | None = None  # None: ask the graph
         self._rebuild: Rebuild | None = None
         self._tend_not_before = 0.0  # monotonic seconds
-        self._lock = threading.Lock()  # guards the next three
+        self._lock = threading.Lock()  # guards the next two
         self._unmet: set[int] = set()  # positions of requests that no rebuild covers
         self._covered = 0  # requests up to here are covered by the last rebuild that was begun
-        self._met = 0  # and up to here by the last one that was finished
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="graph-projector", daemon=True)
 
@@ -79,8 +84,8 @@ class Projector:
     def __exit__(self, *_exception: object) -> None:
         self._stopping.set()
         self._thread.join()
-        if self._rebuild is not None:
-            self._rebuild.cancel()
+        self._pause_rebuild()
+        self._lease.release()
 
     # ------------------------------------------------------------------------------------------- what others ask
 
@@ -117,14 +122,16 @@ class Projector:
 
     def has_rebuilt(self, position: int) -> bool:
         """See `provgraph.operations.rebuild.GraphBuilder.has_rebuilt`."""
-        with self._lock:
-            return position <= self._met
+        return position <= self._graph.covers()
 
     # ------------------------------------------------------------------------------------------- following
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
+                if not self._leads():
+                    self._stopping.wait(_STANDBY_SECONDS)
+                    continue
                 events = self._step()
             except CheckpointMismatchError as error:
                 logger.warning("the graph was moved by another: %s", error)
@@ -136,6 +143,21 @@ class Projector:
             else:
                 self._health.worked()
                 self._rest(events)
+
+    def _leads(self) -> bool:
+        """Tell whether this projector is the one that works, taking over when no other one does."""
+        is_leading = self._lease.held()
+        if is_leading != self._is_leading:
+            self._is_leading = is_leading
+            self._checkpoint = None  # another one may have moved the graph
+            if is_leading:
+                logger.info("this graph builder follows the log now")
+            else:
+                logger.warning("another graph builder follows the log; this one stands by")
+                self._pause_rebuild()
+        if not is_leading:
+            self._health.worked()
+        return is_leading
 
     def _step(self) -> int:
         """Apply the next batch and return how many events it had."""
@@ -181,10 +203,10 @@ class Projector:
         logger.info("the log has another epoch than the graph, which starts over: %s", head.epoch)
         self._drop_rebuild()
         self._checkpoint = None
-        self._graph.clear()
         # What follows is a graph built from the log alone: that is all that a request can ask for.
+        self._graph.clear(covers=head.position)
         self._note_covered(head.position)
-        self._note_met()
+        self._rebuild_health.worked()
 
     # ------------------------------------------------------------------------------------------- rebuilding
 
@@ -251,16 +273,20 @@ class Projector:
         except CorruptStoreError:
             rebuild.is_damaged = True
             raise
-        self._graph.switch()
+        self._graph.switch(covers=rebuild.covers)
         self._rebuild = None
         self._checkpoint = None
-        self._note_met()
+        self._rebuild_health.worked()
         logger.info("rebuild of the graph done, %d events", rebuild.progress.done)
 
-    def _drop_rebuild(self) -> None:
+    def _pause_rebuild(self) -> None:
+        """Stop a rebuild; what was built stays, for whoever goes on with it."""
         if self._rebuild is not None:
             self._rebuild.cancel()
             self._rebuild = None
+
+    def _drop_rebuild(self) -> None:
+        self._pause_rebuild()
         if self._graph.has_next_generation():
             self._graph.drop_next_generation()
 
@@ -268,8 +294,3 @@ class Projector:
         with self._lock:
             self._covered = position
             self._unmet = {request for request in self._unmet if request > position}
-
-    def _note_met(self) -> None:
-        with self._lock:
-            self._met = self._covered
-        self._rebuild_health.worked()

@@ -10,7 +10,7 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from provgraph.errors import SettingsError
@@ -22,6 +22,10 @@ _PREFIX = "PROVGRAPH_"
 # The command line reads these, and the tests what begins so.
 _OF_OTHERS = frozenset({f"{_PREFIX}URL", f"{_PREFIX}TOKEN"})
 _OF_TESTS = (f"{_PREFIX}TEST_", f"{_PREFIX}REQUIRE_")
+
+
+LOG_SCHEMES = frozenset({"postgresql"})
+GRAPH_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 
 
 class Settings(BaseSettings):
@@ -36,7 +40,35 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"),
         description="Folder of the event log, the catalog and the graph; made when it is not there. "
-        "One process at a time may use it.",
+        "One process at a time may use it. Not used when both `log_url` and `graph_url` name servers.",
+    )
+    log_url: str | None = Field(
+        default=None,
+        description="Where the event log and the catalog are: postgresql://USER@HOST:PORT/DATABASE (PostgreSQL 14 or "
+        "later; any number of processes). Unset: SQLite in the data folder.",
+    )
+    log_password_file: Path | None = Field(
+        default=None,
+        description="File with the password for `log_url`, so that it stands in no URL and no environment.",
+    )
+    graph_url: str | None = Field(
+        default=None,
+        description="Where the graph is: neo4j://HOST:PORT, bolt://HOST:PORT, or with +s for TLS (Neo4j 5.26). "
+        "Unset: the embedded store in the data folder.",
+    )
+    graph_user: str = Field(default="neo4j", description="User for `graph_url`.")
+    graph_password: SecretStr | None = Field(
+        default=None, description="Password for `graph_url`. Unset: Neo4j is asked without one."
+    )
+    graph_password_file: Path | None = Field(
+        default=None, description="File with the password for `graph_url`; comes before `graph_password`."
+    )
+    graph_database: str = Field(default="neo4j", description="Name of the database behind `graph_url`.")
+    cypher_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="How long a graph query of a user may run before it is stopped."
+    )
+    cypher_row_limit: int = Field(
+        default=100_000, ge=1, description="How many rows a graph query of a user may return."
     )
     host: str = Field(
         default="127.0.0.1",
@@ -85,6 +117,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def is_local(self) -> bool:
+        """Whether anything is kept in the data folder."""
+        return self.log_url is None or self.graph_url is None
+
+    @property
     def sending_needs_credential(self) -> bool:
         """Whether sending events needs a credential."""
         return self.auth_required if self.pem_auth_required is None else self.pem_auth_required
@@ -101,6 +138,34 @@ class Settings(BaseSettings):
                 f"{_PREFIX}AUTH_REQUIRED=true to ask for credentials, or {_PREFIX}ALLOW_OPEN=true to go without."
             )
 
+    @field_validator("log_url")
+    @classmethod
+    def _check_log_url(cls, url: str | None) -> str | None:
+        return _of_scheme(url, LOG_SCHEMES)
+
+    @field_validator("graph_url")
+    @classmethod
+    def _check_graph_url(cls, url: str | None) -> str | None:
+        return _of_scheme(url, GRAPH_SCHEMES)
+
+    def read_log_password(self) -> str | None:
+        """
+        Return the password for ``log_url`` that a file holds, if one is named.
+
+        :raises SettingsError: the file cannot be read
+        """
+        return _secret("log_password_file", self.log_password_file)
+
+    def read_graph_password(self) -> str | None:
+        """
+        Return the password for ``graph_url``, or None when there is none.
+
+        :raises SettingsError: its file cannot be read
+        """
+        if self.graph_password_file is not None:
+            return _secret("graph_password_file", self.graph_password_file)
+        return None if self.graph_password is None else self.graph_password.get_secret_value()
+
 
 def read_settings(**given: object) -> Settings:
     """
@@ -114,6 +179,25 @@ def read_settings(**given: object) -> Settings:
         raise SettingsError(
             "; ".join(_complaint(item["loc"], item["msg"]) for item in error.errors())
         ) from error
+
+
+def _of_scheme(url: str | None, schemes: frozenset[str]) -> str | None:
+    if not url:  # an empty variable is how some tools say that there is none
+        return None
+    scheme, found, rest = url.partition("://")
+    if not found or not rest or scheme not in schemes:
+        # The URL itself is not shown: it may hold a password.
+        raise ValueError(f"must begin with one of {', '.join(f'{name}://' for name in sorted(schemes))}")
+    return url
+
+
+def _secret(name: str, path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{_PREFIX}{name.upper()}: {path} cannot be read: {error}") from error
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, func, literal, select, true
+from sqlalchemy import BigInteger, ColumnElement, false, func, literal, select, true
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from provgraph.catalog.base import (
@@ -21,6 +20,7 @@ from provgraph.catalog.base import (
     ListQuery,
 )
 from provgraph.catalog.schema import LOG_EVENTS, Tables
+from provgraph.catalog.spelling import names_in, position_in, same_text
 from provgraph.errors import InvalidInputError, OverloadedError
 from provgraph.events import Holder, Role
 
@@ -49,7 +49,7 @@ class _Field(NamedTuple):
 
 def _contains(column: ColumnElement[str]) -> Callable[[str], Condition]:
     # Not LIKE: %, _ and \ are literal here, and case counts.
-    return lambda value: func.instr(column, value) > 0
+    return lambda value: position_in(column, value) > 0
 
 
 def _has_id(pem_id: str) -> Condition:
@@ -62,20 +62,20 @@ def _id_matches(value: str) -> Condition:
     digits = value.replace("-", "").lower()
     if _WHOLE_ID.fullmatch(digits):
         return _has_id(digits)
-    return func.instr(_PEM.c.id, digits) > 0
+    return position_in(_PEM.c.id, digits) > 0
 
 
 def _predecessor_matches(value: str) -> Condition:
     # "None" is how Record Keeper's client spells: without one.
     if value == "None":
         return _PEM.c.predecessor.is_(None)
-    return func.instr(_PEM.c.predecessor, value.replace("-", "").lower()) > 0
+    return position_in(_PEM.c.predecessor, value.replace("-", "").lower()) > 0
 
 
 def _any_name_contains(column: ColumnElement[str]) -> Callable[[str], Condition]:
     def condition(value: str) -> Condition:
-        names = func.json_each(column).table_valued("value")
-        return select(literal(1)).select_from(names).where(func.instr(names.c.value, value) > 0).exists()
+        names = names_in(column).table_valued("value")
+        return select(literal(1)).select_from(names).where(position_in(names.c.value, value) > 0).exists()
 
     return condition
 
@@ -117,12 +117,15 @@ _CREDENTIAL_COLUMNS = [
 class CatalogQueries:
     """The read side of a `Catalog`, over any SQLAlchemy engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, credentials: Engine) -> None:
+        """
+        Ask by way of an engine.
+
+        :param credentials: an engine of their own: they are asked for on the event loop's thread, which must never
+            wait for a place among the readers of lists
+        """
         self._engine = engine
-        # Credentials are asked for on the event loop's thread, which must never wait for a place in the pool.
-        self._own = engine.connect()
-        self._own.detach()
-        self._own_lock = threading.Lock()
+        self._credentials = credentials
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """See `Catalog.pem`."""
@@ -160,7 +163,11 @@ class CatalogQueries:
 
     def tag(self, namespace: str, tag: str) -> CatalogTag | None:
         """See `Catalog.tag`."""
-        row = self._one(select(_TAG).where(_TAG.c.namespace == namespace, _TAG.c.tag == tag))
+        if not _may_be_stored(namespace) or not _may_be_stored(tag):
+            return None
+        row = self._one(
+            select(_TAG).where(same_text(_TAG.c.namespace, namespace), same_text(_TAG.c.tag, tag))
+        )
         return None if row is None else CatalogTag(*row)
 
     def tags(self) -> Iterator[CatalogTag]:
@@ -173,6 +180,8 @@ class CatalogQueries:
 
     def report(self, report_id: str) -> CatalogReport | None:
         """See `Catalog.report`."""
+        if not _may_be_stored(report_id):
+            return None
         row = self._one(select(_REPORT).where(_REPORT.c.report_id == report_id))
         return None if row is None else _report(row)
 
@@ -186,8 +195,8 @@ class CatalogQueries:
         known = select(*_CREDENTIAL_COLUMNS).where(
             _CREDENTIAL.c.token_sha256 == token_sha256, _CREDENTIAL.c.revoked_at.is_(None)
         )
-        with self._own_lock, self._own.begin():
-            row = self._own.execute(known).first()
+        with self._credentials.connect() as connection:
+            row = connection.execute(known).first()
         return None if row is None else _credential(row)
 
     def credentials(self) -> list[CatalogCredential]:
@@ -197,8 +206,7 @@ class CatalogQueries:
 
     def close(self) -> None:
         """See `Catalog.close`."""
-        with self._own_lock:
-            self._own.close()
+        self._credentials.dispose()
         self._engine.dispose()
 
     @contextmanager
@@ -233,8 +241,11 @@ def _listed(
     listed = statement.where(_filtered(query, fields)).order_by(*_order(query, fields), arrival)
     if query.page_size is None:
         return listed
-    offset = min(query.page_index * query.page_size, _LARGEST_OFFSET)
-    return listed.limit(min(query.page_size, _LARGEST_OFFSET)).offset(offset)
+    size, offset = (
+        literal(min(number, _LARGEST_OFFSET), BigInteger)
+        for number in (query.page_size, query.page_index * query.page_size)
+    )
+    return listed.limit(size).offset(offset)
 
 
 def _filtered(query: ListQuery, fields: Mapping[str, _Field]) -> Condition:
@@ -246,11 +257,19 @@ def _filtered(query: ListQuery, fields: Mapping[str, _Field]) -> Condition:
                 f"Unknown filter {name}; allowed are {', '.join(fields)}", field=name, rule="known-filter"
             )
         if value:
-            conditions.append(field.matches(value))
+            conditions.append(field.matches(value) if _may_be_stored(value) else false())
     together: Condition = true()
     for condition in conditions:
         together = operator.and_(together, condition)
     return together
+
+
+def _may_be_stored(text: str) -> bool:
+    """Tell whether a text is one that events may hold; no database should be asked for any other."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 def _order(query: ListQuery, fields: Mapping[str, _Field]) -> Sequence[ColumnElement[Any]]:

@@ -1,17 +1,17 @@
 """
-The catalog's tables.
+The catalog's tables, as statements see them on every database; how they are made there is each database's own.
 
 ``prefix`` names a second set of the same tables beside the served one, which a rebuild fills and then renames.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, column, table
+from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, column, table
 
 TABLES = ("pem", "artifact", "tag", "report", "credential")
 
 # The log's table, as far as the catalog reads it: its index finds a PEM by id.
-LOG_EVENTS = table("event", column("position", Integer), column("event_id", LargeBinary))
+LOG_EVENTS = table("event", column("position", BigInteger), column("event_id", LargeBinary))
 
 
 class Tables:
@@ -22,16 +22,16 @@ class Tables:
         self.pem = Table(
             f"{prefix}pem",
             metadata,
-            Column("position", Integer, primary_key=True),
+            Column("position", BigInteger, primary_key=True),
             *(Column(name, Text) for name in PEM_TEXTS),
         )
         self.artifact = Table(
             f"{prefix}artifact",
             metadata,
-            Column("sequence", Integer, primary_key=True),
+            Column("sequence", BigInteger, primary_key=True),
             Column("name", Text),
             Column("properties", Text),
-            Column("created_us", Integer),
+            Column("created_us", BigInteger),
             Column("created_at", Text),
         )
         self.tag = Table(
@@ -47,7 +47,7 @@ class Tables:
             metadata,
             Column("report_id", Text, primary_key=True),
             *(Column(name, Text) for name in ("subject", "status", "text", "names", "opened_at")),
-            Column("position", Integer),
+            Column("position", BigInteger),
         )
         self.credential = Table(
             f"{prefix}credential",
@@ -55,11 +55,28 @@ class Tables:
             Column("credential_id", Text, primary_key=True),
             *(Column(name, Text) for name in ("name", "holder", "role", "token_sha256")),
             *(Column(name, Text) for name in ("created_at", "revoked_at")),
-            Column("position", Integer),
+            Column("position", BigInteger),
         )
 
 
 PEM_TEXTS = (
     *("id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
     *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
+)
+
+_TABLES = Tables()
+
+
+def _content(shown: Table, *, order: str, hidden: str = "") -> str:
+    columns = ", ".join(column.name for column in shown.columns if column.name != hidden)
+    return f"SELECT {columns} FROM {shown.name} ORDER BY {order}"  # noqa: S608 - our own names
+
+
+# Everything that readers can see, in an order that does not depend on row numbers.
+CONTENT = (
+    _content(_TABLES.pem, order="position"),
+    _content(_TABLES.artifact, order="sequence", hidden="sequence"),
+    _content(_TABLES.tag, order="namespace, tag"),
+    _content(_TABLES.report, order="report_id"),
+    _content(_TABLES.credential, order="credential_id"),
 )

@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from provgraph.catalog import rows as rule
 from provgraph.catalog.queries import CatalogQueries
-from provgraph.catalog.schema import TABLES
+from provgraph.catalog.schema import CONTENT, TABLES
 from provgraph.errors import StoreError
 from provgraph.eventlog.sqlite import SELECT_EPOCH
 from provgraph.events import Kind, canonical
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.engine import Engine, ExceptionContext
 
     from provgraph.catalog.rows import Rows
     from provgraph.eventlog import EventLog
@@ -82,14 +82,6 @@ DELETE FROM {p}artifact WHERE name IN (SELECT value FROM json_each(?))
 AND name NOT IN (SELECT n.value FROM {p}pem, json_each({p}pem.uses) AS n)
 AND name NOT IN (SELECT n.value FROM {p}pem, json_each({p}pem.produces) AS n)
 """
-# Everything that readers can see, in an order that does not depend on row numbers.
-CONTENT = (
-    "SELECT * FROM pem ORDER BY position",
-    "SELECT name, properties, created_us, created_at FROM artifact ORDER BY sequence",
-    "SELECT * FROM tag ORDER BY namespace, tag",
-    "SELECT * FROM report ORDER BY report_id",
-    "SELECT * FROM credential ORDER BY credential_id",
-)
 
 
 class SQLiteCatalogProjection:
@@ -146,15 +138,10 @@ class SQLiteCatalog(CatalogQueries):
             # What a rebuild left behind when the process was killed goes as well.
             writer.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=""))
             writer.close()
-        engine = create_engine(
-            "sqlite://",
-            creator=lambda: connect(path, read_only=True, cache_kib=4_096),
-            poolclass=QueuePool,
-            pool_size=8,
-            max_overflow=40,
+        super().__init__(
+            _engine(path, pool_size=8, max_overflow=40),
+            credentials=_engine(path, pool_size=1, max_overflow=0),
         )
-        listen(engine, "handle_error", _translate)
-        super().__init__(engine)
 
     def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
         """See `Catalog.rebuild`."""
@@ -178,6 +165,18 @@ class SQLiteCatalog(CatalogQueries):
                     total.update(canonical.dumps(row) + b"\n")
             connection.close()
         return total.hexdigest()
+
+
+def _engine(path: Path, *, pool_size: int, max_overflow: int) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: connect(path, read_only=True, cache_kib=4_096),
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+    )
+    listen(engine, "handle_error", _translate)
+    return engine
 
 
 def _translate(context: ExceptionContext) -> None:

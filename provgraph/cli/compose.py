@@ -7,8 +7,8 @@ What is opened is closed in reverse order, whatever happens in between.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -21,21 +21,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 import uvicorn
 from fastapi import FastAPI
 
-import admin.app
-import graphbuilder.app
 import provgraph
-import query.app
-import receiver.app
-from graphbuilder.projector import Projector
 from provgraph.auth import Authenticator
-from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.cli.stores import opened_facts, opened_stores
 from provgraph.errors import SettingsError
-from provgraph.eventlog import GroupCommit, SQLiteEventLog
+from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit
 from provgraph.events import Holder, Role
-from provgraph.graphstore.embedded import EmbeddedGraphStore
 from provgraph.http import (
     Bodies,
     BrowserGuard,
+    Building,
     Edge,
     Gauge,
     Metrics,
@@ -45,16 +40,15 @@ from provgraph.http import (
     probes,
 )
 from provgraph.http.protocol import BoundedHttpProtocol
-from provgraph.lock import DataFolder
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.info import lag
 from provgraph.operations.jobs import Jobs
+from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
@@ -67,12 +61,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PARTS = ("receiver", "graphbuilder", "query", "admin")
-_ROUTES: dict[str, Callable[[Services], list[BaseRoute]]] = {
-    "receiver": receiver.app.routes,
-    "graphbuilder": graphbuilder.app.routes,
-    "query": query.app.routes,
-    "admin": admin.app.routes,
-}
+_NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
 # Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
@@ -106,7 +95,7 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
     for name in unknown_settings(os.environ):
         logger.warning("there is no setting %s: it changes nothing", name)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    with opened(settings) as services, _listening(settings.host, settings.port) as listener:
+    with opened(settings, parts) as services, _listening(settings.host, settings.port) as listener:
         app = build_app(services, parts)
         logging.getLogger("uvicorn.error").addFilter(_was_not_cancelled)
         gc.collect()
@@ -116,32 +105,34 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Services]:
+def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Services]:
     """
-    Open the stores of a data folder and start what works on them; everything is closed when the block ends.
+    Open the stores and start what works on them; everything is closed when the block ends.
 
-    The projector runs whichever services are assembled: no other process could, for this one has the folder.
+    Whoever has the log on SQLite also projects, whatever it serves: no other process can. With the log on a server
+    the graph builders do, one of them at a time.
 
     :raises LockedError: another process uses the data folder
     :raises StoreError: a store cannot be opened
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(DataFolder(settings.data_dir))
-        stores = stack.enter_context(_stores(folder))
-        graph = stack.enter_context(contextlib.closing(EmbeddedGraphStore(folder.graph)))
-        close_abandoned_reports(stores.log, stores.catalog)
-        projector = stack.enter_context(
-            Projector(stores.log, graph, interval_seconds=settings.loop_interval_seconds)
-        )
-        writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
-        jobs = stack.enter_context(Jobs())
+        is_alone = settings.log_url is None
+        with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
+        stores = stack.enter_context(opened_stores(settings, with_graph=with_graph))
+        if is_alone:
+            close_abandoned_reports(stores.log, stores.catalog)
         metrics = Metrics()
-        metrics.show(*_gauges(stores.log, graph, writer))
+        building = None
+        if stores.graph is not None:
+            projects = is_alone or "graphbuilder" in parts
+            building = _building(stack, settings, stores.log, stores.graph, projects=projects)
+            metrics.show(*_graph_gauges(stores.log, building))
+        writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
+        metrics.show(*_log_gauges(stores.log, writer))
         yield Services(
             settings=settings,
             log=stores.log,
             catalog=stores.catalog,
-            graph=graph,
             writer=writer,
             authenticator=Authenticator(
                 stores.catalog,
@@ -149,10 +140,30 @@ def opened(settings: Settings) -> Iterator[Services]:
                 sending_requires=settings.sending_needs_credential,
             ),
             metrics=metrics,
-            projector=lambda: ProjectorStatus(*lag(stores.log, graph), projector.failure),
-            builder=projector,
-            jobs=jobs,
+            jobs=stack.enter_context(Jobs()),
+            building=building,
         )
+
+
+def _building(
+    stack: ExitStack, settings: Settings, log: EventLog, graph: GraphStore, *, projects: bool
+) -> Building:
+    lease = log.lease(PROJECTOR_LEASE)
+    if projects:
+        from graphbuilder.projector import Projector
+
+        stack.callback(lease.release)
+        projector = stack.enter_context(
+            Projector(log, graph, lease=lease, interval_seconds=settings.loop_interval_seconds)
+        )
+        return Building(graph, projector, lambda: ProjectorStatus(*lag(log, graph), projector.failure))
+
+    def trouble() -> str | None:
+        return None if lease.is_held_by_anyone() else "No graph builder is running"
+
+    stack.callback(lease.release)
+    builder = DistantGraphBuilder(log, graph, trouble=trouble)
+    return Building(graph, builder, lambda: ProjectorStatus(*lag(log, graph), trouble()))
 
 
 def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
@@ -164,7 +175,7 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise SettingsError(f"There is no service {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    routes = [route for part in PARTS if part in parts for route in _ROUTES[part](services)]
+    routes = [route for part in PARTS if part in parts for route in _routes(part, services)]
     app = FastAPI(
         title="provgraph",
         version=provgraph.__version__,
@@ -179,6 +190,12 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
     guard = None if settings.auth_required else BrowserGuard(only_this_machine=is_loopback(settings.host))
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
     return Edge(app, services.metrics, bodies=bodies, guard=guard)
+
+
+def _routes(part: str, services: Services) -> list[BaseRoute]:
+    # Loaded by name, so that an image holds only the services that it serves.
+    routes: list[BaseRoute] = importlib.import_module(f"{part}.app").routes(services)
+    return routes
 
 
 class NewCredential(NamedTuple):
@@ -222,35 +239,31 @@ class OfflineCredentials:
 
 
 @contextmanager
-def open_credentials(data_dir: Path) -> Iterator[OfflineCredentials]:
+def open_credentials(settings: Settings) -> Iterator[OfflineCredentials]:
     """
-    Open a data folder to issue or revoke credentials without a running service: the first admin's, above all.
+    Open the stores to issue or revoke credentials without a running service: the first admin's, above all.
 
-    :raises LockedError: a service uses the folder; ask it instead
+    :raises LockedError: a service uses the data folder; ask it instead
     """
-    with DataFolder(data_dir) as folder, _stores(folder) as stores:
-        yield OfflineCredentials(stores.log, stores.catalog)
+    with opened_facts(settings) as facts:
+        yield OfflineCredentials(facts.log, facts.catalog)
 
 
-class _Stores(NamedTuple):
-    log: SQLiteEventLog
-    catalog: SQLiteCatalog
-
-
-@contextmanager
-def _stores(folder: DataFolder) -> Iterator[_Stores]:
-    # The catalog first: it makes its tables, which the log then writes to.
-    with (
-        contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
-        contextlib.closing(SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()])) as log,
-    ):
-        yield _Stores(log, catalog)
-
-
-def _gauges(log: EventLog, graph: GraphStore, writer: GroupCommit) -> list[Gauge]:
+def _log_gauges(log: EventLog, writer: GroupCommit) -> list[Gauge]:
     return [
         Gauge("provgraph_queued_events", "Events that wait to be written.", lambda: writer.queued_events),
         Gauge("provgraph_log_position", "Position of the log's last event.", lambda: log.head().position),
+    ]
+
+
+def _graph_gauges(log: EventLog, building: Building) -> list[Gauge]:
+    graph, builder = building.graph, building.builder
+
+    def rebuilt() -> float:
+        progress = builder.rebuilding
+        return 1.0 if progress is None or not progress.total else progress.done / progress.total
+
+    return [
         Gauge(
             "provgraph_graph_position",
             "Position up to which the graph has followed.",
@@ -265,6 +278,11 @@ def _gauges(log: EventLog, graph: GraphStore, writer: GroupCommit) -> list[Gauge
             "provgraph_graph_lag_seconds",
             "For how long the oldest event that the graph lacks has been in the log.",
             lambda: lag(log, graph).seconds,
+        ),
+        Gauge(
+            "provgraph_graph_rebuild_ratio",
+            "How much of a running rebuild of the graph is done; 1 when none runs.",
+            rebuilt,
         ),
     ]
 

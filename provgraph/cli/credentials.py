@@ -1,4 +1,4 @@
-"""``provgraph admin credential``: online through a service, or on a data folder that no service uses."""
+"""``provgraph admin credential``: online through a service, or on the stores themselves."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.serving import composition
 from provgraph.client import Admin
 from provgraph.errors import LockedError
+from provgraph.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Who may do what.")
 
@@ -21,6 +22,15 @@ Data = Annotated[
     Path | None,
     typer.Option(
         "--data", help="Work on this data folder instead of a service; none may use it.", show_default=False
+    ),
+]
+
+
+Direct = Annotated[
+    bool,
+    typer.Option(
+        "--direct",
+        help="Work on the stores that the settings name (PROVGRAPH_LOG_URL, ...) instead of a service.",
     ),
 ]
 
@@ -65,7 +75,7 @@ class _Online:
 
 
 class _Offline:
-    """On a data folder, through the composition root."""
+    """On the stores themselves, through the composition root."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -88,6 +98,7 @@ def create(
     ] = CredentialKind.USER,
     role: Annotated[Role, typer.Option(help="What it allows.")] = Role.READER,
     data: Data = None,
+    direct: Direct = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -97,7 +108,7 @@ def create(
 
     The token is all that goes to stdout: TOKEN=$(provgraph admin credential create ...).
     """
-    with _open(data, url, token) as credentials:
+    with _open(data, direct, url, token) as credentials:
         created = credentials.create(name=name, kind=kind.value, role=role.value)
     if as_json:
         output.say_json(created)
@@ -107,9 +118,15 @@ def create(
 
 
 @app.command("list")
-def list_(data: Data = None, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+def list_(
+    data: Data = None,
+    direct: Direct = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """List the credentials, without their tokens."""
-    with _open(data, url, token) as credentials:
+    with _open(data, direct, url, token) as credentials:
         found = credentials.listed()
     if as_json:
         output.say_json(found)
@@ -125,12 +142,13 @@ def list_(data: Data = None, url: Url = DEFAULT_URL, token: Token = None, as_jso
 def revoke(
     credential_id: Annotated[str, typer.Argument(metavar="ID", help="The credential's id.")],
     data: Data = None,
+    direct: Direct = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a credential worthless from now on."""
-    with _open(data, url, token) as credentials:
+    with _open(data, direct, url, token) as credentials:
         credentials.revoke(credential_id)
     if as_json:
         output.say_json({"revoked": credential_id})
@@ -139,17 +157,19 @@ def revoke(
 
 
 @contextmanager
-def _open(data: Path | None, url: str, token: str | None) -> Iterator[_Credentials]:
-    if data is None:
+def _open(data: Path | None, direct: bool, url: str, token: str | None) -> Iterator[_Credentials]:
+    if data is None and not direct:
         with connection.connect(url, token) as client:
             yield _Online(client.admin)
         return
+    # A folder that is named is meant, whatever the settings say.
+    settings = read_settings() if data is None else read_settings(data_dir=data, log_url=None)
     try:
-        with composition().open_credentials(data) as store:
+        with composition().open_credentials(settings) as store:
             yield _Offline(store)
     except LockedError as error:
         raise LockedError(
-            f"{error}. Or leave out --data, and ask the service that uses it with --url."
+            f"{error}. Or leave out --data and --direct, and ask the service that uses it with --url."
         ) from error
 
 

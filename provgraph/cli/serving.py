@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -38,8 +38,21 @@ def composition() -> ModuleType:
 
     :raises MissingServerError: what it assembles is not installed
     """
-    try:
+    with what_is_missing_named():
         from provgraph.cli import compose
+    root: ModuleType = compose
+    return root
+
+
+@contextmanager
+def what_is_missing_named() -> Iterator[None]:
+    """
+    Say what to install when something cannot be loaded inside the block.
+
+    :raises MissingServerError: instead of Python's own error
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == "provgraph":
@@ -52,12 +65,12 @@ def composition() -> ModuleType:
         raise MissingServerError(
             f'The library `{missing}` is not installed. Run: pip install "provgraph[server]"'
         ) from error
-    root: ModuleType = compose
-    return root
 
 
 def serve(
-    part: Annotated[Part, typer.Argument(help="What this process serves.")] = Part.ALL,
+    parts: Annotated[
+        list[Part] | None, typer.Argument(help="What this process serves.", show_default="all")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Data folder; made when it is not there.", show_default=False)
     ] = None,
@@ -103,8 +116,10 @@ def serve(
     }
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     compose = composition()
-    with _naming(settings.data_dir.absolute()):
-        compose.serve(settings, compose.PARTS if part is Part.ALL else (part.value,))
+    naming = _naming(settings.data_dir.absolute()) if settings.is_local else nullcontext()
+    with naming, what_is_missing_named():
+        wanted = {part.value for part in parts or [Part.ALL]}
+        compose.serve(settings, compose.PARTS if Part.ALL in wanted else sorted(wanted))
 
 
 @contextmanager

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from provgraph.events import Kind, NewEvent, RecordedEvent
 
 
+# The one projector that works holds the lease of this name.
+PROJECTOR_LEASE = "projector"
+
+
 class Verdict(StrEnum):
     """What the log made of one event."""
 
@@ -48,6 +52,35 @@ class ChainReport(NamedTuple):
     message: str
 
 
+class Lease(Protocol):
+    """
+    The right to do what one process at a time may do. Safe to use from several threads.
+
+    It ends by itself when its holder ends, however that happens. A holder that is cut off from the log may go on
+    believing for a moment: what it does must be guarded by something else as well.
+    """
+
+    def held(self) -> bool:
+        """
+        Tell whether this process has it, taking it when nobody does.
+
+        A lease that was lost is told once, even if it could be taken again at once: whoever had it in between may
+        have changed what this process remembers.
+
+        :raises StoreError: whoever keeps the leases does not answer; then this process has it no more
+        """
+
+    def is_held_by_anyone(self) -> bool:
+        """
+        Tell whether some process has it, without taking it.
+
+        :raises StoreError: whoever keeps the leases does not answer
+        """
+
+    def release(self) -> None:
+        """Give it back, if this process has it. It may be taken again."""
+
+
 class EventLog(Protocol):
     """
     An ordered, append-only sequence of events.
@@ -63,7 +96,9 @@ class EventLog(Protocol):
         id is known changes nothing: it is a duplicate when its payload is the stored one, else a conflict. Within
         one call the first of two events with the same id counts.
 
-        :raises StoreError: the log cannot be written; nothing of this call is stored
+        :raises StoreError: the log cannot be written; nothing of this call is stored. Where the connection to a
+            server was lost in the very moment of the commit, the text says that this is not known; sending the
+            same events again is always safe
         """
 
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
@@ -92,6 +127,21 @@ class EventLog(Protocol):
         The new epoch starts with an event that names the old epoch's head; the kept events follow with their ids
         and payloads, at new positions. One transaction.
         """
+
+    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+        """
+        Append events of another log with their positions, times and digests, and return the head.
+
+        A log that never had an event takes the epoch over; into any other only what follows its head can go: of the
+        same epoch, and with digests that continue its chain, which proves that all before is the same. Atomic and
+        durable, as `append` is.
+
+        :raises ConflictError: the events do not follow what is in the log; nothing was stored
+        :raises StoreError: the log cannot be written
+        """
+
+    def lease(self, name: str) -> Lease:
+        """Return the lease of a name, which all who use this log share. It is not taken yet."""
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """Recompute every digest. ``progress`` is called with the number of events checked so far."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.eventlog.local import LocalLease
 from provgraph.events import content, genesis, log_cleaned
 from provgraph.events.base import NewEvent
 
@@ -88,6 +89,19 @@ class InMemoryEventLog:
             progress(report.events)
         return report
 
+    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+        """See `EventLog.restore`."""
+        with self._changed:
+            recording.check_continues(events, epoch=epoch, head=self._head())
+            self._epoch = epoch
+            self._keep(events)
+            self._changed.notify_all()
+            return self._head()
+
+    def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
+        """See `EventLog.lease`."""
+        return LocalLease()
+
     def probe(self) -> None:
         """See `EventLog.probe`."""
 
@@ -101,7 +115,11 @@ class InMemoryEventLog:
     def _store(self, new: Sequence[NewEvent]) -> list[RecordedEvent]:
         before_us = self._events[-1].recorded_us if self._events else 0
         recorded = recording.record(new, head=self._head(), not_before_us=before_us)
-        self._events.extend(recorded)
-        self._by_id.update((event.event_id, event) for event in recorded)
-        self._last_position += len(recorded)
+        self._keep(recorded)
         return recorded
+
+    def _keep(self, recorded: Sequence[RecordedEvent]) -> None:
+        if recorded:
+            self._events.extend(recorded)
+            self._by_id.update((event.event_id, event) for event in recorded)
+            self._last_position = recorded[-1].position

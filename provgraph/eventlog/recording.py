@@ -1,17 +1,27 @@
-"""What every log does with a batch before it writes: positions, times and digests for events that are new."""
+"""
+What every log does with events, wherever it keeps them.
+
+Before it writes: positions, times and digests for what is new. After it has read: the event that a row holds.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
 from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
-from provgraph.events import RecordedEvent, chain, genesis
+from provgraph.events import Kind, RecordedEvent, chain, content, genesis
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.events import NewEvent
+
+# position, event id, kind, recorded_us, payload, digest
+Row = tuple[int, bytes, str, int, bytes, bytes]
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 def record(events: Sequence[NewEvent], *, head: Head, not_before_us: int) -> list[RecordedEvent]:
@@ -23,11 +33,49 @@ def record(events: Sequence[NewEvent], *, head: Head, not_before_us: int) -> lis
     recorded_us = max(now_us(), not_before_us)
     position, digest = head.position, head.digest
     recorded = []
-    for event_id, kind, payload, content in events:
+    for event_id, kind, payload, read in events:
         position += 1
         digest = chain(digest, position, event_id, kind, recorded_us, payload)
-        recorded.append(RecordedEvent(position, event_id, kind, recorded_us, payload, digest, content))
+        recorded.append(RecordedEvent(position, event_id, kind, recorded_us, payload, digest, read))
     return recorded
+
+
+def rows(events: Iterable[RecordedEvent]) -> list[Row]:
+    """Return events as they are stored."""
+    return [
+        (position, bytes.fromhex(event_id), kind, recorded_us, payload, digest)
+        for position, event_id, kind, recorded_us, payload, digest, _ in events
+    ]
+
+
+def stored(row: Row) -> RecordedEvent:
+    """
+    Return the event in a row.
+
+    :raises CorruptStoreError: it cannot be read
+    """
+    position, raw_id, kind, recorded_us, payload, digest = row
+    event_id = raw_id.hex()
+    try:
+        read = content(kind, event_id, payload)
+    except (LookupError, ValueError, TypeError, ProvgraphError) as error:
+        raise CorruptStoreError(
+            f"The event at position {position} of the event log cannot be read: {error!r}"
+        ) from error
+    return RecordedEvent(position, event_id, _KINDS[kind], recorded_us, payload, digest, read)
+
+
+def unread(row: Row) -> RecordedEvent:
+    """Return a row as an event whose content nobody will read: enough for its digest."""
+    position, raw_id, kind, recorded_us, payload, digest = row
+    stated: Kind = kind  # type: ignore[assignment] # whatever the row says: a changed one shows in the digest
+    return RecordedEvent(position, raw_id.hex(), stated, recorded_us, payload, digest, None)
+
+
+def distinct(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
+    """Return the first event of each id."""
+    ids = {event.event_id for event in events}
+    return events if len(ids) == len(events) else split(events, {})[0]
 
 
 def split(
@@ -73,6 +121,28 @@ def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before:
             return ChainReport(False, checked, event.position, message)
         checked += 1
     return ChainReport(True, checked, None, f"digest chain intact over {checked} events")
+
+
+def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) -> None:
+    """
+    Refuse events of another log that do not stand right behind ``head``.
+
+    :raises ConflictError: another epoch, or the chain does not go on
+    """
+    if head.position and epoch != head.epoch:
+        raise ConflictError(
+            f"The log has events of its own: its epoch is {head.epoch}, that of the events is {epoch}"
+        )
+    # A log that never had an event begins wherever the other one does.
+    position, digest = head.position, head.digest if head.position else genesis(epoch)
+    for event in events:
+        digest = chain(digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload)
+        if event.position <= position or digest != event.digest:
+            raise ConflictError(
+                f"The event at position {event.position} does not follow what the log has up to position {position}: "
+                "it holds other events than the log that is copied"
+            )
+        position = event.position
 
 
 def _find(recorded: Sequence[RecordedEvent], event_id: str) -> RecordedEvent:

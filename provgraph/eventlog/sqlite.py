@@ -12,28 +12,26 @@ import logging
 import sqlite3
 import threading
 import uuid
-from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from provgraph.errors import CorruptStoreError, ProvgraphError
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
-from provgraph.events import Kind, content, genesis, log_cleaned
-from provgraph.events.base import NewEvent, RecordedEvent
+from provgraph.eventlog.local import LocalLease
+from provgraph.eventlog.tail import Tail
+from provgraph.events import genesis, log_cleaned
+from provgraph.events.base import NewEvent
 from provgraph.sqlite import Readers, connect, insert_rows, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
+    from provgraph.events import Kind, RecordedEvent
+
 logger = logging.getLogger(__name__)
 
 _WHAT = "event log"
 _CACHE_KIB = 24_576
-# The projector mostly reads what was written a moment ago: keep that in memory, already parsed.
-_TAIL_EVENTS = 5_000
-_TAIL_BYTES = 8 * 2**20
 _CHAIN_CHUNK = 5_000
 
 # `position` is never used again, not even after cleaning: hence AUTOINCREMENT.
@@ -59,8 +57,6 @@ SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > ?"
 DELETE_ALL = "DELETE FROM event"
-
-_KINDS = {kind.value: kind for kind in Kind}
 
 
 class TransactionalProjection(Protocol):
@@ -90,8 +86,7 @@ class SQLiteEventLog:
             self._writer.executescript(SCHEMA)
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
-        self._tail: deque[RecordedEvent] = deque()
-        self._tail_bytes = 0
+        self._tail = Tail()
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """See `EventLog.append`."""
@@ -99,7 +94,7 @@ class SQLiteEventLog:
             try:
                 # Nearly every batch is all new: try that first, and look ids up only when one was known.
                 known: dict[str, RecordedEvent] = {}
-                recorded = self._write(self._distinct(events))
+                recorded = self._write(recording.distinct(events))
             except sqlite3.IntegrityError:
                 known = self._known(events)
                 new, _ = recording.split(events, known)
@@ -108,17 +103,17 @@ class SQLiteEventLog:
 
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        recent = self._read_tail(after, limit)
+        recent = self._tail.read(self._head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
-            return [_recorded(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            return [recording.stored(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""
         with translated(_WHAT), self._readers.connection() as connection:
             row = connection.execute(SELECT_BY_ID, (bytes.fromhex(event_id),)).fetchone()
-        return None if row is None else _recorded(row)
+        return None if row is None else recording.stored(row)
 
     def head(self) -> Head:
         """See `EventLog.head`."""
@@ -153,10 +148,28 @@ class SQLiteEventLog:
                 new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content) for e in kept)]
                 recorded = recording.record(new, head=beginning, not_before_us=self._last_us)
                 self._insert(recorded)
-            self._forget_tail()
             self._advance(beginning, recorded)
         logger.info("log cleaned, epoch %s follows %s", epoch, old.epoch)
         return self._head
+
+    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+        """See `EventLog.restore`."""
+        with self._write_lock, translated(_WHAT):
+            recording.check_continues(events, epoch=epoch, head=self._head)
+            before = self._head if self._head.position else Head(epoch, 0, genesis(epoch))
+            with transaction(self._writer):
+                self._writer.execute(SET_STATE, ("epoch", epoch))
+                if events:
+                    self._insert(events)
+            if events:
+                self._advance(before, events)
+            else:
+                self._head = before
+            return self._head
+
+    def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
+        """See `EventLog.lease`."""
+        return LocalLease()
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
@@ -205,10 +218,6 @@ class SQLiteEventLog:
         sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
         return Head(epoch[0], 0 if sequence is None else sequence[0], genesis(epoch[0])), 0
 
-    def _distinct(self, events: Sequence[NewEvent]) -> Sequence[NewEvent]:
-        ids = {event.event_id for event in events}
-        return events if len(ids) == len(events) else recording.split(events, {})[0]
-
     def _write(self, new: Sequence[NewEvent]) -> list[RecordedEvent]:
         if not new:
             return []
@@ -220,71 +229,30 @@ class SQLiteEventLog:
         return recorded
 
     def _insert(self, recorded: Sequence[RecordedEvent]) -> None:
-        rows = [
-            (e.position, bytes.fromhex(e.event_id), e.kind, e.recorded_us, e.payload, e.digest)
-            for e in recorded
-        ]
-        insert_rows(self._writer, INSERT_EVENTS, rows)
+        insert_rows(self._writer, INSERT_EVENTS, recording.rows(recorded))
         for projection in self._projections:
             projection.apply(self._writer, recorded)
 
     def _advance(self, head: Head, recorded: Sequence[RecordedEvent]) -> None:
         last = recorded[-1]
         with self._changed:
+            # The head first: nobody may read events that stand behind it.
             self._head = Head(head.epoch, last.position, last.digest)
             self._last_us = last.recorded_us
-            self._tail.extend(recorded)
-            self._tail_bytes += sum(len(event.payload) for event in recorded)
-            while len(self._tail) > _TAIL_EVENTS or self._tail_bytes > _TAIL_BYTES:
-                self._tail_bytes -= len(self._tail.popleft().payload)
+            self._tail.extend(recorded, epoch=head.epoch)
             self._changed.notify_all()
-
-    def _forget_tail(self) -> None:
-        with self._changed:
-            self._tail.clear()
-            self._tail_bytes = 0
-
-    def _read_tail(self, after: int, limit: int) -> list[RecordedEvent] | None:
-        """Return events from memory, or None when the first ones wanted are not there any more."""
-        with self._changed:
-            if after >= self._head.position:
-                return []
-            if not self._tail or self._tail[0].position > after + 1:
-                return None
-            # Positions in the tail have no holes: each batch continues where the last one ended.
-            start = after + 1 - self._tail[0].position
-            return list(islice(self._tail, start, start + limit))
 
     def _known(self, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:
         known = {}
         for event_id in {event.event_id for event in events}:
             row = self._writer.execute(SELECT_BY_ID, (bytes.fromhex(event_id),)).fetchone()
             if row is not None:
-                known[event_id] = _recorded(row)
+                known[event_id] = recording.stored(row)
         return known
 
     def _read_file(self, after: int, limit: int) -> list[RecordedEvent]:
         with translated(_WHAT), self._readers.connection() as connection:
-            return [_raw(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            return [recording.unread(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
 
     def _all_events(self) -> Iterator[RecordedEvent]:
-        return (_recorded(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))
-
-
-def _recorded(row: tuple[int, bytes, str, int, bytes, bytes]) -> RecordedEvent:
-    position, raw_id, kind, recorded_us, payload, digest = row
-    event_id = raw_id.hex()
-    try:
-        read = content(kind, event_id, payload)
-    except (LookupError, ValueError, TypeError, ProvgraphError) as error:
-        raise CorruptStoreError(
-            f"The event at position {position} of the {_WHAT} cannot be read: {error!r}"
-        ) from error
-    return RecordedEvent(position, event_id, _KINDS[kind], recorded_us, payload, digest, read)
-
-
-def _raw(row: tuple[int, bytes, str, int, bytes, bytes]) -> RecordedEvent:
-    """Return a row as an event whose content nobody will read: enough for its digest."""
-    position, raw_id, kind, recorded_us, payload, digest = row
-    stated: Kind = kind  # type: ignore[assignment] # whatever the file says: a changed one shows in the digest
-    return RecordedEvent(position, raw_id.hex(), stated, recorded_us, payload, digest, None)
+        return (recording.stored(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))

@@ -201,8 +201,15 @@ class GraphStore(GraphReader, Protocol):
         :raises StoreError: the store cannot be written; nothing was changed
         """
 
-    def clear(self) -> None:
-        """Remove everything, the checkpoint too."""
+    def clear(self, *, covers: int = 0) -> None:
+        """Remove everything, the checkpoint too, and note what `covers` is to say; all in one transaction."""
+
+    def covers(self) -> int:
+        """
+        Return the log position up to which requests for a rebuild are met by the graph that is served.
+
+        It was built from the log alone, and begun behind that position; 0 when it never was.
+        """
 
     def counts(self) -> GraphCounts:
         """Return how many nodes there are."""
@@ -251,8 +258,11 @@ class GraphStore(GraphReader, Protocol):
     def has_next_generation(self) -> bool:
         """Tell whether a rebuild was begun and not finished."""
 
-    def switch(self) -> None:
-        """Serve the next generation from now on, and drop the one before."""
+    def next_checkpoint(self) -> Checkpoint | None:
+        """Return how far the next generation has followed the log, or None when there is none."""
+
+    def switch(self, *, covers: int = 0) -> None:
+        """Serve the next generation from now on, with what its `covers` is to say, and drop the one before."""
 
     def drop_next_generation(self) -> None:
         """Give up a rebuild."""

@@ -6,12 +6,13 @@ from provgraph.http.body import Bodies, read_body
 from provgraph.http.browsers import BrowserGuard
 from provgraph.http.edge import Edge, install
 from provgraph.http.metrics import Gauge, Metrics
-from provgraph.http.services import ProjectorStatus, Services
+from provgraph.http.services import Building, ProjectorStatus, Services
 from provgraph.http.streaming import Places, enclosed, json_list
 
 __all__ = [
     "Bodies",
     "BrowserGuard",
+    "Building",
     "Edge",
     "Gauge",
     "Metrics",

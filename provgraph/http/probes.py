@@ -80,11 +80,10 @@ class _Probes:
 
     def _readiness(self) -> Response:
         services = self._services
-        parts = {
-            "log": _state(services.log.probe),
-            "graph": _state(services.graph.probe),
-            "projector": self._projector(),
-        }
+        parts = {"log": _state(services.log.probe)}
+        # A process that only receives goes on receiving while the graph is away.
+        if services.building is not None:
+            parts |= {"graph": _state(services.graph.probe), "projector": self._projector()}
         if any(state != "ok" for state in parts.values()):
             raise NotReadyError(parts)
         return json({"ready": True, "parts": parts})

@@ -26,6 +26,14 @@ class ProjectorStatus(NamedTuple):
     trouble: str | None  # why it does not go on, a sentence; None when it does
 
 
+class Building(NamedTuple):
+    """What parts that need the graph work with."""
+
+    graph: GraphStore
+    builder: GraphBuilder
+    status: Callable[[], ProjectorStatus]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """
@@ -37,10 +45,29 @@ class Services:
     settings: Settings
     log: EventLog
     catalog: Catalog
-    graph: GraphStore
     writer: GroupCommit
     authenticator: Authenticator
     metrics: Metrics
-    projector: Callable[[], ProjectorStatus]
-    builder: GraphBuilder
     jobs: Jobs
+    building: Building | None
+    """The graph's side; None in a process that only receives."""
+
+    @property
+    def graph(self) -> GraphStore:
+        """The graph store. Only for parts that need the graph: a process that serves one of them has it."""
+        return self._building.graph
+
+    @property
+    def builder(self) -> GraphBuilder:
+        """Whoever projects, here or in another process. Only for parts that need the graph."""
+        return self._building.builder
+
+    def projector(self) -> ProjectorStatus:
+        """Tell what the projector says of itself. Only for parts that need the graph."""
+        return self._building.status()
+
+    @property
+    def _building(self) -> Building:
+        if self.building is None:
+            raise RuntimeError("This process serves no part that needs the graph, and has not opened it")
+        return self.building

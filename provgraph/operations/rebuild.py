@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from provgraph.errors import StoreError
 from provgraph.events import Kind, rebuild_requested
-from provgraph.operations.progress import unreported
+from provgraph.operations.progress import RebuildProgress, unreported
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.graphstore.base import GraphStore
-    from provgraph.operations.progress import RebuildProgress, Report
+    from provgraph.operations.progress import Report
 
 _PAUSE_SECONDS = 0.01
 # A rebuild that cannot go on is tried again and again; whoever waits for it is told after this long.
@@ -46,6 +48,46 @@ class GraphBuilder(Protocol):
 
     def has_rebuilt(self, position: int) -> bool:
         """Tell whether the graph that is served was built after the request at ``position``."""
+
+
+class DistantGraphBuilder:
+    """A `GraphBuilder` that works in another process: the stores say how far it is."""
+
+    def __init__(self, log: EventLog, graph: GraphStore, *, trouble: Callable[[], str | None]) -> None:
+        """
+        Watch whoever projects ``log`` into ``graph``.
+
+        :param trouble: tells why nobody does so at the moment, None when somebody does
+        """
+        self._log = log
+        self._graph = graph
+        self._trouble = trouble
+
+    @property
+    def should_rebuild(self) -> bool:
+        """See `GraphBuilder.should_rebuild`."""
+        return is_rebuild_due(self._log, self._graph)
+
+    @property
+    def rebuilding(self) -> RebuildProgress | None:
+        """See `GraphBuilder.rebuilding`."""
+        following = self._graph.next_checkpoint()
+        if following is None:
+            return None
+        return RebuildProgress(following.position, max(following.position, self._log.head().position))
+
+    @property
+    def rebuild_failure(self) -> str | None:
+        """See `GraphBuilder.rebuild_failure`."""
+        return self._trouble()
+
+    def request_rebuild(self) -> int:
+        """See `GraphBuilder.request_rebuild`."""
+        return request_rebuild(self._log)
+
+    def has_rebuilt(self, position: int) -> bool:
+        """See `GraphBuilder.has_rebuilt`."""
+        return position <= self._graph.covers()
 
 
 def request_rebuild(log: EventLog) -> int:

@@ -38,6 +38,7 @@ public final class Launcher {
         settings.put("dbms.security.allow_csv_import_from_file_urls", "false");
         settings.put("dbms.usage_report.enabled", "false");
         settings.put("server.logs.debug.enabled", "false");
+        settings.put("internal.dbms.bolt.netty_server_shutdown_quiet_period", "0");
         settings.put("server.memory.pagecache.size", "64m");
         settings.put("db.transaction.timeout", "60s");
         settings.put("db.tx_log.rotation.retention_policy", "false");

@@ -41,6 +41,9 @@ def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPa
         ("AUTH_REQUIRED", "perhaps"),
         ("PEM_SIZE_LIMIT", "0"),
         ("QUEUE_LIMIT", "-1"),
+        ("LOG_URL", "mysql://here/log"),
+        ("LOG_URL", "postgresql://"),
+        ("GRAPH_URL", "localhost:7687"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(
@@ -50,6 +53,35 @@ def test_a_setting_that_cannot_be_read_is_named(
 
     with pytest.raises(SettingsError, match=f"PROVGRAPH_{name}"):
         read_settings()
+
+
+def test_a_password_in_a_refused_url_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(log_url="postgres:secret@host/log")
+
+    assert "secret" not in str(refused.value)
+
+
+def test_an_empty_url_is_none() -> None:
+    settings = read_settings(log_url="", graph_url="")
+
+    assert (settings.log_url, settings.graph_url, settings.is_local) == (None, None, True)
+
+
+def test_a_password_comes_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret\n")
+
+    settings = read_settings(log_password_file=file, graph_password_file=file, graph_password="other")
+
+    assert (settings.read_log_password(), settings.read_graph_password()) == ("s3cret", "s3cret")
+    assert read_settings(graph_password="other").read_graph_password() == "other"
+    assert "other" not in repr(read_settings(graph_password="other"))
+
+
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="PROVGRAPH_LOG_PASSWORD_FILE.*nowhere"):
+        read_settings(log_password_file=tmp_path / "nowhere").read_log_password()
 
 
 def test_settings_do_not_change() -> None:
@@ -111,8 +143,8 @@ def test_a_variable_that_is_no_setting_is_found() -> None:
     given = {
         "PROVGRAPH_PORT": "1",
         "PROVGRAPH_TOKEN": "x",
-        "PROVGRAPH_GRAPH_URL": "neo4j://here",
+        "PROVGRAPH_GRAF_URL": "neo4j://here",
         "PATH": "/bin",
     }
 
-    assert unknown_settings(given) == ["PROVGRAPH_GRAPH_URL"]
+    assert unknown_settings(given) == ["PROVGRAPH_GRAF_URL"]

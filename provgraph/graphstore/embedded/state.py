@@ -10,7 +10,7 @@ from provgraph.graphstore.embedded import schema
 if TYPE_CHECKING:
     import sqlite3
 
-_EPOCH, _POSITION, _RESOLUTIONS = "epoch", "position", "resolutions_changed_at"
+_EPOCH, _POSITION, _RESOLUTIONS, _COVERS = "epoch", "position", "resolutions_changed_at", "covers"
 
 
 class State(NamedTuple):
@@ -18,18 +18,28 @@ class State(NamedTuple):
 
     checkpoint: Checkpoint
     resolutions_changed_at: int  # the position at which a late event last changed what was said of older ones
+    covers: int  # see `GraphStore.covers`
 
 
 def state(connection: sqlite3.Connection) -> State:
     """Return the state of a graph file."""
     found = dict(connection.execute(schema.GET_STATE))
-    return State(Checkpoint(found.get(_EPOCH, ""), found.get(_POSITION, 0)), found.get(_RESOLUTIONS, 0))
+    return State(
+        Checkpoint(found.get(_EPOCH, ""), found.get(_POSITION, 0)),
+        found.get(_RESOLUTIONS, 0),
+        found.get(_COVERS, 0),
+    )
 
 
 def set_checkpoint(connection: sqlite3.Connection, to: Checkpoint) -> None:
     """Note how far the graph has followed the log."""
     connection.execute(schema.SET_STATE, (_EPOCH, to.epoch))
     connection.execute(schema.SET_STATE, (_POSITION, to.position))
+
+
+def set_covers(connection: sqlite3.Connection, position: int) -> None:
+    """Note which requests for a rebuild this graph meets."""
+    connection.execute(schema.SET_STATE, (_COVERS, position))
 
 
 def note_late_event(connection: sqlite3.Connection, at: int) -> None:

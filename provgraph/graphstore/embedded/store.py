@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
+from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.digest import digest
 from provgraph.graphstore.embedded import reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.base import (
         ArtifactFacts,
-        Checkpoint,
         CypherResult,
         GraphCounts,
         GraphDigest,
@@ -137,11 +137,16 @@ class EmbeddedGraphStore:
         with served.write_lock, translated(_WHAT):
             served.writer.apply(batch, expected=expected, to=to)
 
-    def clear(self) -> None:
+    def clear(self, *, covers: int = 0) -> None:
         """See `GraphStore.clear`."""
         served = self._served
         with served.write_lock, translated(_WHAT):
-            served.writer.clear()
+            served.writer.clear(covers=covers)
+
+    def covers(self) -> int:
+        """See `GraphStore.covers`."""
+        with self._reading() as connection:
+            return state(connection).covers
 
     # -------------------------------------------------------------------------------------------- reading
 
@@ -233,13 +238,23 @@ class EmbeddedGraphStore:
         """See `GraphStore.has_next_generation`."""
         return _NEXT in self._names
 
-    def switch(self) -> None:
+    def next_checkpoint(self) -> Checkpoint | None:
+        """See `GraphStore.next_checkpoint`."""
+        if not self.has_next_generation():
+            return None
+        following = self._next
+        return Checkpoint() if following is None else following.checkpoint()
+
+    def switch(self, *, covers: int = 0) -> None:
         """See `GraphStore.switch`."""
         if not self.has_next_generation():
             raise StoreError(f"The {_WHAT} has no next generation to switch to")
         following = self.next_generation()
+        served = following._served  # noqa: SLF001 - the same class
+        with served.write_lock, translated(_WHAT):
+            served.writer.set_covers(covers)
         self._save_names({_SERVED: self._names[_NEXT]})
-        before, self._served = self._served, following._served  # noqa: SLF001 - the same class
+        before, self._served = self._served, served
         self._next = None
         before.drop()
 

@@ -14,7 +14,7 @@ from provgraph.errors import CheckpointMismatchError
 from provgraph.events import canonical
 from provgraph.events.clock import moment, split_moment
 from provgraph.graphstore.embedded import schema
-from provgraph.graphstore.embedded.state import note_late_event, set_checkpoint, state
+from provgraph.graphstore.embedded.state import note_late_event, set_checkpoint, set_covers, state
 from provgraph.sqlite import insert_rows, select_in, transaction
 
 if TYPE_CHECKING:
@@ -52,14 +52,20 @@ class GraphWriter:
             self._load_keys()  # the keys given out in this batch were not used
             raise
 
-    def clear(self) -> None:
+    def clear(self, *, covers: int) -> None:
         """See `GraphStore.clear`."""
         with transaction(self._connection):
             for table in schema.TABLES:
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            set_covers(self._connection, covers)
         # No key comes back with another event behind it: readers remember events by key.
         self._first_pem = self._next_pem
         self._load_keys()
+
+    def set_covers(self, position: int) -> None:
+        """Note what `GraphStore.covers` is to say."""
+        with transaction(self._connection):
+            set_covers(self._connection, position)
 
     def _require(self, expected: Checkpoint) -> None:
         found = state(self._connection).checkpoint

@@ -66,8 +66,8 @@ def switches(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> list[Checkpoint
     seen: list[Checkpoint] = []
     switch = stores.graph.switch
 
-    def counting() -> None:
-        switch()
+    def counting(*, covers: int) -> None:
+        switch(covers=covers)
         seen.append(stores.graph.checkpoint())
 
     monkeypatch.setattr(stores.graph, "switch", counting)

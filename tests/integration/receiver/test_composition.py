@@ -78,7 +78,7 @@ def test_an_unknown_part_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_credential_issued_offline_opens_the_service(tmp_path: Path) -> None:
-    with open_credentials(tmp_path) as credentials:
+    with open_credentials(read_settings(data_dir=tmp_path)) as credentials:
         issued = credentials.create(name="ada", kind="user", role="admin")
         (listed,) = credentials.list()
 
@@ -90,7 +90,7 @@ def test_a_credential_issued_offline_opens_the_service(tmp_path: Path) -> None:
 
 
 def test_a_credential_revoked_offline_opens_nothing(tmp_path: Path) -> None:
-    with open_credentials(tmp_path) as credentials:
+    with open_credentials(read_settings(data_dir=tmp_path)) as credentials:
         issued = credentials.create(name="ada", kind="puc", role="reader")
         credentials.revoke(issued.id)
 
@@ -100,5 +100,5 @@ def test_a_credential_revoked_offline_opens_nothing(tmp_path: Path) -> None:
 
 
 def test_credentials_of_a_folder_in_use_are_left_to_the_service(tmp_path: Path) -> None:
-    with serving(tmp_path), pytest.raises(LockedError), open_credentials(tmp_path):
+    with serving(tmp_path), pytest.raises(LockedError), open_credentials(read_settings(data_dir=tmp_path)):
         pass

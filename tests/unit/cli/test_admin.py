@@ -13,8 +13,8 @@ from provgraph.errors import LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+    from provgraph.settings import Settings
     from tests.unit.cli.conftest import Ended, FakeService
 
     Run = Callable[..., Ended]
@@ -138,9 +138,11 @@ def folder_store(monkeypatch: pytest.MonkeyPatch) -> _Store:
     store = _Store()
 
     @contextmanager
-    def open_credentials(folder: Path) -> Iterator[_Store]:
-        if folder.name == "busy":
-            raise LockedError(f"The data folder {folder} is used by another process")
+    def open_credentials(settings: Settings) -> Iterator[_Store]:
+        if settings.data_dir.name == "busy":
+            raise LockedError(f"The data folder {settings.data_dir} is used by another process")
+        if settings.log_url is not None:
+            store.revoked.append(settings.log_url)
         yield store
 
     root = ModuleType("provgraph.cli.compose")
@@ -160,6 +162,16 @@ def test_credentials_of_a_folder_are_listed_and_revoked(run: Run, folder_store: 
     assert "ada" in run("admin", "credential", "list", "--data", "folder").out
     assert run("admin", "credential", "revoke", "c1", "--data", "folder").code == 0
     assert folder_store.revoked == ["c1"]
+
+
+def test_credentials_are_issued_on_the_stores_that_the_settings_name(
+    run: Run, folder_store: _Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_LOG_URL", "postgresql://here/log")
+
+    assert run("admin", "credential", "list", "--direct").code == 0
+    assert run("admin", "credential", "list", "--data", "folder").code == 0
+    assert folder_store.revoked == ["postgresql://here/log"]  # a folder that is named is meant
 
 
 def test_a_folder_that_a_service_holds_is_refused_with_the_way_out(run: Run, folder_store: _Store) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphbuilder.projector import Projector
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
-from provgraph.eventlog import SQLiteEventLog
+from provgraph.eventlog import PROJECTOR_LEASE, SQLiteEventLog
 from provgraph.events import accept, tag_set
 from provgraph.graphstore.embedded import EmbeddedGraphStore
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from provgraph.eventlog import Lease
     from provgraph.events import NewEvent
 
 
@@ -34,9 +35,10 @@ class Stores:
     graph: EmbeddedGraphStore
 
     @contextmanager
-    def following(self) -> Iterator[Projector]:
+    def following(self, *, lease: Lease | None = None) -> Iterator[Projector]:
         """Run a projector in the block."""
-        with Projector(self.log, self.graph, interval_seconds=0.02) as projector:
+        lease = lease or self.log.lease(PROJECTOR_LEASE)
+        with Projector(self.log, self.graph, lease=lease, interval_seconds=0.02) as projector:
             yield projector
 
     def append(self, *events: NewEvent) -> int:

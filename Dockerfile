@@ -1,0 +1,36 @@
+# One image for each service, each with its own folder and no other:
+#   docker build --target receiver .      (or graphbuilder, or query, which serves the admin API too)
+ARG PYTHON_VERSION=3.11
+
+FROM python:${PYTHON_VERSION}-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY constraints-server.txt ./
+RUN python -m venv /opt/provgraph \
+    && /opt/provgraph/bin/pip install --require-hashes --no-deps -r constraints-server.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY provgraph provgraph
+RUN /opt/provgraph/bin/pip install --no-deps --no-build-isolation --no-index .
+
+FROM python:${PYTHON_VERSION}-slim AS runtime
+ENV PATH=/opt/provgraph/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent provgraph
+WORKDIR /app
+COPY --from=build /opt/provgraph /opt/provgraph
+USER 10001
+EXPOSE 8082
+ENV PROVGRAPH_HOST=0.0.0.0
+ENTRYPOINT ["provgraph", "serve"]
+
+FROM runtime AS receiver
+COPY receiver receiver
+CMD ["receiver"]
+
+FROM runtime AS graphbuilder
+COPY graphbuilder graphbuilder
+CMD ["graphbuilder"]
+
+FROM runtime AS query
+COPY query query
+COPY admin admin
+CMD ["query", "admin"]

@@ -1,0 +1,120 @@
+"""
+Opening the stores that the settings name: in the data folder by default, on servers in production.
+
+What is opened is closed in reverse order, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.eventlog import SQLiteEventLog
+from provgraph.graphstore.embedded import EmbeddedGraphStore
+from provgraph.lock import DataFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provgraph.catalog import Catalog
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore.base import GraphStore
+    from provgraph.settings import Settings
+
+
+class Facts(NamedTuple):
+    """The log and its catalog, which are written together."""
+
+    log: EventLog
+    catalog: Catalog
+
+
+class Stores(NamedTuple):
+    """Everything that a process works on."""
+
+    log: EventLog
+    catalog: Catalog
+    graph: GraphStore | None  # None: not wanted
+
+
+@contextmanager
+def opened_stores(settings: Settings, *, with_graph: bool = True) -> Iterator[Stores]:
+    """
+    Open what the settings name, locking the data folder when something is in it.
+
+    :raises LockedError: another process uses the data folder
+    :raises StoreError: a store cannot be opened
+    :raises SettingsError: a password's file cannot be read
+    """
+    with ExitStack() as stack:
+        local = settings.log_url is None or (with_graph and settings.graph_url is None)
+        folder = (
+            stack.enter_context(DataFolder(settings.data_dir)) if local else DataFolder(settings.data_dir)
+        )
+        log, catalog = stack.enter_context(_facts(settings, folder))
+        graph = stack.enter_context(_graph(settings, folder)) if with_graph else None
+        yield Stores(log, catalog, graph)
+
+
+@contextmanager
+def opened_facts(settings: Settings) -> Iterator[Facts]:
+    """
+    Open the log and the catalog alone.
+
+    :raises LockedError: a service uses the data folder that they are in
+    :raises StoreError: they cannot be opened
+    """
+    with opened_stores(settings, with_graph=False) as stores:
+        yield Facts(stores.log, stores.catalog)
+
+
+@contextmanager
+def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
+    if settings.log_url is not None:
+        with _on_postgresql(settings.log_url, settings.read_log_password()) as facts:
+            yield facts
+        return
+    # The catalog first: it makes its tables, which the log then writes to.
+    with (
+        contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
+        contextlib.closing(SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()])) as log,
+    ):
+        yield Facts(log, catalog)
+
+
+@contextmanager
+def _on_postgresql(url: str, password: str | None) -> Iterator[Facts]:
+    # Loaded only where they are wanted: the drivers take a tenth of a second.
+    from provgraph.catalog.postgresql import PostgreSQLCatalog, PostgreSQLCatalogProjection
+    from provgraph.eventlog.postgresql import PostgreSQLEventLog
+
+    with (
+        contextlib.closing(
+            PostgreSQLEventLog(url, password=password, projections=[PostgreSQLCatalogProjection()])
+        ) as log,
+        contextlib.closing(PostgreSQLCatalog(url, password=password)) as catalog,
+    ):
+        yield Facts(log, catalog)
+
+
+@contextmanager
+def _graph(settings: Settings, folder: DataFolder) -> Iterator[GraphStore]:
+    if settings.graph_url is None:
+        with contextlib.closing(EmbeddedGraphStore(folder.graph)) as embedded:
+            yield embedded
+        return
+    from provgraph.graphstore.neo4j import Neo4jGraphStore
+
+    with contextlib.closing(
+        Neo4jGraphStore(
+            settings.graph_url,
+            user=settings.graph_user,
+            password=settings.read_graph_password(),
+            database=settings.graph_database,
+            cypher_timeout_seconds=settings.cypher_timeout_seconds,
+            cypher_row_limit=settings.cypher_row_limit,
+        )
+    ) as graph:
+        yield graph

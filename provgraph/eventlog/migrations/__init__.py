@@ -1,0 +1,82 @@
+"""
+The schema of the log and the catalog on PostgreSQL, and the way to it from every older one.
+
+Services migrate when they start. However many start at once, one of them does the work and the others wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.pool import NullPool
+
+from provgraph.errors import StoreError
+from provgraph.postgresql import LOG_LOCK, engine
+
+if TYPE_CHECKING:
+    from provgraph.postgresql import Connection, Server
+
+logger = logging.getLogger(__name__)
+
+# The newest file in `versions`; a test compares.
+LATEST = "0001"
+# A name of its own: the database may have other tables that Alembic looks after.
+VERSION_TABLE = "provgraph_schema"
+
+OPTIONS = {"version_table": VERSION_TABLE}
+
+SELECT_VERSION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - our own name
+
+
+def migrate(server: Server) -> None:
+    """
+    Bring a database's schema up to date.
+
+    :raises StoreError: it cannot hold our tables, or a newer version of provgraph made them
+    :raises psycopg.Error: the server is not there, or refuses
+    """
+    with server.connect() as connection:
+        server.check(connection)
+        found = _version(connection)
+    if found != LATEST:
+        _upgrade(server)
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the version of the schema, None when there is none yet."""
+    try:
+        row = connection.execute(SELECT_VERSION).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    return None if row is None else str(row[0])
+
+
+def _upgrade(server: Server) -> None:
+    # Most starts need none of this: it takes longer to load than to look the version up.
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    migrating = engine("event log", lambda: server.connect(autocommit=False), poolclass=NullPool)
+    with migrating.connect() as connection, connection.begin():
+        # Held to the end of the transaction, which holds all steps: nobody appends to a schema in change, and
+        # who comes second finds the work done.
+        connection.execute(text(LOG_LOCK))
+        found = MigrationContext.configure(connection, opts=OPTIONS).get_current_revision()
+        if found is not None and found not in known:
+            raise StoreError(
+                f"The database has the schema version {found}, which this version of provgraph does not know: "
+                "a newer one made it; use that"
+            )
+        if found != LATEST:
+            logger.info("migrating the schema from version %s to %s", found or "none", LATEST)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

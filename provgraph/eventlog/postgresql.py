@@ -1,0 +1,381 @@
+"""
+The event log on PostgreSQL: any number of processes append and read, each batch is one transaction.
+
+Appends stand in line for one lock, so that positions are given in commit order and without holes, and the digest chain has
+its one order. Throughput comes from large batches (`GroupCommit` gathers them): a batch of any size takes two round
+trips, one to get the lock and learn where the log ends, one with all its rows and the commit.
+
+The catalog lives in the same database and is written in the same transaction: hand its projection to the
+constructor. The tables are made by `provgraph.eventlog.migrations`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import psycopg
+
+from provgraph.errors import StoreError
+from provgraph.eventlog import recording
+from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.eventlog.lease import SessionLease
+from provgraph.eventlog.listening import NOTIFY, HeadWatch
+from provgraph.eventlog.migrations import migrate
+from provgraph.eventlog.tail import Tail
+from provgraph.events import RecordedEvent, genesis, log_cleaned
+from provgraph.events.base import NewEvent
+from provgraph.postgresql import (
+    LOG_LOCK,
+    Connections,
+    Server,
+    bigints,
+    byteas,
+    roll_back,
+    rolled_back,
+    texts,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import LiteralString
+
+    from psycopg import Cursor
+    from psycopg.rows import TupleRow
+
+    from provgraph.events import Kind
+    from provgraph.postgresql import Connection
+
+logger = logging.getLogger(__name__)
+
+_WHAT = "event log"
+_READERS = 8
+_CHAIN_CHUNK = 5_000
+_ID_CONSTRAINT = "event_event_id_key"
+
+_FOR_WRITING = {
+    # Whoever has the lock is done within milliseconds, or has stopped answering.
+    "lock_timeout": "30s",
+    # The writer's statements have plans for tables of any size; planned while the tables were empty, they would
+    # read them from one end to the other.
+    "enable_seqscan": "off",
+}
+_FOR_READING = {"lock_timeout": "5s"}
+
+# What a snapshot is, is decided for each statement: the head is read after the lock was given.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+COMMIT = "COMMIT"
+# An acknowledged event survives a crash of the server, whatever its defaults for others are; stricter ones stay.
+STAY_DURABLE = """
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+"""
+BEGIN_STATE = """
+INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0) ON CONFLICT DO NOTHING
+"""
+SELECT_STATE = "SELECT epoch, position, digest, recorded_us FROM log_state"
+UPDATE_STATE = "UPDATE log_state SET epoch = %s, position = %s, digest = %s, recorded_us = %s"
+INSERT_EVENTS = """
+INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) SELECT * FROM unnest(%b, %b, %b, %b, %b, %b)
+"""
+_COLUMNS = "position, event_id, kind, recorded_us, payload, digest"
+SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
+SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
+SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
+COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
+DELETE_ALL = "DELETE FROM event"
+PROBE = """
+INSERT INTO log_probe(probed_at) VALUES (now()) ON CONFLICT (is_only) DO UPDATE SET probed_at = excluded.probed_at
+"""
+
+
+class TransactionalProjection(Protocol):
+    """A read model that is written in the log's own transaction, in pipeline mode: results come at its end."""
+
+    def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
+        """Bring the read model up to ``events``, which follow what it has."""
+
+    def clear(self, connection: Connection) -> None:
+        """Remove everything from the read model."""
+
+
+class _State(NamedTuple):
+    """Where the log ends, read under its lock."""
+
+    head: Head
+    recorded_us: int  # of the last event
+
+
+class PostgreSQLEventLog:
+    """An `EventLog` in a PostgreSQL database."""
+
+    def __init__(
+        self, url: str, *, password: str | None = None, projections: Sequence[TransactionalProjection] = ()
+    ) -> None:
+        """
+        Open the log, making or migrating its tables.
+
+        :param url: see `Server`
+        :param password: comes before the one in ``url``
+        :raises SettingsError: the address cannot be read
+        :raises StoreError: the database is not there, or not one that the log can be in
+        """
+        self._server = Server(url, password=password)
+        self._projections = projections
+        self._write_lock = threading.Lock()
+        self._writer = Connections(self._connect_writer, at_most=1)
+        self._readers = Connections(lambda: self._server.connect(session=_FOR_READING), at_most=_READERS)
+        self._tail = Tail()
+        self._watch = HeadWatch(self._server.connect, look=lambda: self.head().position)
+        with translated(_WHAT):
+            migrate(self._server)
+            self._writer.run(_begin_state)
+
+    def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """See `EventLog.append`."""
+        if not events:
+            return []
+        known: dict[str, RecordedEvent] = {}
+
+        def work(connection: Connection) -> list[RecordedEvent]:
+            # Nearly every batch is all new: try that first, and look ids up only when one was known.
+            try:
+                return self._write(connection, lambda _state: recording.distinct(events))
+            except psycopg.errors.UniqueViolation as error:
+                if error.diag.constraint_name != _ID_CONSTRAINT:
+                    raise
+
+            def new(_state: _State) -> Sequence[NewEvent]:
+                known.update(_known(connection, events))
+                return recording.split(events, known)[0]
+
+            return self._write(connection, new)
+
+        with self._write_lock, translated(_WHAT):
+            recorded = self._writer.run(work)
+        return recording.judge(events, known=known, recorded=recorded)
+
+    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """See `EventLog.read`."""
+        if self._tail.may_hold(after=after):
+            # Another process may have cleaned the log, or appended more: only the head tells what the tail is worth.
+            recent = self._tail.read(self.head(), after=after, limit=limit)
+            if recent is not None:
+                return recent
+        return [recording.stored(row) for row in self._rows(SELECT_BEHIND, after, limit)]
+
+    def get(self, event_id: str) -> RecordedEvent | None:
+        """See `EventLog.get`."""
+        rows = self._rows(SELECT_BY_IDS, byteas([bytes.fromhex(event_id)]))
+        return recording.stored(rows[0]) if rows else None
+
+    def head(self) -> Head:
+        """See `EventLog.head`."""
+        with translated(_WHAT):
+            return self._readers.run(lambda connection: _state(connection.execute(SELECT_STATE, binary=True)).head)
+
+    def count(self, *, after: int = 0) -> int:
+        """See `EventLog.count`."""
+
+        def work(connection: Connection) -> int:
+            row = connection.execute(COUNT_BEHIND, (after,)).fetchone()
+            return 0 if row is None else int(row[0])
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    def wait(self, *, after: int, timeout_seconds: float) -> bool:
+        """See `EventLog.wait`."""
+        return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
+
+    def clean(self, *, keep: Collection[Kind]) -> Head:
+        """See `EventLog.clean`."""
+
+        def work(connection: Connection) -> tuple[Head, Head]:
+            with rolled_back(connection):
+                old, last_us = _begin(connection)
+                rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
+                opening = log_cleaned(
+                    previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
+                )
+                kept = [recording.stored(row) for row in rows]
+                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content) for e in kept)]
+                epoch = uuid.uuid4().hex
+                beginning = Head(epoch, old.position, genesis(epoch))
+                recorded = recording.record(new, head=beginning, not_before_us=last_us)
+                connection.execute(DELETE_ALL)
+                with connection.pipeline():
+                    for projection in self._projections:
+                        projection.clear(connection)
+                return old, self._commit(connection, epoch, recorded)
+
+        with self._write_lock, translated(_WHAT):
+            old, head = self._writer.run(work)
+        logger.info("log cleaned, epoch %s follows %s", head.epoch, old.epoch)
+        return head
+
+    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+        """See `EventLog.restore`."""
+
+        def work(connection: Connection) -> Head:
+            with rolled_back(connection):
+                head, last_us = _begin(connection)
+                recording.check_continues(events, epoch=epoch, head=head)
+                if events:
+                    return self._commit(connection, epoch, events)
+                if not head.position:
+                    head = Head(epoch, 0, genesis(epoch))
+                connection.execute(UPDATE_STATE, (*head, last_us))
+                connection.execute(COMMIT)
+                return head
+
+        with self._write_lock, translated(_WHAT):
+            return self._writer.run(work)
+
+    def lease(self, name: str) -> SessionLease:
+        """See `EventLog.lease`."""
+        return SessionLease(self._server, name)
+
+    def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
+        """See `EventLog.verify_chain`."""
+        head = self.head()
+        report = ChainReport(True, 0, None, "digest chain intact, the log is empty")
+        digest, after = b"", 0
+        while report.intact and (rows := self._rows(SELECT_BEHIND, after, _CHAIN_CHUNK)):
+            chunk = [recording.unread(row) for row in rows]
+            report = recording.verify(chunk, epoch=head.epoch, checked=report.events, before=digest)
+            if progress is not None:
+                progress(report.events)
+            if report.intact and _differs_from(head, chunk):
+                message = f"the event at position {head.position} is not the one that the log ended with"
+                report = ChainReport(False, report.events, head.position, message)
+            digest, after = chunk[-1].digest, chunk[-1].position
+        if self.head().epoch != head.epoch:  # cleaned meanwhile
+            return self.verify_chain(progress)
+        if report.intact and after < head.position:
+            message = f"the events behind position {after} are missing, up to {head.position}"
+            return ChainReport(False, report.events, after + 1, message)
+        return report
+
+    def probe(self) -> None:
+        """See `EventLog.probe`."""
+
+        def work(connection: Connection) -> None:
+            with rolled_back(connection), connection.pipeline():
+                for statement in (BEGIN, LOG_LOCK, PROBE, COMMIT):
+                    connection.execute(statement)
+
+        with translated(_WHAT):
+            self._readers.run(work)
+
+    def close(self) -> None:
+        """See `EventLog.close`."""
+        self._watch.close()
+        with self._write_lock:
+            self._writer.close()
+            self._readers.close()
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def _rows(self, statement: LiteralString, *values: object) -> list[recording.Row]:
+        with translated(_WHAT):
+            return self._readers.run(lambda connection: _fetch(connection, statement, *values))
+
+    # ------------------------------------------------------------------------------------------- writing
+
+    def _connect_writer(self) -> Connection:
+        connection = self._server.connect(session=_FOR_WRITING)
+        try:
+            connection.execute(STAY_DURABLE)
+        except psycopg.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _write(
+        self, connection: Connection, choose: Callable[[_State], Sequence[NewEvent]]
+    ) -> list[RecordedEvent]:
+        """Append what ``choose`` returns under the log's lock."""
+        with rolled_back(connection):
+            state = _begin(connection)
+            new = choose(state)
+            if not new:
+                roll_back(connection)
+                return []
+            recorded = recording.record(new, head=state.head, not_before_us=state.recorded_us)
+            self._commit(connection, state.head.epoch, recorded)
+        return recorded
+
+    def _commit(self, connection: Connection, epoch: str, recorded: Sequence[RecordedEvent]) -> Head:
+        """Write events and commit, in one round trip; return the new head."""
+        last = recorded[-1]
+        head = Head(epoch, last.position, last.digest)
+        try:
+            with connection.pipeline():
+                self._insert(connection, recorded)
+                connection.execute(UPDATE_STATE, (*head, last.recorded_us))
+                connection.execute(NOTIFY)
+                connection.execute(COMMIT)
+        except psycopg.OperationalError as error:
+            if not connection.closed:
+                raise
+            raise StoreError(
+                f"The connection to the {_WHAT} was lost during a commit: it is not known whether the events are "
+                "stored; send them again, which is safe"
+            ) from error
+        self._tail.extend(recorded, epoch=epoch)
+        self._watch.note(head.position)
+        return head
+
+    def _insert(self, connection: Connection, recorded: Sequence[RecordedEvent]) -> None:
+        position, event_id, kind, recorded_us, payload, digest = zip(*recording.rows(recorded), strict=True)
+        connection.execute(
+            INSERT_EVENTS,
+            (
+                *(bigints(position), byteas(event_id), texts(kind)),
+                *(bigints(recorded_us), byteas(payload), byteas(digest)),
+            ),
+        )
+        for projection in self._projections:
+            projection.apply(connection, recorded)
+
+
+def _differs_from(head: Head, events: Sequence[RecordedEvent]) -> bool:
+    """Tell whether another event stands where the head is: a chain that was computed anew verifies, too."""
+    return any(event.position == head.position and event.digest != head.digest for event in events)
+
+
+def _begin_state(connection: Connection) -> None:
+    """Let a new log begin; in another one this changes nothing."""
+    epoch = uuid.uuid4().hex
+    connection.execute(BEGIN_STATE, (epoch, genesis(epoch)))
+
+
+def _begin(connection: Connection) -> _State:
+    """Begin a transaction, wait for the log's lock, and return where the log ends."""
+    with connection.pipeline():
+        connection.execute(BEGIN)
+        connection.execute(LOG_LOCK)
+        found = connection.execute(SELECT_STATE, binary=True)
+    return _state(found)
+
+
+def _state(found: Cursor[TupleRow]) -> _State:
+    row = found.fetchone()
+    if row is None:
+        raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
+    epoch, position, digest, recorded_us = row
+    return _State(Head(epoch, position, digest), recorded_us)
+
+
+def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:
+    """Return those events that are in the log already, by their ids."""
+    ids = {bytes.fromhex(event.event_id) for event in events}
+    rows = _fetch(connection, SELECT_BY_IDS, byteas(list(ids)))
+    return {event.event_id: event for event in map(recording.stored, rows)}
+
+
+def _fetch(connection: Connection, statement: LiteralString, *values: object) -> list[recording.Row]:
+    return connection.execute(statement, values, binary=True).fetchall()  # type: ignore[return-value] # as selected
