@@ -20,17 +20,17 @@ COPY --from=build /opt/provgraph /opt/provgraph
 USER 10001
 EXPOSE 8082
 ENV PROVGRAPH_HOST=0.0.0.0
-ENTRYPOINT ["provgraph", "serve"]
+ENTRYPOINT ["provgraph"]
 
 FROM runtime AS receiver
 COPY receiver receiver
-CMD ["receiver"]
+CMD ["serve", "receiver"]
 
 FROM runtime AS graphbuilder
 COPY graphbuilder graphbuilder
-CMD ["graphbuilder"]
+CMD ["serve", "graphbuilder"]
 
 FROM runtime AS query
 COPY query query
 COPY admin admin
-CMD ["query", "admin"]
+CMD ["serve", "query", "admin"]

@@ -138,8 +138,10 @@ async def flush(services: Operated) -> FlushAnswer:
     "/verify", status_code=202, tags=["operations"], openapi_extra=_body(VerifyBody), responses=_CONFLICT
 )
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
-    """Compare the graph with the log, item by item."""
-    verifying = work.verifying(services, pems=asked.pems, artifacts=asked.artifacts, deep=asked.deep)
+    """Compare the graph with the log, item by item, and mend what differs if that is wished."""
+    verifying = work.verifying(
+        services, pems=asked.pems, artifacts=asked.artifacts, deep=asked.deep, repair=asked.repair
+    )
     return JobAnswer.of(services.jobs.start("verify", verifying))
 
 

@@ -32,6 +32,10 @@ class VerifyBody(Body):
         default=False,
         description="replay the log into a fresh graph and a fresh catalog, and recompute the digest chain",
     )
+    repair: StrictBool = Field(
+        default=False,
+        description="first put right whatever differs from the log, in graph and catalog; then verify deeply",
+    )
 
 
 class RebuildBody(Body):

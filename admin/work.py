@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.operations.connections import remove_unconnected, report_connections
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
+from provgraph.operations.repair import repair as repair_stores
 from provgraph.operations.verify import verify
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
 _VERIFY_SECONDS = 600.0
 
 
-def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool) -> Work:
-    """Return the work of a verification."""
+def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool, repair: bool) -> Work:
+    """Return the work of a verification, with a repair before it if that is wished."""
 
     def work(report: Report) -> Result:
+        repaired = _repaired(services, report) if repair else {}
         found = verify(
             services.log,
             services.catalog,
             services.graph,
             pems=pems,
             artifacts=artifacts,
-            deep=deep,
+            deep=deep or repair,
             timeout_seconds=_VERIFY_SECONDS,
             report=report,
         )
@@ -41,9 +43,21 @@ def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool) ->
             "total": found.total,
             "differences": [difference._asdict() for difference in found.differences],
             "message": found.message,
+            **repaired,
         }
 
     return work
+
+
+def _repaired(services: Services, report: Report) -> Result:
+    done = repair_stores(
+        services.log, services.catalog, services.graph, timeout_seconds=_VERIFY_SECONDS, report=report
+    )
+    return {
+        "corrected": done.corrected,
+        "rebuilt_catalog": done.rebuilt_catalog,
+        "repair_message": done.message,
+    }
 
 
 def verifying_connections(services: Services) -> Work:

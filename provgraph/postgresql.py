@@ -289,7 +289,9 @@ def engine(what: str, connect: Callable[[], Connection], **options: Any) -> Engi
 # Many rows travel as one array for each column. Packing the binary form here takes a third of the time that the
 # driver's general way takes, which looks at each element's type.
 
-_HEADER = struct.Struct(">iiIii")  # dimensions, whether there are nulls, type of the elements, their number, first index
+_HEADER = struct.Struct(
+    ">iiIii"
+)  # dimensions, whether there are nulls, type of the elements, their number, first index
 _NULL = b"\xff\xff\xff\xff"
 _BIGINT, _TEXT, _BYTEA = 20, 25, 17
 
@@ -316,9 +318,7 @@ def bigints(values: Sequence[int]) -> Bigints:
     """Pack 64-bit integers."""
     flat = [8] * (2 * len(values))
     flat[1::2] = values
-    return Bigints(
-        _HEADER.pack(1, 0, _BIGINT, len(values), 1) + struct.pack(">" + "iq" * len(values), *flat)
-    )
+    return Bigints(_HEADER.pack(1, 0, _BIGINT, len(values), 1) + struct.pack(">" + "iq" * len(values), *flat))
 
 
 def texts(values: Iterable[str | None]) -> Texts:

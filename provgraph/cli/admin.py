@@ -36,16 +36,21 @@ def verify(
         bool,
         typer.Option("--deep", help="Also replay the log into a fresh graph and check its digest chain."),
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First put right what differs, then verify deeply.")
+    ] = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the graph with the log. Ends with 1 when they differ."""
     with connection.connect(url, token) as client, output.progress_bar("Verifying") as show:
-        result = client.admin.verify(pems=pems, artifacts=artifacts, deep=deep, progress=show)
+        result = client.admin.verify(pems=pems, artifacts=artifacts, deep=deep, repair=repair, progress=show)
     if as_json:
         output.say_json(result)
     else:
+        if repair:
+            output.say(output.printable(str(result.get("repair_message", ""))))
         for line in str(result.get("message", "")).splitlines():
             output.say(output.printable(line))
     if not result.get("in_sync"):

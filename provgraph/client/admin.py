@@ -46,10 +46,15 @@ class Admin:
         pems: bool = True,
         artifacts: bool = True,
         deep: bool = False,
+        repair: bool = False,
         progress: Progress | None = None,
     ) -> JSON:
-        """Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``."""
-        body = {"pems": pems, "artifacts": artifacts, "deep": deep}
+        """
+        Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``.
+
+        :param repair: first put right what differs; adds ``corrected``, ``rebuilt_catalog`` and ``repair_message``
+        """
+        body = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
         return an_object(self._run("/admin/verify", body, progress))
 
     def verify_connections(self, *, progress: Progress | None = None) -> str:

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Who holds a lease is asked often: a server that does not answer within these times is as good as gone, on both ends.
-_PATIENCE = {"connect_timeout": "3", "keepalives_idle": "3", "keepalives_interval": "1", "tcp_user_timeout": "5000"}
+_PATIENCE = {
+    "connect_timeout": "3",
+    "keepalives_idle": "3",
+    "keepalives_interval": "1",
+    "tcp_user_timeout": "5000",
+}
 _SESSION = {"tcp_keepalives_idle": "3", "tcp_keepalives_interval": "1", "tcp_user_timeout": "5000"}
 
 # Our leases have numbers of two parts, so they are no other locks of ours.
@@ -53,7 +58,9 @@ class SessionLease:
 
     def held(self) -> bool:
         """See `Lease.held`."""
-        return self._asked(lambda connection: self._is_still_held(connection) if self._is_held else self._take(connection))
+        return self._asked(
+            lambda connection: self._is_still_held(connection) if self._is_held else self._take(connection)
+        )
 
     def is_held_by_anyone(self) -> bool:
         """See `Lease.is_held_by_anyone`."""

@@ -174,7 +174,9 @@ class PostgreSQLEventLog:
     def head(self) -> Head:
         """See `EventLog.head`."""
         with translated(_WHAT):
-            return self._readers.run(lambda connection: _state(connection.execute(SELECT_STATE, binary=True)).head)
+            return self._readers.run(
+                lambda connection: _state(connection.execute(SELECT_STATE, binary=True)).head
+            )
 
     def count(self, *, after: int = 0) -> int:
         """See `EventLog.count`."""

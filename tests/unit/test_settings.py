@@ -80,7 +80,7 @@ def test_a_password_comes_from_its_file(tmp_path: Path) -> None:
 
 
 def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="PROVGRAPH_LOG_PASSWORD_FILE.*nowhere"):
+    with pytest.raises(SettingsError, match=r"PROVGRAPH_LOG_PASSWORD_FILE.*nowhere"):
         read_settings(log_password_file=tmp_path / "nowhere").read_log_password()
 
 

@@ -152,6 +152,24 @@ REMOVE_UNCONNECTED = (
     f"DELETE FROM artifact WHERE rk_id IN (SELECT value FROM json_each(?)) AND {_UNCONNECTED}"
 )
 
+# ------------------------------------------------------------------------------------------------ mending
+
+EMITTER_KEY = "SELECT emitter_key FROM emitter WHERE rk_id = ?"
+PUT_EMITTER = "INSERT OR IGNORE INTO emitter(rk_id) VALUES (?)"
+PUT_ARTIFACT = """
+INSERT INTO artifact(rk_id, properties, created_at) VALUES (?, ?, ?)
+ON CONFLICT(rk_id) DO UPDATE SET properties = excluded.properties, created_at = excluded.created_at
+"""
+PUT_PLACEHOLDER = "INSERT INTO pem(pem_key, rk_id) VALUES (?, ?)"
+PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?)"
+PUT_CAUSE = "INSERT OR REPLACE INTO cause VALUES (?, ?, ?, ?)"
+PUT_TAG = "INSERT OR REPLACE INTO tag VALUES (?, ?, ?)"
+DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
+DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
+DELETE_PEM = "DELETE FROM pem WHERE rk_id = ?"
+DELETE_ARTIFACT = "DELETE FROM artifact WHERE rk_id = ?"
+DELETE_TAG = "DELETE FROM tag WHERE namespace = ? AND tag = ? AND pem_id = ?"
+
 # ------------------------------------------------------------------------------------------------ looking up
 
 COUNTS = """

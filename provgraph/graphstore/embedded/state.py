@@ -10,7 +10,13 @@ from provgraph.graphstore.embedded import schema
 if TYPE_CHECKING:
     import sqlite3
 
-_EPOCH, _POSITION, _RESOLUTIONS, _COVERS = "epoch", "position", "resolutions_changed_at", "covers"
+_EPOCH, _POSITION, _RESOLUTIONS, _COVERS, _MENDED = (
+    "epoch",
+    "position",
+    "resolutions_changed_at",
+    "covers",
+    "mended",
+)
 
 
 class State(NamedTuple):
@@ -19,6 +25,7 @@ class State(NamedTuple):
     checkpoint: Checkpoint
     resolutions_changed_at: int  # the position at which a late event last changed what was said of older ones
     covers: int  # see `GraphStore.covers`
+    mended: int  # how often the graph was mended: what was read before may have been wrong
 
 
 def state(connection: sqlite3.Connection) -> State:
@@ -28,6 +35,7 @@ def state(connection: sqlite3.Connection) -> State:
         Checkpoint(found.get(_EPOCH, ""), found.get(_POSITION, 0)),
         found.get(_RESOLUTIONS, 0),
         found.get(_COVERS, 0),
+        found.get(_MENDED, 0),
     )
 
 
@@ -40,6 +48,11 @@ def set_checkpoint(connection: sqlite3.Connection, to: Checkpoint) -> None:
 def set_covers(connection: sqlite3.Connection, position: int) -> None:
     """Note which requests for a rebuild this graph meets."""
     connection.execute(schema.SET_STATE, (_COVERS, position))
+
+
+def note_mending(connection: sqlite3.Connection) -> None:
+    """Note that the graph was mended once more."""
+    connection.execute(schema.SET_STATE, (_MENDED, state(connection).mended + 1))
 
 
 def note_late_event(connection: sqlite3.Connection, at: int) -> None:

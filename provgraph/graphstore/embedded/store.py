@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.base import (
         ArtifactFacts,
+        Corrections,
         CypherResult,
         GraphCounts,
         GraphDigest,
@@ -136,6 +137,12 @@ class EmbeddedGraphStore:
         served = self._served
         with served.write_lock, translated(_WHAT):
             served.writer.apply(batch, expected=expected, to=to)
+
+    def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
+        """See `GraphStore.mend`."""
+        served = self._served
+        with served.write_lock, translated(_WHAT):
+            served.writer.mend(corrections, expected=expected)
 
     def clear(self, *, covers: int = 0) -> None:
         """See `GraphStore.clear`."""

@@ -33,6 +33,9 @@ _Known = tuple[int, str, str | None, str | None, int | None, int | None]
 _Edge = tuple[int, str | None, int | None, str]  # event, artifact (None: a predecessor), cause, label
 
 
+_Told = tuple[str, int]  # the epoch, and how often the graph was mended
+
+
 class _Remembered(NamedTuple):
     """What walks of one state of the graph may share, by the event's key."""
 
@@ -49,19 +52,20 @@ class WalkMemory:
     """
 
     def __init__(self) -> None:
-        self._pems: tuple[str, dict[int, _Known]] = ("", {})
-        self._causes: tuple[tuple[str, int], dict[int, Sequence[_Edge]]] = (("", 0), {})
+        self._pems: tuple[_Told, dict[int, _Known]] = (("", 0), {})
+        self._causes: tuple[tuple[_Told, int], dict[int, Sequence[_Edge]]] = ((("", 0), 0), {})
         self._edges = 0
 
     def of(self, found: State) -> _Remembered:
         """Return what is remembered for a walk of this state, to be read and added to."""
-        epoch, pems = self._pems
-        if epoch != found.checkpoint.epoch or len(pems) > _REMEMBERED_PEMS:
+        told = (found.checkpoint.epoch, found.mended)
+        of, pems = self._pems
+        if of != told or len(pems) > _REMEMBERED_PEMS:
             pems = {}
-            self._pems = (found.checkpoint.epoch, pems)
-        resolved = (found.checkpoint.epoch, found.resolutions_changed_at)
-        stated, causes = self._causes
-        if stated != resolved or self._edges > _REMEMBERED_EDGES:
+            self._pems = (told, pems)
+        resolved = (told, found.resolutions_changed_at)
+        when, causes = self._causes
+        if when != resolved or self._edges > _REMEMBERED_EDGES:
             causes, self._edges = {}, 0
             self._causes = (resolved, causes)
         return _Remembered(pems, causes)

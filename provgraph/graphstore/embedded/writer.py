@@ -14,6 +14,7 @@ from provgraph.errors import CheckpointMismatchError
 from provgraph.events import canonical
 from provgraph.events.clock import moment, split_moment
 from provgraph.graphstore.embedded import schema
+from provgraph.graphstore.embedded.mending import Mending
 from provgraph.graphstore.embedded.state import note_late_event, set_checkpoint, set_covers, state
 from provgraph.sqlite import insert_rows, select_in, transaction
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from provgraph.graphstore.base import Checkpoint
+    from provgraph.graphstore.base import Checkpoint, Corrections
     from provgraph.graphstore.projection import GraphBatch, GraphStep
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
@@ -61,6 +62,18 @@ class GraphWriter:
         # No key comes back with another event behind it: readers remember events by key.
         self._first_pem = self._next_pem
         self._load_keys()
+
+    def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
+        """See `GraphStore.mend`."""
+        mending = Mending(self._connection, first_pem=self._next_pem)
+        try:
+            with transaction(self._connection):
+                self._require(expected)
+                mending.mend(corrections)
+        finally:
+            # Keys of events that went are not given out again: readers remember events by key.
+            self._first_pem = mending.next_pem
+            self._load_keys()
 
     def set_covers(self, position: int) -> None:
         """Note what `GraphStore.covers` is to say."""

@@ -31,6 +31,20 @@ def test_flush_says_where_the_graph_is(run: Run, service: FakeService) -> None:
     assert run("admin", "flush", "--json").json == {"position": 7, "seconds": 0.1}
 
 
+def test_verify_can_repair_and_says_what_it_did(run: Run, service: FakeService) -> None:
+    result = {
+        "in_sync": True,
+        "message": "in sync",
+        "repair_message": "repaired: 2 items of the graph corrected",
+    }
+    service.answer("POST /admin/verify", _job(result), status=202)
+
+    ended = run("admin", "verify", "--repair")
+
+    assert (ended.code, ended.out) == (0, "repaired: 2 items of the graph corrected\nin sync\n")
+    assert orjson.loads(service.requests[0].content)["repair"] is True
+
+
 def test_verify_in_sync_ends_with_0(run: Run, service: FakeService) -> None:
     service.answer("POST /admin/verify", _job({"in_sync": True, "message": "in sync"}), status=202)
 

@@ -1,0 +1,1 @@
+"""Real database servers for the tests, and networks between them that fail."""
