@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.e2e import pairs
 from tests.e2e.builders import unique
 from tests.e2e.clients import Clients, Door
 from tests.e2e.service import Service, create_credential, running
@@ -20,6 +21,9 @@ from tests.e2e.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+# About files in a data folder, and about this project's README.
+collect_ignore = ["test_faults.py", "test_readme.py"] if pairs.PAIR is pairs.Pair.PRODUCTION else []
 
 KINDS = ("user", "puc")
 ROLES = ("reader", "writer", "admin")
@@ -56,6 +60,19 @@ def _no_proxy() -> Iterator[None]:
         patch.setenv("no_proxy", "127.0.0.1")
         patch.delenv("RK_MOCK", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _servers_end() -> Iterator[None]:
+    yield
+    pairs.close()
+
+
+@pytest.fixture(autouse=True)
+def _stores_go_back(tmp_path: Path) -> Iterator[None]:
+    """Wipe the stores of this test's own services, for the next test."""
+    yield
+    pairs.release(tmp_path)
 
 
 @pytest.fixture(scope="session")

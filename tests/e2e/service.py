@@ -17,6 +17,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e import pairs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
@@ -48,7 +50,7 @@ class Service:
     ) -> None:
         self.folder = folder
         self.url = ""
-        self._settings = dict(settings or {})
+        self._settings = {**pairs.stores(folder), **(settings or {})}
         self._arguments = ("serve", "--data", str(folder), "--port", "0", *arguments)
         stem = f"{folder.name}-{uuid.uuid4().hex[:8]}"
         self._outputs = tuple(folder.with_name(f"{stem}.{stream}") for stream in ("stdout", "stderr"))
@@ -151,10 +153,12 @@ def command(
 
 
 def create_credential(folder: Path, *, name: str, kind: str, role: str) -> dict[str, Any]:
-    """Create a credential in a folder on which no service runs; return its ``id``, ``name``, ..., ``token``."""
+    """Create a credential for a folder on which no service runs; return its ``id``, ``name``, ..., ``token``."""
+    stores = pairs.stores(folder)
     done = command(
-        *("admin", "credential", "create", "--data", str(folder)),
+        *("admin", "credential", "create", *(("--direct",) if stores else ("--data", str(folder)))),
         *("--name", name, "--kind", kind, "--role", role, "--json"),
+        settings=stores,
     )
     if done.returncode != 0:
         raise ServiceFailedError(f"No credential: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -1,0 +1,103 @@
+"""
+Keys: short texts that stand for names of any length, and texts whose order is the order on the emitters' clocks.
+
+A name may be a megabyte long; Neo4j's indexes take values of about 8 kB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import lru_cache
+
+from provgraph.events.clock import rfc3339
+
+_PLAIN_BYTES = 1_900
+_PLAIN_CHARACTERS = _PLAIN_BYTES // 4  # in UTF-8 a character takes four bytes at most
+_KEPT_BYTES = 2_000
+_MOMENT_OFFSET = 2**63
+_MOMENT_DIGITS = 16
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are UTC
+
+# Sorts behind every moment, and behind every text of a moment.
+END = "~"
+
+
+def key_of(name: str) -> str:
+    """
+    Return the key that stands for a name: the name itself, or when it is long its beginning and its digest.
+
+    Keys of long names are longer than any name that is its own key, so no name can pass for another one's key. Keys
+    sort as their names do, except among long names that share their beginning: see `is_shortened`.
+    """
+    if len(name) <= _PLAIN_CHARACTERS:
+        return name
+    raw = name.encode()
+    if len(raw) <= _PLAIN_BYTES:
+        return name
+    return f"{raw[:_KEPT_BYTES].decode(errors='ignore')} sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def is_shortened(key: str) -> bool:
+    """Tell whether a key stands for a longer name."""
+    return len(key) > _PLAIN_CHARACTERS and len(key.encode()) > _PLAIN_BYTES
+
+
+def beginning(key: str) -> str:
+    """Return what a shortened key keeps of its name."""
+    return key.rpartition(" sha256:")[0]
+
+
+def tag_key(namespace: str, tag: str) -> str:
+    """Return the key of a tag. Keys sort by namespace, then by tag: NUL occurs in neither, and sorts before all else."""
+    return key_of(f"{namespace}\0{tag}")
+
+
+# ------------------------------------------------------------------------------------------------ moments
+
+
+def moment(occurred_us: int, pem_id: str) -> str:
+    """Return 48 hex digits whose order is the order on the emitters' clocks; the last 32 are the event's id."""
+    return f"{occurred_us + _MOMENT_OFFSET:016x}{pem_id}"
+
+
+def pem_of(at: str) -> str:
+    """Return the id of the event in a moment, be it alone or at the end of an entry."""
+    return at[-32:]
+
+
+def stated_moment(at: str) -> str:
+    """Return a moment as ``occurred_at + rk_id`` of the event: what a statement can make of a PEM node itself."""
+    return rfc3339(int(at[:_MOMENT_DIGITS], 16) - _MOMENT_OFFSET) + at[_MOMENT_DIGITS:]
+
+
+def moment_of_stated(stated: str) -> str:
+    """Return the moment that `stated_moment` made such a text of."""
+    return moment(microseconds(stated[:-32]), stated[-32:])
+
+
+@lru_cache(maxsize=16_384)  # lineage answers come back to the same events
+def microseconds(occurred_at: str) -> int:
+    """Return the microseconds since 1970 that `rfc3339` made a text of."""
+    since = datetime.fromisoformat(occurred_at[:-1]) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+# ------------------------------------------------------------------------------------------------ entries
+#
+# Productions of an artifact with several versions, and uses and productions that name a version, are found through
+# indexes on one text each: whose it is, then the moment. Names and labels stand in it as digests of fixed width.
+
+
+def artifact_entry(name: str) -> str:
+    """Return the beginning of the entries of an artifact's productions."""
+    return _digest(name)
+
+
+def label_entry(name: str, label: str) -> str:
+    """Return the beginning of the entries of one named version of an artifact."""
+    return _digest(name) + _digest(label)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,103 @@
+"""
+The one switch between the pairs of stores that the end-to-end tests run on.
+
+``PROVGRAPH_TEST_PAIR=postgresql-neo4j`` puts every service on real servers; without it they have what anybody has who
+tries provgraph: SQLite and the embedded graph in a data folder. A data folder stands for its stores either way: who
+starts another service on the same folder finds what the one before has stored.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.base import ServerUnavailableError
+from tests.servers.neo4j import start_neo4j
+from tests.servers.postgresql import create_database, find_postgresql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.servers.neo4j import Neo4jServer
+    from tests.servers.postgresql import PostgreSQLServer
+
+VARIABLE = "PROVGRAPH_TEST_PAIR"
+
+
+class Pair(StrEnum):
+    """A log with its catalog, and a graph."""
+
+    LOCAL = "sqlite-embedded"
+    PRODUCTION = "postgresql-neo4j"
+
+
+PAIR = Pair(os.environ.get(VARIABLE) or Pair.LOCAL)
+
+local_only = pytest.mark.skipif(PAIR is not Pair.LOCAL, reason="about files in a data folder")
+
+
+class _Servers:
+    """One PostgreSQL server with a database for each folder; a Neo4j server for each, for it has one database."""
+
+    def __init__(self) -> None:
+        self._ended = ExitStack()
+        self._postgresql: PostgreSQLServer | None = None
+        self._stores: dict[Path, dict[str, str]] = {}
+        self._graphs: dict[Path, Neo4jServer] = {}
+        self._idle: list[Neo4jServer] = []
+
+    def stores(self, folder: Path) -> dict[str, str]:
+        """Return the settings that put a service of this folder on its own stores."""
+        found = self._stores.get(folder)
+        if found is None:
+            try:
+                found = self._stores[folder] = self._made(folder)
+            except ServerUnavailableError as error:
+                if os.environ.get("PROVGRAPH_REQUIRE_SERVICES"):
+                    pytest.fail(f"A server is required and missing: {error}")
+                pytest.skip(str(error))
+        return found
+
+    def release(self, folder: Path) -> None:
+        """Take back the stores of the folders in ``folder``: nobody starts a service there any more."""
+        for taken in [taken for taken in self._stores if taken.is_relative_to(folder)]:
+            del self._stores[taken]
+            graph = self._graphs.pop(taken)
+            graph.wipe()
+            self._idle.append(graph)
+
+    def close(self) -> None:
+        """End the servers."""
+        self._ended.close()
+
+    def _made(self, folder: Path) -> dict[str, str]:
+        if self._postgresql is None:
+            self._postgresql = self._ended.enter_context(find_postgresql())
+        graph = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
+        self._graphs[folder] = graph
+        return {
+            "PROVGRAPH_LOG_URL": create_database(self._postgresql.url),
+            "PROVGRAPH_GRAPH_URL": graph.uri,
+        }
+
+
+_SERVERS = _Servers()
+
+
+def stores(folder: Path) -> dict[str, str]:
+    """Return the settings that put a service of this folder on its stores; none where they are in the folder."""
+    return _SERVERS.stores(folder) if PAIR is Pair.PRODUCTION else {}
+
+
+def release(folder: Path) -> None:
+    """Take back the stores of the services that ran in ``folder``."""
+    _SERVERS.release(folder)
+
+
+def close() -> None:
+    """End every server that was started."""
+    _SERVERS.close()
