@@ -1,9 +1,8 @@
 """
 What the PostgreSQL-backed stores share: the way to the server, connections, packed arrays, and errors in our words.
 
-Connections are opened in the thread that needs one, not by a pool's own workers: while the server is away a caller is
-told so at once, with the server's own reason, instead of waiting out a time limit; and once it is back the very next call
-works.
+Connections are opened in the thread that needs one, not by a pool's own workers: while the server is away a caller
+is told so at once, with the reason, instead of waiting out a time limit; and once it is back the very next call works.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import struct
 import threading
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[TupleRow]
 
 _T = TypeVar("_T")
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _SCHEMES = ("postgresql://", "postgres://")
 _OLDEST_VERSION = 140_000
@@ -128,7 +129,11 @@ class Server:
             self._given["password"] = password
 
     def connect(
-        self, *, autocommit: bool = True, session: Mapping[str, str] | None = None, **parameters: str
+        self,
+        *,
+        autocommit: bool = True,
+        session: Mapping[str, str] = NOTHING,
+        parameters: Mapping[str, str] = NOTHING,
     ) -> Connection:
         """
         Open a session.
@@ -138,7 +143,7 @@ class Server:
         :param parameters: libpq's, where they differ from ours and from the address
         :raises psycopg.Error: the server does not let us in
         """
-        options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items())
+        options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
         stated = {
             **_DEFAULTS,
             **self._given,

@@ -14,6 +14,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     import pytest
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 _HERE = Path(__file__).parent
 _FOLDERS = ("unit", "contract", "integration", "e2e")
 

@@ -10,6 +10,11 @@ from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, c
 
 TABLES = ("pem", "artifact", "tag", "report", "credential")
 
+PEM_TEXTS = (
+    *("id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
+    *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
+)
+
 # The log's table, as far as the catalog reads it: its index finds a PEM by id.
 LOG_EVENTS = table("event", column("position", BigInteger), column("event_id", LargeBinary))
 
@@ -58,11 +63,6 @@ class Tables:
             Column("position", BigInteger),
         )
 
-
-PEM_TEXTS = (
-    *("id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
-    *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
-)
 
 _TABLES = Tables()
 

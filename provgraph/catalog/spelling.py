@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # text's beginning together with the hash of a long one. (The doubled backslashes make `decode` give the text's own
 # bytes.) The index is used by who asks for exactly these.
 _BEGINNING = "left({0}, 200)"
-_HASH_OF_LONG = r"(CASE WHEN octet_length({0}) > 200 THEN sha256(decode(replace({0}, '\', '\\'), 'escape')) ELSE ''::bytea END)"
+_BYTES = r"decode(replace({0}, '\', '\\'), 'escape')"
+_HASH_OF_LONG = f"(CASE WHEN octet_length({{0}}) > 200 THEN sha256({_BYTES}) ELSE ''::bytea END)"
 UNIQUE_PARTS = (_BEGINNING, _HASH_OF_LONG)
 
 

@@ -76,6 +76,8 @@ _SWITCH_INTERVAL_SECONDS = 0.001
 # The cyclic garbage collector looks through everything alive each time it runs, and batches of events are many small
 # objects without cycles: left at its default it takes a third of the time of a bulk load.
 _GC_THRESHOLDS = (100_000, 20, 50)
+# Libraries that tell of their everyday work.
+_TALKATIVE = ("alembic", "neo4j")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -92,6 +94,8 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
     """
     settings.check()
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
     for name in unknown_settings(os.environ):
         logger.warning("there is no setting %s: it changes nothing", name)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)

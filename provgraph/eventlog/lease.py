@@ -79,7 +79,7 @@ class SessionLease:
         with self._lock, translated("lease"):
             try:
                 if self._connection is None:
-                    self._connection = self._server.connect(session=_SESSION, **_PATIENCE)
+                    self._connection = self._server.connect(session=_SESSION, parameters=_PATIENCE)
                 return question(self._connection)
             except psycopg.Error:
                 self._end()

@@ -1,9 +1,9 @@
 """
 The event log on PostgreSQL: any number of processes append and read, each batch is one transaction.
 
-Appends stand in line for one lock, so that positions are given in commit order and without holes, and the digest chain has
-its one order. Throughput comes from large batches (`GroupCommit` gathers them): a batch of any size takes two round
-trips, one to get the lock and learn where the log ends, one with all its rows and the commit.
+Appends stand in line for one lock, so that positions are given in commit order and without holes, and the digest
+chain has its one order. Throughput comes from large batches (`GroupCommit` gathers them): a batch of any size takes two
+round trips, one to get the lock and learn where the log ends, one with all its rows and the commit.
 
 The catalog lives in the same database and is written in the same transaction: hand its projection to the
 constructor. The tables are made by `provgraph.eventlog.migrations`.
@@ -380,4 +380,4 @@ def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, Reco
 
 
 def _fetch(connection: Connection, statement: LiteralString, *values: object) -> list[recording.Row]:
-    return connection.execute(statement, values, binary=True).fetchall()  # type: ignore[return-value] # as selected
+    return connection.execute(statement, values, binary=True).fetchall()

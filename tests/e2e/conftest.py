@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # About files in a data folder, and about this project's README.
-collect_ignore = ["test_faults.py", "test_readme.py"] if pairs.PAIR is pairs.Pair.PRODUCTION else []
+collect_ignore = [] if pairs.IS_LOCAL else ["test_faults.py", "test_readme.py", "production"]
 
 KINDS = ("user", "puc")
 ROLES = ("reader", "writer", "admin")

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -28,16 +27,25 @@ if TYPE_CHECKING:
 VARIABLE = "PROVGRAPH_TEST_PAIR"
 
 
-class Pair(StrEnum):
+class Pair(NamedTuple):
     """A log with its catalog, and a graph."""
 
-    LOCAL = "sqlite-embedded"
-    PRODUCTION = "postgresql-neo4j"
+    log: str
+    graph: str
+
+    @classmethod
+    def named(cls, name: str) -> Pair:
+        """Return the pair of a name such as ``postgresql-neo4j``."""
+        log, _, graph = name.partition("-")
+        if log not in ("sqlite", "postgresql") or graph not in ("embedded", "neo4j"):
+            raise pytest.UsageError(f"{VARIABLE} is no pair of stores: {name}")
+        return cls(log, graph)
 
 
-PAIR = Pair(os.environ.get(VARIABLE) or Pair.LOCAL)
+PAIR = Pair.named(os.environ.get(VARIABLE) or "sqlite-embedded")
+IS_LOCAL = Pair("sqlite", "embedded") == PAIR
 
-local_only = pytest.mark.skipif(PAIR is not Pair.LOCAL, reason="about files in a data folder")
+local_only = pytest.mark.skipif(not IS_LOCAL, reason="about files in a data folder")
 
 
 class _Servers:
@@ -66,23 +74,26 @@ class _Servers:
         """Take back the stores of the folders in ``folder``: nobody starts a service there any more."""
         for taken in [taken for taken in self._stores if taken.is_relative_to(folder)]:
             del self._stores[taken]
-            graph = self._graphs.pop(taken)
-            graph.wipe()
-            self._idle.append(graph)
+            graph = self._graphs.pop(taken, None)
+            if graph is not None:
+                graph.wipe()
+                self._idle.append(graph)
 
     def close(self) -> None:
         """End the servers."""
         self._ended.close()
 
     def _made(self, folder: Path) -> dict[str, str]:
-        if self._postgresql is None:
-            self._postgresql = self._ended.enter_context(find_postgresql())
-        graph = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
-        self._graphs[folder] = graph
-        return {
-            "PROVGRAPH_LOG_URL": create_database(self._postgresql.url),
-            "PROVGRAPH_GRAPH_URL": graph.uri,
-        }
+        settings = {}
+        if PAIR.log == "postgresql":
+            if self._postgresql is None:
+                self._postgresql = self._ended.enter_context(find_postgresql())
+            settings["PROVGRAPH_LOG_URL"] = create_database(self._postgresql.url)
+        if PAIR.graph == "neo4j":
+            graph = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
+            self._graphs[folder] = graph
+            settings["PROVGRAPH_GRAPH_URL"] = graph.uri
+        return settings
 
 
 _SERVERS = _Servers()
@@ -90,7 +101,7 @@ _SERVERS = _Servers()
 
 def stores(folder: Path) -> dict[str, str]:
     """Return the settings that put a service of this folder on its stores; none where they are in the folder."""
-    return _SERVERS.stores(folder) if PAIR is Pair.PRODUCTION else {}
+    return {} if IS_LOCAL else _SERVERS.stores(folder)
 
 
 def release(folder: Path) -> None:

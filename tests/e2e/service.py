@@ -156,7 +156,12 @@ def create_credential(folder: Path, *, name: str, kind: str, role: str) -> dict[
     """Create a credential for a folder on which no service runs; return its ``id``, ``name``, ..., ``token``."""
     stores = pairs.stores(folder)
     done = command(
-        *("admin", "credential", "create", *(("--direct",) if stores else ("--data", str(folder)))),
+        *(
+            "admin",
+            "credential",
+            "create",
+            *(("--direct",) if "PROVGRAPH_LOG_URL" in stores else ("--data", str(folder))),
+        ),
         *("--name", name, "--kind", kind, "--role", role, "--json"),
         settings=stores,
     )

@@ -74,6 +74,10 @@ class Server(ABC):
             self.require_hope()
             time.sleep(0.05)
 
+    def last_words(self) -> str:
+        """Return what it printed last, as far as that can be known."""
+        return ""
+
     def require_hope(self) -> None:  # noqa: B027 — empty on purpose: most servers only answer or do not
         """Raise :class:`ServerFailedError` when waiting any longer is in vain."""
 

@@ -1,7 +1,7 @@
 """
 A Neo4j server for tests, from the first of these routes that works.
 
-1. ``NEO4J_URI``, with ``NEO4J_USER`` and ``NEO4J_PASSWORD``: a server of yours. Tests delete everything in its database.
+1. ``NEO4J_URI``, with ``NEO4J_USER`` and ``NEO4J_PASSWORD``: a server of yours. Tests delete all that is in it.
 2. Docker, through testcontainers.
 3. Java 17 or 21 and the jars of a Community server, which Maven resolves (:mod:`tests.servers.jars`), started by
    ``tests/neo4j/Launcher.java``: the real kernel, Cypher and Bolt without HTTP, on a free port of 127.0.0.1, without
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.servers.base import Server, ServerUnavailableError, first_available, started
+from tests.servers.base import Server, ServerFailedError, ServerUnavailableError, first_available, started
 from tests.servers.containers import Container, Image
 from tests.servers.jars import SOURCES, jars
 from tests.servers.processes import ServerProcess, free_port, remove_folder, server_folder
@@ -111,7 +111,7 @@ def start_neo4j(
     """
     Return a started server that is the caller's own: it may be killed, and must be closed.
 
-    :param heap_megabytes: of the Java process; below 128 it hardly starts
+    :param heap_megabytes: of the Java process
     :param settings: of ``neo4j.conf``, such as ``{"db.memory.transaction.max": "32m"}``; a name that Neo4j does not
         know keeps it from starting
     :raises ServerUnavailableError: with what each route lacks
@@ -206,6 +206,9 @@ class _InContainer(Neo4jServer):
     def close(self) -> None:
         self._container.remove()
 
+    def last_words(self) -> str:
+        return self._container.last_words()
+
 
 class _Java(Neo4jServer):
     """A Java process of our own with a temporary folder."""
@@ -246,19 +249,18 @@ class _Java(Neo4jServer):
     def require_hope(self) -> None:
         """See :meth:`Server.require_hope`."""
         if not self._process.running:
-            raise self._process.failure(
-                f"Neo4j does not start{worst_lines(self._folder / 'logs' / 'debug.log')}"
-            )
+            raise ServerFailedError(f"Neo4j has ended. It printed:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        return self._process.console + worst_lines(self._folder / "logs" / "debug.log")
 
 
 def worst_lines(log: Path) -> str:
-    """Return the last warnings and errors of a log as a parenthesis, or nothing when there are none."""
-    if not log.is_file():
+    """Return the last twenty lines of a log that warn of something or tell of an error."""
+    if not log.is_file():  # the launcher writes none unless ``server.logs.debug.enabled`` says so
         return ""
-    lines = [
-        line for line in log.read_text(errors="replace").splitlines() if re.search(r"\b(WARN|ERROR)\b", line)
-    ]
-    return f" ({log.name} says: {' | '.join(lines[-20:])})" if lines else ""
+    lines = log.read_text(errors="replace").splitlines(keepends=True)
+    return "".join([line for line in lines if re.search(r"\b(WARN|ERROR)\b", line)][-20:])
 
 
 class Java(NamedTuple):

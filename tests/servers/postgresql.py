@@ -178,6 +178,9 @@ class _InContainer(PostgreSQLServer):
     def close(self) -> None:
         self._container.remove()
 
+    def last_words(self) -> str:
+        return self._container.last_words()
+
 
 class _Local(PostgreSQLServer):
     """A cluster of our own in a temporary folder."""
@@ -215,7 +218,7 @@ class _Local(PostgreSQLServer):
             try:
                 return self.wait_ready()
             except ServerFailedError as error:
-                if _LEFT_OVER not in str(error)[-1000:] or time.monotonic() > deadline:
+                if _LEFT_OVER not in str(error)[-500:] or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 
@@ -232,7 +235,10 @@ class _Local(PostgreSQLServer):
     def require_hope(self) -> None:
         """See :meth:`Server.require_hope`."""
         if not self._process.running:
-            raise self._process.failure("PostgreSQL does not start")
+            raise ServerFailedError(f"PostgreSQL has ended. It printed:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        return self._process.console
 
     def _make_cluster(self, programs: Path, password: str) -> None:
         password_file = self._folder / "password"

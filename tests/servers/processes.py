@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST_PORT = 15000
 _STOP_SECONDS = 20.0
+_CONSOLE_CHARACTERS = 8000
 
 
 class Account(NamedTuple):
@@ -82,9 +83,9 @@ class ServerProcess:
 
     @property
     def console(self) -> str:
-        """Return what the process has printed, over all its starts."""
+        """Return the last of what the process has printed, over all its starts."""
         with suppress(FileNotFoundError):
-            return (self._folder / "console.log").read_text(errors="replace")
+            return (self._folder / "console.log").read_text(errors="replace")[-_CONSOLE_CHARACTERS:]
         return ""
 
     def start(self) -> None:
@@ -129,11 +130,6 @@ class ServerProcess:
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
         self._forget(self._process)
-
-    def failure(self, what: str) -> ServerFailedError:
-        """Return an error that says ``what`` went wrong, how the process ended and what it printed last."""
-        ended = "is still running" if self.running else "has ended"
-        return ServerFailedError(f"{what}; the process {ended}. It printed:\n{self.console[-8000:]}")
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
         self._process = None

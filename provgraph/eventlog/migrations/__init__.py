@@ -27,7 +27,6 @@ LATEST = "0001"
 # A name of its own: the database may have other tables that Alembic looks after.
 VERSION_TABLE = "provgraph_schema"
 
-OPTIONS = {"version_table": VERSION_TABLE}
 
 SELECT_VERSION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - our own name
 
@@ -70,7 +69,9 @@ def _upgrade(server: Server) -> None:
         # Held to the end of the transaction, which holds all steps: nobody appends to a schema in change, and
         # who comes second finds the work done.
         connection.execute(text(LOG_LOCK))
-        found = MigrationContext.configure(connection, opts=OPTIONS).get_current_revision()
+        found = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE}
+        ).get_current_revision()
         if found is not None and found not in known:
             raise StoreError(
                 f"The database has the schema version {found}, which this version of provgraph does not know: "

@@ -7,6 +7,7 @@ A name may be a megabyte long; Neo4j's indexes take values of about 8 kB.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from functools import lru_cache
 
@@ -101,3 +102,11 @@ def label_entry(name: str, label: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+_EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
+
+
+def is_event_id(label: str) -> bool:
+    """Tell whether the label of a version is an event's id."""
+    return _EVENT_ID(label) is not None

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sqlite3
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.catalog.postgresql import PostgreSQLCatalog, PostgreSQLCatalogProjection
 from provgraph.eventlog import SQLiteEventLog
+from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from tests.contract.catalog.stores import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+# What there is, but for the rows; without the numbers that each table has of its own.
+_SQLITE_TABLES = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master"
+_POSTGRESQL_TABLES = """
+SELECT relkind || ' ' || relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
+UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = current_schema()::regnamespace
+UNION ALL SELECT concat_ws(' ', table_name, column_name, ordinal_position, data_type, collation_name, is_nullable,
+    is_identity)
+FROM information_schema.columns WHERE table_schema = current_schema()
+"""
 
 
 @pytest.fixture
@@ -22,15 +39,49 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "catalog.db"
 
 
-def _sqlite(path: Path) -> Iterator[Stores]:
+@contextmanager
+def sqlite_stores(path: Path) -> Iterator[Stores]:
+    """Open a log and its catalog in one file."""
+
+    def run(statement: str) -> list[tuple[str]]:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
     with (
         closing(SQLiteCatalog(path)) as catalog,
         closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
     ):
-        yield Stores(log, catalog)
+        yield Stores(log, catalog, run, lambda: {row[0] for row in run(_SQLITE_TABLES)})
 
 
-@pytest.fixture(params=["sqlite"])
-def stores(request: pytest.FixtureRequest, path: Path) -> Iterator[Stores]:
+@contextmanager
+def postgresql_stores(url: str) -> Iterator[Stores]:
+    """Open a log and its catalog in one database."""
+
+    def tamper(statement: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute(statement)
+
+    def tables() -> set[str]:
+        with psycopg.connect(url) as connection:
+            return {row[0] for row in connection.execute(_POSTGRESQL_TABLES)}
+
+    with (
+        closing(PostgreSQLEventLog(url, projections=[PostgreSQLCatalogProjection()])) as log,
+        closing(PostgreSQLCatalog(url)) as catalog,
+    ):
+        yield Stores(log, catalog, tamper, tables)
+
+
+_FACTORIES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Stores]]] = {
+    "sqlite": lambda request: sqlite_stores(request.getfixturevalue("path")),
+    # Asked for by name, so that no other parameter starts a server.
+    "postgresql": lambda request: postgresql_stores(request.getfixturevalue("postgres_url")),
+}
+
+
+@pytest.fixture(params=sorted(_FACTORIES))
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     """An empty log with its catalog."""
-    yield from _sqlite(path)
+    with _FACTORIES[request.param](request) as made:
+        yield made

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from provgraph.catalog import ListQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent
@@ -19,6 +21,10 @@ class Stores:
 
     log: EventLog
     catalog: Catalog
+    tamper: Callable[[str], object]
+    """Runs a statement behind everybody's back."""
+    tables: Callable[[], set[str]]
+    """Returns what the database says of its tables and their indexes."""
 
     def append(self, *events: NewEvent) -> None:
         """Append events as one batch."""

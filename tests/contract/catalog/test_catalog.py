@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +14,7 @@ from provgraph.catalog import (
     CatalogReport,
     CatalogTag,
     ListQuery,
-    SQLiteCatalog,
-    SQLiteCatalogProjection,
 )
-from provgraph.errors import CorruptStoreError, StoreError
-from provgraph.eventlog import SQLiteEventLog
 from provgraph.events import (
     Holder,
     Kind,
@@ -37,10 +31,6 @@ from provgraph.events.clock import second_text
 from provgraph.events.report import CONNECTIONS, DONE
 from tests.contract.builders import Stated, pem, pem_id
 from tests.contract.catalog.stores import Stores, filtered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def received(stores: Stores, number: int) -> str:
@@ -112,6 +102,53 @@ def test_a_name_of_a_megabyte_is_listed(stores: Stores) -> None:
     assert json.loads(next(stores.catalog.pems(ListQuery())).uses) == [name]
 
 
+def noise(characters: int, *, seed: int = 0) -> str:
+    """Return a text that no database can make much shorter."""
+    blocks = (
+        hashlib.sha256(f"{seed} {number}".encode()).hexdigest() for number in range(characters // 64 + 1)
+    )
+    return "".join(blocks)[:characters]
+
+
+@pytest.mark.parametrize("size", [199, 200, 201, 3_000, 100_000])
+def test_long_names_that_differ_at_their_end_are_two(stores: Stores, size: int) -> None:
+    common = noise(size - 1)
+    names = [common + end for end in "xyä"]
+    stores.append(pem(1, uses=names))
+    stores.append(pem(2, uses=[{"Name": name, "Properties": {"n": name[-1]}} for name in reversed(names)]))
+
+    assert stores.names() == names
+    assert [json.loads(artifact.properties)["n"] for artifact in stores.catalog.artifacts(ListQuery())] == [
+        *"xyä"
+    ]
+
+
+@pytest.mark.parametrize("size", [199, 200, 201, 3_000, 100_000])
+def test_long_tags_are_found_and_moved(stores: Stores, size: int) -> None:
+    namespace, tag = noise(size, seed=1), noise(size, seed=2)
+    stores.append(tag_set(namespace, tag, pem_id(1)), tag_set(namespace, tag + "x", pem_id(2)))
+    stores.append(tag_set(namespace, tag, pem_id(3)))
+
+    found = [stores.catalog.tag(namespace, tag + end) for end in ("", "x", "y")]
+
+    assert [None if tag is None else tag.pem_id for tag in found] == [pem_id(3), pem_id(2), None]
+    assert stores.catalog.tags_count() == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["\\", "\\\\", "\\101", "\\x41", "a\\", "A", "\x01", "\n", "'", "%", "\U0001f600", "é", "e\u0301"]
+)
+def test_names_with_odd_characters_are_themselves(stores: Stores, name: str) -> None:
+    long = name + "-" * 300
+    stores.append(pem(1, uses=[name, long], Tag=name, TagNamespace=long))
+    stores.append(pem(2, uses=["A", "\\", long, name], Tag=name, TagNamespace=long))
+
+    assert sorted(stores.names()) == sorted({name, long, "A", "\\"})
+    tag = stores.catalog.tag(long, name)
+    assert tag is not None
+    assert tag.pem_id == pem_id(2)
+
+
 # ------------------------------------------------------------------------------------------------ artifacts
 
 
@@ -174,13 +211,12 @@ def test_a_removal_spares_what_a_pem_names_by_then(stores: Stores) -> None:
     assert stores.names() == ["used", "made"]
 
 
-def test_a_removal_removes_what_no_pem_names(stores: Stores, path: Path) -> None:
+def test_a_removal_removes_what_no_pem_names(stores: Stores) -> None:
     stores.append(pem(1, uses=["a"]))
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(
-            "INSERT INTO artifact(name, properties, created_us, created_at) VALUES ('stray', '{}', 0, ''),"
-            " ('other', '{}', 0, '')"
-        )
+    stores.tamper(
+        "INSERT INTO artifact(name, properties, created_us, created_at) VALUES ('stray', '{}', 0, ''),"
+        " ('other', '{}', 0, '')"
+    )
 
     stores.append(artifacts_removed(["stray", "a"], report_id=pem_id(9)))
 
@@ -240,6 +276,8 @@ def test_an_unknown_tag_is_none(stores: Stores) -> None:
 
     assert stores.catalog.tag("n", "T") is None
     assert stores.catalog.tag("t", "n") is None
+    assert stores.catalog.tag("n", "t\0") is None
+    assert stores.catalog.tag("n", "\ud800") is None
 
 
 @pytest.mark.parametrize("tag", [None, ""])
@@ -331,47 +369,3 @@ def test_cleaning_the_log_empties_the_catalog_but_for_what_is_kept(stores: Store
     assert (catalog.reports(), len(catalog.credentials())) == ([], 1)
     stores.append(pem(1, uses=["a"]))
     assert stores.names() == ["a"]
-
-
-# ------------------------------------------------------------------------------------------------ errors
-
-
-def test_a_file_that_is_no_database_is_a_damaged_store(path: Path) -> None:
-    path.write_bytes(b"no database at all" * 500)
-
-    with pytest.raises(CorruptStoreError):
-        SQLiteCatalog(path)
-
-
-def test_a_file_damaged_while_it_is_served_is_a_damaged_store(path: Path) -> None:
-    with (
-        closing(SQLiteCatalog(path)),
-        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
-    ):
-        log.append([pem(number, uses=[f"a{number}"], Tag=f"t{number}") for number in range(2_000)])
-    with closing(SQLiteCatalog(path)) as catalog:
-        damaged = bytearray(path.read_bytes())
-        damaged[4_096:] = b"\xaa" * (len(damaged) - 4_096)
-        path.write_bytes(damaged)
-
-        questions: list[Callable[[], object]] = [
-            lambda: list(catalog.pems(ListQuery())),
-            lambda: catalog.pems_count(filtered(Type="x")),
-            lambda: list(catalog.artifacts(ListQuery())),
-            lambda: catalog.pem(pem_id(1)),
-            lambda: catalog.tag("trainer", "t1"),
-            catalog.digest,
-        ]
-        for question in questions:
-            with pytest.raises(CorruptStoreError):
-                question()
-
-
-def test_a_file_that_went_away_is_an_unavailable_store(path: Path) -> None:
-    with closing(SQLiteCatalog(path)) as catalog:
-        catalog.close()
-        path.unlink()
-        path.mkdir()
-
-        with pytest.raises(StoreError):
-            catalog.tags_count()

@@ -149,6 +149,12 @@ def test_no_character_is_a_wildcard(stores: Stores, value: str) -> None:
     assert stores.names(filtered(Name=value)) == [f"x{value}y"]
 
 
+@pytest.mark.parametrize("field", ["ID", "Type", "Predecessor", "UsesArtifacts"])
+@pytest.mark.parametrize("value", ["\0", "train\0", "\ud800"])
+def test_what_no_event_can_hold_matches_nothing(listed: Stores, field: str, value: str) -> None:
+    assert listed.ids(filtered(**{field: value})) == []
+
+
 @pytest.mark.parametrize("field", ["type", "Typo", "Position", "pageSize", ""])
 def test_an_unknown_filter_is_refused_naming_the_allowed_ones(listed: Stores, field: str) -> None:
     for question in (listed.ids, listed.catalog.pems_count):

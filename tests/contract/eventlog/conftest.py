@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.eventlog import EventLog, InMemoryEventLog, SQLiteEventLog
+from provgraph.eventlog.postgresql import PostgreSQLEventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_FACTORIES: dict[str, Callable[[Path], EventLog]] = {
-    "memory": lambda _folder: InMemoryEventLog(),
-    "sqlite": lambda folder: SQLiteEventLog(folder / "log.db"),
+_FACTORIES: dict[str, Callable[[pytest.FixtureRequest], EventLog]] = {
+    "memory": lambda _request: InMemoryEventLog(),
+    "sqlite": lambda request: SQLiteEventLog(request.getfixturevalue("path")),
+    # Asked for by name, so that no other parameter starts a server.
+    "postgresql": lambda request: PostgreSQLEventLog(request.getfixturevalue("postgres_url")),
 }
 
 
 @pytest.fixture(params=sorted(_FACTORIES))
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
+def log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
     """An empty log."""
-    made = _FACTORIES[request.param](tmp_path)
+    made = _FACTORIES[request.param](request)
     yield made
     made.close()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from provgraph.errors import CorruptStoreError, StoreError, StoreFullError
 from provgraph.eventlog import SQLiteEventLog, Verdict
+from provgraph.eventlog.tail import Tail
 from provgraph.events import Kind, tag_set
 from tests.contract.builders import pem, pem_id
 
@@ -286,7 +288,7 @@ def test_what_is_read_from_memory_is_what_is_in_the_file(path: Path) -> None:
 def test_reads_across_the_edge_of_what_is_in_memory_are_whole(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provgraph.eventlog.sqlite._TAIL_EVENTS", 10)
+    monkeypatch.setattr("provgraph.eventlog.sqlite.Tail", partial(Tail, max_events=10))
     with closing(SQLiteEventLog(path)) as log:
         for number in range(40):
             log.append([pem(number)])
@@ -299,13 +301,13 @@ def test_reads_across_the_edge_of_what_is_in_memory_are_whole(
 
 
 def test_large_events_push_others_out_of_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provgraph.eventlog.sqlite._TAIL_BYTES", 10_000)
+    monkeypatch.setattr("provgraph.eventlog.sqlite.Tail", partial(Tail, max_bytes=10_000))
     with closing(SQLiteEventLog(path)) as log:
         for number in range(20):
             log.append([pem(number, Properties={"text": "x" * 3_000 * (number % 5)})])
 
         assert [event.event_id for event in log.read()] == [pem_id(number) for number in range(20)]
-        assert sum(len(event.payload) for event in log._tail) <= 10_000
+        assert sum(len(event.payload) for event in log._tail._events) <= 10_000
 
 
 # ------------------------------------------------------------------------------------------------ a full disk
