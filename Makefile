@@ -7,11 +7,11 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check fix lock bench secrets clean
+.PHONY: help setup demo serve test test-production check fix lock bench bench-production secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 setup: $(INSTALLED)  ## make .venv with the locked versions (PYTHON=... chooses the interpreter)
 
@@ -26,6 +26,12 @@ serve: setup  ## run the service at http://127.0.0.1:8082 on the data folder ./d
 
 test: setup  ## run every test (ARGS='-k words' chooses some)
 	@$(VENV)/python -m pytest -n 2 $(ARGS)
+
+test-production: setup  ## run the end-to-end tests on PostgreSQL and Neo4j (PAIR=postgresql-embedded is another pair)
+	@PROVGRAPH_TEST_PAIR=$(or $(PAIR),postgresql-neo4j) $(VENV)/python -m pytest -n 2 tests/e2e $(ARGS)
+
+bench-production: setup  ## measure PostgreSQL and Neo4j beside bare drivers (ARGS are passed on)
+	@$(VENV)/python -m bench.production $(ARGS)
 
 check: setup  ## format nothing, report everything: ruff, mypy, import contracts
 	@failed=; for tool in $(CHECKS); do echo "== $$tool"; $(VENV)/$$tool || failed="$$failed [$$tool]"; done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

@@ -36,12 +36,15 @@ class Bar:
     ratio_at_least: float | None = None
     ratio_at_most: float | None = None
     figure_at_most: float | None = None
+    allowance: float = 0.0
+    """What the figure may be above ``ratio_at_most`` times the floor, in the figure's unit."""
 
     def is_met(self, figure: float, ratio: float | None) -> bool:
         """Whether every limit is kept."""
         kept = [
             self.ratio_at_least is None or (ratio is not None and ratio >= self.ratio_at_least),
-            self.ratio_at_most is None or (ratio is not None and ratio <= self.ratio_at_most),
+            self.ratio_at_most is None
+            or (ratio is not None and ratio * (1 - self.allowance / figure) <= self.ratio_at_most),
             self.figure_at_most is None or figure <= self.figure_at_most,
         ]
         return all(kept)
@@ -54,7 +57,8 @@ class Bar:
         if self.figure_at_most is not None:
             limits.append(f"at most {unit(self.figure_at_most)}")
         if self.ratio_at_most is not None:
-            limits.append(f"at most {self.ratio_at_most:g} x")
+            allowance = f" + {unit(self.allowance)}" if self.allowance else ""
+            limits.append(f"at most {self.ratio_at_most:g} x{allowance}")
         return ", ".join(limits)
 
 

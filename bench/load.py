@@ -83,16 +83,19 @@ def drive(
     connections: int,
     per_second: float | None = None,
     keep: bool = False,
+    also: Sequence[Address] = (),
 ) -> Outcome:
     """
     Send all requests over ``connections`` keep-alive connections, each with one outstanding.
+
+    Processes that listen ``also`` get their share of the connections; whoever is idle gets the next request.
 
     With ``per_second`` a request is not sent before its turn at that rate; when the service is slower than that, the
     rate is what it manages.
 
     :raises NoAnswerError: the service closed a connection or fell silent
     """
-    driver = _Driver(address, connections, keep=keep)
+    driver = _Driver([address, *also], connections, keep=keep)
     try:
         return driver.run(requests, interval=0.0 if per_second is None else 1.0 / per_second)
     finally:
@@ -100,8 +103,9 @@ def drive(
 
 
 class _Driver:
-    def __init__(self, address: Address, connections: int, *, keep: bool) -> None:
-        self._connections = [_Connection(address) for _ in range(connections)]
+    def __init__(self, addresses: Sequence[Address], connections: int, *, keep: bool) -> None:
+        in_turn = itertools.islice(itertools.cycle(addresses), connections)
+        self._connections = [_Connection(address) for address in in_turn]
         self._by_fileno = {connection.fileno: connection for connection in self._connections}
         self._idle = deque(self._connections)
         self._keep = keep

@@ -58,6 +58,8 @@ class Report:
     peers: Sequence[Comparison]
     full_size: bool
     """False: smaller than the sizes the bars are stated for."""
+    remarks: Sequence[str] = ()
+    """Sentences about what was measured on, beside the machine."""
 
     @property
     def problems(self) -> list[str]:
@@ -75,7 +77,7 @@ class Report:
         return _table(header, (_cells(summary) for summary in self.summaries))
 
     def _notes(self) -> str:
-        lines = [f"Machine: {self.machine.line()}."]
+        lines = [f"Machine: {self.machine.line()}.", *self.remarks]
         lines += [
             f"State {when}: {state.line()}." for when, state in zip(_moments(self), self.states, strict=True)
         ]
@@ -92,6 +94,7 @@ class Report:
         """Write every sample of every round, the machine and the verdicts."""
         content: dict[str, Any] = {
             "machine": self.machine._asdict(),
+            "remarks": list(self.remarks),
             "states": [state._asdict() for state in self.states],
             "full_size": self.full_size,
             "rows": {summary.row.key: _plain(summary) for summary in self.summaries},

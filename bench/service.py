@@ -12,12 +12,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from bench import processes
 from bench.wire import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bench.processes import Memory
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,28 +30,25 @@ _STOP_SECONDS = 30.0
 _JOB_SECONDS = 600.0
 _REQUEST_SECONDS = 600.0
 _PIECE = 1 << 16
-_MIB = 1024.0  # /proc speaks KiB
-_RESET_PEAK = "5"  # what clear_refs takes to mean: forget the highest resident size so far
 
 
 class ServiceError(Exception):
     """The service did not start, did not stop, or answered what it must not answer."""
 
 
-class Memory(NamedTuple):
-    """Resident memory of the service and everything it started, in MiB."""
-
-    now: float
-    peak: float
-
-
 class Service:
-    """A running service on ``folder``, which may hold data already; use it as a context manager."""
+    """
+    A running service on ``folder``, which may hold data already; use it as a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    Without ``parts`` it serves everything, and without ``settings`` (variables of the environment) it has its defaults.
+    """
+
+    def __init__(
+        self, folder: Path, *, parts: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._output = folder.with_name(folder.name + ".out")
-        self._process = _start(folder, self._output)
+        self._process = _start(folder, self._output, parts, settings or {})
         try:
             self.address = self._wait_until_it_listens()
         except BaseException:
@@ -97,11 +97,19 @@ class Service:
 
         :raises ServiceError: it answered with an error
         """
+        return json.loads(self.read(method, path, body))
+
+    def read(self, method: str, path: str, body: object = None) -> bytes:
+        """
+        Call an endpoint that answers with something else.
+
+        :raises ServiceError: it answered with an error
+        """
         with self._answer(method, path, body) as answer:
             content = answer.read()
         if answer.status >= 300:
             raise ServiceError(f"{method} {path}: {answer.status} {content[:500]!r}")
-        return json.loads(content)
+        return content
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: object) -> Iterator[http.client.HTTPResponse]:
@@ -155,52 +163,38 @@ class Service:
             raise ServiceError(f"GET {path}: {answer.status}")
         return found
 
-    # What the kernel knows about it.
+    # What the kernel knows about it, and everything it started.
 
     def memory(self) -> Memory:
         """Measure its resident memory, and the highest since :meth:`forget_peak`."""
-        states = [_status(pid) for pid in self._family()]
-        return Memory(
-            now=sum(state["VmRSS"] for state in states) / _MIB,
-            peak=sum(state["VmHWM"] for state in states) / _MIB,
-        )
+        return processes.memory(self.pid)
 
     def forget_peak(self) -> None:
         """Let the highest resident memory count from now on."""
-        for pid in self._family():
-            # Where this is not allowed the peak of the intake counts too, which is only stricter.
-            with contextlib.suppress(PermissionError):
-                Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
+        processes.forget_peak(self.pid)
 
     def cpu_seconds(self) -> float:
         """Give the processor time it has used so far, in user and kernel mode."""
-        return sum(_cpu_ticks(pid) for pid in self._family()) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu_seconds(self.pid)
 
-    def _family(self) -> list[int]:
-        """The process and all its descendants."""
-        family = [self.pid]
-        for pid in family:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                family += [int(child) for child in (task / "children").read_text().split()]
-        return family
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it stand still, in the middle of whatever it does, until the block ends."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
 
-def _start(folder: Path, output: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "provgraph.cli", "serve", "--data", str(folder), "--port", "0"]
-    # Measured is what a user gets who sets nothing.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROVGRAPH_")}
+def _start(
+    folder: Path, output: Path, parts: Sequence[str], settings: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "provgraph.cli", "serve", *parts, "--data", str(folder), "--port", "0"]
+    # Measured is what a user gets who sets nothing else.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROVGRAPH_")}
+    environment = {**inherited, **settings}
     with output.open("wb") as out:
         return subprocess.Popen(  # noqa: S603 - our own service, no shell, nothing from outside in the command
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
         )
-
-
-def _status(pid: int) -> dict[str, int]:
-    """The numbers in ``/proc/PID/status``; the sizes are in KiB."""
-    lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
-
-
-def _cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
