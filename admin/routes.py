@@ -171,7 +171,7 @@ def rebuild(services: Operated, asked: Annotated[RebuildBody, Depends(_parsed(Re
     """Build graph and catalog anew from the log, beside the served ones."""
     if not (asked.graph or asked.catalog):
         raise InvalidInputError("Neither graph nor catalog is to be rebuilt", field="graph", rule="one-of")
-    rebuilding = work.rebuilding(services, graph=asked.graph, catalog=asked.catalog)
+    rebuilding = work.rebuilding(services, graph=asked.graph, catalog=asked.catalog, compare=asked.compare)
     return JobAnswer.of(services.jobs.start("rebuild", rebuilding))
 
 

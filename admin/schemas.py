@@ -43,6 +43,11 @@ class RebuildBody(Body):
 
     graph: StrictBool = True
     catalog: StrictBool = True
+    compare: StrictBool = Field(
+        default=False,
+        description="compute digests of what was served and of what is served then, and tell whether they are equal; "
+        "takes about as long again",
+    )
 
 
 class CredentialBody(Body):

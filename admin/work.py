@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.operations.connections import remove_unconnected, report_connections
+from provgraph.operations.flush import flush
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
 from provgraph.operations.repair import repair as repair_stores
 from provgraph.operations.verify import verify
@@ -13,6 +14,8 @@ from provgraph.operations.verify import verify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provgraph.eventlog import Head
+    from provgraph.graphstore.base import GraphDigest
     from provgraph.http import Services
     from provgraph.operations.jobs import Result
     from provgraph.operations.progress import Report
@@ -79,7 +82,7 @@ def removing_unconnected(services: Services, report_id: str) -> Work:
     return work
 
 
-def rebuilding(services: Services, *, graph: bool, catalog: bool) -> Work:
+def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool) -> Work:
     """
     Return the work of a rebuild.
 
@@ -91,6 +94,7 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool) -> Work:
         events = services.log.count()
         total = events * (graph + catalog)
         result: dict[str, Any] = {"graph": None, "catalog": None}
+        before = _digests(services, graph=graph, catalog=catalog) if compare else None
         if graph:
             began = time.monotonic()
             position = rebuild_graph(
@@ -98,14 +102,45 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool) -> Work:
             )
             result["graph"] = {"position": position, "seconds": time.monotonic() - began}
         if catalog:
-            before = total - events
+            first = total - events
             began = time.monotonic()
             read = rebuild_catalog(
                 services.log,
                 services.catalog,
-                report=lambda done, _of: report(before + done, max(before + done, total)),
+                report=lambda done, _of: report(first + done, max(first + done, total)),
             )
             result["catalog"] = {"events": read, "seconds": time.monotonic() - began}
+        if before is not None:
+            result["digests"] = _comparison(before, _digests(services, graph=graph, catalog=catalog))
         return result
 
     return work
+
+
+class _Digests(NamedTuple):
+    """What the served projections are at a position of the log; None: not asked for."""
+
+    head: Head
+    graph: GraphDigest | None
+    catalog: str | None
+
+
+def _digests(services: Services, *, graph: bool, catalog: bool) -> _Digests:
+    flush(services.log, services.graph, timeout_seconds=_VERIFY_SECONDS)
+    return _Digests(
+        services.log.head(),
+        services.graph.digest() if graph else None,
+        services.catalog.digest() if catalog else None,
+    )
+
+
+def _comparison(before: _Digests, after: _Digests) -> Result:
+    """Tell whether a rebuild changed anything; None when events arrived meanwhile, for then it had to."""
+    # The rebuild's own request is an event too, and says nothing about the platform.
+    arrived = after.head.position - before.head.position > (0 if before.graph is None else 1)
+    equal = None if arrived else (before.graph, before.catalog) == (after.graph, after.catalog)
+    return {
+        "equal": equal,
+        "before": {"graph": before.graph and before.graph.content, "catalog": before.catalog},
+        "after": {"graph": after.graph and after.graph.content, "catalog": after.catalog},
+    }

@@ -7,18 +7,16 @@ and yields the key and the sample of one row after the other. Whoever wants no m
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import time
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench import wire, workload
+from bench import exchange, wire, workload
 from bench.figures import Sample, percentile
-from bench.floor import Floor, Traced
+from bench.floor import Floor
 from bench.load import Asker, Outcome, drive
 from bench.service import Service, ServiceError
 
@@ -26,14 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.plan import Plan
-    from bench.wire import Response
+    from bench.rounds import Samples
     from bench.workload import Event, Shape
 
-Samples = Generator[tuple[str, Sample], None, None]
-
 _WARM_UP = 200
-_PEM = "/receiver/pem"
-_BATCH = "/api/v1/events"
 _LIST = "/query/pems"
 _LIST_MARK = b'"TimestampClient"'  # once in every listed PEM, and in none of the properties
 _PROBE_PAUSE_SECONDS = 0.1
@@ -55,20 +49,12 @@ def _service(plan: Plan, name: str) -> Iterator[Service]:
 
 def _warm_up(service: Service, plan: Plan) -> None:
     """Send PEMs that have nothing to do with the work, singly and in one batch."""
-    bodies = [_stranger(f"warm-up-{number}") for number in range(_WARM_UP)]
-    singles = [wire.post(_PEM, body) for body in bodies[: _WARM_UP // 2]]
+    bodies = [exchange.stranger(f"warm-up-{number}") for number in range(_WARM_UP)]
+    singles = [exchange.single_request(body) for body in bodies[: _WARM_UP // 2]]
     drive(service.address, singles, connections=plan.clients)
-    batch = _batch_request(bodies[_WARM_UP // 2 :])
+    batch = exchange.batch_request(bodies[_WARM_UP // 2 :])
     drive(service.address, [batch], connections=1)
     service.flush()
-
-
-def _stranger(name: str) -> bytes:
-    """Write a PEM that neither uses nor makes anything of the work."""
-    stranger = workload.pem(workload.Event(0, ()))
-    stranger["ID"] = workload.identifier(name)
-    stranger["ProducesArtifacts"][0]["Name"] = name
-    return json.dumps(stranger).encode()
 
 
 @contextmanager
@@ -89,30 +75,19 @@ def single(plan: Plan) -> Samples:
     events = workload.generate(plan.events)
     with _floor(plan) as floor:
         floor_seconds = floor.load(events, size=1)
-    requests = [wire.post(_PEM, workload.pem_body(event)) for event in events]
+    requests = exchange.single_requests(events)
     with _service(plan, "single") as service:
         cpu = service.cpu_seconds()
         outcome = drive(service.address, requests, connections=plan.clients)
         cpu = service.cpu_seconds() - cpu
-        problems = _refused(outcome) + _missing(service, _WARM_UP + plan.events)
+        problems = exchange.refused(outcome) + _missing(service, _WARM_UP + plan.events)
     notes = {
         "p50_seconds": percentile(outcome.latencies, 0.5),
         "p95_seconds": percentile(outcome.latencies, 0.95),
-        **_costs(cpu, outcome, plan.events),
+        **exchange.costs(cpu, outcome, plan.events),
     }
     rate = plan.events / outcome.seconds
     yield "single", Sample(rate, plan.events / floor_seconds, notes, tuple(problems))
-
-
-def _costs(service_cpu: float, outcome: Outcome, events: int) -> dict[str, float]:
-    return {
-        "service_cpu_seconds_per_event": service_cpu / events,
-        "generator_cpu_seconds_per_event": outcome.cpu_seconds / events,
-    }
-
-
-def _refused(outcome: Outcome) -> list[str]:
-    return [f"{outcome.refused} requests refused: {dict(outcome.statuses)}"] if outcome.refused else []
 
 
 def _missing(service: Service, expected: int) -> list[str]:
@@ -139,44 +114,29 @@ def recent(plan: Plan) -> Samples:
     events = workload.generate(plan.events, shape=shape)
     with _floor(plan) as floor, _service(plan, shape) as service:
         floor.load(events, size=plan.batch)
-        _send_batches(plan, service, _batch_requests(plan, events))
+        _send_batches(plan, service, exchange.batch_requests(events, plan.batch))
         service.flush()
         yield "recent", _trace(floor, service, events)
 
 
 def _intake(plan: Plan, service: Service, events: Sequence[Event], floor_seconds: float) -> Sample:
-    requests = _batch_requests(plan, events)
+    requests = exchange.batch_requests(events, plan.batch)
     cpu = service.cpu_seconds()
     began = time.perf_counter()
     outcome = _send_batches(plan, service, requests)
     service.flush()
     seconds = time.perf_counter() - began
     cpu = service.cpu_seconds() - cpu
-    problems = _not_accepted(outcome, len(events)) + _missing(service, _WARM_UP + len(events))
-    notes = {"acknowledged_per_second": len(events) / outcome.seconds, **_costs(cpu, outcome, len(events))}
+    problems = exchange.not_accepted(outcome, len(events)) + _missing(service, _WARM_UP + len(events))
+    notes = {
+        "acknowledged_per_second": len(events) / outcome.seconds,
+        **exchange.costs(cpu, outcome, len(events)),
+    }
     return Sample(len(events) / seconds, len(events) / floor_seconds, notes, tuple(problems))
-
-
-def _batch_requests(plan: Plan, events: Sequence[Event]) -> list[bytes]:
-    return [
-        _batch_request([workload.pem_body(event) for event in part])
-        for part in workload.batches(events, plan.batch)
-    ]
-
-
-def _batch_request(bodies: Sequence[bytes]) -> bytes:
-    return wire.post(_BATCH, b"[" + b",".join(bodies) + b"]")
 
 
 def _send_batches(plan: Plan, service: Service, requests: Sequence[bytes]) -> Outcome:
     return drive(service.address, requests, connections=plan.batch_clients, keep=True)
-
-
-def _not_accepted(outcome: Outcome, expected: int) -> list[str]:
-    if outcome.refused:
-        return _refused(outcome)
-    accepted = sum(int(json.loads(response.body)["accepted"]) for response in outcome.responses)
-    return [] if accepted == expected else [f"{accepted} PEMs accepted, {expected} were sent"]
 
 
 # ---- traces
@@ -185,43 +145,13 @@ def _not_accepted(outcome: Outcome, expected: int) -> list[str]:
 def _trace(floor: Floor, service: Service, events: Sequence[Event]) -> Sample:
     targets = workload.targets(len(events))
     on_floor = floor.trace(events, targets)
-    over_http = _trace_service(service, events, targets)
-    problems = [
-        f"{wrong} of {len(targets)} answers of {who} are wrong"
-        for who, wrong in (("the floor", on_floor.wrong), ("the service", over_http.wrong))
-        if wrong
-    ]
+    over_http = exchange.trace(service.address, events, targets)
     notes = {
         "p95_seconds": percentile(over_http.seconds, 0.95),
         "floor_p95_seconds": percentile(on_floor.seconds, 0.95),
     }
     p50, floor_p50 = percentile(over_http.seconds, 0.5), percentile(on_floor.seconds, 0.5)
-    return Sample(p50, floor_p50, notes, tuple(problems))
-
-
-def _trace_service(service: Service, events: Sequence[Event], targets: Sequence[int]) -> Traced:
-    """Ask for every target on one connection, one after the other, and compare the answers afterwards."""
-    with Asker(service.address) as asker:
-        answered = [asker.ask(_trace_request(target)) for target in targets]
-    wrong = sum(
-        not _is_right(response, events, target)
-        for (response, _), target in zip(answered, targets, strict=True)
-    )
-    return Traced([seconds for _, seconds in answered], wrong)
-
-
-def _trace_request(target: int) -> bytes:
-    node = f"artifact:{workload.artifact_name(target)}"
-    return wire.get(f"/api/v1/lineage?node={node}&direction=upstream&depth={workload.DEPTH}")
-
-
-def _is_right(response: Response, events: Sequence[Event], target: int) -> bool:
-    if response.status != 200:
-        return False
-    answer: dict[str, Any] = json.loads(response.body)
-    found = {node["id"] for node in answer["nodes"] if node["kind"] == "artifact"}
-    expected = {workload.artifact_name(number) for number in workload.upstream(events, target)}
-    return answer["cursor"] is None and found - {workload.artifact_name(target)} == expected
+    return Sample(p50, floor_p50, notes, tuple(exchange.wrong_answers(on_floor, over_http)))
 
 
 # ---- rebuild
@@ -233,7 +163,7 @@ def _rebuild(plan: Plan, service: Service, events: Sequence[Event]) -> Sample:
     cpu = service.cpu_seconds()
     seconds = service.rebuild()
     cpu = service.cpu_seconds() - cpu
-    wrong = _trace_service(service, events, workload.targets(len(events))).wrong
+    wrong = exchange.trace(service.address, events, workload.targets(len(events))).wrong
     problems = [f"{wrong} answers are wrong after the rebuild"] if wrong else []
     problems += _missing(service, _WARM_UP + len(events))
     return Sample(seconds, floor_seconds, {"service_cpu_seconds": cpu}, tuple(problems))
@@ -262,16 +192,16 @@ def growth(plan: Plan) -> Samples:
 
 
 def _fill(plan: Plan, service: Service, events: Sequence[Event]) -> list[str]:
-    outcome = _send_batches(plan, service, _batch_requests(plan, events))
+    outcome = _send_batches(plan, service, exchange.batch_requests(events, plan.batch))
     service.flush()
-    return _not_accepted(outcome, len(events))
+    return exchange.not_accepted(outcome, len(events))
 
 
 def _rates(plan: Plan, service: Service, events: Sequence[Event]) -> list[float]:
     """Measure the rate of each window of batches: durable, in the catalog and in the graph."""
     rates = []
     for window in workload.batches(events, plan.window):
-        requests = _batch_requests(plan, window)
+        requests = exchange.batch_requests(window, plan.batch)
         began = time.perf_counter()
         _send_batches(plan, service, requests)
         service.flush()
@@ -295,14 +225,14 @@ def lag(plan: Plan) -> Samples:
     """Measure how long after its acknowledgement a PEM can be asked for, while others arrive one by one."""
     arriving = round(plan.arriving_per_second * plan.arriving_seconds)
     events = workload.generate(plan.events + arriving)
-    requests = [wire.post(_PEM, workload.pem_body(event)) for event in events[plan.events :]]
+    requests = exchange.single_requests(events[plan.events :])
     with _service(plan, "lag") as service:
         problems = _fill(plan, service, events[: plan.events])
         outcome, delays = _probe_while_arriving(plan, service, requests)
         began = time.perf_counter()
         service.flush()
         flushed = time.perf_counter() - began
-        problems += _refused(outcome) + _missing(service, _WARM_UP + len(events) + len(delays))
+        problems += exchange.refused(outcome) + _missing(service, _WARM_UP + len(events) + len(delays))
     rate = arriving / outcome.seconds
     if rate < 0.98 * plan.arriving_per_second:
         problems.append(f"only {rate:,.0f} PEMs arrived each second")
@@ -341,7 +271,7 @@ def _delay(asker: Asker, name: str) -> float:
 
     :raises ServiceError: it was refused, or the graph does not know it after a minute
     """
-    answer, _ = asker.ask(wire.post(_PEM, _stranger(name)))
+    answer, _ = asker.ask(exchange.single_request(exchange.stranger(name)))
     acknowledged = time.perf_counter()
     if answer.status >= 300:
         raise ServiceError(f"a probe was refused: {answer.status} {answer.body!r}")

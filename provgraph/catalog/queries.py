@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -21,7 +21,7 @@ from provgraph.catalog.base import (
 )
 from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
-from provgraph.errors import InvalidInputError, OverloadedError
+from provgraph.errors import InvalidInputError, OverloadedError, StoreError
 from provgraph.events import Holder, Role
 
 if TYPE_CHECKING:
@@ -213,14 +213,21 @@ class CatalogQueries:
     def _connected(self) -> Iterator[Connection]:
         """Give a connection; the engine turns the database's own errors into ours."""
         try:
-            with self._engine.connect() as connection:
-                yield connection
+            connection = self._engine.connect()
         except PoolTimeout as error:
             raise OverloadedError("Too many lists are being read; ask again in a moment") from error
+        try:
+            yield connection
+        finally:
+            # What was read is there, or the block has raised: a database that went away since changes neither.
+            with suppress(StoreError):
+                connection.close()
 
     def _stream(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
         with self._connected() as connection:
-            yield from connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+            reading = connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            with reading.execute(statement) as result:
+                yield from result
 
     def _one(self, statement: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
         with self._connected() as connection:

@@ -14,6 +14,12 @@ app.add_typer(reports.app, name="report")
 
 _DIFFERENCES_SHOWN = 50
 
+_COMPARED = {
+    True: "What was served before was the same, digest for digest.",
+    False: "What was served before was NOT what the log says.",
+    None: "Events arrived meanwhile, so there is nothing to compare with.",
+}
+
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -71,6 +77,9 @@ def verify_connections(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJ
 def rebuild(
     graph: Annotated[bool, typer.Option("--graph/--no-graph", help="Rebuild the graph.")] = True,
     catalog: Annotated[bool, typer.Option("--catalog/--no-catalog", help="Rebuild the catalog.")] = True,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Tell whether what was served before was the same.")
+    ] = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -80,11 +89,13 @@ def rebuild(
     if not projections:
         raise UsageError("Nothing to rebuild: leave out --no-graph or --no-catalog.")
     with connection.connect(url, token) as client, output.progress_bar("Rebuilding") as show:
-        result = client.admin.rebuild(graph=graph, catalog=catalog, progress=show)
+        result = client.admin.rebuild(graph=graph, catalog=catalog, compare=compare, progress=show)
     if as_json:
         output.say_json({"rebuilt": projections, "result": result})
     else:
         output.say(f"Rebuilt from the log: {' and '.join(projections)}.")
+        if compare:
+            output.say(_COMPARED[result["digests"]["equal"]])
 
 
 @app.command()

@@ -66,9 +66,21 @@ class Admin:
         path = f"/admin/reports/{_segment(report_id)}/remove-unconnected"
         return typed(_report_id, self._run(path, {}, progress))
 
-    def rebuild(self, *, graph: bool = True, catalog: bool = True, progress: Progress | None = None) -> Any:
-        """Make the projections anew from the log."""
-        return self._run("/admin/rebuild", {"graph": graph, "catalog": catalog}, progress) or {}
+    def rebuild(
+        self,
+        *,
+        graph: bool = True,
+        catalog: bool = True,
+        compare: bool = False,
+        progress: Progress | None = None,
+    ) -> Any:
+        """
+        Make the projections anew from the log.
+
+        :param compare: adds ``digests``: those before and after, and whether they are ``equal``
+        """
+        body = {"graph": graph, "catalog": catalog} | ({"compare": True} if compare else {})
+        return self._run("/admin/rebuild", body, progress) or {}
 
     def clean(self) -> JSON:
         """Remove every event, both projections and the reports; credentials stay."""

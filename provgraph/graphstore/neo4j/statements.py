@@ -365,12 +365,12 @@ RETURN collect([r[0], before, behind])
 """
 NEIGHBOURS: Final = Statement(_NEIGHBOURS.replace("ENTRY", "_at_@"))
 NAMED_NEIGHBOURS: Final = Statement(_NEIGHBOURS.replace("ENTRY", "_named_@"))
-# Rows: index, id of an event, artifact. Returns the indexes of those where the event produced the artifact.
+# Rows: index, id of an event, artifact. Returns for those where the event produced the artifact: index, occurred_at.
 PRODUCED_BY: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[1]}) USING INDEX SEEK p:_PEM_@(rk_id)
 MATCH (p)-[:PRODUCES]->(a) WHERE id(a) = r[2]
-RETURN collect(DISTINCT r[0])
+RETURN collect([r[0], p.occurred_at])
 """)
 # Artifacts. Returns of each: id, stated moment of the latest use that names no version.
 LATEST_USES: Final = """

@@ -21,10 +21,18 @@ Neighbours = tuple[str | None, str | None]
 NONE: Neighbours = (None, None)
 
 
+# Of an artifact: earliest production if there are several, latest one, latest use that names no version if there are
+# several productions, and whether uses name versions.
+Noted = tuple[str | None, str | None, str | None, bool | None]
+
+
 class Artifact:
     """What a batch knows of one artifact. Moments are texts of `keys.moment`."""
 
-    __slots__ = ("first", "is_new", "key", "last", "made", "name", "named", "node", "used")
+    __slots__ = (
+        *("first", "is_new", "key", "last", "made", "made_named", "name", "named", "node"),
+        *("used", "used_now", "uses_named_now"),
+    )
 
     def __init__(self, name: str, key: str) -> None:
         """Begin with an artifact that nothing is known of."""
@@ -37,10 +45,25 @@ class Artifact:
         self.used: str | None = None  # latest use in the graph that names no version, if there are several productions
         self.named: bool | None = None  # whether a use names a version of it
         self.made: list[str] = []  # productions of this batch, in order
+        self.made_named: dict[str, list[str]] = {}  # those of them that name their version, by label
+        self.used_now = ""  # latest use in this batch that names no version
+        self.uses_named_now = False  # whether a use in this batch names a version
 
     def has_several(self) -> bool:
         """Tell whether there are several productions by the end of the batch."""
         return self.first is not None or (self.last is not None) + len(self.made) > 1
+
+    def noted(self) -> Noted:
+        """Return what the graph is to keep with the artifact by the end of the batch."""
+        ends = [at for at in (self.first, self.last, *self.made[:1], *self.made[-1:]) if at is not None]
+        several = self.has_several()
+        used = max(self.used or "", self.used_now) if several else ""
+        return (
+            min(ends) if several else None,
+            max(ends, default=None),
+            used or None,
+            self.named or self.uses_named_now or None,
+        )
 
     def neighbours(self, at: str) -> Neighbours | None:
         """Return the productions in the graph next to a moment, or None when the graph has to be asked."""

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-# What there is, but for the rows; without the numbers that each table has of its own.
-_SQLITE_TABLES = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master"
+# What there is, but for the rows.
+_SQLITE_TABLES = "SELECT type || ' ' || name FROM sqlite_master"
 _POSTGRESQL_TABLES = """
-SELECT relkind || ' ' || relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+SELECT relkind::text || ' ' || relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
 UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
-UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+UNION ALL SELECT conrelid::regclass::text || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = current_schema()::regnamespace
 UNION ALL SELECT concat_ws(' ', table_name, column_name, ordinal_position, data_type, collation_name, is_nullable,
     is_identity)

@@ -136,7 +136,8 @@ def test_long_tags_are_found_and_moved(stores: Stores, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["\\", "\\\\", "\\101", "\\x41", "a\\", "A", "\x01", "\n", "'", "%", "\U0001f600", "é", "e\u0301"]
+    "name",
+    ["\\", "\\\\", "\\101", "\\x41", "a\\", "A", "\x01", "\n", "'", "%", "\U0001f600", "é", "e\u0301"],
 )
 def test_names_with_odd_characters_are_themselves(stores: Stores, name: str) -> None:
     long = name + "-" * 300

@@ -10,9 +10,10 @@ import pytest
 
 from provgraph.events import Holder, Role, report_opened
 from provgraph.events.report import CONNECTIONS
+from provgraph.graphstore import Corrections
 from provgraph.operations.credentials import Credentials
 from tests.integration.graphbuilder.service import open_service
-from tests.unit.operations.stores import chain_of_pems
+from tests.unit.operations.stores import chain_of_pems, pem_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,37 @@ def test_a_verification_is_a_job(service: Service, deep: bool) -> None:
     assert result["in_sync"] is True
     assert result["differences"] == []
     assert result["message"].startswith("in sync")
+
+
+def test_a_rebuild_can_tell_that_there_was_no_reason_for_it(service: Service) -> None:
+    service.append(*chain_of_pems(5))
+
+    result = service.result("/admin/rebuild", {"compare": True})
+
+    assert result["digests"]["equal"] is True
+    assert result["digests"]["before"] == result["digests"]["after"]
+
+
+def test_a_rebuild_can_tell_that_there_was_a_reason_for_it(service: Service) -> None:
+    service.append(*chain_of_pems(5))
+    graph = service.services.graph
+    graph.mend(Corrections(surplus_pems=[pem_id(5)]), expected=graph.checkpoint())
+
+    result = service.result("/admin/rebuild", {"compare": True, "catalog": False})
+
+    assert result["digests"]["equal"] is False
+    assert result["digests"]["after"]["catalog"] is None
+
+
+def test_a_verification_can_mend_what_differs(service: Service) -> None:
+    service.append(*chain_of_pems(5))
+    graph = service.services.graph
+    graph.mend(Corrections(surplus_pems=[pem_id(5)]), expected=graph.checkpoint())
+
+    assert service.result("/admin/verify", {})["in_sync"] is False
+    result = service.result("/admin/verify", {"repair": True})
+
+    assert (result["in_sync"], result["corrected"], result["rebuilt_catalog"]) == (True, 1, False)
 
 
 def test_a_rebuild_is_a_job_that_tells_of_graph_and_catalog(service: Service) -> None:

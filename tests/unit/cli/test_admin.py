@@ -71,6 +71,21 @@ def test_rebuild_can_be_of_one_projection(run: Run, service: FakeService) -> Non
     assert ended.json["rebuilt"] == ["graph"]
 
 
+@pytest.mark.parametrize(
+    ("equal", "said"),
+    [(True, "was the same"), (False, "NOT what the log says"), (None, "nothing to compare")],
+)
+def test_rebuild_tells_whether_there_was_a_reason(
+    run: Run, service: FakeService, equal: bool | None, said: str
+) -> None:
+    service.answer("POST /admin/rebuild", _job({"digests": {"equal": equal}}), status=202)
+
+    ended = run("admin", "rebuild", "--compare")
+
+    assert said in ended.out
+    assert orjson.loads(service.requests[0].content)["compare"] is True
+
+
 def test_rebuilding_nothing_is_wrong_usage(run: Run, service: FakeService) -> None:
     assert run("admin", "rebuild", "--no-catalog", "--no-graph").code == 2
 

@@ -1,0 +1,262 @@
+"""The graph store on a Neo4j server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from provgraph.errors import StoreError, UnsupportedQueryError
+from provgraph.graphstore.digest import digest
+from provgraph.graphstore.neo4j import reader, walker, writer
+from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
+from provgraph.graphstore.neo4j.reader import Asker
+from provgraph.graphstore.neo4j.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provgraph.graphstore.base import (
+        ArtifactFacts,
+        Checkpoint,
+        CypherResult,
+        GraphCounts,
+        GraphDigest,
+        PemFacts,
+        TagFacts,
+        Walk,
+        WalkQuery,
+    )
+    from provgraph.graphstore.projection import GraphBatch
+
+
+class _Graph:
+    """What can be asked of a generation of the graph, and written to it."""
+
+    def __init__(self, server: Server, generations: Generations, fixed: Generation | None = None) -> None:
+        self._server = server
+        self._generations = generations
+        self._asker = Asker(server, generations, fixed)
+        self._memory = walker.WalkMemory()
+
+    # -------------------------------------------------------------------------------------------- writing
+
+    def checkpoint(self) -> Checkpoint:
+        """See `GraphStore.checkpoint`."""
+        return reader.facts(self._asker).checkpoint
+
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+        """See `GraphStore.apply`."""
+        while True:
+            generation = self._asker.current()
+            must_be_served = not self._asker.is_fixed
+            if writer.apply(
+                self._server, generation, batch, expected=expected, to=to, must_be_served=must_be_served
+            ):
+                return
+            self._asker.is_other_than(generation)
+
+    def covers(self) -> int:
+        """See `GraphStore.covers`."""
+        return reader.facts(self._asker).covers
+
+    # -------------------------------------------------------------------------------------------- reading
+
+    def counts(self) -> GraphCounts:
+        """See `GraphStore.counts`."""
+        return reader.counts(self._asker)
+
+    def has_pem(self, pem_id: str) -> bool:
+        """See `GraphStore.has_pem`."""
+        return reader.has_pem(self._asker, pem_id)
+
+    def has_artifact(self, name: str) -> bool:
+        """See `GraphStore.has_artifact`."""
+        return reader.has_artifact(self._asker, name)
+
+    def versions(self, artifact: str, *, version: str | None = None, limit: int | None = None) -> list[str]:
+        """See `GraphStore.versions`."""
+        return reader.versions(self._asker, artifact, version, limit)
+
+    def walk(self, query: WalkQuery) -> Walk:
+        """See `GraphStore.walk`."""
+        return walker.walk(self._asker, query, self._memory)
+
+    def resolutions_changed_at(self) -> int:
+        """See `GraphStore.resolutions_changed_at`."""
+        return reader.facts(self._asker).resolutions_changed_at
+
+    def brief(self) -> None:
+        """See `GraphStore.brief`: a server is waited for."""
+
+    def pems(self) -> Iterator[PemFacts]:
+        """See `GraphStore.pems`."""
+        return reader.pems(self._asker)
+
+    def artifacts(self) -> Iterator[ArtifactFacts]:
+        """See `GraphStore.artifacts`."""
+        return reader.artifacts(self._asker)
+
+    def tags(self) -> Iterator[TagFacts]:
+        """See `GraphStore.tags`."""
+        return reader.tags(self._asker)
+
+    def placeholders(self) -> Iterator[str]:
+        """See `GraphStore.placeholders`."""
+        return reader.placeholders(self._asker)
+
+    def unconnected_artifacts(self) -> list[str]:
+        """See `GraphStore.unconnected_artifacts`."""
+        return reader.unconnected_artifacts(self._asker)
+
+    def probe(self) -> None:
+        """See `GraphStore.probe`."""
+        self.checkpoint()
+
+
+class Neo4jGraphStore(_Graph):
+    """
+    A `GraphStore` on a Neo4j server, for any number of processes that read and one that writes at a time.
+
+    Nothing is connected before the first call, and a server that was away is there again with the next call that finds
+    it. What is read during a late event's arrival may hold some of what it changed and not the rest; see `walker`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str = "neo4j",
+        password: str | None = None,
+        database: str = "neo4j",
+        cypher_timeout_seconds: float = 30.0,
+        cypher_row_limit: int = 100_000,
+    ) -> None:
+        """
+        Note where the server is.
+
+        :param url: ``neo4j://host:port`` or ``bolt://host:port``, with ``+s`` for TLS
+        :param password: None asks the server without credentials
+        :param cypher_timeout_seconds: how long a user's query may run
+        :param cypher_row_limit: how many rows a user's query may return
+        :raises SettingsError: the address cannot be one
+        """
+        self._open(Server(url, user=user, password=password, database=database), GRAPH)
+        self._cypher_timeout_seconds = cypher_timeout_seconds
+        self._cypher_row_limit = cypher_row_limit
+
+    @classmethod
+    def on(cls, server: Server, *, family: Family = GRAPH) -> Neo4jGraphStore:
+        """
+        Return a store on a server that is opened already; closing the store closes it.
+
+        :param family: which of the graphs in the database
+        """
+        store = cls.__new__(cls)
+        store._open(server, family)
+        return store
+
+    def _open(self, server: Server, family: Family) -> None:
+        super().__init__(server, Generations(server, family))
+        self._next: tuple[Generation, _NextGeneration] | None = None
+
+    def clear(self, *, covers: int = 0) -> None:
+        """See `GraphStore.clear`. The nodes go in the background; nobody sees them any more."""
+        self._generations.serve_empty(covers=covers)
+
+    def digest(self) -> GraphDigest:
+        """See `GraphStore.digest`."""
+        return digest(self)
+
+    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:  # noqa: ARG002 - the protocol's
+        """See `GraphStore.cypher`."""
+        raise UnsupportedQueryError("Queries are not supported on this graph store yet")
+
+    def is_publishing(self) -> bool:
+        """
+        Tell whether the public labels are on their way from one generation to the next.
+
+        Meanwhile users' queries, which go by them, see a mixture; what the store itself answers does not.
+        """
+        return self._generations.state().publishing
+
+    # -------------------------------------------------------------------------------------------- generations
+
+    def next_generation(self) -> _NextGeneration:
+        """See `GraphStore.next_generation`."""
+        generation = self._generations.begin_next()
+        if self._next is None or self._next[0] != generation:
+            self._next = (generation, _NextGeneration(self._server, self._generations, generation))
+        return self._next[1]
+
+    def has_next_generation(self) -> bool:
+        """See `GraphStore.has_next_generation`."""
+        return self._generations.state().next is not None
+
+    def next_checkpoint(self) -> Checkpoint | None:
+        """See `GraphStore.next_checkpoint`."""
+        following = self._generations.state().next
+        if following is None:
+            return None
+        return reader.facts(Asker(self._server, self._generations, following)).checkpoint
+
+    def switch(self, *, covers: int = 0) -> None:
+        """See `GraphStore.switch`. The graph before is removed in the background."""
+        self._generations.serve_next(covers=covers)
+        self._next = None
+
+    def drop_next_generation(self) -> None:
+        """See `GraphStore.drop_next_generation`."""
+        self._generations.drop_next()
+        self._next = None
+
+    def close(self) -> None:
+        """See `GraphStore.close`."""
+        self._generations.close()
+        self._server.close()
+
+
+class _NextGeneration(_Graph):
+    """The generation that is being built: a store like any other, but without a next one of its own."""
+
+    def __init__(self, server: Server, generations: Generations, generation: Generation) -> None:
+        super().__init__(server, generations, generation)
+        self._generation = generation
+
+    def clear(self, *, covers: int = 0) -> None:
+        """See `GraphStore.clear`."""
+        if covers:
+            _refuse()
+        self._generation = self._generations.replace_next(self._generation)
+        self._asker = Asker(self._server, self._generations, self._generation)
+
+    def digest(self) -> GraphDigest:
+        """See `GraphStore.digest`."""
+        return digest(self)
+
+    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:  # noqa: ARG002 - the protocol's
+        """See `GraphStore.cypher`: users' queries see what is served."""
+        raise UnsupportedQueryError("A generation of the graph that is being built answers no queries")
+
+    def next_generation(self) -> NoReturn:
+        """See `GraphStore.next_generation`: there is none beside this one."""
+        _refuse()
+
+    def has_next_generation(self) -> bool:
+        """See `GraphStore.has_next_generation`."""
+        return False
+
+    def next_checkpoint(self) -> None:
+        """See `GraphStore.next_checkpoint`."""
+
+    def switch(self, *, covers: int = 0) -> NoReturn:  # noqa: ARG002 - the protocol's
+        """See `GraphStore.switch`: there is nothing to switch to."""
+        _refuse()
+
+    def drop_next_generation(self) -> None:
+        """See `GraphStore.drop_next_generation`: there is none."""
+
+    def close(self) -> None:
+        """See `GraphStore.close`: the served store closes what both use."""
+
+
+def _refuse() -> NoReturn:
+    raise StoreError("A generation of the graph that is being built has no next one of its own")
