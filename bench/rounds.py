@@ -37,8 +37,18 @@ class Measurement(NamedTuple):
 class Rounds:
     """What one run wants to know and has found so far."""
 
-    def __init__(self, folder: Path, wanted: Collection[str]) -> None:
+    def __init__(
+        self, folder: Path, wanted: Collection[str], *, breaks: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """
+        Begin with nothing.
+
+        :param folder: on the filesystem that counts
+        :param wanted: keys of rows
+        :param breaks: errors that end a measurement and not the run, beside those of the service
+        """
         self._folder = folder
+        self._breaks = (ServiceError, NoAnswerError, OSError, *breaks)
         self._wanted = frozenset(wanted)
         self.samples: defaultdict[str, list[Sample]] = defaultdict(list)
         self.states: list[State] = []
@@ -62,7 +72,7 @@ class Rounds:
                     key, sample = next(samples)
                     self._keep(key, sample)
                     wanted.discard(key)
-        except (ServiceError, NoAnswerError, OSError) as error:
+        except self._breaks as error:
             # What was measured before, and the other rows, are worth having all the same.
             self.failures.append(f"{', '.join(sorted(wanted))}: {type(error).__name__}: {error}")
             say(f"  PROBLEM: {self.failures[-1]}")

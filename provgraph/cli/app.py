@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from provgraph import __version__
-from provgraph.cli import admin, artifacts, demo, importing, output, overview, pems, serving, trace
+from provgraph.cli import admin, artifacts, copying, demo, importing, output, overview, pems, serving, trace
 from provgraph.cli.exits import ExitCode, exit_code, sentence
 from provgraph.errors import ProvgraphError
 
@@ -57,6 +57,7 @@ def _provgraph(
 
 app.command("serve")(serving.serve)
 app.command("demo")(demo.demo)
+app.command("copy")(copying.copy)
 app.add_typer(importing.app, name="import")
 app.command("info")(overview.info)
 app.command("pems")(pems.pems)

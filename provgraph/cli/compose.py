@@ -23,9 +23,10 @@ from fastapi import FastAPI
 
 import provgraph
 from provgraph.auth import Authenticator
-from provgraph.cli.stores import opened_facts, opened_stores
+from provgraph.cli.stores import opened_facts, opened_place, opened_stores
 from provgraph.errors import SettingsError
 from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit
+from provgraph.eventlog.copying import copy_log
 from provgraph.events import Holder, Role
 from provgraph.http import (
     Bodies,
@@ -48,7 +49,7 @@ from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
@@ -240,6 +241,37 @@ class OfflineCredentials:
         :raises NotFoundError: there is no such credential
         """
         return self._credentials.revoke(credential_id)
+
+
+class CopiedLog(NamedTuple):
+    """A log that was copied."""
+
+    copied: int  # how many events were copied now
+    events: int  # how many the log has
+    position: int  # of the last one
+    digest: str  # of the last one, hex: the same in both logs
+
+
+def copy(
+    source: str,
+    target: str | None,
+    settings: Settings,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> CopiedLog:
+    """
+    Copy an event log, see `provgraph.eventlog.copying.copy_log`.
+
+    :param source: see `provgraph.cli.stores.opened_place`
+    :param target: the same; None: where the settings have it
+    :raises ConflictError: the target has events of its own
+    :raises LockedError: a service uses one of the folders
+    """
+    password = settings.read_log_password()
+    into = opened_facts(settings) if target is None else opened_place(target, password=password)
+    with opened_place(source, password=password, must_exist=True) as there, into as here:
+        done = copy_log(there.log, here.log, progress=progress)
+    return CopiedLog(done.copied, done.events, done.head.position, done.head.digest.hex())
 
 
 @contextmanager

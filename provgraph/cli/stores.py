@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.errors import SettingsError
 from provgraph.eventlog import SQLiteEventLog
 from provgraph.graphstore.embedded import EmbeddedGraphStore
 from provgraph.lock import DataFolder
+from provgraph.settings import LOG_SCHEMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,11 +74,52 @@ def opened_facts(settings: Settings) -> Iterator[Facts]:
 
 
 @contextmanager
+def opened_place(place: str, *, password: str | None = None, must_exist: bool = False) -> Iterator[Facts]:
+    """
+    Open the log and the catalog at a place that is named by itself.
+
+    :param place: ``postgresql://...``, ``sqlite:///FILE`` (four slashes before an absolute path), or a data folder
+    :param must_exist: do not make a log in a folder that has none
+    :raises SettingsError: it names no place where a log can be
+    :raises LockedError: a service uses the data folder
+    :raises StoreError: it cannot be opened
+    """
+    scheme, is_url, _ = place.partition("://")
+    if is_url and scheme in LOG_SCHEMES:
+        with _on_postgresql(place, password) as facts:
+            yield facts
+        return
+    with DataFolder(_folder(place, must_exist=must_exist)) as folder, _on_sqlite(folder) as facts:
+        yield facts
+
+
+def _folder(place: str, *, must_exist: bool) -> Path:
+    scheme, is_url, rest = place.partition("://")
+    if is_url and (scheme != "sqlite" or not rest.startswith("/")):
+        raise SettingsError(
+            f"{scheme}://... is no place for a log: give postgresql://..., sqlite:///FILE or a data folder"
+        )
+    path = Path(rest[1:] if is_url else place)
+    folder = DataFolder(path.parent if is_url else path)
+    if is_url and path.absolute() != folder.database:
+        raise SettingsError(f"A log on SQLite is in a file named {folder.database.name}, not {path.name}")
+    if must_exist and not folder.database.exists():
+        raise SettingsError(f"There is no log at {folder.database}")
+    return folder.path
+
+
+@contextmanager
 def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
     if settings.log_url is not None:
         with _on_postgresql(settings.log_url, settings.read_log_password()) as facts:
             yield facts
         return
+    with _on_sqlite(folder) as facts:
+        yield facts
+
+
+@contextmanager
+def _on_sqlite(folder: DataFolder) -> Iterator[Facts]:
     # The catalog first: it makes its tables, which the log then writes to.
     with (
         contextlib.closing(SQLiteCatalog(folder.database)) as catalog,

@@ -139,8 +139,8 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
         digest = chain(digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload)
         if event.position <= position or digest != event.digest:
             raise ConflictError(
-                f"The event at position {event.position} does not follow what the log has up to position {position}: "
-                "it holds other events than the log that is copied"
+                f"By its digest the event at position {event.position} does not follow position {position}: the log "
+                "holds other events up to there, or the event was changed"
             )
         position = event.position
 

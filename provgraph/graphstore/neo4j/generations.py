@@ -78,7 +78,9 @@ class Generations:
         self._family = family
         self._lock = threading.Lock()
         self._prepared = False
-        self._reading: Counter[str] = Counter()  # tokens of generations that are being read from beginning to end
+        self._reading: Counter[str] = (
+            Counter()
+        )  # tokens of generations that are being read from beginning to end
         self._tidying: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -242,15 +244,11 @@ class Generations:
         ).consume()
 
     def _serve(self, tx: Transaction, generation: Generation, covers: int) -> None:
-        tx.run(
-            statements.SERVE.of(generation.letter), graph=self._family.graph, covers=covers
-        ).consume()
+        tx.run(statements.SERVE.of(generation.letter), graph=self._family.graph, covers=covers).consume()
 
     # -------------------------------------------------------------------------------------------- free letters
 
-    def _with_free_letter(
-        self, change: Callable[[Transaction, str | None], Generation | None]
-    ) -> Generation:
+    def _with_free_letter(self, change: Callable[[Transaction, str | None], Generation | None]) -> Generation:
         """Run a change of the state that may need a letter; None from it says that it does and there was none."""
         while True:
             free = self._free_letter(self.state())
@@ -361,7 +359,9 @@ class Generations:
             def change(tx: Transaction, after: str = after) -> str | None:
                 if self._locked(tx).served.letter != served:
                     return _STOP
-                found: str | None = tx.run(statement, after=after, size=_PUBLISHED_AT_ONCE).single(strict=True)[0]
+                found: str | None = tx.run(statement, after=after, size=_PUBLISHED_AT_ONCE).single(
+                    strict=True
+                )[0]
                 return found
 
             after = self._server.write(change)

@@ -132,9 +132,7 @@ class Asker:
                 raise StoreError("The graph was replaced by another one while it was being read")
             page = following
 
-    def _page(
-        self, generation: Generation, statement: Statement, after: str, size: int
-    ) -> list[Row] | None:
+    def _page(self, generation: Generation, statement: Statement, after: str, size: int) -> list[Row] | None:
         def read(tx: Transaction) -> list[Row] | None:
             # A scan goes on in the generation it began in, also when another one is served by now.
             checkpoint = statements.CHECKPOINT.of(generation.letter)
@@ -238,7 +236,9 @@ def _pem(
         keys.microseconds(occurred_at),
         position,
         tuple(sorted(predecessors)),
-        tuple(sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))),
+        tuple(
+            sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))
+        ),
         tuple(sorted((ProductionFacts(*row) for row in productions), key=lambda made: made.artifact)),
     )
 

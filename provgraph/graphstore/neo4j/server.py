@@ -58,7 +58,9 @@ _OUT_OF_SPACE = "No space left on device"
 class Server:
     """A database on a Neo4j server. Safe to use from several threads; not across a fork."""
 
-    def __init__(self, url: str, *, user: str = "neo4j", password: str | None = None, database: str = "neo4j") -> None:
+    def __init__(
+        self, url: str, *, user: str = "neo4j", password: str | None = None, database: str = "neo4j"
+    ) -> None:
         """
         Note where the server is; nothing is connected yet.
 
@@ -112,7 +114,10 @@ class Server:
         """
 
         def run() -> _T:
-            with self._session(READ_ACCESS) as session, session.begin_transaction(timeout=_READ_SECONDS) as tx:
+            with (
+                self._session(READ_ACCESS) as session,
+                session.begin_transaction(timeout=_READ_SECONDS) as tx,
+            ):
                 return work(tx)
 
         return self._attempt(run, most=_READ_ATTEMPTS)

@@ -126,7 +126,9 @@ ON CREATE SET c.epoch = '', c.position = 0, c.resolutions_changed_at = 0, c.cove
 """
 # Takes the lock that every change of the state holds, so one at a time looks and changes. It writes a value that was
 # never there before: writing what is there already may be left out.
-LOCK_STATE: Final = "MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name) SET s._locked = $token"
+LOCK_STATE: Final = (
+    "MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name) SET s._locked = $token"
+)
 # How many nodes a generation has, from the store of counts; -1 when even its checkpoint is gone.
 LEFT_OF: Final = Statement("""
 OPTIONAL MATCH (c:Checkpoint {name: '@'})
@@ -482,39 +484,35 @@ RETURN p.occurred_at LIMIT 1
 
 # ------------------------------------------------------------------------------------------------ walking
 
-# A walk is true for one state of the graph. Statements that read a piece of it look at the state before and after.
-_STATE_BEFORE = f"{_HEAD} WITH c.epoch AS epoch, c.position AS position, c.resolutions_changed_at AS changed_at"
-_STATE_BEHIND = """
+# A walk is true for one state of the graph, and statements are not isolated from what is committed while they run. So
+# each looks at the state before and behind what it reads, and says whether it was the same: position is the first.
+_BEFORE = f"{_HEAD} WITH c.epoch AS epoch, c.position AS position, c.resolutions_changed_at AS changed_at"
+_BEHIND = """
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
-RETURN epoch, position, changed_at, events, edges, productions, c._token = $token AND c.resolutions_changed_at = changed_at
+RETURN epoch, position, changed_at, c._token = $token AND c.resolutions_changed_at = changed_at
 """
-WALK_STATE: Final = Statement(f"{_STATE_BEFORE} RETURN epoch, position, changed_at")
+WALK_STATE: Final = Statement(f"{_BEFORE} RETURN epoch, position, changed_at, true")
 # How many levels of events one statement reads ahead, at most.
 FURTHEST: Final = 9
 
 
-def _reaching(pattern: str, edges: str) -> tuple[Statement, ...]:
+def _reaching(pattern: str, connected: str, found: str) -> tuple[Statement, ...]:
     """Return a statement for each number of levels to read ahead: the events reached, and what each is connected to."""
-    text = f"""{_STATE_BEFORE}
+    text = f"""{_BEFORE}
 CALL () {{
   UNWIND $ids AS rk_id
   MATCH (p:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK p:_PEM_@(rk_id)
   REACHED
   WITH DISTINCT e LIMIT $most_events
-  RETURN collect(e) AS found
+  RETURN collect(e) AS events
 }}
-{edges}
-WITH epoch, position, changed_at, edges, productions,
-     [e IN found | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]] AS events
-{_STATE_BEHIND}
+{connected}
+WITH epoch, position, changed_at, {found},
+     [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]] AS facts
+{_BEHIND}, facts, {found}
 """
-    return (
-        Statement(text.replace("REACHED", "WITH p AS e")),
-        *(
-            Statement(text.replace("REACHED", f"MATCH {pattern.replace('LEVELS', str(levels))}"))
-            for levels in range(1, FURTHEST + 1)
-        ),
-    )
+    reached = [f"MATCH {pattern.replace('LEVELS', str(levels))}" for levels in range(1, FURTHEST + 1)]
+    return tuple(Statement(text.replace("REACHED", how)) for how in ("WITH p AS e", *reached))
 
 
 # What caused events. Edges: event, whether it is a use, name of the artifact or id of the predecessor, id of the event
@@ -522,85 +520,89 @@ WITH epoch, position, changed_at, edges, productions,
 CAUSES: Final = _reaching(
     "(p)-[:INFORMED_BY|PREDECESSOR*0..LEVELS]->(e)",
     """
-CALL (found) {
-  UNWIND found AS e
+CALL (events) {
+  UNWIND events AS e
   MATCH (e)-[r:USES|PREDECESSOR]->(x)
   WITH e, r, x LIMIT $most_edges
-  RETURN collect([e.rk_id, type(r) = 'USES', x.rk_id, r._producer, r.version, r.out_of_order]) AS edges,
-         null AS productions
+  RETURN collect([e.rk_id, type(r) = 'USES', x.rk_id, r._producer, r.version, r.out_of_order]) AS edges
 }
 """,
+    "edges",
 )
-# What events led to. Edges: event, whether it is a use, id of the event it led to, key of the artifact, key of the version
-# named, whether it is out of order. Productions: event, name of the artifact, and its key where that is not the name.
+_EFFECT = "u.rk_id, u.position, r.artifact, r._version, r.out_of_order"
+# What events led to. Edges: event, id and log position of the event it led to, key of the artifact that this one used
+# (null: it named the event as its predecessor), key of the version it named, whether the use is out of order. Productions:
+# event, name of the artifact, and its key where that is not the name.
 EFFECTS: Final = _reaching(
     "(p)<-[:INFORMED_BY|PREDECESSOR*0..LEVELS]-(e)",
-    """
-CALL (found) {
-  UNWIND found AS e
+    f"""
+CALL (events) {{
+  UNWIND events AS e
   MATCH (e)<-[r:INFORMED_BY|PREDECESSOR]-(u)
   WITH e, r, u LIMIT $most_edges
-  RETURN collect([e.rk_id, type(r) = 'INFORMED_BY', u.rk_id, r.artifact, r._version, r.out_of_order]) AS edges
-}
-CALL (found) {
-  UNWIND found AS e
+  RETURN collect([e.rk_id, {_EFFECT}]) AS edges
+}}
+CALL (events) {{
+  UNWIND events AS e
   MATCH (e)-[:PRODUCES]->(a)
   RETURN collect([e.rk_id, a.rk_id, CASE WHEN a._key <> a.rk_id THEN a._key END]) AS productions
-}
+}}
 """,
+    "edges, productions",
 )
 # The same for one event that led to very many others: a page of them, ordered by their ids.
-EFFECTS_OF_ONE: Final = Statement(f"""{_HEAD}
+EFFECTS_OF_ONE: Final = Statement(f"""{_BEFORE}
 CALL () {{
   MATCH (e:_PEM_@ {{rk_id: $rk_id}}) USING INDEX SEEK e:_PEM_@(rk_id)
-  MATCH (e)<-[r:INFORMED_BY|PREDECESSOR]-(u) WHERE u.rk_id > $after
+  MATCH (e)<-[r:INFORMED_BY|PREDECESSOR]-(u) WHERE u.rk_id > $after AND u.position <= $known_at
   WITH r, u ORDER BY u.rk_id LIMIT $most_edges
-  RETURN collect([$rk_id, type(r) = 'INFORMED_BY', u.rk_id, r.artifact, r._version, r.out_of_order]) AS edges
+  RETURN collect([$rk_id, {_EFFECT}]) AS edges
 }}
-RETURN edges
+{_BEHIND}, edges
 """)
-# Those among some events that another one led to. Edges as in `EFFECTS`.
-EFFECTS_AMONG: Final = Statement(f"""{_HEAD}
+# Those that others led to among some events. Edges as in `EFFECTS`.
+EFFECTS_AMONG: Final = Statement(f"""{_BEFORE}
 CALL () {{
   UNWIND $ids AS rk_id
   MATCH (u:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK u:_PEM_@(rk_id)
   MATCH (u)-[r:INFORMED_BY|PREDECESSOR]->(e) WHERE e.rk_id IN $causes
-  RETURN collect([e.rk_id, type(r) = 'INFORMED_BY', u.rk_id, r.artifact, r._version, r.out_of_order]) AS edges
+  RETURN collect([e.rk_id, {_EFFECT}]) AS edges
 }}
-RETURN edges
+{_BEHIND}, edges
 """)
-# Events that used one of some versions of an artifact: a page, ordered by id. Edges: event whose version was used, true,
-# event that used it, key of the artifact, key of the version named, whether it is out of order.
-USERS_OF_VERSIONS: Final = Statement(f"""{_HEAD}
+# Events that used one of some versions of an artifact: a page, ordered by id. Edges as in `EFFECTS`.
+USERS_OF_VERSIONS: Final = Statement(f"""{_BEFORE}
 CALL () {{
   UNWIND $ids AS rk_id
   MATCH (v:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK v:_PEM_@(rk_id)
   MATCH (v)<-[r:INFORMED_BY]-(u) WHERE r.artifact = $key AND u.rk_id > $after AND u.position <= $known_at
   WITH rk_id, r, u ORDER BY u.rk_id LIMIT $most_edges
-  RETURN collect([rk_id, true, u.rk_id, r.artifact, r._version, r.out_of_order]) AS edges
+  RETURN collect([rk_id, {_EFFECT}]) AS edges
 }}
-RETURN edges
+{_BEHIND}, edges
 """)
-# The same for very many versions, and for uses that no version explains; here the version named comes as it was stated.
-USERS_OF_ARTIFACT: Final = Statement(f"""{_HEAD}
+# The same for very many versions, and for uses that no version explains: those come first with null. The key of the
+# version named is not told but the version.
+USERS_OF_ARTIFACT: Final = Statement(f"""{_BEFORE}
 CALL () {{
   MATCH (a:_Artifact_@ {{_key: $key}}) USING INDEX SEEK a:_Artifact_@(_key)
   MATCH (a)<-[r:USES]-(u)
-  WHERE (r._producer IN $ids OR r._producer IS NULL) AND u.rk_id > $after AND u.position <= $known_at
+  WHERE (r._producer IN $ids OR $outside AND r._producer IS NULL) AND u.rk_id > $after AND u.position <= $known_at
   WITH r, u ORDER BY u.rk_id LIMIT $most_edges
-  RETURN collect([r._producer, true, u.rk_id, $key, r.version, r.out_of_order]) AS edges
+  RETURN collect([r._producer, u.rk_id, u.position, $key, r.version, r.out_of_order]) AS edges
 }}
-RETURN edges
+{_BEHIND}, edges
 """)
-# What events say of the versions of artifacts that they used. Rows: id of the event, key of the artifact.
-STATED_VERSIONS: Final = Statement(f"""{_HEAD}
+# What events say of the versions of artifacts that they used. Rows: id of the event, key of the artifact. Returns of
+# each use that names a version: id, key, version.
+STATED_VERSIONS: Final = Statement(f"""{_BEFORE}
 CALL () {{
   UNWIND $rows AS r
   MATCH (p:_PEM_@ {{rk_id: r[0]}})-[u:USES]->(a) USING INDEX SEEK p:_PEM_@(rk_id)
   WHERE a._key = r[1] AND u.version IS NOT NULL
-  RETURN collect(u.version) AS versions
+  RETURN collect([r[0], r[1], u.version]) AS versions
 }}
-RETURN versions
+{_BEHIND}, versions
 """)
 
 # ------------------------------------------------------------------------------------------------ scanning

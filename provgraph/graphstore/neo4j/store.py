@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.errors import StoreError, UnsupportedQueryError
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.neo4j import reader, walker, writer
+from provgraph.graphstore.neo4j import reader, walking, writer
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
 from provgraph.graphstore.neo4j.server import Server
@@ -35,7 +35,7 @@ class _Graph:
         self._server = server
         self._generations = generations
         self._asker = Asker(server, generations, fixed)
-        self._memory = walker.WalkMemory()
+        self._memory = walking.WalkMemory()
 
     # -------------------------------------------------------------------------------------------- writing
 
@@ -78,7 +78,7 @@ class _Graph:
 
     def walk(self, query: WalkQuery) -> Walk:
         """See `GraphStore.walk`."""
-        return walker.walk(self._asker, query, self._memory)
+        return walking.walk(self._asker, query, self._memory)
 
     def resolutions_changed_at(self) -> int:
         """See `GraphStore.resolutions_changed_at`."""
@@ -117,7 +117,7 @@ class Neo4jGraphStore(_Graph):
     A `GraphStore` on a Neo4j server, for any number of processes that read and one that writes at a time.
 
     Nothing is connected before the first call, and a server that was away is there again with the next call that finds
-    it. What is read during a late event's arrival may hold some of what it changed and not the rest; see `walker`.
+    it. What is read during a late event's arrival may hold some of what it changed and not the rest; see `walker.Walker`.
     """
 
     def __init__(

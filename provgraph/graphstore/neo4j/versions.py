@@ -42,7 +42,9 @@ class Artifact:
         self.is_new = True
         self.first: str | None = None  # earliest and latest production in the graph
         self.last: str | None = None
-        self.used: str | None = None  # latest use in the graph that names no version, if there are several productions
+        self.used: str | None = (
+            None  # latest use in the graph that names no version, if there are several productions
+        )
         self.named: bool | None = None  # whether a use names a version of it
         self.made: list[str] = []  # productions of this batch, in order
         self.made_named: dict[str, list[str]] = {}  # those of them that name their version, by label

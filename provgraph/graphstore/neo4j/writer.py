@@ -153,7 +153,10 @@ class _Writer:
         moved = self._move_uses(taken, nodes) + self._move_named_uses(content, nodes)
         self._write_uses(uses, nodes)
         predecessors = [
-            [nodes[pem.id], nodes[id_]] for pem, _ in step.pems if pem.predecessors for id_ in pem.predecessors
+            [nodes[pem.id], nodes[id_]]
+            for pem, _ in step.pems
+            if pem.predecessors
+            for id_ in pem.predecessors
         ]
         self._do(statements.CREATE_PREDECESSORS, predecessors)
         self._note_productions(content.artifacts.values())
@@ -211,9 +214,7 @@ class _Writer:
         own = {pem.id for pem, _ in pems}
         named = {id_ for pem, _ in pems for id_ in pem.predecessors}
         used = {use.version[-32:] for use in uses if use.version is not None}
-        nodes: dict[str, int] = dict(
-            self._ask(statements.KNOWN_PEMS, ids=sorted((named | used) - own))
-        )
+        nodes: dict[str, int] = dict(self._ask(statements.KNOWN_PEMS, ids=sorted((named | used) - own)))
         missing = sorted(named - own - nodes.keys())
         filled = self._known_placeholders(own)
         rows = sorted(
@@ -305,7 +306,10 @@ class _Writer:
             by_event[index]: keys.moment(keys.microseconds(occurred_at), by_event[index].label or "")
             for index, occurred_at in self._ask(statements.PRODUCED_BY, rows=rows)
         }
-        return [use._replace(version=_named_version(use, there.get(use, NONE), produced_at.get(use))) for use in uses]
+        return [
+            use._replace(version=_named_version(use, there.get(use, NONE), produced_at.get(use)))
+            for use in uses
+        ]
 
     def _neighbours(self, wanted: Sequence[tuple[Artifact, str]]) -> list[Neighbours]:
         """Return the productions in the graph next to moments."""
@@ -326,7 +330,9 @@ class _Writer:
 
     def _taken_over(self, content: _Content) -> list[TakeOver]:
         """Return what the step's productions take over of uses that name no version."""
-        artifacts = [artifact for artifact in content.artifacts.values() if artifact.made and not artifact.is_new]
+        artifacts = [
+            artifact for artifact in content.artifacts.values() if artifact.made and not artifact.is_new
+        ]
         self._learn_latest_uses([artifact for artifact in artifacts if artifact.first is None])
         entries: list[tuple[str, str]] = []
         found: dict[tuple[str, str], Neighbours | None] = {}
@@ -388,7 +394,9 @@ class _Writer:
             else:
                 label_key = None if label is None else keys.key_of(label)
                 out_of_order = True if version > at else None
-                with_facts.append([nodes[pem_id], artifact.node, cause, label, label_key, named, out_of_order])
+                with_facts.append(
+                    [nodes[pem_id], artifact.node, cause, label, label_key, named, out_of_order]
+                )
         plain.sort()
         self._do(statements.CREATE_USES, plain)
         self._do(statements.CREATE_USES_FROM_OUTSIDE, outside)
@@ -409,7 +417,10 @@ class _Writer:
         ]
         held = [row for row in rows if row[4] is not None]
         users = self._ask(statements.USERS_OF, rows=[[row[0], row[4]] for row in held])
-        is_short_way = {id(row): of_artifact <= of_version for row, (of_artifact, of_version) in zip(held, users, strict=True)}
+        is_short_way = {
+            id(row): of_artifact <= of_version
+            for row, (of_artifact, of_version) in zip(held, users, strict=True)
+        }
         for row, each in zip(rows, taken, strict=True):
             if is_short_way.get(id(row), True):
                 from_artifact.append(row)

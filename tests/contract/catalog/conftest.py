@@ -76,7 +76,7 @@ def postgresql_stores(url: str) -> Iterator[Stores]:
 _FACTORIES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Stores]]] = {
     "sqlite": lambda request: sqlite_stores(request.getfixturevalue("path")),
     # Asked for by name, so that no other parameter starts a server.
-    "postgresql": lambda request: postgresql_stores(request.getfixturevalue("postgres_url")),
+    "postgresql": lambda request: postgresql_stores(request.getfixturevalue("emptied_postgres_url")),
 }
 
 

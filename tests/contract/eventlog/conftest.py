@@ -17,7 +17,7 @@ _FACTORIES: dict[str, Callable[[pytest.FixtureRequest], EventLog]] = {
     "memory": lambda _request: InMemoryEventLog(),
     "sqlite": lambda request: SQLiteEventLog(request.getfixturevalue("path")),
     # Asked for by name, so that no other parameter starts a server.
-    "postgresql": lambda request: PostgreSQLEventLog(request.getfixturevalue("postgres_url")),
+    "postgresql": lambda request: PostgreSQLEventLog(request.getfixturevalue("emptied_postgres_url")),
 }
 
 

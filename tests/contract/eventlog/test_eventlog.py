@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.eventlog import EventLog, Verdict
+from provgraph.errors import ConflictError
+from provgraph.eventlog import EventLog, InMemoryEventLog, Verdict
 from provgraph.events import Kind, LogCleaned, content, genesis, tag_set
 from provgraph.events.clock import now_us
 from tests.contract.builders import pem, pem_id
@@ -374,3 +375,119 @@ def test_batches_of_any_size_are_whole(log: EventLog, size: int) -> None:
 
     assert len(answers) == log.count() == size
     assert log.verify_chain().events == size
+
+
+# ------------------------------------------------------------------------------------------------ restoring
+
+
+@pytest.fixture
+def other() -> InMemoryEventLog:
+    """A log with a history: cleaned once, some events of each kind."""
+    other = InMemoryEventLog()
+    other.append([pem(1), tag_set("ns", "t", pem_id(1))])
+    other.clean(keep=[Kind.TAG_SET])
+    for number in range(10, 20):
+        other.append([pem(number, uses=["a"], Tag="t")])
+    return other
+
+
+def test_a_restored_log_is_the_other_one(log: EventLog, other: InMemoryEventLog) -> None:
+    head = log.restore(other.read(), epoch=other.head().epoch)
+
+    assert head == log.head() == other.head()
+    assert log.read() == other.read()
+    assert log.get(pem_id(15)) == other.get(pem_id(15))
+    assert log.verify_chain() == other.verify_chain()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7])
+def test_a_log_is_restored_in_parts(log: EventLog, other: InMemoryEventLog, cut: int) -> None:
+    events, epoch = other.read(), other.head().epoch
+    for start in range(0, len(events), cut):
+        log.restore(events[start : start + cut], epoch=epoch)
+
+    assert (log.head(), log.read()) == (other.head(), other.read())
+
+
+def test_a_restored_log_goes_on(log: EventLog, other: InMemoryEventLog) -> None:
+    log.restore(other.read(), epoch=other.head().epoch)
+
+    answers = log.append([pem(15, uses=["a"], Tag="t"), pem(16), pem(99)])
+
+    assert verdicts(answers) == [Verdict.DUPLICATE, Verdict.CONFLICT, Verdict.ACCEPTED]
+    assert answers[2].recorded.position == other.head().position + 1
+    assert answers[2].recorded.recorded_us >= other.read()[-1].recorded_us
+    assert log.verify_chain().intact
+
+
+def test_restoring_nothing_takes_the_epoch_over(log: EventLog) -> None:
+    other = InMemoryEventLog()
+
+    assert log.restore([], epoch=other.head().epoch) == log.head() == other.head()
+
+
+def test_restoring_wakes_who_waits(log: EventLog, other: InMemoryEventLog) -> None:
+    log.restore(other.read(), epoch=other.head().epoch)
+
+    assert log.wait(after=other.head().position - 1, timeout_seconds=0)
+
+
+def test_a_log_with_events_of_its_own_is_not_restored_into(log: EventLog, other: InMemoryEventLog) -> None:
+    log.append([pem(1)])
+    head, events = log.head(), log.read()
+
+    for epoch in (head.epoch, other.head().epoch):
+        for offered in ([], other.read()):
+            if offered or epoch != head.epoch:
+                with pytest.raises(ConflictError):
+                    log.restore(offered, epoch=epoch)
+
+    assert (log.head(), log.read()) == (head, events)
+
+
+def test_events_are_not_restored_twice_nor_with_a_hole(log: EventLog, other: InMemoryEventLog) -> None:
+    events, epoch = other.read(), other.head().epoch
+    log.restore(events[:5], epoch=epoch)
+
+    for offered in (events[:5], events[4:], events[6:]):
+        with pytest.raises(ConflictError):
+            log.restore(offered, epoch=epoch)
+
+    assert log.read() == events[:5]
+
+
+def test_a_changed_event_is_not_restored(log: EventLog, other: InMemoryEventLog) -> None:
+    events, epoch = other.read(), other.head().epoch
+    events[3] = events[3]._replace(payload=b"{}")
+
+    with pytest.raises(ConflictError, match=str(events[3].position)):
+        log.restore(events, epoch=epoch)
+
+    assert (log.read(), log.head().position) == ([], 0)
+    log.append([pem(1)])
+    assert log.verify_chain().intact
+
+
+# ------------------------------------------------------------------------------------------------ the lease
+
+
+def test_a_lease_is_held_by_who_asks_first(log: EventLog) -> None:
+    lease, other = log.lease("projector"), log.lease("projector")
+
+    assert lease.held()
+    assert lease.held()
+    assert lease.is_held_by_anyone()
+    assert other.is_held_by_anyone()
+    lease.release()
+    other.release()
+
+
+def test_a_lease_that_was_given_back_can_be_taken_again(log: EventLog) -> None:
+    lease = log.lease("projector")
+    lease.release()
+    assert lease.held()
+    lease.release()
+    lease.release()
+
+    assert lease.held()
+    lease.release()

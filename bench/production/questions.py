@@ -1,0 +1,104 @@
+"""
+The floor of `trace`: the question in Cypher, written by hand for this graph, through the bare driver.
+
+There are several ways to write it. Each is asked everything; the fastest that is right is the floor.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from neo4j import READ_ACCESS
+
+from bench import workload
+from bench.figures import percentile
+from bench.floor import Traced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from neo4j import Driver, Session
+
+    from bench.workload import Event
+
+# An event that used an artifact leads to the event that made that version: ten hops between artifacts are nine between
+# events. What comes back is what the service answers with: the events' properties, and all their edges, in one
+# row, because each row costs as much as a node.
+_START = """
+MATCH (a:_Artifact_a {_key: $name})<-[:PRODUCES]-(p) USING INDEX SEEK a:_Artifact_a(_key)
+"""
+_ANSWER = """
+WITH collect(e) AS events
+CALL (events) {
+  UNWIND events AS e
+  MATCH (e)-[r:USES|PRODUCES|PREDECESSOR]->(x)
+  RETURN collect([e.rk_id, type(r), x.rk_id, r._producer, r.version, r.out_of_order]) AS edges
+}
+RETURN [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]], edges
+"""
+_HOPS = workload.DEPTH - 1
+# A path of variable length, of which only the ends are asked for: the planner can leave out what it has seen.
+_VARIABLE = f"""{_START}
+MATCH (p)-[:INFORMED_BY*0..{_HOPS}]->(e)
+WITH DISTINCT e
+{_ANSWER}"""
+# The same as a quantified path pattern.
+_QUANTIFIED = f"""{_START}
+MATCH (p) (()-[:INFORMED_BY]->()){{0,{_HOPS}}} (e)
+WITH DISTINCT e
+{_ANSWER}"""
+# Along the events' own edges: what an event used, and what made that.
+_TWO_STEPS = f"""{_START}
+MATCH (p) (()-[:USES]->()<-[:PRODUCES]-()){{0,{_HOPS}}} (e)
+WITH DISTINCT e
+{_ANSWER}"""
+FORMS = {"variable length": _VARIABLE, "quantified": _QUANTIFIED, "two steps": _TWO_STEPS}
+
+
+class Answer(NamedTuple):
+    """What one question brought: rows of events and of edges."""
+
+    events: list[list[str]]
+    edges: list[list[str]]
+
+
+class Asked(NamedTuple):
+    """The fastest form that is right, and the median seconds of each."""
+
+    best: Traced
+    medians: dict[str, float]
+
+
+def ask(driver: Driver, events: Sequence[Event], targets: Sequence[int], *, rehearsed: Sequence[int]) -> Asked:
+    """Ask for every target in every form, one after the other; first, off the clock, for those ``rehearsed``."""
+    found: dict[str, Traced] = {}
+    with driver.session(database="neo4j", default_access_mode=READ_ACCESS) as session:
+        for name, form in FORMS.items():
+            _trace(session, form, events, rehearsed)
+            found[name] = _trace(session, form, events, targets)
+    medians = {name: percentile(traced.seconds, 0.5) for name, traced in found.items()}
+    best = min(found, key=lambda name: (found[name].wrong, medians[name]))
+    return Asked(found[best], medians)
+
+
+def _trace(session: Session, form: str, events: Sequence[Event], targets: Sequence[int]) -> Traced:
+    seconds, answers = [], []
+    for target in targets:
+        began = time.perf_counter()
+        record = session.run(form, name=workload.artifact_name(target)).single(strict=True)  # type: ignore[arg-type] # one of our constants
+        answers.append(Answer(*record))
+        seconds.append(time.perf_counter() - began)
+    wrong = sum(
+        not _is_right(answer, events, target) for answer, target in zip(answers, targets, strict=True)
+    )
+    return Traced(seconds, wrong)
+
+
+def _is_right(answer: Answer, events: Sequence[Event], target: int) -> bool:
+    used = {artifact for _, kind, artifact, *_ in answer.edges if kind == "USES"}
+    walked = {target, *workload.upstream(events, target, depth=_HOPS)}
+    return (
+        used == {workload.artifact_name(number) for number in workload.upstream(events, target)}
+        and [row[0] for row in sorted(answer.events)] == sorted(events[number].id for number in walked)
+    )
