@@ -48,7 +48,7 @@ class Rounds:
         :param breaks: errors that end a measurement and not the run, beside those of the service
         """
         self._folder = folder
-        self._breaks = (ServiceError, NoAnswerError, OSError, *breaks)
+        self._breaks: tuple[type[Exception], ...] = (ServiceError, NoAnswerError, OSError, *breaks)
         self._wanted = frozenset(wanted)
         self.samples: defaultdict[str, list[Sample]] = defaultdict(list)
         self.states: list[State] = []
@@ -63,26 +63,31 @@ class Rounds:
         self.states.append(machine.probe(self._folder))
         say(f"{moment}: {self.states[-1].line()}")
 
-    def take(self, one: Measurement) -> None:
-        """Measure until every wanted row has its sample; what breaks off is noted."""
+    def take(self, one: Measurement, *, keep: bool = True) -> None:
+        """
+        Measure until every wanted row has its sample; what breaks off is noted.
+
+        :param keep: False for a rehearsal, whose samples are told and forgotten
+        """
         wanted = set(self._wanted.intersection(one.rows))
         try:
             with contextlib.closing(one.run()) as samples:
                 while wanted:
                     key, sample = next(samples)
-                    self._keep(key, sample)
+                    if key in self._wanted:
+                        self._tell(key, sample)
+                        if keep:
+                            self.samples[key].append(sample)
                     wanted.discard(key)
         except self._breaks as error:
             # What was measured before, and the other rows, are worth having all the same.
             self.failures.append(f"{', '.join(sorted(wanted))}: {type(error).__name__}: {error}")
             say(f"  PROBLEM: {self.failures[-1]}")
 
-    def _keep(self, key: str, sample: Sample) -> None:
-        if key in self._wanted:
-            self.samples[key].append(sample)
-            floor = "" if sample.floor is None else f", floor {sample.floor:.5g}"
-            problems = "".join(f"; PROBLEM: {problem}" for problem in sample.problems)
-            say(f"  {key}: {sample.figure:.5g}{floor}{problems}")
+    def _tell(self, key: str, sample: Sample) -> None:
+        floor = "" if sample.floor is None else f", floor {sample.floor:.5g}"
+        problems = "".join(f"; PROBLEM: {problem}" for problem in sample.problems)
+        say(f"  {key}: {sample.figure:.5g}{floor}{problems}")
 
     def summaries(self, rows: Sequence[Row]) -> list[Summary]:
         """Sum up the rows that have samples."""

@@ -152,7 +152,9 @@ class Server:
             "options": f"{options} {self._given.get('options', '')}".strip(),
             "client_encoding": "utf8",
         }
-        return psycopg.connect(conninfo.make_conninfo("", **stated), autocommit=autocommit)
+        connection = psycopg.connect(conninfo.make_conninfo("", **stated), autocommit=autocommit)
+        connection.server_cursor_factory = _ServerCursor
+        return connection
 
     def check(self, connection: Connection) -> None:
         """
@@ -165,6 +167,18 @@ class Server:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             raise StoreError(f"The PostgreSQL database has the encoding {encoding}: create it with UTF8")
+
+
+class _ServerCursor(psycopg.ServerCursor[Any]):
+    """A cursor on the server that is closed when it is closed, even if its server has gone."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except psycopg.Error:
+            if not self.connection.closed:
+                raise
+            super().close()  # asks nobody now
 
 
 class Connections:
@@ -280,7 +294,8 @@ def engine(what: str, connect: Callable[[], Connection], **options: Any) -> Engi
 
     def translate(context: ExceptionContext) -> None:
         original = context.original_exception
-        if isinstance(original, psycopg.Error):
+        # An idle connection that is tried and found lost is replaced; nobody has failed yet.
+        if isinstance(original, psycopg.Error) and not context.is_pre_ping:
             raise our_error(what, original) from original
 
     # Looking for the type hstore would cost each process a query.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,7 @@ from bench.service import Service, ServiceError
 from graphbuilder.projector import _BATCH_EVENTS as BATCH  # the floor takes as many at a time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from neo4j import Driver
 
@@ -43,14 +44,14 @@ def project(plan: ProductionPlan, servers: Servers) -> Samples:
     work = workload.generate(plan.events)
     rehearsed = rehearsal(plan.warm_up)
     events = new_events(work)
-    with servers.neo4j.driver() as driver:
+    with servers.driver() as driver:
         driver_script.empty(servers.neo4j)
         at_server = servers.neo4j_cpu_seconds()
         floor_seconds = driver_script.load(driver, rehearsed + events, size=BATCH, rehearsed=len(rehearsed))
         notes = _spent("floor_neo4j", at_server, servers.neo4j_cpu_seconds(), plan)
         expected = driver_script.content(driver)
         driver_script.empty(servers.neo4j)
-        with _builder(plan, servers) as (builder, database):
+        with servers.database() as database, _builder(plan, servers, database) as builder:
             _wait_until(driver, fill(database, rehearsed))
             with builder.paused():
                 last = fill(database, events)
@@ -67,17 +68,10 @@ def project(plan: ProductionPlan, servers: Servers) -> Samples:
 
 
 @contextmanager
-def _builder(plan: ProductionPlan, servers: Servers) -> Iterator[tuple[Service, str]]:
-    """Run a graph builder on a new database; both."""
-    with (
-        servers.database() as database,
-        Service(
-            plan.fresh("graphbuilder"),
-            parts=["graphbuilder"],
-            settings=servers.settings(database, graph=True),
-        ) as builder,
-    ):
-        yield builder, database
+def _builder(plan: ProductionPlan, servers: Servers, database: str) -> Iterator[Service]:
+    settings = servers.settings(database, graph=True)
+    with Service(plan.fresh("graphbuilder"), parts=["graphbuilder"], settings=settings) as builder:
+        yield builder
 
 
 def _wait_until(driver: Driver, position: int) -> None:
@@ -102,7 +96,7 @@ class _Checkpoints(NamedTuple):
 
 def _checkpoints(driver: Driver) -> _Checkpoints:
     with driver.session(database="neo4j") as session:
-        found = {served: position for served, position in session.run(_CHECKPOINTS)}
+        found = {bool(served): int(position) for served, position in session.run(_CHECKPOINTS)}
     return _Checkpoints(found.get(True, 0), found.get(False, 0))
 
 
@@ -147,7 +141,7 @@ def _trace(
 
 
 class _Seen(NamedTuple):
-    """Where a graph was at a moment."""
+    """How far a graph was at a moment."""
 
     seconds: float
     position: int
@@ -156,23 +150,89 @@ class _Seen(NamedTuple):
 def long_rebuild(plan: ProductionPlan, servers: Servers) -> Samples:
     """Measure a rebuild of a long log beside the graph that is served: first tenth, last tenth, memory."""
     driver_script.empty(servers.neo4j)
-    with servers.neo4j.driver() as driver, _builder(plan, servers) as (builder, database):
-        with builder.paused():
-            last = _fill_long(database, plan.million)
-        followed = _watch(driver, last, lambda at: at.served, "followed")
-        began = time.perf_counter()
-        builder.read("POST", "/graph_builder/rebuild")
-        rebuilt = _watch(driver, last, lambda at: at.next, "rebuilt")
-        _wait_until_served(builder)
-        seconds = time.perf_counter() - began
-        memory = builder.memory()
-        pems = int(builder.call("GET", "/graph_builder/info")["neo4j_pems_count"])
+    with servers.driver() as driver, servers.database() as database:
+        last = _fill_long(database, plan.million)
+        with _builder(plan, servers, database) as builder:
+            followed = _watch(driver, last, "followed", lambda at: at.served)
+            began = time.perf_counter()
+            builder.read("POST", "/graph_builder/rebuild")
+            rebuilt = _watch(driver, last, "rebuilt", lambda at: at.next)
+            pems = _count_when_rebuilt(builder)
+            seconds = time.perf_counter() - began
+            memory = builder.memory()
     problems = () if pems == plan.million else (f"{pems} PEMs are in the graph, {plan.million} in the log",)
-    early, late = _tenths(rebuilt, last)
+    early, late = _rate(rebuilt, 0, _TENTH * last), _rate(rebuilt, (1 - _TENTH) * last, last)
     notes = {
-        "whole rebuild_seconds": seconds,
-        "whole rebuild_per_second": plan.million / seconds,
-        "followed before_per_second": _rate(followed, 0, last),
+        "whole_per_second": plan.million / seconds,
+        "followed_before_per_second": _rate(followed, 0, last),
+        "whole_seconds": seconds,
     }
     yield "million", Sample(late, early, notes, problems)
     yield "memory", Sample(memory.peak, notes={"afterwards_mebibytes": memory.now}, problems=problems)
+
+
+def _fill_long(database: str, count: int) -> int:
+    """Append the work to the log in large batches, made one after the other; position of the last event."""
+    events = workload.generate(count)
+    telling = _Telling("appended", count)
+    return fill_in_parts(
+        database, (new_events(part) for part in workload.batches(events, BATCH)), progress=telling.tell
+    )
+
+
+def _watch(driver: Driver, last: int, what: str, which: Callable[[_Checkpoints], int]) -> list[_Seen]:
+    """
+    Note how a graph moves until it is at ``last``, or is no more: the next graph is served then.
+
+    :raises ServiceError: it stands still for five minutes
+    """
+    telling = _Telling(what, last)
+    seen = [_Seen(time.perf_counter(), 0)]
+    while seen[-1].position < last:
+        time.sleep(_LONG_LOOK_AGAIN_SECONDS)
+        now = _Seen(time.perf_counter(), which(_checkpoints(driver)))
+        if now.position > seen[-1].position:
+            seen.append(now)
+            telling.tell(now.position)
+        elif now.position < seen[-1].position:
+            seen.append(now._replace(position=last))
+        elif now.seconds - seen[-1].seconds > _STANDSTILL_SECONDS:
+            raise ServiceError(f"the graph stands still at {now.position} of {last}")
+    return seen
+
+
+def _rate(seen: Sequence[_Seen], begin: float, end: float) -> float:
+    """Give the positions per second between two of them; where a graph was between two looks is interpolated."""
+    return (end - begin) / (_moment(seen, end) - _moment(seen, begin))
+
+
+def _moment(seen: Sequence[_Seen], position: float) -> float:
+    for before, behind in itertools.pairwise(seen):
+        if behind.position >= position:
+            share = (position - before.position) / (behind.position - before.position)
+            return before.seconds + share * (behind.seconds - before.seconds)
+    return seen[-1].seconds
+
+
+def _count_when_rebuilt(builder: Service) -> int:
+    """Wait until the rebuilt graph is served; how many PEMs it has."""
+    while True:
+        answer = builder.call("GET", "/graph_builder/info")
+        if answer["loop_state_should_rebuild"] == "False":
+            return int(answer["neo4j_pems_count"])
+        time.sleep(_LONG_LOOK_AGAIN_SECONDS)
+
+
+class _Telling:
+    """Tells whoever waits how far something is, now and then."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._not_before = time.monotonic() + _LONG_TELL_SECONDS
+
+    def tell(self, done: int) -> None:
+        """Say it, unless it was said a moment ago."""
+        if time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + _LONG_TELL_SECONDS
+            say(f"  {self._what} {done:,} of {self._total:,}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bench.rounds import Samples
 
 _WARM_UP = 200
+_EVERYTHING = "whole machine"
 _TABLES = ("event", "pem", "artifact", "tag")
 
 
@@ -55,11 +57,23 @@ def intake(plan: ProductionPlan, servers: Servers) -> Samples:
 
 
 class _Drive(NamedTuple):
-    """Single PEMs sent to some receivers, and which processes used how much of a core meanwhile."""
+    """Single PEMs sent to some receivers, and the processor time that each process used meanwhile."""
 
     outcome: Outcome
     problems: list[str]
-    cores: dict[str, float]
+    cpu_seconds: dict[str, float]
+
+    def cores(self, how_many: str) -> dict[str, float]:
+        """Note how many cores each process kept busy."""
+        return {
+            f"{name} with {how_many}, cores": round(seconds / self.outcome.seconds, 2)
+            for name, seconds in self.cpu_seconds.items()
+        }
+
+    def most_per_second(self) -> float:
+        """Give the rate at which these processes would keep every core busy all the time: no more is possible."""
+        ours = sum(seconds for name, seconds in self.cpu_seconds.items() if name != _EVERYTHING)
+        return sum(self.outcome.statuses.values()) * len(os.sched_getaffinity(0)) / ours
 
 
 def receivers(plan: ProductionPlan, servers: Servers) -> Samples:
@@ -68,11 +82,12 @@ def receivers(plan: ProductionPlan, servers: Servers) -> Samples:
     notes = {
         "p50_seconds": percentile(two.outcome.latencies, 0.5),
         "p50_of_one_seconds": percentile(one.outcome.latencies, 0.5),
-        **{f"{name} with one receiver, cores": cores for name, cores in one.cores.items()},
-        **{f"{name} with two receivers, cores": cores for name, cores in two.cores.items()},
+        **one.cores("one receiver"),
+        **two.cores("two receivers"),
+        "most that two could do on these cores_per_second": two.most_per_second(),
     }
-    rates = (plan.events / found.outcome.seconds for found in (two, one))
-    yield "receivers", Sample(*rates, notes, (*one.problems, *two.problems))
+    rate_of_two, rate_of_one = (plan.events / found.outcome.seconds for found in (two, one))
+    yield "receivers", Sample(rate_of_two, rate_of_one, notes, (*one.problems, *two.problems))
 
 
 def _drive(plan: ProductionPlan, servers: Servers, how_many: int) -> _Drive:
@@ -92,9 +107,7 @@ def _drive(plan: ProductionPlan, servers: Servers, how_many: int) -> _Drive:
     if found != plan.events:
         problems.append(f"{found} PEMs are in, {plan.events} were sent to {how_many} receivers")
     used = {name: after[name] - seconds for name, seconds in before.items()}
-    used["load generator"] = outcome.cpu_seconds
-    cores = {name: round(seconds / outcome.seconds, 2) for name, seconds in used.items()}
-    return _Drive(outcome, problems, cores)
+    return _Drive(outcome, problems, {**used, "load generator": outcome.cpu_seconds})
 
 
 def _cpu_seconds(services: list[Service], servers: Servers) -> dict[str, float]:
@@ -102,7 +115,7 @@ def _cpu_seconds(services: list[Service], servers: Servers) -> dict[str, float]:
     at_server = servers.postgresql_cpu_seconds()
     if at_server is not None:
         used["PostgreSQL"] = at_server
-    return {**used, "whole machine": processes.busy_seconds()}
+    return {**used, _EVERYTHING: processes.busy_seconds()}
 
 
 @contextmanager

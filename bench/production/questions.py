@@ -70,7 +70,9 @@ class Asked(NamedTuple):
     medians: dict[str, float]
 
 
-def ask(driver: Driver, events: Sequence[Event], targets: Sequence[int], *, rehearsed: Sequence[int]) -> Asked:
+def ask(
+    driver: Driver, events: Sequence[Event], targets: Sequence[int], *, rehearsed: Sequence[int]
+) -> Asked:
     """Ask for every target in every form, one after the other; first, off the clock, for those ``rehearsed``."""
     found: dict[str, Traced] = {}
     with driver.session(database="neo4j", default_access_mode=READ_ACCESS) as session:
@@ -86,7 +88,7 @@ def _trace(session: Session, form: str, events: Sequence[Event], targets: Sequen
     seconds, answers = [], []
     for target in targets:
         began = time.perf_counter()
-        record = session.run(form, name=workload.artifact_name(target)).single(strict=True)  # type: ignore[arg-type] # one of our constants
+        record = session.run(form, name=workload.artifact_name(target)).single(strict=True)
         answers.append(Answer(*record))
         seconds.append(time.perf_counter() - began)
     wrong = sum(
@@ -98,7 +100,6 @@ def _trace(session: Session, form: str, events: Sequence[Event], targets: Sequen
 def _is_right(answer: Answer, events: Sequence[Event], target: int) -> bool:
     used = {artifact for _, kind, artifact, *_ in answer.edges if kind == "USES"}
     walked = {target, *workload.upstream(events, target, depth=_HOPS)}
-    return (
-        used == {workload.artifact_name(number) for number in workload.upstream(events, target)}
-        and [row[0] for row in sorted(answer.events)] == sorted(events[number].id for number in walked)
-    )
+    return used == {workload.artifact_name(number) for number in workload.upstream(events, target)} and [
+        row[0] for row in sorted(answer.events)
+    ] == sorted(events[number].id for number in walked)

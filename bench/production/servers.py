@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import psycopg
+from neo4j import GraphDatabase, NotificationMinimumSeverity
 
 from bench import processes
 from tests.servers.neo4j import start_neo4j
@@ -15,6 +16,8 @@ from tests.servers.postgresql import create_database, drop_database, start_postg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from neo4j import Driver
 
     from tests.servers.neo4j import Neo4jServer
     from tests.servers.postgresql import PostgreSQLServer
@@ -72,6 +75,15 @@ class Servers:
         finally:
             drop_database(self.postgresql.url, url)
 
+    def driver(self) -> Driver:
+        """Return a new driver for Neo4j, for the caller to close."""
+        server = self.neo4j
+        return GraphDatabase.driver(
+            server.uri,
+            auth=(server.user, server.password or "") if server.user else None,
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+        )
+
     def settings(self, database: str, *, graph: bool = False) -> dict[str, str]:
         """Give the settings that have a service use ``database``, and Neo4j too when it wants the graph."""
         settings = {"PROVGRAPH_LOG_URL": database}
@@ -86,9 +98,17 @@ class Servers:
         """Give the processor time PostgreSQL has used so far; None when its processes cannot be seen."""
         return self._postgresql_pid and processes.cpu_seconds(self._postgresql_pid)
 
+    def neo4j_cpu_seconds(self) -> float | None:
+        """Give the processor time Neo4j has used so far; None when its process cannot be seen."""
+        return self._neo4j_pid and processes.cpu_seconds(self._neo4j_pid)
+
     @cached_property
     def _postgresql_pid(self) -> int | None:
         return processes.listener(urlsplit(self.postgresql.url).port or 0)
+
+    @cached_property
+    def _neo4j_pid(self) -> int | None:
+        return processes.listener(urlsplit(self.neo4j.uri).port or 0)
 
 
 def count(database: str, table: str) -> int:

@@ -74,8 +74,13 @@ def _predecessor_matches(value: str) -> Condition:
 
 def _any_name_contains(column: ColumnElement[str]) -> Callable[[str], Condition]:
     def condition(value: str) -> Condition:
+        # Each character has one spelling in JSON. So where no name holds the value, the list's text does not hold its
+        # spelling either, and need not be taken apart.
+        spelling = orjson.dumps(value)[1:-1].decode()
         names = names_in(column).table_valued("value")
-        return select(literal(1)).select_from(names).where(position_in(names.c.value, value) > 0).exists()
+        holds = select(literal(1)).select_from(names).where(position_in(names.c.value, value) > 0).exists()
+        is_spelled: Condition = position_in(column, spelling) > 0
+        return is_spelled & holds
 
     return condition
 

@@ -63,13 +63,13 @@ class Server(ABC):
         self.stop()
         self.start()
 
-    def wait_ready(self, *, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, *, timeout_seconds: float = 120) -> None:
         """Wait until it answers a query."""
         deadline = time.monotonic() + timeout_seconds
         while (trouble := self.trouble()) is not None:
             if time.monotonic() > deadline:
                 raise ServerFailedError(
-                    f"{self.route} does not answer after {timeout_seconds:g} s: {trouble}"
+                    f"{self.route} does not answer after {timeout_seconds:g} s: {trouble}\n{self.last_words()}"
                 )
             self.require_hope()
             time.sleep(0.05)

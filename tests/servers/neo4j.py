@@ -59,9 +59,11 @@ class Neo4jServer(Server):
     database: str = DATABASE
     shared: bool = False
 
-    def driver(self) -> Driver:
-        """Return a new driver, for the caller to close."""
-        return GraphDatabase.driver(self.uri, auth=(self.user, self.password or "") if self.user else None)
+    def driver(self, *, uri: str | None = None) -> Driver:
+        """Return a new driver, for the caller to close; ``uri`` leads there by another way, such as a proxy's."""
+        return GraphDatabase.driver(
+            uri or self.uri, auth=(self.user, self.password or "") if self.user else None
+        )
 
     def trouble(self) -> Exception | None:
         """See :meth:`Server.trouble`."""

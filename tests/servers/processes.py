@@ -122,13 +122,13 @@ class ServerProcess:
         """End the process and its children with SIGKILL, and wait until it is gone."""
         if self._process is None:
             return
-        children = _children(self._process.pid)
-        with suppress(ProcessLookupError):
+        if self._process.poll() is None:  # else the number may be somebody else's by now
+            children = _children(self._process.pid)
             os.killpg(self._process.pid, signal.SIGKILL)
-        for child in children:
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        self._process.wait()
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            self._process.wait()
         self._forget(self._process)
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:

@@ -81,8 +81,11 @@ def _watch(owner: int) -> tuple[dict[int, signal.Signals], list[Path]]:
     processes: dict[int, signal.Signals] = {}
     folders: list[Path] = []
     pending = b""
-    while os.getppid() == owner:
+    while True:
         if not select.select([0], [], [], _LOOK_SECONDS)[0]:
+            # Looked at only when all is read: the owner may be gone before this process has begun.
+            if os.getppid() != owner:
+                break
             continue
         received = os.read(0, 65536)
         if not received:
@@ -110,12 +113,19 @@ def _end(processes: dict[int, signal.Signals], folders: list[Path]) -> None:
     for group, stop_signal in processes.items():
         _signal(group, stop_signal)
     deadline = time.monotonic() + _GRACE_SECONDS
-    while any(_signal(group, None) for group in processes) and time.monotonic() < deadline:
+    while any(_there(group) for group in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     for group in processes:
         _signal(group, signal.SIGKILL)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _there(process: int) -> bool:
+    """Tell whether a process runs; one that nobody waited for has ended all the same."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return _signal(process, None)
 
 
 def _signal(group: int, number: signal.Signals | None) -> bool:

@@ -18,6 +18,9 @@ from provgraph.errors import StoreError
 from provgraph.postgresql import LOG_LOCK, engine
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     from provgraph.postgresql import Connection, Server
 
 logger = logging.getLogger(__name__)
@@ -54,24 +57,24 @@ def _version(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _upgrade(server: Server) -> None:
-    # Most starts need none of this: it takes longer to load than to look the version up.
-    from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415 - see above
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+def scripts() -> ScriptDirectory:
+    """Return the steps, as Alembic sees them."""
+    return _alembic()[1]
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+
+def _upgrade(server: Server) -> None:
+    from alembic import command  # noqa: PLC0415 - as in `_alembic`
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - as in `_alembic`
+
+    config, steps = _alembic()
+    known = {step.revision for step in steps.walk_revisions()}
     migrating = engine("event log", lambda: server.connect(autocommit=False), poolclass=NullPool)
     with migrating.connect() as connection, connection.begin():
         # Held to the end of the transaction, which holds all steps: nobody appends to a schema in change, and
         # who comes second finds the work done.
         connection.execute(text(LOG_LOCK))
-        found = MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE}
-        ).get_current_revision()
+        options = {"version_table": VERSION_TABLE}
+        found = MigrationContext.configure(connection, opts=options).get_current_revision()
         if found is not None and found not in known:
             raise StoreError(
                 f"The database has the schema version {found}, which this version of provgraph does not know: "
@@ -81,3 +84,13 @@ def _upgrade(server: Server) -> None:
             logger.info("migrating the schema from version %s to %s", found or "none", LATEST)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _alembic() -> tuple[Config, ScriptDirectory]:
+    # Most starts need none of this: it takes longer to load than to look the version up.
+    from alembic.config import Config  # noqa: PLC0415 - see above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config, ScriptDirectory.from_config(config)

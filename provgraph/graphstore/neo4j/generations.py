@@ -3,8 +3,8 @@ Generations of the graph in one database: which one is served, which one is bein
 
 There are letters for three of them. A switch changes the state in one transaction, and from then on every question of
 ours is answered from the new graph. What then takes time happens behind it, in a thread: the public labels, which only
-users' own queries go by, are moved over, and the nodes of the graph before are removed. Both are done in pieces that may
-be interrupted at any time; whoever opens the store next goes on with them.
+users' own queries go by, are moved over, and the nodes of the graph before are removed. Both are done piece by piece
+and may be interrupted at any time; whoever opens the store next goes on with them.
 
 A generation is known by a token as well as by its letter, because letters are used again.
 """
@@ -109,12 +109,8 @@ class Generations:
 
     def _prepare(self) -> None:
         with self._lock:
-            if self._server.accepts_in_read_mode(statements.WRITE_IN_READ_MODE):
-                raise StoreError(
-                    f"The graph server at {self._server.address} writes in READ access mode: "
-                    "users' queries could change the graph, so it is not used"
-                )
-            self._make_schema()
+            self._server.once("trust", self._require_trust)
+            self._server.once(f"schema {self._family.letters}", self._make_schema)
             first = self._family.letters[0]
             self._server.write(
                 lambda tx: tx.run(
@@ -123,6 +119,13 @@ class Generations:
             )
             self._prepared = True
         self.tidy_in_background()
+
+    def _require_trust(self) -> None:
+        if self._server.accepts_in_read_mode(statements.WRITE_IN_READ_MODE):
+            raise StoreError(
+                f"The graph server at {self._server.address} writes in READ access mode: "
+                "users' queries could change the graph, so it is not used"
+            )
 
     def _make_schema(self) -> None:
         wanted = dict(statements.SHARED_SCHEMA)
@@ -350,7 +353,7 @@ class Generations:
         return self._server.write(note)
 
     def _relabel(self, statement: str, served: str) -> bool:
-        """Run a statement of `statements.PUBLISH` over all nodes, and tell whether that generation was served throughout."""
+        """Run a statement over all nodes, piece by piece, and tell whether that generation was served throughout."""
         after: str | None = ""
         while after is not None:
             if self._closing.is_set():
@@ -390,7 +393,7 @@ class Generations:
         return True
 
     def _remove_all(self, statement: str, letter: str) -> bool:
-        """Run a statement that removes a piece until there is none, and tell whether the letter was unused throughout."""
+        """Run a statement until nothing is left to remove, and tell whether the letter was unused throughout."""
 
         def remove(tx: Transaction) -> int | None:
             if letter not in self._unused(self._locked(tx)):

@@ -50,7 +50,7 @@ def beginning(key: str) -> str:
 
 
 def tag_key(namespace: str, tag: str) -> str:
-    """Return the key of a tag. Keys sort by namespace, then by tag: NUL occurs in neither, and sorts before all else."""
+    """Return the key of a tag. Keys sort by namespace, then tag: NUL occurs in neither, and sorts before all else."""
     return key_of(f"{namespace}\0{tag}")
 
 

@@ -285,7 +285,10 @@ def _by_name(pages: Iterator[list[Row]], name: Callable[[Row], Any]) -> Iterator
     """Yield rows in the order of names: that of keys, but for long names that begin alike."""
     rows = (row for page in pages for row in page)
     for beginning, together in groupby(rows, lambda row: _beginning(row[0])):
-        yield from together if beginning is None else sorted(together, key=name)
+        if beginning is None:
+            yield from together
+        else:
+            yield from sorted(together, key=name)
 
 
 def _beginning(key: str) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -70,6 +70,7 @@ class Server:
         """
         self.address = _shown(url)
         self.database = database
+        self._done: set[str] = set()
         try:
             self._driver = GraphDatabase.driver(
                 url,
@@ -89,6 +90,12 @@ class Server:
         """Close all connections."""
         self._driver.close()
 
+    def once(self, name: str, do: Callable[[], None]) -> None:
+        """Call ``do`` unless it was called under that name before, and ended well."""
+        if name not in self._done:
+            do()
+            self._done.add(name)
+
     # -------------------------------------------------------------------------------------------- reading
 
     def read(self, statement: str, **parameters: Any) -> Row | None:
@@ -97,7 +104,7 @@ class Server:
 
         :raises StoreError: the server is not there, or refuses
         """
-        query = Query(statement, timeout=_READ_SECONDS)  # type: ignore[arg-type] # one of our constants
+        query = Query(statement, timeout=_READ_SECONDS)
 
         def run() -> Row | None:
             with self._session(READ_ACCESS) as session:
@@ -154,7 +161,7 @@ class Server:
 
         def run() -> None:
             with self._session(WRITE_ACCESS) as session:
-                session.run(statement, parameters).consume()  # type: ignore[arg-type] # one of our constants
+                session.run(statement, parameters).consume()
 
         self._attempt(run, most=_WRITE_ATTEMPTS)
 
@@ -166,9 +173,9 @@ class Server:
         """
 
         def run() -> bool:
-            with self._session(READ_ACCESS) as session, session.begin_transaction() as tx:
+            with self._session(READ_ACCESS) as session, closing(session.begin_transaction()) as tx:
                 try:
-                    tx.run(statement).consume()  # type: ignore[arg-type] # one of our constants
+                    tx.run(statement).consume()
                 except Neo4jError as error:
                     if error.code == "Neo.ClientError.Statement.AccessMode":
                         return False

@@ -8,7 +8,6 @@ the generation; public labels are for the queries of users. Properties that begi
 
 =============  ======================  =============================================================================
 ``_key``       Artifact, Emitter, Tag  its name, or what stands for a long one (`provgraph.graphstore.neo4j.keys`)
-``_since``     Artifact                log position of the first event that named it
 ``_last``      Artifact                moment of its latest production
 ``_first``     Artifact                moment of its earliest production, once there are several
 ``_used``      Artifact                once there are several: moment of the latest use that names no version
@@ -122,7 +121,7 @@ MAKE_STATE: Final = """
 MERGE (s:GraphState {name: $graph}) ON CREATE SET s.generation = $letter, s.publishing = false
 MERGE (c:Checkpoint {name: s.generation})
 ON CREATE SET c.epoch = '', c.position = 0, c.resolutions_changed_at = 0, c.covers = 0, c.served = true,
-              c._token = $token
+              c._token = $token, c._revision = 0
 """
 # Takes the lock that every change of the state holds, so one at a time looks and changes. It writes a value that was
 # never there before: writing what is there already may be left out.
@@ -141,7 +140,7 @@ RETURN pems + artifacts + emitters + tags, c._token
 # The checkpoint of a generation that begins with nothing.
 MAKE_CHECKPOINT: Final = Statement("""
 CREATE (:Checkpoint {name: '@', epoch: '', position: 0, resolutions_changed_at: 0, covers: $covers, served: $served,
-                     _token: $token})
+                     _token: $token, _revision: 0})
 """)
 DROP_CHECKPOINT: Final = Statement("MATCH (c:Checkpoint {name: '@'}) DELETE c")
 SET_NEXT: Final = """
@@ -208,24 +207,29 @@ RETURN c.epoch, c.position, c.served, c._applied
 SET_CHECKPOINT: Final = Statement("""
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
 SET c.epoch = $epoch, c.position = $position, c._applied = $batch,
-    c.resolutions_changed_at = coalesce($changed_at, c.resolutions_changed_at)
+    c.resolutions_changed_at = coalesce($changed_at, c.resolutions_changed_at),
+    c._revision = c._revision + CASE WHEN $changed_at IS NULL THEN 0 ELSE 1 END
 """)
 
 # ------------------------------------------------------------------------------------------------ writing nodes
 
-# Rows: index, key, name (null: the key), properties, created_at, _since, _first, _last, _used, _named.
-# Returns for each a list: index, id; and for those that were there before: _first, _last, _used, _named, and whether
-# their properties are empty and should not be.
-MERGE_ARTIFACTS: Final = Statement("""
-UNWIND $rows AS r
-MERGE (a:_Artifact_@ {_key: r[1]})
-ON CREATE SET a+Artifact, a.rk_id = coalesce(r[2], r[1]), a.properties = r[3], a.created_at = r[4], a._since = r[5],
-              a._first = r[6], a._last = r[7], a._used = r[8], a._named = r[9]
-RETURN collect(CASE WHEN a._since >= $first THEN [r[0], id(a)]
-    ELSE [r[0], id(a), a._first, a._last, a._used, a._named, r[3] <> '{}' AND a.properties = '{}'] END)
+# Which of these artifacts are there: key, id, _first, _last, _used, _named.
+KNOWN_ARTIFACTS: Final = Statement("""
+UNWIND $rows AS key
+MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
+RETURN collect([key, id(a), a._first, a._last, a._used, a._named])
 """)
-# Rows: id, properties.
-FILL_PROPERTIES: Final = "UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] SET a.properties = r[1]"
+# Rows: key, name (null: the key), properties, created_at, _first, _last, _used, _named. Returns key, id.
+CREATE_ARTIFACTS: Final = Statement("""
+UNWIND $rows AS r
+CREATE (a:_Artifact_@+Artifact {_key: r[0], rk_id: coalesce(r[1], r[0]), properties: r[2], created_at: r[3],
+                                _first: r[4], _last: r[5], _used: r[6], _named: r[7]})
+RETURN collect([r[0], id(a)])
+""")
+# Rows: id, properties. The first that are not empty stay.
+FILL_PROPERTIES: Final = """
+UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] AND a.properties = '{}' SET a.properties = r[1]
+"""
 # Rows: id, _first, _last, _used, _named.
 NOTE_PRODUCTIONS: Final = """
 UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0]
@@ -234,19 +238,19 @@ SET a._first = r[1], a._last = r[2], a._used = r[3], a._named = r[4]
 # Rows: index, key, name.
 MERGE_EMITTERS: Final = Statement("""
 UNWIND $rows AS r
-MERGE (e:_Emitter_@ {_key: r[1]}) ON CREATE SET e+Emitter, e.rk_id = r[2]
+MERGE (e:_Emitter_@ {_key: r[1]}) ON CREATE SET e:_Emitter_@+Emitter, e.rk_id = r[2]
 RETURN collect([r[0], id(e)])
 """)
 HAS_PLACEHOLDERS: Final = Statement("MATCH (p:_Placeholder_@) RETURN count(p) > 0")
 # Which of these events are there as placeholders: rk_id, id.
 KNOWN_PLACEHOLDERS: Final = Statement("""
-UNWIND $ids AS rk_id
+UNWIND $rows AS rk_id
 MATCH (p:_Placeholder_@ {rk_id: rk_id}) USING INDEX SEEK p:_Placeholder_@(rk_id)
 RETURN collect([rk_id, id(p)])
 """)
 # Which of these events are there: rk_id, id.
 KNOWN_PEMS: Final = Statement("""
-UNWIND $ids AS rk_id
+UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
 RETURN collect([rk_id, id(p)])
 """)
@@ -269,14 +273,14 @@ REMOVE p:_Placeholder_@
 CREATE (p)-[:EMITTED_BY]->(e)
 """)
 CREATE_PLACEHOLDERS: Final = Statement("""
-UNWIND $ids AS rk_id
+UNWIND $rows AS rk_id
 CREATE (p:_PEM_@:_Placeholder_@+PEM {rk_id: rk_id})
 RETURN collect([rk_id, id(p)])
 """)
 # Rows: key, namespace, tag, id of the event. A tag marks one event at a time.
 SET_TAGS: Final = Statement("""
 UNWIND $rows AS r
-MERGE (t:_Tag_@ {_key: r[0]}) ON CREATE SET t+Tag, t.namespace = r[1], t.tag = r[2]
+MERGE (t:_Tag_@ {_key: r[0]}) ON CREATE SET t:_Tag_@+Tag, t.namespace = r[1], t.tag = r[2]
 SET t._pem = r[3]
 WITH t, r
 OPTIONAL MATCH (t)-[before:MARKS]->()
@@ -352,7 +356,8 @@ CREATE (p)-[:PREDECESSOR]->(q)
 
 # ------------------------------------------------------------------------------------------------ versions
 
-# Rows: index, beginning of the entries, entry, end of the entries. Returns the entries next to it: index, before, behind.
+# Rows: index, beginning of the entries, entry, end of the entries. Returns of each: index, the entry before, the entry
+# behind.
 _NEIGHBOURS = """
 UNWIND $rows AS r
 CALL (r) {
@@ -376,13 +381,13 @@ RETURN collect([r[0], p.occurred_at])
 """)
 # Artifacts. Returns of each: id, stated moment of the latest use that names no version.
 LATEST_USES: Final = """
-UNWIND $ids AS artifact
+UNWIND $rows AS artifact
 MATCH (a) WHERE id(a) = artifact
 OPTIONAL MATCH (a)<-[u:USES]-(p) WHERE u.version IS NULL
 WITH artifact, max(p.occurred_at + p.rk_id) AS latest
 RETURN collect([artifact, latest])
 """
-# Rows: artifact, id of an event. Returns of each: how many uses the artifact has, how many events name that one as a cause.
+# Rows: artifact, id of an event. Returns of each: how many uses the artifact has, how many uses that event's versions.
 USERS_OF: Final = Statement("""
 UNWIND $rows AS r
 MATCH (a) WHERE id(a) = r[0]
@@ -443,6 +448,106 @@ CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[3], out_of_order: out_of
 RETURN count(*)
 """)
 
+# ------------------------------------------------------------------------------------------------ mending
+
+DELETE_ARTIFACTS: Final = Statement("""
+UNWIND $rows AS key
+MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
+DETACH DELETE a
+""")
+# Rows: key, name, properties, created_at.
+PUT_ARTIFACTS: Final = Statement("""
+UNWIND $rows AS r
+MERGE (a:_Artifact_@ {_key: r[0]})
+SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3]
+""")
+PUT_PLACEHOLDERS: Final = Statement("""
+UNWIND $rows AS rk_id
+MERGE (p:_PEM_@ {rk_id: rk_id}) ON CREATE SET p:_Placeholder_@+PEM
+""")
+# Makes events placeholders, whatever they were, and returns the artifacts that they used or produced.
+EMPTY_PEMS: Final = Statement("""
+UNWIND $rows AS rk_id
+MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
+SET p = {rk_id: rk_id}, p:_Placeholder_@
+WITH p
+OPTIONAL MATCH (p)-[r]->(x)
+DELETE r
+WITH CASE WHEN x:_Artifact_@ THEN id(x) END AS artifact
+RETURN collect(DISTINCT artifact)
+""")
+# Rows: event, name of the artifact, its key, version, digest, kind, _named.
+PUT_PRODUCTIONS: Final = Statement("""
+UNWIND $rows AS r
+MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
+MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
+CREATE (p)-[:PRODUCES {version: r[3], digest: r[4], kind: r[5], _named_@: r[6]}]->(a)
+RETURN collect(DISTINCT id(a))
+""")
+# Rows: event, name of the artifact, its key, version, key of the version, _named, event whose version was used.
+PUT_USES: Final = Statement("""
+UNWIND $rows AS r
+MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
+MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
+OPTIONAL MATCH (q:_PEM_@ {rk_id: r[6]})
+WITH r, p, a, q, CASE WHEN p.occurred_at + p.rk_id < q.occurred_at + q.rk_id THEN true END AS out_of_order
+CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: out_of_order, _producer: q.rk_id}]->(a)
+FOREACH (cause IN CASE WHEN q IS NULL THEN [] ELSE [q] END |
+  CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[4], out_of_order: out_of_order}]->(cause))
+RETURN collect(DISTINCT id(a))
+""")
+# Rows: event, the event before it.
+PUT_PREDECESSORS: Final = Statement("""
+UNWIND $rows AS r
+MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
+MATCH (q:_PEM_@ {rk_id: r[1]}) USING INDEX SEEK q:_PEM_@(rk_id)
+CREATE (p)-[:PREDECESSOR]->(q)
+""")
+DELETE_PEMS: Final = Statement("""
+UNWIND $rows AS rk_id
+MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
+DETACH DELETE p
+""")
+DELETE_TAGS: Final = Statement("""
+UNWIND $rows AS key
+MATCH (t:_Tag_@ {_key: key}) USING INDEX SEEK t:_Tag_@(_key)
+DETACH DELETE t
+""")
+# What is kept with artifacts, worked out from their edges. Returns of each: id, name, number of productions, stated
+# moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
+NOTED_OF: Final = """
+UNWIND $rows AS artifact
+MATCH (a) WHERE id(a) = artifact
+CALL (a) {
+  OPTIONAL MATCH (a)<-[:PRODUCES]-(p)
+  WITH p.occurred_at + p.rk_id AS moment
+  RETURN count(moment) AS productions, min(moment) AS first, max(moment) AS last
+}
+CALL (a) {
+  OPTIONAL MATCH (a)<-[u:USES]-(p)
+  RETURN max(CASE WHEN u.version IS NULL THEN p.occurred_at + p.rk_id END) AS used, count(u.version) > 0 AS named
+}
+RETURN collect([artifact, a.rk_id, productions, first, last, used, named])
+"""
+# Productions of artifacts that are not in the index. Returns of each: id, id of the artifact, stated moment.
+NOT_ENTERED: Final = Statement("""
+UNWIND $rows AS artifact
+MATCH (a) WHERE id(a) = artifact
+MATCH (a)<-[m:PRODUCES]-(p) WHERE m._at_@ IS NULL
+RETURN collect([id(m), artifact, p.occurred_at + p.rk_id])
+""")
+# Rows: production, _at.
+ENTER_PRODUCTIONS: Final = Statement("""
+UNWIND $rows AS r
+MATCH ()-[m:PRODUCES]->() WHERE id(m) = r[0]
+SET m._at_@ = r[1]
+""")
+# What was read before may have been wrong.
+NOTE_MENDING: Final = Statement("""
+MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
+SET c._revision = c._revision + 1, c._applied = $batch
+""")
+
 # ------------------------------------------------------------------------------------------------ looking up
 
 COUNTS: Final = Statement(f"""{_HEAD}
@@ -486,12 +591,12 @@ RETURN p.occurred_at LIMIT 1
 
 # A walk is true for one state of the graph, and statements are not isolated from what is committed while they run. So
 # each looks at the state before and behind what it reads, and says whether it was the same: position is the first.
-_BEFORE = f"{_HEAD} WITH c.epoch AS epoch, c.position AS position, c.resolutions_changed_at AS changed_at"
+_BEFORE = f"{_HEAD} WITH c.epoch AS epoch, c.position AS position, c._revision AS revision"
 _BEHIND = """
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
-RETURN epoch, position, changed_at, c._token = $token AND c.resolutions_changed_at = changed_at
+RETURN epoch, position, revision, c._token = $token AND c._revision = revision
 """
-WALK_STATE: Final = Statement(f"{_BEFORE} RETURN epoch, position, changed_at, true")
+WALK_STATE: Final = Statement(f"{_BEFORE} RETURN epoch, position, revision, true")
 # How many levels of events one statement reads ahead, at most.
 FURTHEST: Final = 9
 
@@ -507,7 +612,7 @@ CALL () {{
   RETURN collect(e) AS events
 }}
 {connected}
-WITH epoch, position, changed_at, {found},
+WITH epoch, position, revision, {found},
      [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]] AS facts
 {_BEHIND}, facts, {found}
 """
@@ -531,8 +636,8 @@ CALL (events) {
 )
 _EFFECT = "u.rk_id, u.position, r.artifact, r._version, r.out_of_order"
 # What events led to. Edges: event, id and log position of the event it led to, key of the artifact that this one used
-# (null: it named the event as its predecessor), key of the version it named, whether the use is out of order. Productions:
-# event, name of the artifact, and its key where that is not the name.
+# (null: it named the event as its predecessor), key of the version it named, whether the use is out of order.
+# Productions: event, name of the artifact, and its key where that is not the name.
 EFFECTS: Final = _reaching(
     "(p)<-[:INFORMED_BY|PREDECESSOR*0..LEVELS]-(e)",
     f"""

@@ -6,25 +6,29 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.errors import StoreError, UnsupportedQueryError
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.neo4j import reader, walking, writer
+from provgraph.graphstore.neo4j import mending, reader, walking, writer
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
 from provgraph.graphstore.neo4j.server import Server
+from provgraph.graphstore.neo4j.work import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from provgraph.graphstore.base import (
         ArtifactFacts,
         Checkpoint,
+        Corrections,
         CypherResult,
         GraphCounts,
         GraphDigest,
+        GraphStore,
         PemFacts,
         TagFacts,
         Walk,
         WalkQuery,
     )
+    from provgraph.graphstore.neo4j.work import Work
     from provgraph.graphstore.projection import GraphBatch
 
 
@@ -45,14 +49,19 @@ class _Graph:
 
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
         """See `GraphStore.apply`."""
+        self._write(lambda work: writer.write(work, batch, to=to), expected)
+
+    def _write(self, work: Callable[[Work], None], expected: Checkpoint) -> None:
         while True:
             generation = self._asker.current()
             must_be_served = not self._asker.is_fixed
-            if writer.apply(
-                self._server, generation, batch, expected=expected, to=to, must_be_served=must_be_served
-            ):
+            if guarded(self._server, generation, work, expected=expected, must_be_served=must_be_served):
                 return
             self._asker.is_other_than(generation)
+
+    def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
+        """See `GraphStore.mend`."""
+        self._write(lambda work: mending.mend(work, corrections), expected)
 
     def covers(self) -> int:
         """See `GraphStore.covers`."""
@@ -117,7 +126,7 @@ class Neo4jGraphStore(_Graph):
     A `GraphStore` on a Neo4j server, for any number of processes that read and one that writes at a time.
 
     Nothing is connected before the first call, and a server that was away is there again with the next call that finds
-    it. What is read during a late event's arrival may hold some of what it changed and not the rest; see `walker.Walker`.
+    it. A walk is told in `provgraph.graphstore.neo4j.walker`, how generations follow each other in `generations`.
     """
 
     def __init__(
@@ -151,7 +160,7 @@ class Neo4jGraphStore(_Graph):
         :param family: which of the graphs in the database
         """
         store = cls.__new__(cls)
-        store._open(server, family)
+        store._open(server, family)  # noqa: SLF001 - the same class
         return store
 
     def _open(self, server: Server, family: Family) -> None:
@@ -180,7 +189,7 @@ class Neo4jGraphStore(_Graph):
 
     # -------------------------------------------------------------------------------------------- generations
 
-    def next_generation(self) -> _NextGeneration:
+    def next_generation(self) -> GraphStore:
         """See `GraphStore.next_generation`."""
         generation = self._generations.begin_next()
         if self._next is None or self._next[0] != generation:

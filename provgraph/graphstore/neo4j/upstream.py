@@ -33,10 +33,10 @@ class WalkMemory:
         self._of: tuple[str, int] = ("", 0)
         self._size = 0
 
-    def of(self, generation: Generation, changed_at: int) -> dict[str, Event]:
+    def of(self, generation: Generation, revision: int) -> dict[str, Event]:
         """Return what is remembered of a state of the graph; what was of another one is forgotten."""
-        if self._of != (generation.token, changed_at):
-            self._of, self.events, self._size = (generation.token, changed_at), {}, 0
+        if self._of != (generation.token, revision):
+            self._of, self.events, self._size = (generation.token, revision), {}, 0
         return self.events
 
     def remember(self, memory: dict[str, Event], events: dict[str, Event]) -> None:
@@ -138,7 +138,7 @@ class Upstream(Walker):
     def _true_memory(self) -> dict[str, Event]:
         """Return what is remembered of the state that this walk is true for."""
         if self._remembered is None:
-            self._remembered = self._memory.of(self._generation, self._found_state().changed_at)
+            self._remembered = self._memory.of(self._generation, self._found_state().revision)
         return self._remembered
 
     def _learn(self, facts: Sequence[Row], edges: Sequence[Row]) -> None:

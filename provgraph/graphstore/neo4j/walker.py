@@ -6,8 +6,8 @@ event is visited once, in an order that is the same in every walk: by level, and
 their artifacts and ids.
 
 Neo4j does not isolate a reader from what is committed meanwhile. A walk leaves out events behind the position it began
-at, and begins anew when a late event changed what the graph says of older ones. Under a steady stream of late events it
-does so a few times, and then takes what it finds: every event once, and its edges as they were at some moment of the walk.
+at, and begins anew when a late event changed what the graph says of older ones. Under a steady stream of late events
+it does so a few times, and then takes what it finds: each event once, its edges as they were when they were read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class State(NamedTuple):
     """The state of the graph that a walk is true for."""
 
     checkpoint: Checkpoint
-    changed_at: int
+    revision: int  # counts what changed in what the graph said of older events
 
 
 class MovedError(Exception):
@@ -99,19 +99,18 @@ class Walker:
         if row is None:
             self._graph.is_other_than(self._generation)
             raise MovedError
-        epoch, position, changed_at, is_unchanged, *found = row
+        epoch, position, revision, is_unchanged, *found = row
         if self._state is None:
-            self._state = State(Checkpoint(epoch, position), changed_at)
-        is_same = is_unchanged and changed_at == self._state.changed_at
+            self._state = State(Checkpoint(epoch, position), revision)
+        is_same = is_unchanged and revision == self._state.revision
         if not is_same and not self._is_last_attempt:
             raise MovedError
         return found
 
     def _found_state(self) -> State:
         """Return the state of the graph that this walk is true for."""
-        if self._state is None:
+        while self._state is None:
             self._ask(statements.WALK_STATE)
-        assert self._state is not None  # it was answered
         return self._state
 
     def _known_at(self) -> int:

@@ -1,21 +1,17 @@
 """
 Writing batches into one generation of the graph in Neo4j.
 
-A batch is one transaction, with the checkpoint locked first and moved last. Within a step: artifacts and emitters, so that
-it is known what is there; then events; then what late productions take over of older uses; then the edges. Everything
-about versions is decided here, in memory, so the statements only look up and create.
+A batch is one transaction, with the checkpoint locked first and moved last. Within a step: artifacts and emitters, so
+that it is known what is there; then events; then what late productions take over of older uses; then the edges. What
+versions mean is decided here, in memory, so the statements only look up and create.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.errors import CheckpointMismatchError
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.neo4j import keys, statements
-from provgraph.graphstore.neo4j.generations import new_token
 from provgraph.graphstore.neo4j.versions import (
     NONE,
     Artifact,
@@ -29,66 +25,27 @@ from provgraph.graphstore.neo4j.versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from neo4j import Transaction
+    from collections.abc import Iterable, Sequence
 
     from provgraph.events import Pem, Sighting
-    from provgraph.graphstore.neo4j.generations import Generation
-    from provgraph.graphstore.neo4j.server import Row, Server
+    from provgraph.graphstore.base import Checkpoint
+    from provgraph.graphstore.neo4j.server import Row
     from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.work import Work
     from provgraph.graphstore.projection import GraphBatch, GraphStep
 
 
-class Applied(NamedTuple):
-    """How an attempt to apply a batch ended."""
-
-    found: Checkpoint | None  # None: this generation is no more, or is not served
-
-
-def apply(
-    server: Server,
-    generation: Generation,
-    batch: GraphBatch,
-    *,
-    expected: Checkpoint,
-    to: Checkpoint,
-    must_be_served: bool,
-) -> bool:
-    """
-    Apply a batch to a generation, and tell whether it is there (and served, if it must be).
-
-    :raises CheckpointMismatchError: the generation is elsewhere; nothing was changed
-    :raises StoreError: see `Server.write`
-    """
-    token = new_token()
-
-    def work(tx: Transaction) -> bool:
-        letter = generation.letter
-        tx.run(statements.LOCK_CHECKPOINT.of(letter), token=generation.token, batch=token).consume()
-        record = tx.run(statements.LOCKED_CHECKPOINT.of(letter), token=generation.token).single()
-        if record is None:
-            return False
-        epoch, position, is_served, applied = record.values()
-        if applied == token:
-            return True  # the acknowledgement of the attempt before was lost
-        if must_be_served and not is_served:
-            return False
-        found = Checkpoint(epoch, position)
-        if found != expected:
-            raise CheckpointMismatchError(f"The graph is at {found}, not at {expected}")
-        writer = _Writer(tx, letter, served=is_served)
-        changed = [writer.write(step) for step in batch]
-        tx.run(
-            statements.SET_CHECKPOINT.of(letter),
-            epoch=to.epoch,
-            position=to.position,
-            batch=token,
-            changed_at=to.position if any(changed) else None,
-        ).consume()
-        return True
-
-    return server.write(work)
+def write(work: Work, batch: GraphBatch, *, to: Checkpoint) -> None:
+    """Write a batch, and set the checkpoint."""
+    writer = _Writer(work)
+    changed = [writer.write(step) for step in batch]
+    work.run(
+        statements.SET_CHECKPOINT,
+        epoch=to.epoch,
+        position=to.position,
+        batch=work.token,
+        changed_at=to.position if any(changed) else None,
+    )
 
 
 class _Use(NamedTuple):
@@ -116,7 +73,6 @@ class _Content(NamedTuple):
     """What the events of a step say, with artifacts shared between them."""
 
     artifacts: dict[str, Artifact]
-    since: dict[str, int]  # log position of the first event that names an artifact
     uses: list[_Use]  # not resolved yet
     productions: list[_Production]
 
@@ -124,10 +80,8 @@ class _Content(NamedTuple):
 class _Writer:
     """Writes the steps of one batch, inside its transaction."""
 
-    def __init__(self, tx: Transaction, letter: str, *, served: bool) -> None:
-        self._tx = tx
-        self._letter = letter
-        self._served = served
+    def __init__(self, work: Work) -> None:
+        self._work = work
 
     def write(self, step: GraphStep) -> bool:
         """Write a step, and tell whether it changed what the graph said of older events."""
@@ -137,18 +91,18 @@ class _Writer:
                 [keys.tag_key(namespace, tag), namespace, tag, pem_id]
                 for (namespace, tag), pem_id in sorted(step.tags.items())
             ]
-            self._do(statements.SET_TAGS, rows)
+            self._work.do(statements.SET_TAGS, rows)
         if step.removed:
             removed = sorted({keys.key_of(name) for name in step.removed})
-            self._tx.run(statements.REMOVE_UNCONNECTED.of(self._letter), keys=removed).consume()
+            self._work.run(statements.REMOVE_UNCONNECTED, keys=removed)
         return changed
 
     def _write_pems(self, step: GraphStep) -> bool:
         content = _content(step.pems)
-        self._merge_artifacts(step, content)
+        self._learn_artifacts(step, content)
         uses = self._resolved(content)
         taken = self._taken_over(content)
-        nodes, is_any_filled = self._write_nodes(step.pems, uses, taken)
+        nodes, is_any_filled = self._write_nodes(step.pems, uses)
         self._write_productions(content.productions, nodes)
         moved = self._move_uses(taken, nodes) + self._move_named_uses(content, nodes)
         self._write_uses(uses, nodes)
@@ -158,52 +112,30 @@ class _Writer:
             if pem.predecessors
             for id_ in pem.predecessors
         ]
-        self._do(statements.CREATE_PREDECESSORS, predecessors)
+        self._work.do(statements.CREATE_PREDECESSORS, predecessors)
         self._note_productions(content.artifacts.values())
         return is_any_filled or moved > 0
 
-    # -------------------------------------------------------------------------------------------- running
-
-    def _text(self, statement: Statement | str) -> str:
-        if isinstance(statement, str):
-            return statement
-        return statement.of(self._letter, served=self._served)
-
-    def _do(self, statement: Statement | str, rows: Sequence[Any]) -> None:
-        if rows:
-            self._tx.run(self._text(statement), rows=rows).consume()  # type: ignore[arg-type] # one of our constants
-
-    def _ask(self, statement: Statement | str, **parameters: Any) -> Any:
-        """Return the one value of a statement's one row; without rows or ids to ask about, nothing is asked."""
-        asked = parameters.get("rows", parameters.get("ids"))
-        if asked is not None and not asked:
-            return []
-        record = self._tx.run(self._text(statement), parameters).single(strict=True)  # type: ignore[arg-type] # one of our constants
-        return record[0]
-
     # -------------------------------------------------------------------------------------------- nodes
 
-    def _merge_artifacts(self, step: GraphStep, content: _Content) -> None:
-        """Make the artifacts that are new, and learn about the others."""
-        ordered = sorted(content.artifacts.values(), key=lambda artifact: artifact.key)
-        rows = [
-            _artifact_row(index, artifact, step.artifacts[artifact.name], content.since[artifact.name])
-            for index, artifact in enumerate(ordered)
-        ]
+    def _learn_artifacts(self, step: GraphStep, content: _Content) -> None:
+        """Learn about the artifacts that are there, and make the others."""
+        by_key = {artifact.key: artifact for artifact in content.artifacts.values()}
         fill = []
-        found = self._ask(statements.MERGE_ARTIFACTS, rows=rows, first=step.pems[0][1])
-        for index, node, *older in found:
-            artifact = ordered[index]
-            artifact.node = node
-            if older:
-                artifact.is_new = False
-                artifact.first, artifact.last, artifact.used, artifact.named, is_to_fill = older
-                if is_to_fill:
-                    fill.append([node, step.artifacts[artifact.name].properties])
-        self._do(statements.FILL_PROPERTIES, fill)
+        for key, *noted in self._work.ask_of(statements.KNOWN_ARTIFACTS, sorted(by_key)):
+            artifact = by_key.pop(key)
+            artifact.is_new = False
+            artifact.node, artifact.first, artifact.last, artifact.used, artifact.named = noted
+            properties = step.artifacts[artifact.name].properties
+            if properties != "{}":
+                fill.append([artifact.node, properties])
+        self._work.do(statements.FILL_PROPERTIES, fill)
+        rows = [_artifact_row(by_key[key], step.artifacts[by_key[key].name]) for key in sorted(by_key)]
+        for key, node in self._work.ask_of(statements.CREATE_ARTIFACTS, rows):
+            by_key[key].node = node
 
     def _write_nodes(
-        self, pems: Sequence[tuple[Pem, int]], uses: Sequence[_Use], taken: Sequence[TakeOver]
+        self, pems: Sequence[tuple[Pem, int]], uses: Sequence[_Use]
     ) -> tuple[dict[str, int], bool]:
         """
         Make the events and the placeholders for their predecessors.
@@ -214,44 +146,31 @@ class _Writer:
         own = {pem.id for pem, _ in pems}
         named = {id_ for pem, _ in pems for id_ in pem.predecessors}
         used = {use.version[-32:] for use in uses if use.version is not None}
-        nodes: dict[str, int] = dict(self._ask(statements.KNOWN_PEMS, ids=sorted((named | used) - own)))
+        nodes: dict[str, int] = dict(self._work.ask_of(statements.KNOWN_PEMS, sorted((named | used) - own)))
         missing = sorted(named - own - nodes.keys())
         filled = self._known_placeholders(own)
-        rows = sorted(
-            (
-                [
-                    0,
-                    emitters[pem.emitter],
-                    pem.id,
-                    pem.type,
-                    pem.emitter,
-                    pem.properties,
-                    pem.timestamp_client,
-                    rfc3339(pem.occurred_us),
-                    position,
-                ]
-                for pem, position in pems
-            ),
-            key=_ID,
-        )
-        for index, row in enumerate(rows):
-            row[0] = filled.get(row[2], index)
-        new = [row for row in rows if row[2] not in filled] if filled else rows
-        self._do(statements.FILL_PLACEHOLDERS, [row for row in rows if row[2] in filled] if filled else [])
-        nodes.update(filled)
-        nodes.update((rows[index][2], node) for index, node in self._ask(statements.CREATE_PEMS, rows=new))
-        nodes.update(self._ask(statements.CREATE_PLACEHOLDERS, ids=missing))
+        rows = [_pem_row(pem, position, emitters[pem.emitter]) for pem, position in pems]
+        rows.sort(key=_id_in)
+        new = [row for row in rows if row[2] not in filled]
+        for index, row in enumerate(new):
+            row[0] = index
+        nodes.update((new[index][2], node) for index, node in self._work.ask_of(statements.CREATE_PEMS, new))
+        if filled:
+            to_fill = [[filled[row[2]], *row[1:]] for row in rows if row[2] in filled]
+            self._work.do(statements.FILL_PLACEHOLDERS, to_fill)
+            nodes.update(filled)
+        nodes.update(self._work.ask_of(statements.CREATE_PLACEHOLDERS, missing))
         return nodes, bool(filled)
 
     def _known_placeholders(self, ids: set[str]) -> dict[str, int]:
-        if not self._ask(statements.HAS_PLACEHOLDERS):
+        if not self._work.ask(statements.HAS_PLACEHOLDERS):
             return {}
-        return dict(self._ask(statements.KNOWN_PLACEHOLDERS, ids=sorted(ids)))
+        return dict(self._work.ask_of(statements.KNOWN_PLACEHOLDERS, sorted(ids)))
 
     def _merge_emitters(self, names: set[str]) -> dict[str, int]:
         ordered = sorted(names)
         rows = [[index, keys.key_of(name), name] for index, name in enumerate(ordered)]
-        return {ordered[index]: node for index, node in self._ask(statements.MERGE_EMITTERS, rows=rows)}
+        return {ordered[index]: node for index, node in self._work.ask_of(statements.MERGE_EMITTERS, rows)}
 
     def _note_productions(self, artifacts: Iterable[Artifact]) -> None:
         """Note with artifacts that were there before what changed in them."""
@@ -262,7 +181,7 @@ class _Writer:
             noted = artifact.noted()
             if noted != (artifact.first, artifact.last, artifact.used, artifact.named):
                 rows.append([artifact.node, *noted])
-        self._do(statements.NOTE_PRODUCTIONS, rows)
+        self._work.do(statements.NOTE_PRODUCTIONS, rows)
 
     # -------------------------------------------------------------------------------------------- versions
 
@@ -304,7 +223,7 @@ class _Writer:
         rows = [[index, use.label, use.artifact.node] for index, use in enumerate(by_event)]
         produced_at = {
             by_event[index]: keys.moment(keys.microseconds(occurred_at), by_event[index].label or "")
-            for index, occurred_at in self._ask(statements.PRODUCED_BY, rows=rows)
+            for index, occurred_at in self._work.ask_of(statements.PRODUCED_BY, rows)
         }
         return [
             use._replace(version=_named_version(use, there.get(use, NONE), produced_at.get(use)))
@@ -324,7 +243,7 @@ class _Writer:
     def _next_to(self, statement: Statement, entries: Sequence[tuple[str, str]]) -> list[Neighbours]:
         rows = [[index, begin, begin + at, begin + keys.END] for index, (begin, at) in enumerate(entries)]
         found: list[Neighbours] = [NONE] * len(rows)
-        for index, before, behind in self._ask(statement, rows=rows):
+        for index, before, behind in self._work.ask_of(statement, rows):
             found[index] = (before and before[-_MOMENT:], behind and behind[-_MOMENT:])
         return found
 
@@ -353,7 +272,7 @@ class _Writer:
     def _learn_latest_uses(self, artifacts: Sequence[Artifact]) -> None:
         """Learn until when artifacts with one production were used; with several, that is kept with them."""
         wanted = {artifact.node: artifact for artifact in artifacts if artifact.has_several()}
-        for node, latest in self._ask(statements.LATEST_USES, ids=sorted(wanted)):
+        for node, latest in self._work.ask_of(statements.LATEST_USES, sorted(wanted)):
             wanted[node].used = None if latest is None else keys.moment_of_stated(latest)
 
     # -------------------------------------------------------------------------------------------- edges
@@ -371,7 +290,7 @@ class _Writer:
                 with_facts.append([nodes[pem_id], artifact.node, label, digest, kind, entry, named])
             else:
                 plain.append([nodes[pem_id], artifact.node])
-        self._do(
+        self._work.do(
             statements.ENTER_ONLY_PRODUCTION,
             [
                 [artifact.node, keys.artifact_entry(artifact.name) + (artifact.last or "")]
@@ -379,8 +298,8 @@ class _Writer:
             ],
         )
         plain.sort()
-        self._do(statements.CREATE_PRODUCTIONS, plain)
-        self._do(statements.CREATE_STATED_PRODUCTIONS, with_facts)
+        self._work.do(statements.CREATE_PRODUCTIONS, plain)
+        self._work.do(statements.CREATE_STATED_PRODUCTIONS, with_facts)
 
     def _write_uses(self, uses: Sequence[_Use], nodes: dict[str, int]) -> None:
         plain, outside, with_facts = [], [], []
@@ -398,43 +317,26 @@ class _Writer:
                     [nodes[pem_id], artifact.node, cause, label, label_key, named, out_of_order]
                 )
         plain.sort()
-        self._do(statements.CREATE_USES, plain)
-        self._do(statements.CREATE_USES_FROM_OUTSIDE, outside)
-        self._do(statements.CREATE_STATED_USES, with_facts)
+        self._work.do(statements.CREATE_USES, plain)
+        self._work.do(statements.CREATE_USES_FROM_OUTSIDE, outside)
+        self._work.do(statements.CREATE_STATED_USES, with_facts)
 
     def _move_uses(self, taken: Sequence[TakeOver], nodes: dict[str, int]) -> int:
         """Move older uses to late productions, and return how many there were."""
-        from_artifact, from_version, own = [], [], []
-        rows = [
-            [
-                each.artifact.node,
-                each.artifact.key,
-                [[stated(window), nodes[producer(window)]] for window in each.windows],
-                stated_end(each),
-                None if each.held_by is None else keys.pem_of(each.held_by),
-            ]
-            for each in taken
-        ]
+        rows = [_take_over_row(each, nodes) for each in taken]
         held = [row for row in rows if row[4] is not None]
-        users = self._ask(statements.USERS_OF, rows=[[row[0], row[4]] for row in held])
-        is_short_way = {
-            id(row): of_artifact <= of_version
-            for row, (of_artifact, of_version) in zip(held, users, strict=True)
-        }
-        for row, each in zip(rows, taken, strict=True):
-            if is_short_way.get(id(row), True):
-                from_artifact.append(row)
-            else:
-                from_version.append(row)
-                if each.is_earliest:
-                    own.append(row)
-        return sum(
-            self._ask(statement, rows=some) if some else 0
-            for statement, some in (
-                (statements.TAKE_OVER_OWN, own),
-                (statements.TAKE_OVER_FROM_VERSION, from_version),
-                (statements.TAKE_OVER_FROM_ARTIFACT, from_artifact),
-            )
+        from_artifact = [row for row in rows if row[4] is None]
+        from_version: list[Row] = []
+        for row, users in zip(
+            held, self._work.ask_of(statements.USERS_OF, [[row[0], row[4]] for row in held]), strict=True
+        ):
+            uses_of_artifact, uses_of_version = users
+            (from_artifact if uses_of_artifact <= uses_of_version else from_version).append(row)
+        own = [row for row in from_version if not row[2][0][0]]
+        return (
+            self._work.count(statements.TAKE_OVER_OWN, own)
+            + self._work.count(statements.TAKE_OVER_FROM_VERSION, from_version)
+            + self._work.count(statements.TAKE_OVER_FROM_ARTIFACT, from_artifact)
         )
 
     def _move_named_uses(self, content: _Content, nodes: dict[str, int]) -> int:
@@ -449,43 +351,47 @@ class _Writer:
         for each in made:
             begin = keys.label_entry(each.artifact.name, each.pem_id)
             by_event.append([begin, begin + keys.END, nodes[each.pem_id], each.pem_id, None])
-        return sum(
-            self._ask(statements.TAKE_OVER_NAMED, rows=rows) if rows else 0 for rows in (by_label, by_event)
-        )
+        taken = self._work.count(statements.TAKE_OVER_NAMED, by_label)
+        return taken + self._work.count(statements.TAKE_OVER_NAMED, by_event)
 
 
 _MOMENT = 48
 
 
-def _ID(row: Row) -> str:
-    return row[2]
+def _pem_row(pem: Pem, position: int, emitter: int) -> Row:
+    """Return an event as `CREATE_PEMS` wants it, but for the index."""
+    id_, type_, emitter_name, _, stated_at, occurred_us, properties, *_ = pem
+    return [0, emitter, id_, type_, emitter_name, properties, stated_at, rfc3339(occurred_us), position]
+
+
+def _id_in(row: Row) -> str:
+    id_: str = row[2]
+    return id_
 
 
 def _content(pems: Sequence[tuple[Pem, int]]) -> _Content:
     """Return what events say, with the productions of each artifact in order."""
     artifacts: dict[str, Artifact] = {}
-    since: dict[str, int] = {}
     uses: list[_Use] = []
     productions: list[_Production] = []
 
-    def artifact_of(name: str, position: int) -> Artifact:
+    def artifact_of(name: str) -> Artifact:
         artifact = artifacts.get(name)
         if artifact is None:
             artifact = artifacts[name] = Artifact(name, keys.key_of(name))
-            since[name] = position
         return artifact
 
-    for pem, position in pems:
+    for pem, _ in pems:
         at = keys.moment(pem.occurred_us, pem.id)
         for name, _properties, _created_at, label, _digest, _kind in pem.uses:
-            artifact = artifact_of(name, position)
+            artifact = artifact_of(name)
             uses.append(_Use(pem.id, artifact, at, label, None))
             if label is not None:
                 artifact.uses_named_now = True
             elif artifact.used_now < at:
                 artifact.used_now = at
         for name, _properties, _created_at, label, digest, kind in pem.produces:
-            artifact = artifact_of(name, position)
+            artifact = artifact_of(name)
             productions.append(_Production(pem.id, artifact, at, label, digest, kind))
             artifact.made.append(at)
             if label is not None:
@@ -494,19 +400,23 @@ def _content(pems: Sequence[tuple[Pem, int]]) -> _Content:
         artifact.made.sort()
         for moments in artifact.made_named.values():
             moments.sort()
-    return _Content(artifacts, since, uses, productions)
+    return _Content(artifacts, uses, productions)
 
 
-def _artifact_row(index: int, artifact: Artifact, sighting: Sighting, since: int) -> Row:
-    key, name = artifact.key, artifact.name
+def _artifact_row(artifact: Artifact, sighting: Sighting) -> Row:
+    """Return a new artifact as `CREATE_ARTIFACTS` wants it."""
+    name = None if artifact.key == artifact.name else artifact.name
+    return [artifact.key, name, sighting.properties, sighting.created_at, *artifact.noted()]
+
+
+def _take_over_row(taken: TakeOver, nodes: dict[str, int]) -> Row:
+    """Return what late productions take over as the statements want it."""
     return [
-        index,
-        key,
-        None if key == name else name,
-        sighting.properties,
-        sighting.created_at,
-        since,
-        *artifact.noted(),
+        taken.artifact.node,
+        taken.artifact.key,
+        [[stated(window), nodes[producer(window)]] for window in taken.windows],
+        stated_end(taken),
+        None if taken.held_by is None else keys.pem_of(taken.held_by),
     ]
 
 

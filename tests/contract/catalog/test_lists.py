@@ -149,6 +149,22 @@ def test_no_character_is_a_wildcard(stores: Stores, value: str) -> None:
     assert stores.names(filtered(Name=value)) == [f"x{value}y"]
 
 
+_ODD = st.text(st.sampled_from('ab"\\/\n\t\b\x01\x7f,[]u0é\u2028\U0001f600'), min_size=1, max_size=4)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_ODD, min_size=1, max_size=4), _ODD)
+def test_names_and_texts_are_found_whatever_they_are_spelled_with(
+    stores: Stores, names: list[str], value: str
+) -> None:
+    stores.log.clean(keep=())
+    stores.append(*(pem(number, Type=name, uses=[name]) for number, name in enumerate(names)))
+
+    holding = [pem_id(number)[-2:] for number, name in enumerate(names) if value in name]
+
+    assert stores.ids(filtered(UsesArtifacts=value)) == stores.ids(filtered(Type=value)) == holding
+
+
 @pytest.mark.parametrize("field", ["ID", "Type", "Predecessor", "UsesArtifacts"])
 @pytest.mark.parametrize("value", ["\0", "train\0", "\ud800"])
 def test_what_no_event_can_hold_matches_nothing(listed: Stores, field: str, value: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parent.parent.parent.parent
 # Holds a lock as long as it lives, and says when it has it.
-_HOLD = "import fcntl, sys, time; fcntl.flock(open(sys.argv[1], 'a'), 2); print('held', flush=True); time.sleep(600)"
+_HOLD = """
+import fcntl, sys, time
+lock = open(sys.argv[1], "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(600)
+"""
 # A test process: starts a server, says what it made, and waits to be killed.
 _TESTS = """
 import sys, time
@@ -48,13 +55,13 @@ def server(folder: Path) -> Iterator[ServerProcess]:
 
 
 def test_a_server_runs_from_its_start_to_its_stop(server: ServerProcess) -> None:
-    assert not server.running
-
+    states = [server.running]
     server.start()
-    assert server.running
-
+    states.append(server.running)
     server.stop()
-    assert not server.running
+    states.append(server.running)
+
+    assert states == [False, True, False]
 
 
 def test_a_killed_server_can_be_started_again(server: ServerProcess) -> None:
@@ -114,7 +121,7 @@ def test_servers_and_folders_do_not_outlive_the_tests_that_made_them(
         with exclusively(lock):  # as soon as the server is gone
             pass
         while folder.exists():  # as soon as the watchdog has seen that, or after its patience
-            signal.sigtimedwait([], 0.05)
+            time.sleep(0.05)
 
 
 def test_a_free_port_is_outside_the_range_that_outgoing_connections_take_theirs_from() -> None:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tests.servers import base, containers, fixtures
+from tests.servers import base, fixtures
 from tests.servers.base import Server, ServerFailedError, ServerUnavailableError, first_available
 from tests.servers.containers import Container, Image
-from tests.servers.neo4j import Neo4jServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.servers.neo4j import Neo4jServer
 
 _IMAGE = Image("postgres:16", port=5432, environment={"A": "b"}, command=["postgres", "-c", "x=1"])
 
@@ -102,7 +103,7 @@ def test_an_empty_graph_and_one_that_is_given_up_may_be_wiped(monkeypatch: pytes
 def test_without_testcontainers_the_reason_names_the_command_that_provides_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(containers.importlib, "import_module", _raise(ImportError()))
+    monkeypatch.setattr("importlib.import_module", _raise(ImportError()))
 
     with pytest.raises(ServerUnavailableError, match="pip install testcontainers"):
         Container(_IMAGE)
@@ -182,5 +183,5 @@ def _install_docker(monkeypatch: pytest.MonkeyPatch, **replaced: Callable[..., A
         "testcontainers.core.container": SimpleNamespace(DockerContainer=note("image")),
         "docker": SimpleNamespace(from_env=replaced.get("from_env", lambda: client)),
     }
-    monkeypatch.setattr(containers.importlib, "import_module", modules.__getitem__)
+    monkeypatch.setattr("importlib.import_module", modules.__getitem__)
     return calls

@@ -1,0 +1,1 @@
+"""PostgreSQL with several processes, and PostgreSQL that goes away."""
