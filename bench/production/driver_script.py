@@ -33,7 +33,7 @@ MERGE (e:_Emitter_a {_key: r[0]}) ON CREATE SET e:Emitter, e.rk_id = r[0]
 """
 _ARTIFACTS = """
 UNWIND $rows AS r
-CREATE (:_Artifact_a:Artifact {_key: r[0], rk_id: r[0], properties: r[1], created_at: r[2], _since: r[3], _last: r[4]})
+CREATE (:_Artifact_a:Artifact {_key: r[0], rk_id: r[0], properties: r[1], created_at: r[2], _last: r[3]})
 """
 _PEMS = """
 UNWIND $rows AS r
@@ -140,8 +140,8 @@ def _rows(pems: list[tuple[int, Pem]], producers: dict[str, str]) -> list[Rows]:
     return [
         [[emitter] for emitter in sorted({pem.emitter for _, pem in pems})],
         [
-            [artifact.name, artifact.properties, recorded_at, at, keys.moment(pem.occurred_us, pem.id)]
-            for at, pem in pems
+            [artifact.name, artifact.properties, recorded_at, keys.moment(pem.occurred_us, pem.id)]
+            for _, pem in pems
             for artifact in pem.produces
         ],
         [

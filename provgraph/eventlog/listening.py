@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _CHANNEL = "provgraph_log"
 _POLL_SECONDS = 1.0
 _RECONNECT_SECONDS = 0.5
+_STOPPING_SECONDS = 5.0
 
 NOTIFY = f"NOTIFY {_CHANNEL}"
 LISTEN = f"LISTEN {_CHANNEL}"
@@ -87,8 +88,10 @@ class HeadWatch:
             thread = self._thread
         os.eventfd_write(self._stop, 1)
         if thread is not None:
-            thread.join()
-        os.close(self._stop)
+            thread.join(_STOPPING_SECONDS)
+        # A server that does not answer may hold the thread a while longer; it ends by itself.
+        if thread is None or not thread.is_alive():
+            os.close(self._stop)
 
     def _waited(self, after: int, seconds: float) -> bool:
         with self._changed:

@@ -119,7 +119,7 @@ _KEEPERS: list[subprocess.Popen[bytes]] = []
 
 
 def _keep(run: Run) -> None:
-    """Run the server as long as the run lasts."""
+    """Run the server until the run asks for its end (SIGTERM) or is gone; then tidy up in its place."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with find_postgresql() as server:
@@ -129,11 +129,10 @@ def _keep(run: Run) -> None:
         _write(run.folder, {"reasons": error.reasons})
     except ServerFailedError as error:
         _write(run.folder, {"failure": str(error)})
-    finally:
-        if not _alive(run.owner):
-            shutil.rmtree(run.folder, ignore_errors=True)
-        elif "pid" in (_read(run.folder) or {}):
-            _state_file(run.folder).unlink()
+    except SystemExit:
+        _state_file(run.folder).unlink(missing_ok=True)
+    else:
+        shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def _wait_for_end_of(process: int) -> None:

@@ -67,6 +67,11 @@ def pem_of(at: str) -> str:
     return at[-32:]
 
 
+def moment_in(entry: str) -> str:
+    """Return the moment at the end of an entry."""
+    return entry[-48:]
+
+
 def stated_moment(at: str) -> str:
     """Return a moment as ``occurred_at + rk_id`` of the event: what a statement can make of a PEM node itself."""
     return rfc3339(int(at[:_MOMENT_DIGITS], 16) - _MOMENT_OFFSET) + at[_MOMENT_DIGITS:]

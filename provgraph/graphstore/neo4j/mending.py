@@ -54,13 +54,14 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Iterable[str])
     touched = set(work.ask_of(statements.EMPTY_PEMS, [pem.id for pem in pems]))
     nodes = dict(work.ask_of(statements.KNOWN_PEMS, [pem.id for pem in pems]))
     names = sorted({pem.emitter for pem in pems})
-    emitter_rows = [[index, keys.key_of(name), name] for index, name in enumerate(names)]
-    emitters = {names[index]: node for index, node in work.ask_of(statements.MERGE_EMITTERS, emitter_rows)}
+    rows = [[keys.key_of(name), name] for name in names]
+    found = dict(work.ask_of(statements.MERGE_EMITTERS, rows))
+    emitters = {name: found[key] for key, name in rows}
     work.do(
         statements.FILL_PLACEHOLDERS,
         [
             [
-                *(nodes[pem.id], emitters[pem.emitter], pem.id, pem.type, pem.emitter, pem.properties),
+                *(nodes[pem.id], pem.id, emitters[pem.emitter], pem.type, pem.emitter, pem.properties),
                 *(pem.timestamp_client, rfc3339(pem.occurred_us), pem.position),
             ]
             for pem in pems

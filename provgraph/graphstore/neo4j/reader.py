@@ -182,15 +182,12 @@ def versions(graph: Asker, artifact: str, version: str | None, limit: int | None
     label = version_label(version)
     begin = keys.label_entry(artifact, label)
     entries = graph.ask(statements.NAMED_VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
-    moments = {entry[-_MOMENT:] for entry in entries}
+    moments = {keys.moment_in(entry) for entry in entries}
     if keys.is_event_id(label):
         (occurred_at,) = graph.ask(statements.VERSION_BY, rk_id=label, key=keys.key_of(artifact))
         if occurred_at is not None:
             moments.add(keys.moment(keys.microseconds(occurred_at), label))
     return [keys.pem_of(moment) for moment in sorted(moments, reverse=True)[:most]]
-
-
-_MOMENT = 48
 
 
 def _latest_versions(graph: Asker, artifact: str, most: int) -> list[str]:

@@ -235,10 +235,10 @@ NOTE_PRODUCTIONS: Final = """
 UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0]
 SET a._first = r[1], a._last = r[2], a._used = r[3], a._named = r[4]
 """
-# Rows: index, key, name.
+# Rows: key, name. Returns key, id.
 MERGE_EMITTERS: Final = Statement("""
 UNWIND $rows AS r
-MERGE (e:_Emitter_@ {_key: r[1]}) ON CREATE SET e:_Emitter_@+Emitter, e.rk_id = r[2]
+MERGE (e:_Emitter_@ {_key: r[0]}) ON CREATE SET e:_Emitter_@+Emitter, e.rk_id = r[1]
 RETURN collect([r[0], id(e)])
 """)
 HAS_PLACEHOLDERS: Final = Statement("MATCH (p:_Placeholder_@) RETURN count(p) > 0")
@@ -254,19 +254,19 @@ UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
 RETURN collect([rk_id, id(p)])
 """)
-# Rows: index, id of the emitter, and the properties. Returns index, id.
+# Rows: rk_id, id of the emitter, and the other properties. Returns rk_id, id.
 CREATE_PEMS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (e) WHERE id(e) = r[1]
-CREATE (p:_PEM_@+PEM {rk_id: r[2], type: r[3], emitter: r[4], properties: r[5], timestamp_client: r[6],
-                      occurred_at: r[7], position: r[8]})-[:EMITTED_BY]->(e)
+CREATE (p:_PEM_@+PEM {rk_id: r[0], type: r[2], emitter: r[3], properties: r[4], timestamp_client: r[5],
+                      occurred_at: r[6], position: r[7]})-[:EMITTED_BY]->(e)
 RETURN collect([r[0], id(p)])
 """)
-# Rows: id of the placeholder, id of the emitter, and the properties.
+# Rows: id of the placeholder, and then as in `CREATE_PEMS`.
 FILL_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
-MATCH (e) WHERE id(e) = r[1]
+MATCH (e) WHERE id(e) = r[2]
 SET p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
     p.position = r[8]
 REMOVE p:_Placeholder_@
@@ -291,7 +291,7 @@ CREATE (t)-[:MARKS]->(p)
 """)
 # The artifacts with these keys that nothing is connected to.
 REMOVE_UNCONNECTED: Final = Statement("""
-UNWIND $keys AS key
+UNWIND $rows AS key
 MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
 WHERE NOT EXISTS { (a)<-[:USES|PRODUCES]-() }
 DELETE a

@@ -143,7 +143,7 @@ def assert_nothing_is_lost(query: Service, *emitters: Persistent) -> None:
     acknowledged = [id_ for emitter in emitters for id_ in emitter.acknowledged]
     assert len(stored) == len(set(stored))
     assert set(acknowledged) == set(stored)
-    wire.flush()
+    assert wire.post_json("/admin/flush", {}).ok
     verified = job(query, "/admin/verify", deep=True)
     assert verified["in_sync"], verified
     rebuilt = job(query, "/admin/rebuild", graph=True, catalog=False)

@@ -225,7 +225,7 @@ def test_a_rebuild_asked_for_on_one_process_is_done_by_another_while_questions_a
     with Persistent(receiver, batch=100) as emitter:
         emitter.wait_for(2_000)
         wire = Wire(query.url)
-        wire.flush()
+        assert wire.post_json("/admin/flush", {}).ok
         started = wire.post_json("/admin/rebuild", {"graph": True, "catalog": False}).json()
         seen = set()
         while wire.get(f"/admin/jobs/{started['id']}").json()["state"] == "running":
