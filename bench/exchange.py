@@ -76,10 +76,15 @@ def costs(service_cpu: float, outcome: Outcome, events: int) -> dict[str, float]
 # ---- traces
 
 
+def trace_request(artifact: str) -> bytes:
+    """Make the request that asks what lies upstream of an artifact."""
+    return wire.get(f"/api/v1/lineage?node=artifact:{artifact}&direction=upstream&depth={workload.DEPTH}")
+
+
 def trace(address: Address, events: Sequence[Event], targets: Sequence[int]) -> Traced:
     """Ask for every target on one connection, one after the other, and compare the answers afterwards."""
     with Asker(address) as asker:
-        answered = [asker.ask(_trace_request(target)) for target in targets]
+        answered = [asker.ask(trace_request(workload.artifact_name(target))) for target in targets]
     wrong = sum(
         not _is_right(response, events, target)
         for (response, _), target in zip(answered, targets, strict=True)
@@ -94,11 +99,6 @@ def wrong_answers(floor: Traced, service: Traced) -> list[str]:
         for who, traced in (("the floor", floor), ("the service", service))
         if traced.wrong
     ]
-
-
-def _trace_request(target: int) -> bytes:
-    node = f"artifact:{workload.artifact_name(target)}"
-    return wire.get(f"/api/v1/lineage?node={node}&direction=upstream&depth={workload.DEPTH}")
 
 
 def _is_right(response: Response, events: Sequence[Event], target: int) -> bool:

@@ -41,6 +41,11 @@ def _elsewhere(pem: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def rehearsal_targets(count: int) -> list[str]:
+    """Choose the artifacts of a rehearsal of ``count`` events that the question is asked about."""
+    return [_REHEARSAL + workload.artifact_name(number) for number in workload.targets(count)]
+
+
 def _renamed(artifact: dict[str, Any]) -> dict[str, Any]:
     return {**artifact, "Name": _REHEARSAL + artifact["Name"]}
 
