@@ -53,7 +53,7 @@ _TWO_STEPS = f"""{_START}
 MATCH (p) (()-[:USES]->()<-[:PRODUCES]-()){{0,{_HOPS}}} (e)
 WITH DISTINCT e
 {_ANSWER}"""
-FORMS = {"variable length": _VARIABLE, "quantified": _QUANTIFIED, "two steps": _TWO_STEPS}
+_FORMS = {"variable length": _VARIABLE, "quantified": _QUANTIFIED, "two steps": _TWO_STEPS}
 
 
 class Answer(NamedTuple):
@@ -71,12 +71,12 @@ class Asked(NamedTuple):
 
 
 def ask(
-    driver: Driver, events: Sequence[Event], targets: Sequence[int], *, rehearsed: Sequence[int]
+    driver: Driver, events: Sequence[Event], targets: Sequence[int], *, rehearsed: Sequence[str]
 ) -> Asked:
-    """Ask for every target in every form, one after the other; first, off the clock, for those ``rehearsed``."""
+    """Ask about every target in every form, one after the other; first, off the clock, about other artifacts."""
     found: dict[str, Traced] = {}
     with driver.session(database="neo4j", default_access_mode=READ_ACCESS) as session:
-        for name, form in FORMS.items():
+        for name, form in _FORMS.items():
             for artifact in rehearsed:
                 _answer(session, form, artifact)
             found[name] = _trace(session, form, events, targets)
@@ -104,6 +104,7 @@ def _answer(session: Session, form: str, artifact: str) -> Answer:
 def _is_right(answer: Answer, events: Sequence[Event], target: int) -> bool:
     used = {artifact for _, kind, artifact, *_ in answer.edges if kind == "USES"}
     walked = {target, *workload.upstream(events, target, depth=_HOPS)}
-    return used == {workload.artifact_name(number) for number in workload.upstream(events, target)} and [
-        row[0] for row in sorted(answer.events)
-    ] == sorted(events[number].id for number in walked)
+    expected = {workload.artifact_name(number) for number in workload.upstream(events, target)}
+    return used == expected and sorted(row[0] for row in answer.events) == sorted(
+        events[number].id for number in walked
+    )

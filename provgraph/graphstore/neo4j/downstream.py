@@ -6,7 +6,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from provgraph.graphstore.neo4j import keys, statements
-from provgraph.graphstore.neo4j.walker import MOST_EDGES, MOST_EVENTS, Edge, Event, Walker, complete, facts_of
+from provgraph.graphstore.neo4j.walker import (
+    MOST_EDGES,
+    MOST_EVENTS,
+    NARROW,
+    Edge,
+    Event,
+    Walker,
+    complete,
+    facts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 # From so many versions on, their users are looked for among those of the artifact.
 _MANY_VERSIONS = 100
 _AMONG_AT_ONCE = 2_000
+_FEW_EDGES = 2_000
 
 
 class Downstream(Walker):
@@ -99,9 +109,9 @@ class Downstream(Walker):
         while missing:
             is_full = len(self._reached) > self._query.max_nodes
             most_events = max(MOST_EVENTS, len(missing))
-            most_edges = 0 if is_full else MOST_EDGES
+            most_edges = 0 if is_full else self._most_edges()
             facts, edges, productions = self._ask(
-                statements.EFFECTS[0 if is_full else self._levels(missing, depth)],
+                statements.EFFECTS[0 if is_full or len(missing) > NARROW else self._levels(depth)],
                 ids=missing,
                 most_events=most_events,
                 most_edges=most_edges,
@@ -115,6 +125,10 @@ class Downstream(Walker):
             self._note_reached(wanted.intersection(row[0] for row in whole))
             self._note_absent(missing, facts, most_events)
             missing = self._unknown(missing)
+
+    def _most_edges(self) -> int:
+        """Return how many edges to read at once: hardly more than may be wanted of an event that has very many."""
+        return min(MOST_EDGES, max(_FEW_EDGES, 2 * self._query.max_nodes))
 
     def _note_reached(self, ids: Iterable[str]) -> None:
         for id_ in ids:
@@ -131,7 +145,7 @@ class Downstream(Walker):
         """Read pages of edges until more events are reached than may become nodes; tell whether those are all."""
         rows: list[Row] = []
         users: set[str] = set()
-        after, most_edges, known_at = "", MOST_EDGES, self._known_at()
+        after, most_edges, known_at = "", self._most_edges(), self._known_at()
         while True:
             (page,) = self._ask(
                 statement, after=after, most_edges=most_edges, known_at=known_at, **parameters

@@ -96,29 +96,45 @@ class Generations:
             self._prepare()
         found = self._find()
         if found is None:
-            # Somebody emptied the database.
-            self._prepare()
+            self._prepare()  # somebody emptied the database
             found = self._find()
         if found is None:
-            raise StoreError(f"The graph at {self._server.address} has lost its state")
+            raise self._lost()
         return found
+
+    def _lost(self) -> StoreError:
+        return StoreError(f"The graph at {self._server.address} has lost its state")
 
     def _find(self) -> State | None:
         row = self._server.read(statements.STATE, graph=self._family.graph)
-        return None if row is None else _state(row)
+        state = None if row is None else _state(row)
+        return state if state is not None and state.served.token else None
 
     def _prepare(self) -> None:
         with self._lock:
             self._server.once("trust", self._require_trust)
             self._server.once(f"schema {self._family.letters}", self._make_schema)
-            first = self._family.letters[0]
-            self._server.write(
-                lambda tx: tx.run(
-                    statements.MAKE_STATE, graph=self._family.graph, letter=first, token=new_token()
-                ).consume()
-            )
+            if self._find() is None:
+                self._server.write(self._make_state)
             self._prepared = True
         self.tidy_in_background()
+
+    def _make_state(self, tx: Transaction) -> None:
+        """Make the state in an empty database; where somebody removed a checkpoint by hand, begin with nothing."""
+        names = {"graph": self._family.graph, "letter": self._family.letters[0]}
+        tx.run(statements.MAKE_STATE, names).consume()
+        state = self._locked(tx)
+        if state.served.token:
+            return
+        for letter in self._family.letters:
+            if tx.run(statements.LEFT_OF.of(letter)).single(strict=True).values() == [0, None]:
+                empty = Generation(letter, new_token())
+                self._make(tx, empty, served=True, covers=0)
+                self._serve(tx, empty, 0)
+                if letter == state.served.letter:  # nothing was served before, so nothing is to be published
+                    tx.run(statements.PUBLISHED, graph=self._family.graph, letter=letter).consume()
+                return
+        raise self._lost()
 
     def _require_trust(self) -> None:
         if self._server.accepts_in_read_mode(statements.WRITE_IN_READ_MODE):
@@ -235,7 +251,7 @@ class Generations:
         tx.run(statements.LOCK_STATE, graph=self._family.graph, token=new_token()).consume()
         record = tx.run(statements.STATE, graph=self._family.graph).single()
         if record is None:
-            raise StoreError(f"The graph at {self._server.address} has lost its state")
+            raise self._lost()
         return _state(list(record.values()))
 
     def _make(self, tx: Transaction, generation: Generation, *, served: bool, covers: int) -> None:
@@ -417,4 +433,4 @@ _STOP = ""
 def _state(row: Row) -> State:
     letter, token, next_letter, next_token, publishing = row
     following = None if next_token is None else Generation(next_letter, next_token)
-    return State(Generation(letter, token), following, bool(publishing))
+    return State(Generation(letter, token or ""), following, bool(publishing))

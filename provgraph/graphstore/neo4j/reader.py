@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provgraph.errors import StoreError
+from provgraph.errors import OverloadedError, StoreError
 from provgraph.events import version_label
 from provgraph.graphstore.base import (
     ArtifactFacts,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.statements import Statement
 
 _ALL = 2**31 - 1
+_MOST_GENERATIONS = 10
 _FIRST_PAGE = 200
 _LARGEST_PAGE = 1_000
 # Pages shrink when what is read is large, so that a page stays in this order of magnitude.
@@ -87,17 +88,24 @@ class Asker:
 
     def ask(self, statement: Statement, **parameters: Any) -> Row:
         """Return the one row of a statement."""
-        return self.ask_anew(lambda _generation: (statement, parameters))
-
-    def ask_anew(self, question: Callable[[Generation], tuple[Statement, dict[str, Any]]]) -> Row:
-        """Return the one row of a statement that depends on the generation."""
-        while True:
-            generation = self.current()
-            statement, parameters = question(generation)
+        for generation in self.generations():
             row = self.ask_of(generation, statement, parameters)
             if row is not None:
                 return row
+        raise AssertionError("unreachable")
+
+    def generations(self) -> Iterator[Generation]:
+        """
+        Yield the generation to ask, and when it turned out to be another one by now, that one.
+
+        :raises StoreError: the one that was always to be asked is no more
+        :raises OverloadedError: they follow each other too quickly
+        """
+        for _ in range(_MOST_GENERATIONS):
+            generation = self.current()
+            yield generation
             self.is_other_than(generation)
+        raise OverloadedError("One graph after the other is being served; ask again in a moment")
 
     def ask_of(self, generation: Generation, statement: Statement, parameters: dict[str, Any]) -> Row | None:
         """Return the one row of a statement, or None when this generation is not the one to ask."""
@@ -111,14 +119,12 @@ class Asker:
 
         :raises StoreError: the generation was dropped meanwhile
         """
-        while True:
-            generation = self.current()
+        for generation in self.generations():
             with self._generations.kept(generation):
                 page = self._page(generation, statement, "", _FIRST_PAGE)
                 if page is not None:
                     yield from self._pages(generation, statement, page)
                     return
-            self.is_other_than(generation)
 
     def _pages(self, generation: Generation, statement: Statement, page: list[Row]) -> Iterator[list[Row]]:
         size = _FIRST_PAGE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -52,6 +53,8 @@ _FIRST_PAUSE_SECONDS = 0.05
 # A lost connection shows at once, and the next one may work. One that takes long to fail will do so again.
 _QUICK_FAILURE_SECONDS = 1.0
 _LOST_CONNECTION: Final = (ServiceUnavailable, SessionExpired)
+_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
+_HOST = re.compile(r"[\w.:-]+").fullmatch
 _OUT_OF_SPACE = "No space left on device"
 
 
@@ -68,7 +71,7 @@ class Server:
         :param password: None asks the server without credentials
         :raises SettingsError: it is not such an address
         """
-        self.address = _shown(url)
+        self.address = _checked(url)
         self.database = database
         self._done: set[str] = set()
         try:
@@ -84,7 +87,7 @@ class Server:
                 telemetry_disabled=True,
             )
         except (ConfigurationError, ValueError) as error:
-            raise SettingsError(f"{self.address} is no address of a Neo4j server: {error}") from error
+            raise SettingsError(f"The Neo4j server at {self.address} cannot be used so: {error}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -225,7 +228,9 @@ def _is_worth_another(error: DriverError | Neo4jError, seconds: float, attempt: 
         return True
     if isinstance(error, _LOST_CONNECTION):
         return attempt == 1 and seconds < _QUICK_FAILURE_SECONDS
-    return error.is_retryable()
+    # What took too much memory would take it again.
+    takes_too_much = isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or "")
+    return error.is_retryable() and not takes_too_much
 
 
 def _reason(error: Exception) -> str:
@@ -234,12 +239,20 @@ def _reason(error: Exception) -> str:
     return " ".join(text.split())[:500]
 
 
-def _shown(url: str) -> str:
-    """Return an address for people: without user and password, should it hold them."""
+def _checked(url: str) -> str:
+    """
+    Return an address as people read it.
+
+    :raises SettingsError: it is not one of a Neo4j server; the text does not repeat it, it may hold a password
+    """
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
-        return "the address given"
-    host = f"{parts.hostname}" if port is None else f"{parts.hostname}:{port}"
-    return f"{parts.scheme}://{host}"
+        host = None
+    if not host or parts.scheme not in _SCHEMES or parts.username is not None or not _HOST(host):
+        raise SettingsError(
+            "The address of a Neo4j server looks like neo4j://host:7687 or bolt://host:7687 (with +s for TLS); "
+            "user and password are given apart from it"
+        )
+    return f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"

@@ -119,9 +119,6 @@ RETURN s.generation, c._token, s.next, n._token, s.publishing
 # The first thing in a database that holds no graph yet. Several processes may do it at once.
 MAKE_STATE: Final = """
 MERGE (s:GraphState {name: $graph}) ON CREATE SET s.generation = $letter, s.publishing = false
-MERGE (c:Checkpoint {name: s.generation})
-ON CREATE SET c.epoch = '', c.position = 0, c.resolutions_changed_at = 0, c.covers = 0, c.served = true,
-              c._token = $token, c._revision = 0
 """
 # Takes the lock that every change of the state holds, so one at a time looks and changes. It writes a value that was
 # never there before: writing what is there already may be left out.
@@ -149,8 +146,8 @@ MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name) SET s.ne
 # Serves a generation. The checkpoints' locks make it wait for a batch that is being applied.
 SERVE: Final = Statement("""
 MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name)
-MATCH (before:Checkpoint {name: s.generation})
-MATCH (c:Checkpoint {name: '@'})
+MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
+OPTIONAL MATCH (before:Checkpoint {name: s.generation})
 SET before.served = false
 SET c.served = true, c.covers = $covers, s.generation = '@', s.publishing = true
 SET s.next = CASE s.next WHEN '@' THEN null ELSE s.next END
@@ -463,7 +460,9 @@ SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = 
 """)
 PUT_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS rk_id
-MERGE (p:_PEM_@ {rk_id: rk_id}) ON CREATE SET p:_Placeholder_@+PEM
+MERGE (p:_PEM_@ {rk_id: rk_id})
+WITH p WHERE p.position IS NULL
+SET p:_PEM_@:_Placeholder_@+PEM
 """)
 # Makes events placeholders, whatever they were, and returns the artifacts that they used or produced.
 EMPTY_PEMS: Final = Statement("""
@@ -740,6 +739,6 @@ OPTIONAL MATCH (t)-[:MARKS]->(p)
 RETURN t._key, t.namespace, t.tag, coalesce(p.rk_id, t._pem)
 """)
 SCAN_PLACEHOLDERS: Final = Statement("""
-MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id) WHERE p.rk_id > $after
+MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id) WHERE p.rk_id > $after AND p.position IS NULL
 RETURN p.rk_id ORDER BY p.rk_id LIMIT $size
 """)

@@ -52,12 +52,10 @@ class _Graph:
         self._write(lambda work: writer.write(work, batch, to=to), expected)
 
     def _write(self, work: Callable[[Work], None], expected: Checkpoint) -> None:
-        while True:
-            generation = self._asker.current()
-            must_be_served = not self._asker.is_fixed
+        must_be_served = not self._asker.is_fixed
+        for generation in self._asker.generations():
             if guarded(self._server, generation, work, expected=expected, must_be_served=must_be_served):
                 return
-            self._asker.is_other_than(generation)
 
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
         """See `GraphStore.mend`."""

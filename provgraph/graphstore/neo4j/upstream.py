@@ -6,7 +6,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from provgraph.graphstore.neo4j import statements
-from provgraph.graphstore.neo4j.walker import MOST_EDGES, MOST_EVENTS, Event, Used, Walker, complete, facts_of
+from provgraph.graphstore.neo4j.walker import (
+    MOST_EDGES,
+    MOST_EVENTS,
+    NARROW,
+    Event,
+    Used,
+    Walker,
+    complete,
+    facts_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 
 # Events and their edges; about 20 MB when full.
 _REMEMBERED = 100_000
+_MOST_GAPS = 200
 
 
 class WalkMemory:
@@ -108,22 +118,44 @@ class Upstream(Walker):
 
     def _load(self, ids: Sequence[str], depth: int) -> None:
         """Learn what caused events, from memory or from the graph."""
-        missing = self._not_remembered(self._unknown(ids))
         most_edges = MOST_EDGES
-        while missing:
-            most_events = max(MOST_EVENTS, len(missing))
+        while missing := self._not_remembered(self._unknown(ids)):
+            wanted, levels = self._ahead(ids, missing, depth)
+            most_events = max(MOST_EVENTS, len(wanted))
             facts, edges = self._ask(
-                statements.CAUSES[self._levels(missing, depth)],
-                ids=missing,
-                most_events=most_events,
-                most_edges=most_edges,
+                statements.CAUSES[levels], ids=wanted, most_events=most_events, most_edges=most_edges
             )
             whole = complete(facts, edges, most_edges)
             self._learn(whole, edges)
-            self._note_absent(missing, facts, most_events)
-            missing = self._unknown(missing)
+            self._note_absent(wanted, facts, most_events)
             if not whole:
                 most_edges *= 10
+
+    def _ahead(self, ids: Sequence[str], missing: list[str], depth: int) -> tuple[list[str], int]:
+        """
+        Return the events to ask for, and how many levels to read ahead of them.
+
+        What is remembered has gaps anywhere. In a narrow walk those that lie ahead are filled with the same question.
+        """
+        if len(missing) > NARROW:
+            return missing, 0
+        wanted: list[str] = []
+        levels = self._levels(depth)
+        level, seen = list(ids), set(ids)
+        for _ in range(levels + 1):
+            wanted += self._not_remembered(self._unknown(level))
+            causes = [cause for id_ in level for cause in self._causes_of(id_) if cause not in seen]
+            level = list(dict.fromkeys(causes))
+            seen.update(level)
+            if not level or len(seen) > MOST_EVENTS:
+                break
+        return (wanted, levels) if len(wanted) <= _MOST_GAPS else (missing, levels)
+
+    def _causes_of(self, id_: str) -> Iterator[str]:
+        event = self._events.get(id_)
+        if event is not None:
+            yield from (used[1] for used in event.uses if used[1] is not None)
+            yield from event.predecessors
 
     def _not_remembered(self, ids: list[str]) -> list[str]:
         """Take what is remembered of events, and return those of which nothing is."""

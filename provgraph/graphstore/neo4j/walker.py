@@ -32,7 +32,7 @@ MOST_EDGES = 20_000
 # A wide level is walked in pieces, so that the limit on nodes is looked at between them.
 _PIECE = 500
 # From more events than these, levels are read one by one.
-_NARROW = 20
+NARROW = 20
 
 # What an event used: artifact, event whose version that was, whether that is out of order, version named.
 Used = tuple[str, str | None, bool, str]
@@ -60,6 +60,10 @@ class State(NamedTuple):
 
 class MovedError(Exception):
     """The graph is not in the state any more that the walk began in."""
+
+
+class ReplacedError(Exception):
+    """The generation that the walk began in is not the one to ask any more."""
 
 
 class Walker:
@@ -94,11 +98,11 @@ class Walker:
         Return what a statement says, but for the state of the graph that it begins with.
 
         :raises MovedError: that is not the one that the walk began in
+        :raises ReplacedError: the generation does not answer
         """
         row = self._graph.ask_of(self._generation, statement, parameters)
         if row is None:
-            self._graph.is_other_than(self._generation)
-            raise MovedError
+            raise ReplacedError
         epoch, position, revision, is_unchanged, *found = row
         if self._state is None:
             self._state = State(Checkpoint(epoch, position), revision)
@@ -118,10 +122,8 @@ class Walker:
         position = self._found_state().checkpoint.position
         return position if self._query.known_at is None else min(position, self._query.known_at)
 
-    def _levels(self, ids: Sequence[str], depth: int) -> int:
-        """Return how many levels to read ahead of events at a depth."""
-        if len(ids) > _NARROW:
-            return 0
+    def _levels(self, depth: int) -> int:
+        """Return how many levels to read ahead of events at a depth, where the walk is narrow."""
         last = self._query.depth
         return statements.FURTHEST if last is None else max(0, min(statements.FURTHEST, last - depth))
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, GraphStore, project
 from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.graphstore.neo4j.generations import GRAPH, Family
@@ -123,11 +122,15 @@ class Neo4jOpener(Opener):
     def _wipe(self, family: Family) -> None:
         """Remove what one family has in the database; constraints and indexes stay."""
         labels = "|".join(
-            f"_{label}_{letter}" for letter in family.letters for label in ("PEM", "Artifact", "Emitter", "Tag")
+            f"_{label}_{letter}"
+            for letter in family.letters
+            for label in ("PEM", "Artifact", "Emitter", "Tag")
         )
         with self._driver.session(database=self.server.database) as session:
-            session.run(f"MATCH (n:{labels}) DETACH DELETE n").consume()  # type: ignore[arg-type] # our own names
-            session.run("MATCH (n:Checkpoint) WHERE n.name IN $letters DELETE n", letters=family.letters).consume()
+            session.run(f"MATCH (n:{labels}) DETACH DELETE n").consume()
+            session.run(
+                "MATCH (n:Checkpoint) WHERE n.name IN $letters DELETE n", letters=family.letters
+            ).consume()
             session.run("MATCH (n:GraphState {name: $name}) DELETE n", name=family.graph).consume()
 
 

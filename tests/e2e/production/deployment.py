@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.e2e.builders import artifact, pem, unique
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _AGAIN_SECONDS = 0.05
+# A steady load, so that what there is to check afterwards does not depend on how fast the machine is.
+_PAUSE_SECONDS = 0.05
 _CUT_OFF = (OSError, http.client.HTTPException)
 
 
@@ -89,13 +92,15 @@ class Persistent:
                 self.refused += 1
                 time.sleep(_AGAIN_SECONDS)
             self.acknowledged.extend(event["ID"] for event in events)
+            time.sleep(_PAUSE_SECONDS)
 
     def _event(self, index: int) -> dict[str, Any]:
-        made = f"{self._name}/{len(self.acknowledged) + index}"
+        number = len(self.acknowledged) + index
         return pem(
             Emitter=self._name,
-            UsesArtifacts=[artifact("shared")],
-            ProducesArtifacts=[artifact(made), artifact("shared")],
+            OccurredAt=datetime.now(UTC).isoformat(),
+            UsesArtifacts=[artifact("shared"), artifact(f"{self._name}/{max(0, number - 1)}")],
+            ProducesArtifacts=[artifact(f"{self._name}/{number}")],
         )
 
     def _sent(self, events: list[dict[str, Any]]) -> bool:

@@ -45,17 +45,19 @@ def deployment(
         yield deployed
 
 
-def graph_position(service: Service) -> float:
-    shown = Wire(service.url).get("/metrics").text
-    return next(
-        float(line.split()[1]) for line in shown.splitlines() if line.startswith("provgraph_graph_position ")
-    )
+def graph_position(service: Service) -> float | None:
+    """Return where the graph is, as a process tells it; None while it cannot."""
+    for line in Wire(service.url).get("/metrics").text.splitlines():
+        name, _, value = line.partition(" ")
+        if name == "provgraph_graph_position":
+            return float(value)
+    return None
 
 
 def moves_on(query: Service, events: int) -> bool:
     """Tell whether the graph gets so many events further."""
-    before = graph_position(query)
-    return eventually(lambda: graph_position(query) > before + events)
+    before = eventually(lambda: graph_position(query)) or 0
+    return eventually(lambda: (graph_position(query) or 0) > before + events)
 
 
 def test_postgresql_is_killed_and_comes_back(deployment: Deployment, postgresql: PostgreSQLServer) -> None:

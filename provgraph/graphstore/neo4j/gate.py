@@ -1,0 +1,355 @@
+"""
+Free Cypher on Neo4j, behind a gate.
+
+A query is refused unless its text (`texts`), the server's plan for it (`plans`) and the kind of statement are all known
+to be harmless. What passes runs in a transaction of its own, in READ access mode unless it writes and may, within
+limits of time, rows, values and bytes (`metered`). Queries of users are never run a second time.
+
+What the server goes on computing after its time is counted, and while that is too much no further query is let in: so
+nobody can take more of the server than these few.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from neo4j import READ_ACCESS, WRITE_ACCESS
+from neo4j.exceptions import (
+    BrokenRecordError,
+    DriverError,
+    IncompleteCommit,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
+
+from provgraph.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    ProvgraphError,
+    StoreError,
+    UnsupportedQueryError,
+)
+from provgraph.graphstore.base import CypherResult
+from provgraph.graphstore.cypher import refusals
+from provgraph.graphstore.neo4j import metered, plans, texts
+from provgraph.graphstore.neo4j.metered import CutOffError
+from provgraph.graphstore.neo4j.values import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeVar
+
+    from neo4j import Driver, Transaction
+
+    from provgraph.graphstore.cypher.lexer import Token
+    from provgraph.graphstore.neo4j.metered import Meter
+
+    _T = TypeVar("_T")
+
+MAX_VALUES: Final = 5_000_000  # in an answer
+MAX_AT_ONCE: Final = 8
+MAX_OVERRUNS: Final = 4
+# The first plan after a server's start takes it several seconds.
+_PLANNING_SECONDS = 15.0
+_WAIT_SECONDS = 2.0
+_ASKING_SECONDS = 5.0
+_FETCH_ROWS = 1_000
+_FUNCTIONS_SECONDS = 60.0  # after so long a server may have been restarted with others
+
+_EXPLAIN = "EXPLAIN "
+_READS, _WRITES = frozenset({"r"}), frozenset({"r", "rw", "w"})
+# The server's own functions reach nothing outside the database. Those of extensions may do anything.
+_EXTENSIONS = "SHOW FUNCTIONS YIELD name, isBuiltIn WHERE NOT isBuiltIn RETURN collect(toLower(name))"
+_STILL_RUNNING = """
+SHOW TRANSACTIONS YIELD metaData WHERE metaData.provgraph IN $marks RETURN collect(metaData.provgraph)
+"""
+_SHOWN = 400  # characters of a server's message
+
+
+class Gate:
+    """Lets users' queries through to a database. Safe to use from several threads."""
+
+    def __init__(self, driver: Driver, *, database: str, timeout_seconds: float, row_limit: int) -> None:
+        """
+        Stand before a database; nothing is asked yet.
+
+        :param driver: is best the gate's own: a query that has to be cut off takes its connection with it
+        :param timeout_seconds: how long a query may run
+        :param row_limit: how many rows it may return
+        """
+        self._driver = driver
+        self._database = database
+        self._timeout_seconds = timeout_seconds
+        self._row_limit = row_limit
+        self._places = threading.BoundedSemaphore(MAX_AT_ONCE)
+        self._overruns: set[str] = set()
+        self._lock = threading.Lock()
+        self._home: str | None = None
+        self._extensions: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    def run(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+        """
+        Run a query and return its answer in plain values: see `Values.row`.
+
+        :param write: whether it may change the graph
+        :raises InvalidInputError: it is not Cypher, or takes more than it may
+        :raises UnsupportedQueryError: it does what users' queries may not do
+        :raises ForbiddenError: it would write and may not; nothing was changed
+        :raises OverloadedError: too many queries are running, or still running after their time
+        :raises StoreError: the server is not there, or refuses
+        """
+        tokens = texts.read(query, parameters)
+        with self._place(), _our_errors(query, self._timeout_seconds):
+            self._refuse_while_overrun()
+            self._refuse_extensions(tokens, query)
+            writes = self._explain(query, parameters)
+            if writes and not write:
+                raise ForbiddenError("This query would change the graph, and was sent as one that reads")
+            return self._transaction(
+                lambda transaction, meter: self._answer(transaction, meter, query, parameters),
+                access=WRITE_ACCESS if writes else READ_ACCESS,
+                seconds=self._timeout_seconds,
+            )
+
+    # -------------------------------------------------------------------------------------------- what may run
+
+    def _explain(self, query: str, parameters: Mapping[str, object]) -> bool:
+        """Tell whether a query writes, once the server has said how it would run it."""
+
+        def plan(transaction: Transaction, _meter: Meter) -> tuple[str, Mapping[str, Any] | None]:
+            result = transaction.run(_EXPLAIN + query, dict(parameters))
+            summary = result.consume()
+            return summary.query_type or "", summary.plan
+
+        home = self._home_database()
+        with _planning(query):
+            kind, steps = self._attempt(lambda: self._reading(plan, seconds=self._planning_seconds))
+        if kind not in _WRITES or steps is None:
+            raise UnsupportedQueryError(
+                "Only queries that read or write the graph are allowed: no schema, no administration, no procedures",
+                field="query",
+                rule="unsupported",
+            )
+        # Either would do; should they ever differ, the query counts as one that writes.
+        return plans.check(steps, database=home) or kind not in _READS
+
+    def _refuse_extensions(self, tokens: list[Token], query: str) -> None:
+        extensions = self._known_extensions()
+        if not extensions:
+            return
+        for name, token in texts.called_functions(tokens).items():
+            if name in extensions:
+                raise texts.refuse(f"Functions of extensions are not allowed: {name}", query, token)
+
+    def _known_extensions(self) -> frozenset[str]:
+        known_until, names = self._extensions
+        if time.monotonic() >= known_until:
+            names = frozenset(self._ask(_EXTENSIONS))
+            self._extensions = (time.monotonic() + _FUNCTIONS_SECONDS, names)
+        return names
+
+    def _home_database(self) -> str:
+        """Return the name that plans have for the database, which may be configured by an alias."""
+        if self._home is None:
+
+            def plan(transaction: Transaction, _meter: Meter) -> Mapping[str, Any]:
+                return transaction.run("EXPLAIN RETURN 1").consume().plan or {"operatorType": ""}
+
+            steps = self._attempt(lambda: self._reading(plan, seconds=self._planning_seconds))
+            self._home = next(plans.operators(steps)).database
+        return self._home
+
+    # -------------------------------------------------------------------------------------------- how much may run
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(timeout=_WAIT_SECONDS):
+            raise OverloadedError(
+                f"{MAX_AT_ONCE} queries of users are running already; ask again in a moment"
+            )
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _refuse_while_overrun(self) -> None:
+        with self._lock:
+            marks = list(self._overruns)
+        if not marks:
+            return
+        running = set(self._ask(_STILL_RUNNING, marks=marks))
+        with self._lock:
+            self._overruns.difference_update(set(marks) - running)
+        if len(running) >= MAX_OVERRUNS:
+            raise OverloadedError(
+                f"{len(running)} queries of users were stopped and still keep the graph server busy; ask again later"
+            )
+
+    # -------------------------------------------------------------------------------------------- running
+
+    def _answer(
+        self, transaction: Transaction, meter: Meter, query: str, parameters: Mapping[str, object]
+    ) -> CypherResult:
+        values = Values(at_most=MAX_VALUES)
+        rows: list[list[object]] = []
+        result = transaction.run(query, dict(parameters))
+        meter.begin_record()
+        for record in result:
+            if len(rows) == self._row_limit:
+                raise refusals.over_limit(
+                    f"The query returns more than {self._row_limit} rows: add a LIMIT", "rows"
+                )
+            rows.append(values.row(record.values()))
+            meter.begin_record()
+        return CypherResult(tuple(result.keys()), rows)
+
+    def _ask(self, statement: str, **parameters: object) -> list[str]:
+        """Return the list that a statement of ours has as its only value."""
+
+        def first(transaction: Transaction, _meter: Meter) -> list[str]:
+            found: list[str] = transaction.run(statement, parameters).single(strict=True)[0]
+            return found
+
+        return self._attempt(lambda: self._reading(first, seconds=_ASKING_SECONDS))
+
+    def _attempt(self, ask: Callable[[], _T]) -> _T:
+        """Ask something that changes nothing, and once more if the connection turns out to have died meanwhile."""
+        try:
+            return ask()
+        except (ServiceUnavailable, SessionExpired):
+            return ask()
+
+    def _reading(self, work: Callable[[Transaction, Meter], _T], *, seconds: float) -> _T:
+        return self._transaction(work, access=READ_ACCESS, seconds=seconds)
+
+    def _transaction(self, work: Callable[[Transaction, Meter], _T], *, access: str, seconds: float) -> _T:
+        mark = uuid.uuid4().hex
+        try:
+            return metered.run(
+                self._driver,
+                work,
+                seconds=seconds,
+                mark=mark,
+                database=self._database,
+                default_access_mode=access,
+                fetch_size=min(_FETCH_ROWS, self._row_limit + 1),
+            )
+        except CutOffError:
+            with self._lock:
+                self._overruns.add(mark)
+            raise
+
+    @property
+    def _planning_seconds(self) -> float:
+        return min(_PLANNING_SECONDS, self._timeout_seconds)
+
+
+# ------------------------------------------------------------------------------------------------ errors
+
+
+@contextmanager
+def _planning(query: str) -> Iterator[None]:
+    """Turn what goes wrong while the server plans a query into the query's fault."""
+    try:
+        yield
+    except Neo4jError as error:
+        if _is_of(error, "ClientError.Transaction.TransactionTimedOut"):
+            raise _too_complex() from error
+        if _is_of(error, "ClientError.Statement", "ClientError.Procedure", "ClientError.Schema"):
+            raise _invalid(error, query, shift=len(_EXPLAIN)) from error
+        if _is_of(error, "DatabaseError"):
+            raise _too_complex() from error
+        raise
+    except CutOffError as error:
+        raise _too_complex() from error
+
+
+@contextmanager
+def _our_errors(query: str, seconds: float) -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except Neo4jError as error:
+        raise _server_said(error, query, seconds) from error
+    except CutOffError as error:
+        raise _cut_off(error, seconds) from error
+    except BrokenRecordError as error:
+        raise InvalidInputError(
+            "The answer has a value that cannot be shown: times have years from 1 to 9999",
+            field="query",
+            rule="value",
+        ) from error
+    except IncompleteCommit as error:
+        raise StoreError(
+            "The connection to the graph server was lost while the changes were saved: look whether they are there"
+        ) from error
+    except DriverError as error:
+        raise StoreError(f"The graph server is not available: {_first_line(str(error))}") from error
+
+
+def _server_said(error: Neo4jError, query: str, seconds: float) -> ProvgraphError:
+    code = error.code or ""
+    if _is_of(error, "ClientError.Transaction.TransactionTimedOut"):
+        return _too_slow(seconds)
+    if "OutOfMemory" in code or "StackOverFlow" in code:
+        return refusals.over_limit(
+            "The query needs more memory than the graph server gives it: ask for less, or for smaller lists and texts",
+            "memory",
+        )
+    if code == "Neo.ClientError.Statement.AccessMode":
+        return ForbiddenError("This query would change the graph, and was sent as one that reads")
+    if _is_of(error, "ClientError.Security", "ClientError.Database", "ClientError.General"):
+        return StoreError(f"The graph server refuses: {_first_line(error.message or code)}")
+    if _is_of(error, "ClientError"):
+        return _invalid(error, query, shift=0)
+    return StoreError(f"The graph server cannot run queries now: {_first_line(error.message or code)}")
+
+
+def _cut_off(error: CutOffError, seconds: float) -> InvalidInputError:
+    if error.rule == "time":
+        return _too_slow(seconds)
+    what, limit = (
+        ("A row of the answer", metered.RECORD_BYTES)
+        if error.rule == "record"
+        else ("The answer", metered.ANSWER_BYTES)
+    )
+    return refusals.over_limit(f"{what} is larger than {limit} bytes: ask for less", "size")
+
+
+def _too_slow(seconds: float) -> InvalidInputError:
+    return refusals.over_limit(
+        f"The query was stopped because it took more than {seconds:g} seconds: ask for less", "time"
+    )
+
+
+def _too_complex() -> InvalidInputError:
+    return refusals.over_limit(
+        "The query is too complex: the graph server found no plan for it in time; ask for less at once",
+        "planning",
+    )
+
+
+def _invalid(error: Neo4jError, query: str, *, shift: int) -> InvalidInputError:
+    """Return the error for a mistake that the server found, at its place in the query as it was sent to us."""
+    message, _, place = (error.message or "").partition("\n")[0].rpartition(" (line ")
+    offset = place.rpartition("(offset: ")[2].rstrip(")")
+    if not message or not offset.isdecimal():
+        return InvalidInputError(
+            _first_line(error.message or "The query is wrong"), field="query", rule="syntax"
+        )
+    return refusals.invalid(_first_line(message), query, max(0, int(offset) - shift))
+
+
+def _first_line(message: str) -> str:
+    line = message.partition("\n")[0].strip()
+    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+
+
+def _is_of(error: Neo4jError, *families: str) -> bool:
+    return (error.code or "").startswith(tuple(f"Neo.{family}" for family in families))
