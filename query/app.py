@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.http import Places
-from query import lineage, recordkeeper
+from query import cypher, lineage, recordkeeper
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -15,4 +15,9 @@ if TYPE_CHECKING:
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the query service's routes, for the application that serves them."""
-    return [*recordkeeper.routes(services, Places()), *lineage.routes(services)]
+    places = Places()
+    return [
+        *recordkeeper.routes(services, places),
+        *lineage.routes(services),
+        *cypher.routes(services, places),
+    ]

@@ -18,26 +18,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from neo4j import READ_ACCESS, WRITE_ACCESS
-from neo4j.exceptions import (
-    BrokenRecordError,
-    DriverError,
-    IncompleteCommit,
-    Neo4jError,
-    ServiceUnavailable,
-    SessionExpired,
-)
+from neo4j.exceptions import ServiceUnavailable, SessionExpired
 
-from provgraph.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    ProvgraphError,
-    StoreError,
-    UnsupportedQueryError,
-)
+from provgraph.errors import ForbiddenError, OverloadedError, UnsupportedQueryError
 from provgraph.graphstore.base import CypherResult
 from provgraph.graphstore.cypher import refusals
 from provgraph.graphstore.neo4j import metered, plans, texts
+from provgraph.graphstore.neo4j.complaints import WOULD_WRITE, asking, in_our_words, planning
 from provgraph.graphstore.neo4j.metered import CutOffError
 from provgraph.graphstore.neo4j.values import Values
 
@@ -69,7 +56,6 @@ _EXTENSIONS = "SHOW FUNCTIONS YIELD name, isBuiltIn WHERE NOT isBuiltIn RETURN c
 _STILL_RUNNING = """
 SHOW TRANSACTIONS YIELD metaData WHERE metaData.provgraph IN $marks RETURN collect(metaData.provgraph)
 """
-_SHOWN = 400  # characters of a server's message
 
 
 class Gate:
@@ -105,12 +91,12 @@ class Gate:
         :raises StoreError: the server is not there, or refuses
         """
         tokens = texts.read(query, parameters)
-        with self._place(), _our_errors(query, self._timeout_seconds):
+        with self._place(), in_our_words(query, seconds=self._timeout_seconds):
             self._refuse_while_overrun()
             self._refuse_extensions(tokens, query)
             writes = self._explain(query, parameters)
             if writes and not write:
-                raise ForbiddenError("This query would change the graph, and was sent as one that reads")
+                raise ForbiddenError(WOULD_WRITE)
             return self._transaction(
                 lambda transaction, meter: self._answer(transaction, meter, query, parameters),
                 access=WRITE_ACCESS if writes else READ_ACCESS,
@@ -128,7 +114,7 @@ class Gate:
             return summary.query_type or "", summary.plan
 
         home = self._home_database()
-        with _planning(query):
+        with planning(query, shift=len(_EXPLAIN)):
             kind, steps = self._attempt(lambda: self._reading(plan, seconds=self._planning_seconds))
         if kind not in _WRITES or steps is None:
             raise UnsupportedQueryError(
@@ -161,7 +147,8 @@ class Gate:
             def plan(transaction: Transaction, _meter: Meter) -> Mapping[str, Any]:
                 return transaction.run("EXPLAIN RETURN 1").consume().plan or {"operatorType": ""}
 
-            steps = self._attempt(lambda: self._reading(plan, seconds=self._planning_seconds))
+            with asking():
+                steps = self._attempt(lambda: self._reading(plan, seconds=_PLANNING_SECONDS))
             self._home = next(plans.operators(steps)).database
         return self._home
 
@@ -216,7 +203,8 @@ class Gate:
             found: list[str] = transaction.run(statement, parameters).single(strict=True)[0]
             return found
 
-        return self._attempt(lambda: self._reading(first, seconds=_ASKING_SECONDS))
+        with asking():
+            return self._attempt(lambda: self._reading(first, seconds=_ASKING_SECONDS))
 
     def _attempt(self, ask: Callable[[], _T]) -> _T:
         """Ask something that changes nothing, and once more if the connection turns out to have died meanwhile."""
@@ -248,108 +236,3 @@ class Gate:
     @property
     def _planning_seconds(self) -> float:
         return min(_PLANNING_SECONDS, self._timeout_seconds)
-
-
-# ------------------------------------------------------------------------------------------------ errors
-
-
-@contextmanager
-def _planning(query: str) -> Iterator[None]:
-    """Turn what goes wrong while the server plans a query into the query's fault."""
-    try:
-        yield
-    except Neo4jError as error:
-        if _is_of(error, "ClientError.Transaction.TransactionTimedOut"):
-            raise _too_complex() from error
-        if _is_of(error, "ClientError.Statement", "ClientError.Procedure", "ClientError.Schema"):
-            raise _invalid(error, query, shift=len(_EXPLAIN)) from error
-        if _is_of(error, "DatabaseError"):
-            raise _too_complex() from error
-        raise
-    except CutOffError as error:
-        raise _too_complex() from error
-
-
-@contextmanager
-def _our_errors(query: str, seconds: float) -> Iterator[None]:
-    """Turn the driver's errors into ours."""
-    try:
-        yield
-    except Neo4jError as error:
-        raise _server_said(error, query, seconds) from error
-    except CutOffError as error:
-        raise _cut_off(error, seconds) from error
-    except BrokenRecordError as error:
-        raise InvalidInputError(
-            "The answer has a value that cannot be shown: times have years from 1 to 9999",
-            field="query",
-            rule="value",
-        ) from error
-    except IncompleteCommit as error:
-        raise StoreError(
-            "The connection to the graph server was lost while the changes were saved: look whether they are there"
-        ) from error
-    except DriverError as error:
-        raise StoreError(f"The graph server is not available: {_first_line(str(error))}") from error
-
-
-def _server_said(error: Neo4jError, query: str, seconds: float) -> ProvgraphError:
-    code = error.code or ""
-    if _is_of(error, "ClientError.Transaction.TransactionTimedOut"):
-        return _too_slow(seconds)
-    if "OutOfMemory" in code or "StackOverFlow" in code:
-        return refusals.over_limit(
-            "The query needs more memory than the graph server gives it: ask for less, or for smaller lists and texts",
-            "memory",
-        )
-    if code == "Neo.ClientError.Statement.AccessMode":
-        return ForbiddenError("This query would change the graph, and was sent as one that reads")
-    if _is_of(error, "ClientError.Security", "ClientError.Database", "ClientError.General"):
-        return StoreError(f"The graph server refuses: {_first_line(error.message or code)}")
-    if _is_of(error, "ClientError"):
-        return _invalid(error, query, shift=0)
-    return StoreError(f"The graph server cannot run queries now: {_first_line(error.message or code)}")
-
-
-def _cut_off(error: CutOffError, seconds: float) -> InvalidInputError:
-    if error.rule == "time":
-        return _too_slow(seconds)
-    what, limit = (
-        ("A row of the answer", metered.RECORD_BYTES)
-        if error.rule == "record"
-        else ("The answer", metered.ANSWER_BYTES)
-    )
-    return refusals.over_limit(f"{what} is larger than {limit} bytes: ask for less", "size")
-
-
-def _too_slow(seconds: float) -> InvalidInputError:
-    return refusals.over_limit(
-        f"The query was stopped because it took more than {seconds:g} seconds: ask for less", "time"
-    )
-
-
-def _too_complex() -> InvalidInputError:
-    return refusals.over_limit(
-        "The query is too complex: the graph server found no plan for it in time; ask for less at once",
-        "planning",
-    )
-
-
-def _invalid(error: Neo4jError, query: str, *, shift: int) -> InvalidInputError:
-    """Return the error for a mistake that the server found, at its place in the query as it was sent to us."""
-    message, _, place = (error.message or "").partition("\n")[0].rpartition(" (line ")
-    offset = place.rpartition("(offset: ")[2].rstrip(")")
-    if not message or not offset.isdecimal():
-        return InvalidInputError(
-            _first_line(error.message or "The query is wrong"), field="query", rule="syntax"
-        )
-    return refusals.invalid(_first_line(message), query, max(0, int(offset) - shift))
-
-
-def _first_line(message: str) -> str:
-    line = message.partition("\n")[0].strip()
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
-
-
-def _is_of(error: Neo4jError, *families: str) -> bool:
-    return (error.code or "").startswith(tuple(f"Neo.{family}" for family in families))

@@ -151,6 +151,8 @@ def _reason(name: str) -> str:
 def _check_details(operator: Operator) -> None:
     tokens = scan(operator.details)
     for token, following in pairwise(tokens):
+        if token.kind is Kind.BAD and str(token.value).endswith("does not end"):
+            raise _unsupported(f"The server's description of {operator.name} cannot be read")
         if _begins_subquery(token, following):
             raise _unsupported(
                 f"{token.text} {{ ... }}, or a pattern, inside a list expression or CASE is not allowed, for the plan "

@@ -89,6 +89,11 @@ class Server:
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(f"The Neo4j server at {self.address} cannot be used so: {error}") from error
 
+    @property
+    def driver(self) -> Driver:
+        """The driver itself, for what is no statement of ours."""
+        return self._driver
+
     def close(self) -> None:
         """Close all connections."""
         self._driver.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NoReturn
 
-from provgraph.errors import StoreError, UnsupportedQueryError
+from provgraph.errors import OverloadedError, StoreError, UnsupportedQueryError
 from provgraph.graphstore.digest import digest
 from provgraph.graphstore.neo4j import mending, reader, walking, writer
+from provgraph.graphstore.neo4j.gate import Gate
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
 from provgraph.graphstore.neo4j.server import Server
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
     )
     from provgraph.graphstore.neo4j.work import Work
     from provgraph.graphstore.projection import GraphBatch
+
+
+# Users' queries go by the public labels, which take a moment to move after a switch.
+_PUBLISHING_SECONDS = 20.0
+_LOOK_SECONDS = 0.05
+_CYPHER_SECONDS, _CYPHER_ROWS = 30.0, 100_000
 
 
 class _Graph:
@@ -134,8 +142,8 @@ class Neo4jGraphStore(_Graph):
         user: str = "neo4j",
         password: str | None = None,
         database: str = "neo4j",
-        cypher_timeout_seconds: float = 30.0,
-        cypher_row_limit: int = 100_000,
+        cypher_timeout_seconds: float = _CYPHER_SECONDS,
+        cypher_row_limit: int = _CYPHER_ROWS,
     ) -> None:
         """
         Note where the server is.
@@ -147,8 +155,9 @@ class Neo4jGraphStore(_Graph):
         :raises SettingsError: the address cannot be one
         """
         self._open(Server(url, user=user, password=password, database=database), GRAPH)
-        self._cypher_timeout_seconds = cypher_timeout_seconds
-        self._cypher_row_limit = cypher_row_limit
+        # Connections of their own: a query that is cut off takes its connection with it.
+        self._users = Server(url, user=user, password=password, database=database)
+        self._gate = _gate(self._users, cypher_timeout_seconds, cypher_row_limit)
 
     @classmethod
     def on(cls, server: Server, *, family: Family = GRAPH) -> Neo4jGraphStore:
@@ -159,6 +168,8 @@ class Neo4jGraphStore(_Graph):
         """
         store = cls.__new__(cls)
         store._open(server, family)  # noqa: SLF001 - the same class
+        store._users = server  # noqa: SLF001 - the same class
+        store._gate = _gate(server, _CYPHER_SECONDS, _CYPHER_ROWS)  # noqa: SLF001 - the same class
         return store
 
     def _open(self, server: Server, family: Family) -> None:
@@ -173,9 +184,18 @@ class Neo4jGraphStore(_Graph):
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:  # noqa: ARG002 - the protocol's
-        """See `GraphStore.cypher`."""
-        raise UnsupportedQueryError("Queries are not supported on this graph store yet")
+    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+        """
+        See `GraphStore.cypher`: all of Cypher that the gate lets through.
+
+        :raises OverloadedError: the graph is being switched to another generation; ask again in a moment
+        """
+        give_up_at = time.monotonic() + _PUBLISHING_SECONDS
+        while self.is_publishing():
+            if time.monotonic() > give_up_at:
+                raise OverloadedError("The graph is being switched to the one that was rebuilt; ask again")
+            time.sleep(_LOOK_SECONDS)
+        return self._gate.run(query, parameters, write=write)
 
     def is_publishing(self) -> bool:
         """
@@ -219,6 +239,7 @@ class Neo4jGraphStore(_Graph):
         """See `GraphStore.close`."""
         self._generations.close()
         self._server.close()
+        self._users.close()
 
 
 class _NextGeneration(_Graph):
@@ -263,6 +284,10 @@ class _NextGeneration(_Graph):
 
     def close(self) -> None:
         """See `GraphStore.close`: the served store closes what both use."""
+
+
+def _gate(users: Server, timeout_seconds: float, row_limit: int) -> Gate:
+    return Gate(users.driver, database=users.database, timeout_seconds=timeout_seconds, row_limit=row_limit)
 
 
 def _refuse() -> NoReturn:

@@ -133,7 +133,7 @@ def _check_encodable(text: str, field: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidInputError(
-            f"The {field} hold half of a surrogate pair", field=field, rule="no-lone-surrogate"
+            f"There is half of a surrogate pair in the {field}", field=field, rule="no-lone-surrogate"
         ) from None
 
 
@@ -244,9 +244,9 @@ def _check_loops(tokens: list[Token], query: str, parameters: Mapping[str, objec
             elements *= 2
         if elements > MAX_ELEMENTS:
             raise refuse(
-                f"An expression may run over {MAX_ELEMENTS} elements at most, and that must be evident: name numbers or "
-                "parameters as the bounds of range(), or size() and length() of something, and do not add up list after "
-                "list; UNWIND range(...) AS x may run over any number",
+                f"An expression may run over {MAX_ELEMENTS} elements at most, and that must be evident: name numbers "
+                "or parameters as the bounds of range(), or size() and length() of something, and do not add up list "
+                "after list; UNWIND range(...) AS x may run over any number",
                 query,
                 token,
             )

@@ -1,0 +1,175 @@
+"""Free Cypher with JSON answers: ``POST /api/v1/cypher``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
+from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+
+from provgraph.errors import ForbiddenError, InvalidInputError
+from provgraph.events import Role
+from provgraph.events.canonical import loads
+from provgraph.http import enclosed, read_body
+from provgraph.http.openapi import RawRoute, problem_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.routing import BaseRoute
+
+    from provgraph.graphstore import CypherResult
+    from provgraph.http import Places, Services
+
+_BODY_LIMIT = 2_000_000  # bytes: a query of 100,000 characters, and parameters
+
+
+class CypherRequest(NamedTuple):
+    """A query with its parameters, and whether its sender wants it to be able to write."""
+
+    query: str
+    parameters: dict[str, Any]
+    write: bool
+
+
+def routes(services: Services, places: Places) -> list[BaseRoute]:
+    """Return the route."""
+    return [
+        RawRoute(
+            "/api/v1/cypher",
+            _Cypher(services, places).post,
+            methods=["POST"],
+            tags=["cypher"],
+            name="cypher",
+            summary="Ask the graph a question in Cypher",
+            description=_DESCRIPTION,
+            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 503)},
+            openapi_extra={"requestBody": _BODY},
+        )
+    ]
+
+
+class _Cypher:
+    def __init__(self, services: Services, places: Places) -> None:
+        self._services = services
+        self._places = places
+
+    async def post(self, request: Request) -> Response:
+        """Run a query."""
+        require = self._services.authenticator.require
+        require(request, Role.READER)
+        asked = read(await read_body(request, limit=_BODY_LIMIT, what="Query"))
+        if asked.write:
+            require(request, Role.ADMIN)
+        result = await run_in_threadpool(self._run, asked)
+        pieces = enclosed(_rows(result), opening=_opening(result), separator=b",", closing=_closing(result))
+        return self._places.stream(pieces)
+
+    def _run(self, asked: CypherRequest) -> CypherResult:
+        try:
+            return self._services.graph.cypher(asked.query, asked.parameters, write=asked.write)
+        except ForbiddenError as error:
+            raise ForbiddenError(f'{error}; an administrator may send it with "write": true') from error
+
+
+def read(body: bytes) -> CypherRequest:
+    """
+    Return the query in a request's body.
+
+    :raises InvalidInputError: it is not JSON, lacks the query, or has a field that is unknown or of another type
+    """
+    fields = loads(body)
+    if not isinstance(fields, dict):
+        raise InvalidInputError('The body is not {"query": "..."}', rule="object")
+    for name in fields:
+        if name not in _FIELDS:
+            # A typo must not run another query than the one that was meant, or with other parameters.
+            raise InvalidInputError(
+                f"Unknown field {name[:40]}; allowed are {', '.join(_FIELDS)}",
+                field=name[:40],
+                rule="known-field",
+            )
+    return CypherRequest(
+        _field(fields, "query", str, None),
+        _field(fields, "parameters", dict, {}),
+        _field(fields, "write", bool, False),
+    )
+
+
+_FIELDS = {"query": "a text", "parameters": "an object", "write": "true or false"}
+
+
+def _field(fields: dict[str, Any], name: str, kind: type, default: object) -> Any:
+    value = fields.get(name, default)
+    if not isinstance(value, kind):
+        raise InvalidInputError(f"{name} must be {_FIELDS[name]}", field=name, rule=name)
+    return value
+
+
+def _opening(result: CypherResult) -> bytes:
+    return b'{"columns":' + orjson.dumps(result.columns) + b',"rows":['
+
+
+def _rows(result: CypherResult) -> Iterator[bytes]:
+    for row in result.rows:
+        yield orjson.dumps(list(row))  # NaN and infinity are null
+
+
+def _closing(result: CypherResult) -> bytes:
+    return b'],"row_count":' + str(len(result.rows)).encode() + b"}"
+
+
+_DESCRIPTION = """
+What may be asked depends on the graph store: the embedded one takes a documented subset of Cypher, Neo4j all of it
+behind a gate; see the reference page on Cypher. Nodes and relationships are answered as objects of their properties,
+paths as lists of those, times as ISO 8601 texts; what JSON does not have, such as NaN, is null.
+
+A query that writes needs an administrator and `"write": true`.
+"""
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["query"],
+                "additionalProperties": False,
+                "properties": {
+                    "query": {"type": "string", "maxLength": 100_000},
+                    "parameters": {
+                        "type": "object",
+                        "description": "values for the query's `$names`; never query text",
+                        "default": {},
+                    },
+                    "write": {
+                        "type": "boolean",
+                        "description": "whether the query may change the graph",
+                        "default": False,
+                    },
+                },
+            },
+            "example": {
+                "query": "MATCH (p:PEM)-[:USES]->(a:Artifact {rk_id: $name}) RETURN p.rk_id, p.type LIMIT 10",
+                "parameters": {"name": "table/customers"},
+            },
+        }
+    },
+}
+_ANSWER: dict[str, Any] = {
+    "description": "The rows, each a list with a value for each column",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["columns", "rows", "row_count"],
+                "properties": {
+                    "columns": {"type": "array", "items": {"type": "string"}},
+                    "rows": {"type": "array", "items": {"type": "array", "items": {}}},
+                    "row_count": {"type": "integer"},
+                },
+            }
+        }
+    },
+}
