@@ -93,12 +93,15 @@ class Gate:
         tokens = texts.read(query, parameters)
         with self._place(), in_our_words(query, seconds=self._timeout_seconds):
             self._refuse_while_overrun()
-            self._refuse_extensions(tokens, query)
+            functions = texts.called_functions(tokens)
+            self._refuse_extensions(functions, query)
             writes = self._explain(query, parameters)
             if writes and not write:
                 raise ForbiddenError(WOULD_WRITE)
             return self._transaction(
-                lambda transaction, meter: self._answer(transaction, meter, query, parameters),
+                lambda transaction, meter: self._answer(
+                    transaction, meter, query, parameters, with_labels="labels" in functions
+                ),
                 access=WRITE_ACCESS if writes else READ_ACCESS,
                 seconds=self._timeout_seconds,
             )
@@ -125,11 +128,9 @@ class Gate:
         # Either would do; should they ever differ, the query counts as one that writes.
         return plans.check(steps, database=home) or kind not in _READS
 
-    def _refuse_extensions(self, tokens: list[Token], query: str) -> None:
+    def _refuse_extensions(self, functions: Mapping[str, Token], query: str) -> None:
         extensions = self._known_extensions()
-        if not extensions:
-            return
-        for name, token in texts.called_functions(tokens).items():
+        for name, token in functions.items():
             if name in extensions:
                 raise texts.refuse(f"Functions of extensions are not allowed: {name}", query, token)
 
@@ -181,9 +182,15 @@ class Gate:
     # -------------------------------------------------------------------------------------------- running
 
     def _answer(
-        self, transaction: Transaction, meter: Meter, query: str, parameters: Mapping[str, object]
+        self,
+        transaction: Transaction,
+        meter: Meter,
+        query: str,
+        parameters: Mapping[str, object],
+        *,
+        with_labels: bool,
     ) -> CypherResult:
-        values = Values(at_most=MAX_VALUES)
+        values = Values(at_most=MAX_VALUES, with_labels=with_labels)
         rows: list[list[object]] = []
         result = transaction.run(query, dict(parameters))
         meter.begin_record()

@@ -33,7 +33,7 @@ from provgraph.errors import CorruptStoreError, SettingsError, StoreError, Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from neo4j import Session, Transaction
+    from neo4j import Driver, Session, Transaction
 
 logger = logging.getLogger(__name__)
 

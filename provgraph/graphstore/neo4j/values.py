@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import time
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DEEPEST = 100
 # Properties that begin so are the store's own. They are left out where a whole node or relationship is returned.
 _OWN = "_"
+# The labels of generations, which every node has beside the public one.
+_OWN_LABEL = re.compile("_(?:PEM|Artifact|Emitter|Tag|Placeholder)_[a-z]").fullmatch
 _POINTS = {
     4326: ("wgs-84", ("longitude", "latitude")),
     4979: ("wgs-84-3d", ("longitude", "latitude", "height")),
@@ -35,9 +38,15 @@ class Values:
     An empty list takes one byte on its way here, and 64 then.
     """
 
-    def __init__(self, *, at_most: int) -> None:
+    def __init__(self, *, at_most: int, with_labels: bool = False) -> None:
+        """
+        Begin an answer.
+
+        :param with_labels: whether lists may be lists of labels, so that the store's own labels are left out of them
+        """
         self._at_most = at_most
         self._left = at_most
+        self._with_labels = with_labels
 
     def row(self, values: Sequence[object]) -> list[object]:
         """
@@ -60,7 +69,7 @@ class Values:
         if not levels:
             raise _beyond(f"The answer is nested deeper than {DEEPEST} levels", "depth")
         if isinstance(value, list):
-            return [self._plain(item, levels - 1) for item in value]
+            return [self._plain(item, levels - 1) for item in value if not self._is_own_label(item)]
         if isinstance(value, Mapping):
             return {str(key): self._plain(item, levels - 1) for key, item in value.items()}
         if isinstance(value, Node | Relationship):
@@ -70,6 +79,9 @@ class Values:
         if isinstance(value, Path):
             return [self._plain(step, levels - 1) for step in steps(value)]
         return scalar(value)
+
+    def _is_own_label(self, value: object) -> bool:
+        return self._with_labels and isinstance(value, str) and _OWN_LABEL(value) is not None
 
 
 def steps(path: Path) -> list[Node | Relationship]:
