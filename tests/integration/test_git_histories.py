@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from provgraph.eventlog import SQLiteEventLog, Verdict
 from provgraph.events import accept
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
+from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage
 from provgraph.sources.git import events, open_history
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from provgraph.events import NewEvent
     from provgraph.graphstore import GraphStore
+    from tests.servers.neo4j import Neo4jServer
 
 HISTORIES = ("svcs", "eventsourcing")
 _DATA = Path(__file__).parents[1] / "data" / "git-history"
@@ -50,7 +53,7 @@ def imported(
     log.close()
 
 
-def follow(log: SQLiteEventLog, graph: EmbeddedGraphStore) -> None:
+def follow(log: SQLiteEventLog, graph: GraphStore) -> None:
     checkpoint = graph.checkpoint()
     while read := log.read(after=checkpoint.position, limit=_BATCH):
         to = Checkpoint(log.head().epoch, read[-1].position)
@@ -71,16 +74,33 @@ def ancestors(graph: GraphStore, commit: str) -> list[str]:
             return sorted(id_.removeprefix("commit/") for id_ in found - {f"commit/{commit}"})
 
 
-def test_the_upstream_closure_of_a_commit_has_exactly_the_ancestors_that_git_names(
-    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore],
-) -> None:
-    name, _, graph = imported
+def assert_git_agrees(graph: GraphStore, name: str) -> None:
     said_by_git = json.loads((_DATA / f"{name}.ancestors.json").read_text())
-
     for commit, expected in said_by_git.items():
         found = ancestors(graph, commit)
         digest = hashlib.sha256("\n".join(found).encode()).hexdigest()
         assert (commit, len(found), digest) == (commit, expected["ancestors"], expected["sha256"])
+
+
+def test_the_upstream_closure_of_a_commit_has_exactly_the_ancestors_that_git_names(
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore],
+) -> None:
+    name, _, graph = imported
+
+    assert_git_agrees(graph, name)
+
+
+def test_the_same_holds_on_neo4j_and_the_graph_is_the_same(
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore], neo4j_server: Neo4jServer
+) -> None:
+    name, log, embedded = imported
+    with closing(
+        Neo4jGraphStore(neo4j_server.uri, user=neo4j_server.user or "", password=neo4j_server.password)
+    ) as graph:
+        follow(log, graph)
+
+        assert graph.digest() == embedded.digest()
+        assert_git_agrees(graph, name)
 
 
 def test_importing_a_history_twice_changes_nothing(

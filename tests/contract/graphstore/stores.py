@@ -140,3 +140,7 @@ def apply(store: GraphStore, *events: NewEvent) -> Checkpoint:
     there = Checkpoint(EPOCH, here.position + len(events))
     store.apply(project(recorded(events, after=here.position)), expected=here, to=there)
     return there
+
+
+# Those that need no server.
+OPENERS: dict[str, Opener] = {"embedded": EmbeddedOpener()}

@@ -61,7 +61,7 @@ others = st.sampled_from(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(histories(), st.data())
 def test_any_history_gives_the_same_graph_in_both(
     neo4j_stores: Neo4jOpener, history: list[Made], data: Any
