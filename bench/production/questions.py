@@ -22,11 +22,26 @@ if TYPE_CHECKING:
 
     from bench.workload import Event
 
-# An event that used an artifact leads to the event that made that version: ten hops between artifacts are nine between
-# events. What comes back is what the service answers with: the events' properties, and all their edges, in one
-# row, because each row costs as much as a node.
+# What led to an event is what made the versions it used, and the event it followed: ten hops between artifacts are nine
+# between events. What comes back is what the service answers with, the events' properties and all their edges, in one
+# row: each row costs as much as a node.
 _START = """
 MATCH (a:_Artifact_a {_key: $name})<-[:PRODUCES]-(p) USING INDEX SEEK a:_Artifact_a(_key)
+"""
+_HOPS = workload.DEPTH - 1
+# A path of variable length, of which only the ends are asked for: the planner can leave out what it has seen.
+_VARIABLE = f"""
+MATCH (p)-[:INFORMED_BY|PREDECESSOR*0..{_HOPS}]->(e)
+WITH DISTINCT e
+"""
+# The same as a quantified path pattern.
+_QUANTIFIED = f"""
+MATCH (p) (()-[:INFORMED_BY|PREDECESSOR]->()){{0,{_HOPS}}} (e)
+WITH DISTINCT e
+"""
+# A shortest path to each event.
+_SHORTEST = f"""
+MATCH SHORTEST 1 (p)-[:INFORMED_BY|PREDECESSOR]->{{0,{_HOPS}}}(e:_PEM_a)
 """
 _ANSWER = """
 WITH collect(e) AS events
@@ -37,23 +52,11 @@ CALL (events) {
 }
 RETURN [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]], edges
 """
-_HOPS = workload.DEPTH - 1
-# A path of variable length, of which only the ends are asked for: the planner can leave out what it has seen.
-_VARIABLE = f"""{_START}
-MATCH (p)-[:INFORMED_BY*0..{_HOPS}]->(e)
-WITH DISTINCT e
-{_ANSWER}"""
-# The same as a quantified path pattern.
-_QUANTIFIED = f"""{_START}
-MATCH (p) (()-[:INFORMED_BY]->()){{0,{_HOPS}}} (e)
-WITH DISTINCT e
-{_ANSWER}"""
-# Along the events' own edges: what an event used, and what made that.
-_TWO_STEPS = f"""{_START}
-MATCH (p) (()-[:USES]->()<-[:PRODUCES]-()){{0,{_HOPS}}} (e)
-WITH DISTINCT e
-{_ANSWER}"""
-_FORMS = {"variable length": _VARIABLE, "quantified": _QUANTIFIED, "two steps": _TWO_STEPS}
+_FORMS = {
+    "variable length": _START + _VARIABLE + _ANSWER,
+    "quantified": _START + _QUANTIFIED + _ANSWER,
+    "shortest": _START + _SHORTEST + _ANSWER,
+}
 
 
 class Answer(NamedTuple):

@@ -48,6 +48,11 @@ IS_LOCAL = Pair("sqlite", "embedded") == PAIR
 local_only = pytest.mark.skipif(not IS_LOCAL, reason="about files in a data folder")
 
 
+needs_subset = pytest.mark.skipif(
+    PAIR.graph != "embedded", reason="about the subset of Cypher that the embedded store runs"
+)
+
+
 class _Servers:
     """One PostgreSQL server with a database for each folder; a Neo4j server for each, for it has one database."""
 

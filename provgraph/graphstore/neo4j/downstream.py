@@ -78,7 +78,8 @@ class Downstream(Walker):
             self._load(frontier, 0)
             return self._visit(self._there(frontier), 0)
         key = keys.key_of(start.artifact)
-        self._names.update(((id_, key), start.artifact) for id_ in ids)
+        if keys.is_shortened(key):
+            self._names.update(((id_, key), start.artifact) for id_ in ids)
         if start.outside or len(ids) > _MANY_VERSIONS:
             rows, _ = self._pages(statements.USERS_OF_ARTIFACT, ids=ids, key=key, outside=start.outside)
             return [

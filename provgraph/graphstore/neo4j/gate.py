@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-MAX_VALUES: Final = 5_000_000  # in an answer
+MAX_VALUES: Final = 2_000_000  # in an answer
 MAX_AT_ONCE: Final = 8
 MAX_OVERRUNS: Final = 4
 # The first plan after a server's start takes it several seconds.

@@ -82,6 +82,7 @@ class Generations:
             Counter()
         )  # tokens of generations that are being read from beginning to end
         self._tidying: threading.Thread | None = None
+        self._is_untidy = False
         self._closing = threading.Event()
 
     # -------------------------------------------------------------------------------------------- looking
@@ -318,9 +319,8 @@ class Generations:
     def tidy_in_background(self) -> None:
         """Move the public labels to where they belong and remove what no generation owns, in a thread."""
         with self._lock:
-            if self._closing.is_set():
-                return
-            if self._tidying is None or not self._tidying.is_alive():
+            self._is_untidy = True
+            if self._tidying is None and not self._closing.is_set():
                 self._tidying = threading.Thread(target=self._keep_tidying, name="graph-tidying", daemon=True)
                 self._tidying.start()
 
@@ -332,14 +332,24 @@ class Generations:
             tidying.join()
 
     def _keep_tidying(self) -> None:
-        while not self._closing.is_set():
+        while not self._is_tidy():
             try:
-                if self._tidy(kept_seconds=None):
-                    return
-                self._closing.wait(_NAP_SECONDS)
+                if not self._tidy(kept_seconds=None):
+                    self._is_untidy = True
+                    self._closing.wait(_NAP_SECONDS)
             except ProvgraphError as error:
+                self._is_untidy = True
                 logger.warning("the graph could not be tidied, trying again: %s", error)
                 self._closing.wait(_PAUSE_AFTER_ERROR_SECONDS)
+
+    def _is_tidy(self) -> bool:
+        """Tell whether nothing is left to do; then the next one who leaves something starts another thread."""
+        with self._lock:
+            is_over = self._closing.is_set() or not self._is_untidy
+            self._is_untidy = False
+            if is_over:
+                self._tidying = None
+            return is_over
 
     def _tidy(self, *, kept_seconds: float | None) -> bool:
         """

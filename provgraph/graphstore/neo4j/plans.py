@@ -47,14 +47,28 @@ READING: Final = frozenset(
         *("TriadicSelection", "VarLengthExpand(All)", "VarLengthExpand(Into)", "VarLengthExpand(Pruning)"),
         *("VarLengthExpand(Pruning,BFS,All)", "VarLengthExpand(Pruning,BFS,Into)"),
         # Rows with rows, subqueries, conditions with EXISTS.
-        *("AntiSemiApply", "Apply", "Argument", "CartesianProduct", "EmptyRow", "LetAntiSemiApply"),
-        *("LetSelectOrAntiSemiApply", "LetSelectOrSemiApply", "LetSemiApply", "NodeHashJoin"),
+        *(
+            "AntiConditionalApply",
+            "AntiSemiApply",
+            "Apply",
+            "Argument",
+            "CartesianProduct",
+            "ConditionalApply",
+        ),
+        *(
+            "EmptyRow",
+            "LetAntiSemiApply",
+            "LetSelectOrAntiSemiApply",
+            "LetSelectOrSemiApply",
+            "LetSemiApply",
+            "NodeHashJoin",
+        ),
         *("NodeLeftOuterHashJoin", "NodeRightOuterHashJoin", "Optional", "OrderedUnion", "RollUpApply"),
         *("SelectOrAntiSemiApply", "SelectOrSemiApply", "SemiApply", "Union", "Unwind", "ValueHashJoin"),
         # Values, order and number of rows.
         *("CacheProperties", "Distinct", "EagerAggregation", "EmptyResult", "Filter", "Limit"),
         *("OrderedAggregation", "OrderedDistinct", "PartialSort", "PartialTop", "ProduceResults"),
-        *("Projection", "Skip", "Sort", "Top"),
+        *("Projection", "Skip", "Sort", "Top", "Top1WithTies"),
     }
 )
 WRITING: Final = frozenset(

@@ -52,7 +52,7 @@ WRITES = {
     "merge a relationship": "MATCH (a:PEM), (b:PEM) WITH a, b LIMIT 1 MERGE (a)-[:PREDECESSOR]->(b)",
     "set a property": "MATCH (a:Artifact) SET a.properties = 'x'",
     "set a property and return": "MATCH (a:Artifact) SET a.properties = 'x' RETURN a",
-    "set a property by a parameter": "MATCH (a:Artifact) SET a.properties = $value",
+    "set a property by a parameter": Attack("MATCH (a:Artifact) SET a.properties = $value", {"value": "x"}),
     "set a property by its name": "MATCH (a:Artifact) SET a['prop' + 'erties'] = 'x'",
     "set all properties": "MATCH (a:Artifact) SET a = {}",
     "add properties": "MATCH (a:Artifact) SET a += {x: 1}",
@@ -74,7 +74,9 @@ FORBIDDEN = {
     # Files and addresses.
     "load a file": _CSV,
     "load a file with headers": "LOAD CSV WITH HEADERS FROM 'file:///{file}' AS line RETURN line",
-    "load a file by a parameter": Attack("LOAD CSV FROM $url AS line RETURN line", {"url": f"file:///{FILE}"}),
+    "load a file by a parameter": Attack(
+        "LOAD CSV FROM $url AS line RETURN line", {"url": f"file:///{FILE}"}
+    ),
     "load a file of the system": "LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line",
     "load a file from above": "LOAD CSV FROM 'file:///../../../../etc/passwd' AS line RETURN line",
     "load from an address": _URL,
@@ -185,7 +187,9 @@ FORBIDDEN = {
     "half a character": "RETURN '\ud800'",
     "shell": "'; rm -rf /",
     "SQL": "SELECT * FROM pem; DROP TABLE pem",
-    "a parameter that is code": Attack("MATCH (a:Artifact) RETURN a ORDER BY $code {", {"code": "1 CREATE (:X)"}),
+    "a parameter that is code": Attack(
+        "MATCH (a:Artifact) RETURN a ORDER BY $code {", {"code": "1 CREATE (:X)"}
+    ),
     "a parameter as a clause": Attack("$code", {"code": "CREATE (:X)"}),
     "a parameter that nothing holds": Attack("RETURN $x", {"x": 2**64}),
     "a parameter that is missing": Attack("RETURN $x"),
@@ -197,11 +201,8 @@ HEAVY = {
     "count far": "UNWIND range(1, 1000000000000) AS i RETURN count(i)",
     "rows without end": "UNWIND range(1, 1000000000000) AS i RETURN i",
     "rows by rows": "UNWIND range(1, 1000000) AS i UNWIND range(1, 1000000) AS j RETURN count(*)",
-    "sort much": "UNWIND range(1, 100000000) AS i RETURN i ORDER BY i % 7, i DESC LIMIT 1",
     "a list of much": "UNWIND range(1, 1000000000) AS i RETURN collect(i)",
     "lists of lists": "UNWIND range(1, 1000000) AS i RETURN collect(range(1, 1000))",
-    "distinct much": "UNWIND range(1, 1000000000) AS i RETURN count(DISTINCT i)",
-    "one large value": "RETURN range(1, 1000000000)",
     "one large value in a row": "RETURN [x IN range(1, 900000) | 'abcdefghijklmnopqrstuvwxyz']",
     "many empty lists": "RETURN [x IN range(1, 5000000) | []]",
     "a long range": "RETURN size([x IN range(1, 10 ^ 12) WHERE x > 0])",
@@ -218,11 +219,12 @@ HEAVY = {
     "double a list": "WITH [1] AS l " + "WITH l + l AS l " * 40 + "RETURN size([x IN l WHERE x > 0])",
     "double a text": "WITH 'aaaaaaaaaa' AS s " + "WITH s + s AS s " * 40 + "RETURN s",
     "nest a value": "RETURN reduce(l = [], i IN range(1, 100000) | [l])",
-    "replace by replacing": "RETURN replace(replace(replace($s, 'a', $s), 'a', $s), 'a', $s)",
+    "replace by replacing": Attack(
+        "RETURN replace(replace(replace($s, 'a', $s), 'a', $s), 'a', $s)", {"s": "a" * 2_000}
+    ),
     "a regular expression": "WITH reduce(s = '', i IN range(1, 200) | s + 'x') AS s RETURN s =~ '(.*x){11}y'",
     "a regular expression on a property": "MATCH (a:Artifact) WHERE a.rk_id =~ '(.*a)*b' RETURN a",
     "every path": "MATCH p = (:PEM)-[:INFORMED_BY*]->(:PEM) RETURN count(p)",
-    "every path in any direction": "MATCH p = ()-[*]-() RETURN count(p)",
     "every walk": "MATCH p = (:PEM)((:PEM)-[:USES]->()<-[:PRODUCES]-(:PEM))+(:PEM) RETURN count(p)",
     "the longest path": "MATCH p = (:PEM)-[*]->() RETURN p ORDER BY length(p) DESC LIMIT 1",
     "paths in an expression": "MATCH (a:PEM) RETURN size([(a)-[*]-(b) | b])",
@@ -232,30 +234,29 @@ HEAVY = {
         "MATCH p = shortestPath((a:PEM)-[*]-(b:PEM)) WHERE a <> b AND length(p) > 30 RETURN count(p)"
     ),
     "a product": "MATCH (a), (b), (c), (d), (e), (f) WHERE a.x = b.y + c.z RETURN count(*)",
-    "a product of rows": "MATCH (a), (b), (c), (d), (e) RETURN a, b, c, d, e",
     "a product in subqueries": "MATCH (a) CALL { MATCH (b), (c), (d), (e) RETURN b.x AS x } RETURN count(x)",
-    "a product of optional matches": (
-        "MATCH (a) " + " ".join(f"OPTIONAL MATCH (a)--(b{i})" for i in range(12)) + " RETURN count(*)"
-    ),
     "many hops": "MATCH " + "--".join(f"(n{i})" for i in range(30)) + " RETURN count(*)",
-    "many nodes": "MATCH " + ", ".join(f"(n{i})" for i in range(40)) + " RETURN count(*)",
     "everything with everything": (
         "MATCH " + ", ".join(f"(n{i})--(n{j})" for i in range(9) for j in range(i)) + " RETURN count(*)"
     ),
     "deep parentheses": "RETURN " + "(" * 40_000 + "1" + ")" * 40_000,
     "deep lists": "RETURN " + "[" * 3_000 + "]" * 3_000,
-    "deep subqueries": "MATCH (a) WHERE " + "EXISTS { MATCH (a) WHERE " * 60 + "true" + " }" * 60 + " RETURN a",
+    "deep subqueries": "MATCH (a) WHERE "
+    + "EXISTS { MATCH (a) WHERE " * 60
+    + "true"
+    + " }" * 60
+    + " RETURN a",
     "deep calls": "CALL { " * 300 + "RETURN 1 AS x" + " } RETURN x" * 300,
     "deep cases": "RETURN " + "CASE WHEN true THEN " * 3_000 + "1" + " END" * 3_000,
-    "many nots": "RETURN " + "NOT " * 20_000 + "true",
     "a long sum": "RETURN " + "1 + " * 20_000 + "1",
     "a long union": " UNION ALL ".join(["MATCH (a:PEM) RETURN a"] * 1_000),
     "many withs": "WITH 1 AS x " * 3_000 + "RETURN x",
     "a megabyte": "RETURN '" + "x" * 1_000_000 + "'",
-    "a megabyte of blanks": "RETURN 1" + " " * 1_000_000,
     "many parameters": Attack("RETURN size($x)", {"x": list(range(200_000))}),
     "a large parameter": Attack("RETURN $x", {"x": "y" * 2_000_000}),
-    "times a parameter": Attack("UNWIND $x AS a UNWIND $x AS b UNWIND $x AS c RETURN count(*)", {"x": [1] * 5_000}),
+    "times a parameter": Attack(
+        "UNWIND $x AS a UNWIND $x AS b UNWIND $x AS c RETURN count(*)", {"x": [1] * 5_000}
+    ),
 }
 
 

@@ -37,7 +37,8 @@ def story() -> list[NewEvent]:
         pem(
             number,
             at=number,
-            uses=[f"artifact/{earlier}" for earlier in (number - 1, number - 2) if earlier > 0] or ["it's \"x\""],
+            uses=[f"artifact/{earlier}" for earlier in (number - 1, number - 2) if earlier > 0]
+            or ['it\'s "x"'],
             produces=[version(f"artifact/{number}", f"v{number}")],
             after=[number - 1] if number > 1 else [999],
             Type="train" if number % 3 else "ingest",

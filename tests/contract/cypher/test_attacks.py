@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from provgraph.errors import ForbiddenError, InvalidInputError, UnsupportedQueryError
+from provgraph.errors import ForbiddenError, InvalidInputError
 from tests.contract.cypher.attacks import FILE, FORBIDDEN, HEAVY, SECRET, WRITES, Attack, attacks
 from tests.contract.cypher.conftest import Graph, filled
 from tests.servers.fixtures import _skipping as skipping
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(60)
 
-_LIMIT_SECONDS = 1.0
-_FORGOTTEN_SECONDS = 30.0
+_LIMIT_SECONDS = 0.5
+_FORGOTTEN_SECONDS = 150.0
 _LEFT_BEHIND = """
 SHOW TRANSACTIONS YIELD metaData WHERE metaData.provgraph IS NOT NULL RETURN count(*) AS n
 """
@@ -50,17 +51,14 @@ class Trap(NamedTuple):
             return False
         return True
 
-    def run(self, attack: Attack, *, write: bool) -> str:
-        """Run an attack and return what it learned; see what it did to the world."""
-        try:
-            learned = repr(self.gate.run(attack.text(port=self.port), attack.parameters, write=write))
-        except InvalidInputError as error:
-            learned = str(error)
-        assert SECRET not in learned
-        assert "root:" not in learned
+    def run(self, attack: Attack, *, write: bool = False) -> str:
+        """Run an attack and return what it learned."""
+        return repr(self.gate.run(attack.text(port=self.port), attack.parameters, write=write))
+
+    def assert_untouched(self) -> None:
+        """Look whether an attack did something to the world."""
         assert not self.connected()
         assert self.graph.digest() == self.digest
-        return learned
 
 
 @pytest.fixture(scope="module")
@@ -96,32 +94,36 @@ def test_without_a_gate_the_server_reads_files_and_opens_connections(trap: Trap)
 @pytest.mark.parametrize("attack", attacks(WRITES).values(), ids=WRITES)
 def test_who_reads_changes_nothing(trap: Trap, attack: Attack) -> None:
     with pytest.raises(ForbiddenError, match="would change the graph"):
-        trap.gate.run(attack.text(port=trap.port), {"value": "x"}, write=False)
+        trap.run(attack)
 
-    assert trap.graph.digest() == trap.digest
+    trap.assert_untouched()
 
 
-@pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
 @pytest.mark.parametrize("attack", attacks(FORBIDDEN).values(), ids=FORBIDDEN)
-def test_what_nobody_may_do_is_refused_and_not_done(trap: Trap, attack: Attack, *, write: bool) -> None:
-    refused: tuple[type[Exception], ...] = (InvalidInputError,) if write else (InvalidInputError, ForbiddenError)
-    with pytest.raises(refused):
-        trap.gate.run(attack.text(port=trap.port), attack.parameters, write=write)
+def test_what_nobody_may_do_is_refused_and_not_done(trap: Trap, attack: Attack) -> None:
+    with pytest.raises((InvalidInputError, ForbiddenError)) as to_readers:
+        trap.run(attack)
+    with pytest.raises(InvalidInputError) as to_writers:
+        trap.run(attack, write=True)
 
-    assert not trap.connected()
-    assert trap.graph.digest() == trap.digest
+    assert not any(secret in f"{to_readers.value} {to_writers.value}" for secret in (SECRET, "root:"))
+    trap.assert_untouched()
 
 
 @pytest.mark.parametrize("attack", attacks(HEAVY).values(), ids=HEAVY)
 def test_what_is_too_much_ends(trap: Trap, attack: Attack) -> None:
-    trap.run(attack, write=False)
+    with contextlib.suppress(InvalidInputError):
+        trap.run(attack)
+
+    trap.assert_untouched()
 
 
+@pytest.mark.timeout(_FORGOTTEN_SECONDS + 30)
 def test_nothing_of_all_this_runs_on(trap: Trap) -> None:
     give_up_at = time.monotonic() + _FORGOTTEN_SECONDS
     with trap.graph.driver.session(database=trap.graph.server.database) as session:
         while session.run(_LEFT_BEHIND).single(strict=True)["n"]:
             assert time.monotonic() < give_up_at
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     assert trap.gate.run("RETURN 1", {}, write=False).rows == [[1]]

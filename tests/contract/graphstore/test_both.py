@@ -66,9 +66,8 @@ others = st.sampled_from(
 def test_any_history_gives_the_same_graph_in_both(
     neo4j_stores: Neo4jOpener, history: list[Made], data: Any
 ) -> None:
-    stated: list[NewEvent] = [made.event() for made in data.draw(st.permutations(history))]
-    log = a_log(*stated)
-    log.append(data.draw(st.lists(others, max_size=2)))
+    stated = [made.event() for made in history] + data.draw(st.lists(others, max_size=2, unique=True))
+    log = a_log(*data.draw(st.permutations(stated)))
     with EmbeddedOpener().empty() as embedded, neo4j_stores.empty() as neo4j:
         follow(embedded, log, data.draw(st.integers(1, 4)))
         follow(neo4j, log, data.draw(st.integers(1, 4)))
