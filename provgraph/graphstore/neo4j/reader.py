@@ -139,14 +139,18 @@ class Asker:
             page = following
 
     def _page(self, generation: Generation, statement: Statement, after: str, size: int) -> list[Row] | None:
+        def is_there(tx: Transaction, *, served: bool) -> bool:
+            checkpoint = statements.CHECKPOINT.of(generation.letter)
+            return tx.run(checkpoint, token=generation.token, any=not served).single() is not None
+
         def read(tx: Transaction) -> list[Row] | None:
             # A scan goes on in the generation it began in, also when another one is served by now.
-            checkpoint = statements.CHECKPOINT.of(generation.letter)
-            anything = self.is_fixed or bool(after)
-            if tx.run(checkpoint, token=generation.token, any=anything).single() is None:
+            if not is_there(tx, served=not (self.is_fixed or after)):
                 return None
             rows = tx.run(statement.of(generation.letter), after=after, size=size)
-            return [list(row.values()) for row in rows]
+            page = [list(row.values()) for row in rows]
+            # Of a generation that goes, the checkpoint goes first: while it is there, nothing is missing.
+            return page if is_there(tx, served=False) else None
 
         return self._server.read_together(read)
 

@@ -23,7 +23,7 @@ MAX_LENGTH: Final = 100_000  # characters
 MAX_VALUES: Final = 100_000  # in parameters
 MAX_PARAMETERS_LENGTH: Final = 1_000_000  # characters of all texts in parameters
 MAX_ELEMENTS: Final = 10_000_000  # that an expression may run over: about a second
-_DEEPEST = 60  # brackets in one another; from two hundred on the server's parser may be lost
+_DEEPEST = 60  # brackets and CASEs in one another; in two hundred the server's parser may get lost for hours
 _DEEPEST_BRACES = 10  # each level of subqueries takes its planner three times as long
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _LARGEST_INTEGER = 2**63 - 1
@@ -190,18 +190,20 @@ def _check_beginning(tokens: list[Token], query: str) -> None:
 def _check_depth(tokens: list[Token], query: str) -> None:
     open_: list[str] = []
     for token in tokens:
-        if token.kind is not Kind.SYMBOL:
-            continue
-        if token.text in _OPENING:
+        if token.text in _OPENING or token.word == "CASE":
             open_.append(token.text)
             if len(open_) > _DEEPEST or open_.count("{") > _DEEPEST_BRACES:
                 raise refusals.over_limit(
                     f"The query is nested too deep at {refusals.place(query, token.start)}: at most {_DEEPEST} "
-                    f"levels of brackets, {_DEEPEST_BRACES} of them braces",
+                    f"levels of brackets and CASE, {_DEEPEST_BRACES} of them braces",
                     "depth",
                 )
-        elif token.text in _CLOSING and open_:
+        elif token.word == "END" and open_ and open_[-1] not in _OPENING:
             open_.pop()
+        elif token.text in _CLOSING:
+            # Whatever was opened inside ends, too: it was a name.
+            while open_ and open_.pop() not in _OPENING:
+                pass
 
 
 def _check_words(tokens: list[Token], query: str) -> None:

@@ -28,7 +28,7 @@ _CSV = "LOAD CSV FROM 'file:///{file}' AS line RETURN line"
 _URL = "LOAD CSV FROM 'http://127.0.0.1:{port}/x' AS line RETURN line"
 
 # Would change the graph: refused to those who read, in whatever clause it hides.
-WRITES = {
+WRITES: dict[str, str | Attack] = {
     "create a node": "CREATE (:Artifact {rk_id: 'x'})",
     "create a relationship": "MATCH (a:PEM), (b:Artifact) WITH a, b LIMIT 1 CREATE (a)-[:USES]->(b)",
     "insert, as the standard says": "INSERT (:Artifact {rk_id: 'x'})",
@@ -70,7 +70,7 @@ WRITES = {
 }
 
 # Nobody may do these, not even administrators.
-FORBIDDEN = {
+FORBIDDEN: dict[str, str | Attack] = {
     # Files and addresses.
     "load a file": _CSV,
     "load a file with headers": "LOAD CSV WITH HEADERS FROM 'file:///{file}' AS line RETURN line",
@@ -197,7 +197,7 @@ FORBIDDEN = {
 }
 
 # Would take long, or much: refused, or stopped, or answered in time.
-HEAVY = {
+HEAVY: dict[str, str | Attack] = {
     "count far": "UNWIND range(1, 1000000000000) AS i RETURN count(i)",
     "rows without end": "UNWIND range(1, 1000000000000) AS i RETURN i",
     "rows by rows": "UNWIND range(1, 1000000) AS i UNWIND range(1, 1000000) AS j RETURN count(*)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +122,7 @@ def test_two_who_write_at_once_let_each_batch_in_once(
     )
     done: list[int] = []
     refused = threading.Event()
+    both_begin = threading.Barrier(2)
 
     def follow(graph: Neo4jGraphStore) -> None:
         while True:
@@ -129,6 +130,9 @@ def test_two_who_write_at_once_let_each_batch_in_once(
             events = log.read(after=here.position, limit=10)
             if not events:
                 return
+            if here == Checkpoint():
+                with suppress(threading.BrokenBarrierError):  # one of them may be here twice
+                    both_begin.wait(timeout=1)
             try:
                 graph.apply(project(events), expected=here, to=Checkpoint(EPOCH, events[-1].position))
                 done.append(here.position)
