@@ -70,6 +70,8 @@ class Projector:
         self._rebuild_health = Health("rebuilding the graph")
         self._checkpoint: Checkpoint | None = None  # None: ask the graph
         self._rebuild: Rebuild | None = None
+        # Requests up to here are met, as far as this projector is done with it; None: the graph says so.
+        self._met: int | None = None
         self._tend_not_before = 0.0  # monotonic seconds
         self._lock = threading.Lock()  # guards the next two
         self._unmet: set[int] = set()  # positions of requests that no rebuild covers
@@ -122,7 +124,8 @@ class Projector:
 
     def has_rebuilt(self, position: int) -> bool:
         """See `provgraph.operations.rebuild.GraphBuilder.has_rebuilt`."""
-        return position <= self._graph.covers()
+        met = self._met
+        return position <= (self._graph.covers() if met is None else met)
 
     # ------------------------------------------------------------------------------------------- following
 
@@ -149,7 +152,7 @@ class Projector:
         is_leading = self._lease.held()
         if is_leading != self._is_leading:
             self._is_leading = is_leading
-            self._checkpoint = None  # another one may have moved the graph
+            self._checkpoint = self._met = None  # another one may have moved the graph
             if is_leading:
                 logger.info("this graph builder follows the log now")
             else:
@@ -161,6 +164,8 @@ class Projector:
 
     def _step(self) -> int:
         """Apply the next batch and return how many events it had."""
+        if self._met is None:
+            self._met = self._graph.covers()
         head = self._log.head()
         if self._is_foreign(self._where()):
             self._start_over()
@@ -205,6 +210,7 @@ class Projector:
         self._checkpoint = None
         # What follows is a graph built from the log alone: that is all that a request can ask for.
         self._graph.clear(covers=head.position)
+        self._met = head.position
         self._note_covered(head.position)
         self._rebuild_health.worked()
 
@@ -276,6 +282,7 @@ class Projector:
         self._graph.switch(covers=rebuild.covers)
         self._rebuild = None
         self._checkpoint = None
+        self._met = rebuild.covers
         self._rebuild_health.worked()
         logger.info("rebuild of the graph done, %d events", rebuild.progress.done)
 

@@ -48,7 +48,7 @@ def project(plan: ProductionPlan, servers: Servers) -> Samples:
         driver_script.empty(servers.neo4j)
         at_server = servers.neo4j_cpu_seconds()
         floor_seconds = driver_script.load(driver, rehearsed + events, size=BATCH, rehearsed=len(rehearsed))
-        notes = _spent("floor_neo4j", at_server, servers.neo4j_cpu_seconds(), plan)
+        notes = _spent("floor_neo4j", at_server, servers.neo4j_cpu_seconds(), plan.warm_up + plan.events)
         expected = driver_script.content(driver)
         driver_script.empty(servers.neo4j)
         with servers.database() as database, _builder(plan, servers, database) as builder:
@@ -60,7 +60,7 @@ def project(plan: ProductionPlan, servers: Servers) -> Samples:
             _wait_until(driver, last)
             seconds = time.perf_counter() - began
             notes["projector_cpu_seconds_per_event"] = (builder.cpu_seconds() - cpu) / len(events)
-            notes |= _spent("neo4j", at_server, servers.neo4j_cpu_seconds(), plan)
+            notes |= _spent("neo4j", at_server, servers.neo4j_cpu_seconds(), plan.events)
             found = driver_script.content(driver)
             problems = () if found == expected else (_difference(expected, found),)
             yield "project", Sample(len(events) / seconds, len(events) / floor_seconds, notes, problems)
@@ -100,10 +100,10 @@ def _checkpoints(driver: Driver) -> _Checkpoints:
     return _Checkpoints(found.get(True, 0), found.get(False, 0))
 
 
-def _spent(who: str, before: float | None, after: float | None, plan: ProductionPlan) -> dict[str, float]:
+def _spent(who: str, before: float | None, after: float | None, events: int) -> dict[str, float]:
     if before is None or after is None:
         return {}
-    return {f"{who}_cpu_seconds_per_event": (after - before) / plan.events}
+    return {f"{who}_cpu_seconds_per_event": (after - before) / events}
 
 
 def _difference(expected: driver_script.Content, found: driver_script.Content) -> str:

@@ -70,12 +70,12 @@ class Values:
             raise _beyond(f"The answer is nested deeper than {DEEPEST} levels", "depth")
         if isinstance(value, list):
             return [self._plain(item, levels - 1) for item in value if not self._is_own_label(item)]
-        if isinstance(value, Mapping):
-            return {str(key): self._plain(item, levels - 1) for key, item in value.items()}
-        if isinstance(value, Node | Relationship):
+        if isinstance(value, Node | Relationship):  # both are mappings, too
             return {
                 key: self._plain(item, levels - 1) for key, item in value.items() if not key.startswith(_OWN)
             }
+        if isinstance(value, Mapping):
+            return {str(key): self._plain(item, levels - 1) for key, item in value.items()}
         if isinstance(value, Path):
             return [self._plain(step, levels - 1) for step in steps(value)]
         return scalar(value)
