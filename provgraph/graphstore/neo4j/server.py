@@ -55,6 +55,13 @@ _QUICK_FAILURE_SECONDS = 1.0
 _LOST_CONNECTION: Final = (ServiceUnavailable, SessionExpired)
 _SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 _HOST = re.compile(r"[\w.:-]+").fullmatch
+_MADE_ALREADY = frozenset(
+    {
+        "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
+        "Neo.ClientError.Schema.ConstraintAlreadyExists",
+        "Neo.ClientError.Schema.IndexAlreadyExists",
+    }
+)
 _OUT_OF_SPACE = "No space left on device"
 
 
@@ -168,8 +175,13 @@ class Server:
         """
 
         def run() -> None:
-            with self._session(WRITE_ACCESS) as session:
-                session.run(statement, parameters).consume()
+            try:
+                with self._session(WRITE_ACCESS) as session:
+                    session.run(statement, parameters).consume()
+            except Neo4jError as error:
+                # Another process makes the same schema at this moment, and was first.
+                if error.code not in _MADE_ALREADY:
+                    raise
 
         self._attempt(run, most=_WRITE_ATTEMPTS)
 

@@ -140,25 +140,6 @@ def test_the_network_between_projector_and_neo4j_is_cut(
         assert_nothing_is_lost(query, emitter)
 
 
-def test_neo4j_runs_out_of_memory_on_one_query(
-    tmp_path: Path, postgres_url: str, own_neo4j: OwnNeo4j
-) -> None:
-    neo4j = own_neo4j(settings={"db.memory.transaction.max": "32m"})
-    with Deployment(tmp_path, log_url=postgres_url, graph_url=neo4j.uri) as deployment:
-        receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
-        deployment.start("graphbuilder")
-        with Persistent(receiver) as emitter:
-            emitter.wait_for(200)
-            greedy = Wire(query.url).post_json(
-                "/api/v1/cypher", {"query": "UNWIND range(1, 5000000) AS n RETURN size(collect(n)) AS many"}
-            )
-            assert greedy.status == 400, greedy
-            assert "memory" in greedy.json()["detail"]
-            assert readiness(query)[0] == 200
-            emitter.wait_for(200)
-        assert_nothing_is_lost(query, emitter)
-
-
 def test_projectors_are_killed_in_the_middle_of_their_work(deployment: Deployment) -> None:
     receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
     builders = [deployment.start("graphbuilder"), deployment.start("graphbuilder")]
