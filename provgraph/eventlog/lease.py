@@ -31,6 +31,7 @@ _SESSION = {"tcp_keepalives_idle": "3", "tcp_keepalives_interval": "1", "tcp_use
 # Our leases have numbers of two parts, so they are no other locks of ours.
 _LEASES = 1_885_565_042
 TRY_LOCK = "SELECT pg_try_advisory_lock(%s, %s)"
+UNLOCK = "SELECT pg_advisory_unlock(%s, %s)"
 STILL_THERE = "SELECT 1"
 IS_LOCKED = """
 SELECT EXISTS (
@@ -73,6 +74,8 @@ class SessionLease:
     def release(self) -> None:
         """See `Lease.release`."""
         with self._lock:
+            if self._connection is not None and self._is_held:
+                self._unlock(self._connection)
             self._end()
 
     def _asked(self, question: Callable[[Connection], bool]) -> bool:
@@ -98,6 +101,13 @@ class SessionLease:
             logger.warning("the lease %s was lost: %s", self._name, error)
             self._end()
         return self._is_held
+
+    def _unlock(self, connection: Connection) -> None:
+        # A server notices a closed session some time after it was closed; who is next shall not wait for that.
+        try:
+            _answer(connection, UNLOCK, _LEASES, self._number)
+        except psycopg.Error as error:
+            logger.info("the lease %s was released by leaving: %s", self._name, error)
 
     def _end(self) -> None:
         connection, self._connection = self._connection, None
