@@ -22,6 +22,7 @@ from rkclient import (
 
 from tests.e2e.builders import unique
 from tests.e2e.clients import Clients, Door, sent, train
+from tests.e2e.pairs import needs_subset
 from tests.e2e.waiting import eventually
 
 # Namespace and tag; the first pairs have "/" and "+" inside their base64, or two slashes next to each other.
@@ -429,7 +430,18 @@ def test_a_read_query_gives_its_text(clients: Clients) -> None:
     assert text.startswith("[[")
 
 
-def test_a_query_that_cannot_be_run_is_a_failure_that_says_so(clients: Clients) -> None:
+@pytest.mark.parametrize(
+    "query", ["MATCH (a RETURN a", "SHOW DATABASES", "LOAD CSV FROM 'file:///x' AS l RETURN l"]
+)
+def test_a_query_that_cannot_be_run_is_a_failure(clients: Clients, query: str) -> None:
+    message, ok = clients.query.query_graph(query)
+
+    assert not ok
+    assert message.startswith("HTTP error")
+
+
+@needs_subset
+def test_a_query_beyond_the_subset_is_a_failure_that_says_so(clients: Clients) -> None:
     message, ok = clients.query.query_graph("MATCH p = (a)-[*1..5]-(b) RETURN p")
 
     assert not ok

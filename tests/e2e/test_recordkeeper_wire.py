@@ -113,7 +113,7 @@ def test_an_empty_type_is_refused_in_the_known_words(wire: Wire) -> None:
         ("POST", "/receiver/pem", "[]", 400),
         ("POST", f"/receiver/tag/bm8=/bm8=/{UNKNOWN_ID}", "", 404),
         ("POST", "/query/query", "nonsense", 400),
-        ("POST", "/query/query", '{"query": "CREATE (n)", "type": "rw"}', 400),
+        ("POST", "/query/query", '{"query": "CREATE (n", "type": "rw"}', 400),
         ("POST", f"/query/remove_unconnected_artifacts/{UNKNOWN_ID}", "{}", 404),
         ("POST", "/graph_builder/verify", "[1]", 400),
     ],
