@@ -125,12 +125,14 @@ class WalkStart(NamedTuple):
     Where a walk begins: at an event, or at an artifact.
 
     From an artifact upstream, ``pem_ids`` are the events that produced the versions to explain; downstream they are
-    the versions whose users to find, and ``outside`` adds the uses that no version explains.
+    the versions whose users to find, and ``outside`` adds the uses that no version explains. Upstream, ``latest``
+    stands for the latest version at the moment of the walk.
     """
 
     pem_ids: tuple[str, ...]
     artifact: str | None = None  # None: at the events themselves
     outside: bool = False
+    latest: bool = False
 
 
 class WalkQuery(NamedTuple):
@@ -162,6 +164,7 @@ class Walk(NamedTuple):
     produces: list[tuple[str, str]]  # event id, artifact
     predecessors: list[tuple[str, str]]  # event id, id of the event before it
     cut_by: str | None  # "limit" or "depth" when there is more behind what was found
+    start: tuple[str, ...]  # the events that the walk began at, as `WalkStart.pem_ids`
 
 
 class GraphDigest(NamedTuple):

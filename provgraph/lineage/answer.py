@@ -101,7 +101,7 @@ def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]
     # Apart, because an artifact may be named like an event.
     events = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "pem"}
     artifacts = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "artifact"}
-    from_start = {(pem_id, query.start.artifact) for pem_id in query.start.pem_ids}
+    from_start = {(pem_id, query.start.artifact) for pem_id in walk.start}
     is_upstream = query.direction is Direction.UPSTREAM
     first_use: dict[tuple[str, str], int] = {}
     for pem_id, artifact, producer_id, _out_of_order, _named in walk.uses:

@@ -39,6 +39,7 @@ def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
         known_at=None if since is None else since.position,
     )
     walk = store.walk(query)
+    node = request.found(store, node, start, walk)
     epoch, position = walk.checkpoint
     if since is not None:
         _refuse_when_changed(store, since, epoch)

@@ -9,7 +9,9 @@ from provgraph.events import event_id
 from provgraph.graphstore import Direction, WalkStart
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import GraphReader
+    from collections.abc import Sequence
+
+    from provgraph.graphstore import GraphReader, Walk
 
 DEFAULT_LIMIT = 10_000
 LARGEST_LIMIT = 100_000
@@ -89,19 +91,34 @@ def _pem(pem_id: str, request: LineageRequest) -> tuple[Node, WalkStart]:
 
 
 def _artifact(store: GraphReader, name: str, request: LineageRequest) -> tuple[Node, WalkStart]:
-    versions = store.versions(name, version=request.version, limit=_versions_wanted(request))
-    if not versions:
-        if not store.has_artifact(name):
-            raise NotFoundError(f"No artifact {name!r} in the graph")
-        if request.version is not None:
-            raise NotFoundError(f"Artifact {name!r} has no version {request.version!r}")
-    if _versions_wanted(request) is None:
+    if request.version is None:
+        if request.direction is Direction.UPSTREAM:
+            return Node("artifact", name), WalkStart((), name, latest=True)
+        versions = store.versions(name)
+        _require(store, name, versions)
         return Node("artifact", name), WalkStart(tuple(versions), name, outside=True)
-    return Node("artifact", name, versions[0] if versions else None), WalkStart(tuple(versions), name)
+    versions = store.versions(name, version=request.version, limit=1)
+    if not versions:
+        _require(store, name, versions)
+        raise NotFoundError(f"Artifact {name!r} has no version {request.version!r}")
+    return Node("artifact", name, versions[0]), WalkStart(tuple(versions), name)
 
 
-def _versions_wanted(request: LineageRequest) -> int | None:
-    return None if request.direction is Direction.DOWNSTREAM and request.version is None else 1
+def found(store: GraphReader, node: Node, start: WalkStart, walk: Walk) -> Node:
+    """
+    Return the node that a question names, now that the walk has found its latest version if that was asked for.
+
+    :raises NotFoundError: the graph has no such node
+    """
+    if not start.latest:
+        return node
+    _require(store, node.id, walk.start)
+    return node._replace(version=walk.start[0] if walk.start else None)
+
+
+def _require(store: GraphReader, name: str, versions: Sequence[str]) -> None:
+    if not versions and not store.has_artifact(name):
+        raise NotFoundError(f"No artifact {name!r} in the graph")
 
 
 def _as_id(text: str) -> str | None:

@@ -95,6 +95,7 @@ class _Walker:
         self._memory = memory
         self._remembered = memory.of(found)
         self._query = query
+        self._start = query.start.pem_ids
         self._most_events = most_events
         self._known: dict[int, _Known] = {}
         self._met: set[int] = set()  # what is met again is not visited again
@@ -180,7 +181,11 @@ class _Walker:
 
     def _start_keys(self) -> list[int]:
         """Return the keys of the events that the walk starts from, in the order given: pages rely on it."""
-        raw_ids = [bytes.fromhex(id_) for id_ in self._query.start.pem_ids]
+        start = self._query.start
+        if start.latest and start.artifact is not None:
+            rows = self._run(schema.VERSIONS, (start.artifact, None, None, 1))
+            self._start = tuple(raw_id.hex() for (raw_id,) in rows)
+        raw_ids = [bytes.fromhex(id_) for id_ in self._start]
         keys: dict[bytes, int] = dict(select_in(self._connection, schema.PEM_KEYS, raw_ids))
         return self._learn([keys[raw_id] for raw_id in raw_ids if raw_id in keys], schema.PEMS)
 
@@ -262,6 +267,7 @@ class _Walker:
             [(ids[key], artifact) for key, artifact in self._produces if key in depths],
             predecessors,
             self._cut_by,
+            self._start,
         )
 
 

@@ -596,24 +596,41 @@ MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
 RETURN epoch, position, revision, c._token = $token AND c._revision = revision
 """
 WALK_STATE: Final = Statement(f"{_BEFORE} RETURN epoch, position, revision, true")
+# The event that produced the latest version of an artifact, if any did.
+_LATEST = """
+CALL () {
+  OPTIONAL MATCH (a:_Artifact_@ {_key: $key}) USING INDEX SEEK a:_Artifact_@(_key)
+  RETURN right(a._last, 32) AS latest
+}
+"""
+LATEST_STATE: Final = Statement(
+    f"{_BEFORE} {_LATEST} WITH epoch, position, revision, latest {_BEHIND}, latest"
+)
 # How many levels of events one statement reads ahead, at most.
 FURTHEST: Final = 9
 
 
-def _reaching(pattern: str, connected: str, found: str) -> tuple[Statement, ...]:
-    """Return a statement for each number of levels to read ahead: the events reached, and what each is connected to."""
-    text = f"""{_BEFORE}
-CALL () {{
-  UNWIND $ids AS rk_id
+def _reaching(pattern: str, connected: str, found: str, *, of_latest: bool = False) -> tuple[Statement, ...]:
+    """
+    Return a statement for each number of levels to read ahead: the events reached, and what each is connected to.
+
+    :param of_latest: from the latest version of an artifact rather than from events; that one comes last
+    """
+    head, scope, ids, kept = _BEFORE, "", "$ids", ""
+    if of_latest:
+        head, scope, ids, kept = _BEFORE + _LATEST, "latest", "[latest]", ", latest"
+    text = f"""{head}
+CALL ({scope}) {{
+  UNWIND {ids} AS rk_id
   MATCH (p:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK p:_PEM_@(rk_id)
   REACHED
   WITH DISTINCT e LIMIT $most_events
   RETURN collect(e) AS events
 }}
 {connected}
-WITH epoch, position, revision, {found},
+WITH epoch, position, revision, {found}{kept},
      [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]] AS facts
-{_BEHIND}, facts, {found}
+{_BEHIND}, facts, {found}{kept}
 """
     reached = [f"MATCH {pattern.replace('LEVELS', str(levels))}" for levels in range(1, FURTHEST + 1)]
     return tuple(Statement(text.replace("REACHED", how)) for how in ("WITH p AS e", *reached))
@@ -621,7 +638,7 @@ WITH epoch, position, revision, {found},
 
 # What caused events. Edges: event, whether it is a use, name of the artifact or id of the predecessor, id of the event
 # whose version was used, version named, whether it is out of order.
-CAUSES: Final = _reaching(
+_TOWARDS_CAUSES = (
     "(p)-[:INFORMED_BY|PREDECESSOR*0..LEVELS]->(e)",
     """
 CALL (events) {
@@ -633,6 +650,8 @@ CALL (events) {
 """,
     "edges",
 )
+CAUSES: Final = _reaching(*_TOWARDS_CAUSES)
+CAUSES_OF_LATEST: Final = _reaching(*_TOWARDS_CAUSES, of_latest=True)
 _EFFECT = "u.rk_id, u.position, r.artifact, r._version, r.out_of_order"
 # What events led to. Edges: event, id and log position of the event it led to, key of the artifact that this one used
 # (null: it named the event as its predecessor), key of the version it named, whether the use is out of order.

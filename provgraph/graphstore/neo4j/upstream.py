@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from provgraph.graphstore.neo4j import statements
+from provgraph.graphstore.neo4j import keys, statements
 from provgraph.graphstore.neo4j.walker import (
     MOST_EDGES,
     MOST_EVENTS,
@@ -40,6 +40,7 @@ class WalkMemory:
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
+        self.explained: set[str] = set()  # artifacts whose latest version was asked about
         self._of: tuple[str, int] = ("", 0)
         self._size = 0
 
@@ -47,6 +48,7 @@ class WalkMemory:
         """Return what is remembered of a state of the graph; what was of another one is forgotten."""
         if self._of != (generation.token, revision):
             self._of, self.events, self._size = (generation.token, revision), {}, 0
+            self.explained = set()
         return self.events
 
     def remember(self, memory: dict[str, Event], events: dict[str, Event]) -> None:
@@ -55,6 +57,7 @@ class WalkMemory:
             return
         if self._size > _REMEMBERED:
             memory.clear()
+            self.explained.clear()
             self._size = 0
         known = {id_: event for id_, event in events.items() if event.position is not None}
         memory.update(known)
@@ -84,7 +87,9 @@ class Upstream(Walker):
         """Return what lies upstream."""
         artifact = self._query.start.artifact
         depth = 0 if artifact is None else 1
-        frontier = self._new(self._query.start.pem_ids)
+        if artifact is not None and self._query.start.latest:
+            self._find_latest(artifact, depth)
+        frontier = self._new(self._start)
         self._load(frontier, depth)
         frontier = self._there(frontier)
         if artifact is not None:
@@ -115,6 +120,24 @@ class Upstream(Walker):
                 yield predecessor
 
     # -------------------------------------------------------------------------------------------- loading
+
+    def _find_latest(self, artifact: str, depth: int) -> None:
+        """Find out where the walk begins, and learn what comes with the answer."""
+        key = keys.key_of(artifact)
+        if artifact in self._memory.explained:
+            (latest,) = self._ask(statements.LATEST_STATE, key=key)
+        else:
+            facts, edges, latest = self._ask(
+                statements.CAUSES_OF_LATEST[self._levels(depth)],
+                key=key,
+                most_events=MOST_EVENTS,
+                most_edges=MOST_EDGES,
+            )
+            self._learn(complete(facts, edges, MOST_EDGES), edges)
+            if not self._is_last_attempt:
+                self._memory.explained.add(artifact)
+        if latest is not None:
+            self._start = (latest,)
 
     def _load(self, ids: Sequence[str], depth: int) -> None:
         """Learn what caused events, from memory or from the graph."""

@@ -80,6 +80,7 @@ class Walker:
         self._graph = graph
         self._generation = generation
         self._query = query
+        self._start = query.start.pem_ids
         self._is_last_attempt = is_last_attempt
         self._state: State | None = None
         self._events: dict[str, Event] = {}
@@ -183,6 +184,7 @@ class Walker:
             [edge for edge in self._produces if edge[0] in depths],
             predecessors,
             self._cut_by,
+            self._start,
         )
 
 

@@ -32,9 +32,10 @@ def walk(
     depth: int | None = None,
     max_nodes: int = 10_000,
     known_at: int | None = None,
+    latest: bool = False,
 ) -> Walk:
     """Walk from events, or from an artifact's versions."""
-    start = WalkStart(tuple(pem_ids), artifact, outside)
+    start = WalkStart(tuple(pem_ids), artifact, outside, latest)
     return store.walk(WalkQuery(start, direction, depth, max_nodes, known_at))
 
 
@@ -315,3 +316,27 @@ def test_versions_behind_a_position_have_no_users_yet(store: GraphStore) -> None
     result = walk(store, DOWN, pem_id(3), pem_id(1), artifact="a", outside=True, known_at=then)
 
     assert found(result) == {pem_id(2): 1}
+
+
+def test_a_walk_from_the_latest_version_begins_at_the_one_that_is_the_latest_by_then(
+    store: GraphStore,
+) -> None:
+    apply(store, pem(1, at=1, produces=["a"]), pem(2, at=5, uses=["a"], produces=["b"]))
+    before = [walk(store, UP, artifact="b", latest=True) for _ in range(2)]
+    apply(store, pem(3, at=6, uses=["b"], produces=["b"]))
+
+    after = walk(store, UP, artifact="b", latest=True)
+
+    assert [each.start for each in (*before, after)] == [(pem_id(2),), (pem_id(2),), (pem_id(3),)]
+    assert [found(each) for each in before] == 2 * [{pem_id(2): 1, pem_id(1): 2}]
+    assert found(after) == {pem_id(3): 1, pem_id(2): 2, pem_id(1): 3}
+    assert after.produces == walk(store, UP, pem_id(3), artifact="b").produces
+
+
+@pytest.mark.parametrize("name", ["outside", "nowhere"])
+def test_what_has_no_version_has_no_latest_one_to_walk_from(store: GraphStore, name: str) -> None:
+    apply(store, pem(1, uses=["outside"]))
+
+    result = walk(store, UP, artifact=name, latest=True)
+
+    assert (result.start, result.pems, result.uses, result.produces) == ((), [], [], [])
