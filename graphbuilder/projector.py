@@ -18,9 +18,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
 from graphbuilder.rebuilding import Rebuild
-from provgraph.errors import CheckpointMismatchError, CorruptStoreError
+from provgraph.errors import CheckpointMismatchError, CorruptStoreError, TooMuchAtOnceError
 from provgraph.events import Kind
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
@@ -69,6 +70,7 @@ class Projector:
         self._health = Health("following the log")
         self._rebuild_health = Health("rebuilding the graph")
         self._checkpoint: Checkpoint | None = None  # None: ask the graph
+        self._size = BatchSize(_BATCH_EVENTS)
         self._rebuild: Rebuild | None = None
         # Requests up to here are met, as far as this projector is done with it; None: the graph says so.
         self._met: int | None = None
@@ -171,12 +173,18 @@ class Projector:
             self._start_over()
         self._tend_rebuild()
         checkpoint = self._where()
-        events = self._log.read(after=checkpoint.position, limit=_BATCH_EVENTS)
+        events = self._log.read(after=checkpoint.position, limit=self._size.events)
         if not events or self._log.head().epoch != head.epoch:
             return len(events)  # cleaned meanwhile: they are read again, as the new epoch's
         self._notice_requests(events)
         to = Checkpoint(head.epoch, events[-1].position)
-        self._graph.apply(project(events), expected=checkpoint, to=to)
+        try:
+            self._graph.apply(project(events), expected=checkpoint, to=to)
+        except TooMuchAtOnceError:
+            if self._size.shrink(len(events)):
+                return 0
+            raise
+        self._size.worked()
         self._checkpoint = to
         return len(events)
 
@@ -187,7 +195,7 @@ class Projector:
         return self._checkpoint
 
     def _rest(self, events: int) -> None:
-        if events >= _BATCH_EVENTS:
+        if events >= self._size.events:
             return
         if events:
             self._stopping.wait(_GATHERING_SECONDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from provgraph.errors import CorruptStoreError
+from graphbuilder.batches import BatchSize
+from provgraph.errors import CorruptStoreError, TooMuchAtOnceError
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
 from provgraph.operations.progress import RebuildProgress
@@ -50,6 +51,7 @@ class Rebuild:
         self._health = health
         self._served_position = served_position
         self._epoch = head.epoch
+        self._size = BatchSize(_BATCH_EVENTS)
         self.covers = head.position  # a request up to here is met by this rebuild
         after = graph.checkpoint().position
         self._total = log.count()
@@ -111,12 +113,18 @@ class Rebuild:
         at = self._graph.checkpoint()
         if at.position >= target:
             return False
-        events = self._log.read(after=at.position, limit=_BATCH_EVENTS)
+        events = self._log.read(after=at.position, limit=self._size.events)
         if events and events[-1].position > target:
             events = [event for event in events if event.position <= target]
         if not events:
             return False
         to = Checkpoint(self._epoch, events[-1].position)
-        self._graph.apply(project(events), expected=at, to=to)
+        try:
+            self._graph.apply(project(events), expected=at, to=to)
+        except TooMuchAtOnceError:
+            if self._size.shrink(len(events)):
+                return True
+            raise
+        self._size.worked()
         self._done += len(events)
         return True

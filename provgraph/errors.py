@@ -128,6 +128,12 @@ class CheckpointMismatchError(StoreError):
     title = "Checkpoint mismatch"
 
 
+class TooMuchAtOnceError(StoreError):
+    """The store has not the memory for what one transaction was to do; nothing was changed. Less may work."""
+
+    title = "Too much at once"
+
+
 class TakesLongerError(ProvgraphError):
     """The answer takes longer than its caller can wait; asked in another way the store will give it."""
 

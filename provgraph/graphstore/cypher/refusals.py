@@ -7,7 +7,7 @@ from provgraph.errors import InvalidInputError, UnsupportedQueryError
 _SUBSET = (
     "The embedded graph store takes one MATCH over a labelled node or one typed hop, WHERE on properties, RETURN of "
     "properties, nodes, relationships and counts, ORDER BY, SKIP and LIMIT; "
-    "full Cypher needs Neo4j as the graph store (to be configured as PROVGRAPH_GRAPH_URL, in a version that ships it)"
+    "full Cypher needs Neo4j as the graph store (PROVGRAPH_GRAPH_URL=neo4j://HOST:7687)"
 )
 _SHOWN = 40  # characters of the query that an error repeats
 

@@ -28,7 +28,13 @@ from neo4j.exceptions import (
     SessionExpired,
 )
 
-from provgraph.errors import CorruptStoreError, SettingsError, StoreError, StoreFullError
+from provgraph.errors import (
+    CorruptStoreError,
+    SettingsError,
+    StoreError,
+    StoreFullError,
+    TooMuchAtOnceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,6 +241,10 @@ class Server:
             return CorruptStoreError(
                 f"The graph at {self.address} holds what it should not hold yet, rebuild it: {reason}"
             )
+        if _is_out_of_memory(error):
+            return TooMuchAtOnceError(
+                f"The graph server at {self.address} has not the memory for this transaction: {reason}"
+            )
         if _OUT_OF_SPACE in reason:
             return StoreFullError(f"The graph at {self.address} cannot grow, its disk is full: {reason}")
         return StoreError(f"The graph at {self.address} is not available: {reason}")
@@ -246,8 +256,11 @@ def _is_worth_another(error: DriverError | Neo4jError, seconds: float, attempt: 
     if isinstance(error, _LOST_CONNECTION):
         return attempt == 1 and seconds < _QUICK_FAILURE_SECONDS
     # What took too much memory would take it again.
-    takes_too_much = isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or "")
-    return error.is_retryable() and not takes_too_much
+    return error.is_retryable() and not _is_out_of_memory(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, Neo4jError) and "OutOfMemory" in (error.code or "")
 
 
 def _reason(error: Exception) -> str:

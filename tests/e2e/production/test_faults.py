@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.e2e.pairs import chooses_stores
 from tests.e2e.production.deployment import Deployment, Persistent, assert_nothing_is_lost, readiness
 from tests.e2e.waiting import eventually
 from tests.e2e.wire import Wire
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tests.servers.neo4j import Neo4jServer
     from tests.servers.postgresql import PostgreSQLServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), chooses_stores]
 
 
 @pytest.fixture
@@ -137,6 +138,25 @@ def test_the_network_between_projector_and_neo4j_is_cut(
                 proxy.heal()
                 assert eventually(lambda: readiness(builder)[0] == 200)
                 emitter.wait_for(200)
+        assert_nothing_is_lost(query, emitter)
+
+
+def test_neo4j_runs_out_of_memory_on_one_query(
+    tmp_path: Path, postgres_url: str, own_neo4j: OwnNeo4j
+) -> None:
+    neo4j = own_neo4j(settings={"db.memory.transaction.max": "32m"})
+    with Deployment(tmp_path, log_url=postgres_url, graph_url=neo4j.uri) as deployment:
+        receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
+        deployment.start("graphbuilder")
+        with Persistent(receiver) as emitter:
+            emitter.wait_for(200)
+            greedy = Wire(query.url).post_json(
+                "/api/v1/cypher", {"query": "UNWIND range(1, 5000000) AS n RETURN size(collect(n)) AS many"}
+            )
+            assert greedy.status == 400, greedy
+            assert "memory" in greedy.json()["detail"]
+            assert readiness(query)[0] == 200
+            emitter.wait_for(200)
         assert_nothing_is_lost(query, emitter)
 
 

@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphbuilder import projector as module
-from provgraph.errors import StoreError
+from provgraph.errors import StoreError, TooMuchAtOnceError
+from provgraph.graphstore import EmbeddedGraphStore
 from provgraph.graphstore.base import Checkpoint, GraphCounts
 from provgraph.graphstore.projection import project
 from provgraph.operations.flush import flush
@@ -155,6 +156,50 @@ def test_a_store_that_fails_is_told_once_and_tried_again(
         "following the log failed, it is tried again: the disk is full",
         "following the log works again",
     ]
+
+
+def test_what_is_too_much_for_one_transaction_is_applied_in_several(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, sizes = EmbeddedGraphStore.apply, []
+
+    def narrow(self: EmbeddedGraphStore, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+        events = sum(len(step.pems) for step in batch)
+        if events > 8:
+            raise TooMuchAtOnceError("no memory left")
+        sizes.append(events)
+        apply(self, batch, expected=expected, to=to)
+
+    monkeypatch.setattr(EmbeddedGraphStore, "apply", narrow)
+    stores.append(*chain_of_pems(2_100))
+    with stores.following() as projector:
+        caught_up(stores)
+        position = projector.request_rebuild()
+        assert eventually(lambda: projector.has_rebuilt(position))
+        assert projector.failure is None
+        assert is_right_again(stores, monkeypatch)
+    assert sum(sizes) == 2 * 2_100
+    # It is not tried with too many each time.
+    assert len(sizes) < 2 * 2_100 / 3
+
+
+def is_right_again(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.undo()
+    return is_right(stores)
+
+
+def test_one_event_that_is_too_much_is_told(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise TooMuchAtOnceError("no memory left")
+
+    with monkeypatch.context() as patched, stores.following() as projector:
+        patched.setattr(stores.graph, "apply", full)
+        stores.append(*chain_of_pems(5))
+        assert eventually(lambda: projector.failure == "no memory left")
+        patched.undo()
+
+        caught_up(stores)
+        assert is_right(stores)
 
 
 def test_a_batch_that_cannot_be_projected_is_told_and_tried_again(
