@@ -13,7 +13,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.events.clock import now_us, rfc3339, second_text
-from provgraph.graphstore.neo4j import Neo4jGraphStore, keys
+from provgraph.graphstore import TagFacts
+from provgraph.graphstore.neo4j import Neo4jGraphStore, keys, tagmoves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +34,20 @@ MERGE (e:_Emitter_a {_key: r[0]}) ON CREATE SET e:Emitter, e.rk_id = r[0]
 """
 _ARTIFACTS = """
 UNWIND $rows AS r
-CREATE (:_Artifact_a:Artifact {_key: r[0], rk_id: r[0], properties: r[1], created_at: r[2], _last: r[3]})
+CREATE (:_Artifact_a:Artifact {_key: r[0], rk_id: r[0], properties: r[1], created_at: r[2], _last: r[3],
+                               _since_us: r[4], _since: r[5], _described: r[6]})
 """
 _PEMS = """
 UNWIND $rows AS r
 MATCH (e:_Emitter_a {_key: r[2]}) USING INDEX SEEK e:_Emitter_a(_key)
 CREATE (:_PEM_a:PEM {rk_id: r[0], type: r[1], emitter: r[2], properties: r[3], timestamp_client: r[4],
-                     occurred_at: r[5], position: r[6]})-[:EMITTED_BY]->(e)
+                     occurred_at: r[5], position: r[6], recorded_at: r[7]})-[:EMITTED_BY]->(e)
 """
 _PRODUCES = """
 UNWIND $rows AS r
 MATCH (p:_PEM_a {rk_id: r[0]}) USING INDEX SEEK p:_PEM_a(rk_id)
 MATCH (a:_Artifact_a {_key: r[1]}) USING INDEX SEEK a:_Artifact_a(_key)
-CREATE (p)-[:PRODUCES]->(a)
+CREATE (p)-[:PRODUCES {properties: r[2]}]->(a)
 """
 _USES = """
 UNWIND $rows AS r
@@ -72,13 +74,22 @@ WITH t, r
 MATCH (p:_PEM_a {rk_id: r[3]}) USING INDEX SEEK p:_PEM_a(rk_id)
 CREATE (t)-[:MARKS]->(p)
 """
-_STATEMENTS = (_EMITTERS, _ARTIFACTS, _PEMS, _PRODUCES, _USES, _PREDECESSORS, _TAGS)
+_TAG_MOVES = """
+UNWIND $rows AS r
+CREATE (:_TagMoves_a {_key: r[0], _of: r[1], _namespace: r[2], _tag: r[3], _positions: r[4], _pems: r[5],
+                      _moved_us: r[6]})
+"""
+_STATEMENTS = (_EMITTERS, _ARTIFACTS, _PEMS, _PRODUCES, _USES, _PREDECESSORS, _TAGS, _TAG_MOVES)
 
 _NODES = """
-MATCH (n) WHERE NOT n:Checkpoint AND NOT n:GraphState
+MATCH (n) WHERE NOT n:Checkpoint AND NOT n:GraphState AND NOT n:_TagMoves_a
 UNWIND labels(n) AS label
 RETURN label, count(*), sum(size(keys(n)))
 """
+# How many nodes hold the moves of tags depends on the batches that the log was followed in; how many moves does not.
+_MOVES = (
+    "MATCH (n:_TagMoves_a) RETURN 'moves of tags', sum(size(n._positions)), sum(size(n._pems + n._moved_us))"
+)
 _EDGES = "MATCH ()-[r]->() RETURN type(r), count(*), sum(size(keys(r)))"
 
 
@@ -98,11 +109,11 @@ def empty(server: Neo4jServer) -> None:
 
 def content(driver: Driver) -> Content:
     """Count what is there."""
-    nodes, edges = (
+    nodes, moves, edges = (
         frozenset((name, many, properties) for name, many, properties in driver.execute_query(query).records)
-        for query in (_NODES, _EDGES)
+        for query in (_NODES, _MOVES, _EDGES)
     )
-    return Content(nodes, edges)
+    return Content(nodes | moves, edges)
 
 
 def load(driver: Driver, events: Sequence[NewEvent], *, size: int, rehearsed: int) -> float:
@@ -135,24 +146,33 @@ def _batches(events: Sequence[NewEvent], size: int) -> list[list[Rows]]:
 
 
 def _rows(pems: list[tuple[int, Pem]], producers: dict[str, str]) -> list[Rows]:
-    recorded_at = second_text(now_us())
-    tags = {(pem.tag_namespace or "", pem.tag): pem.id for _, pem in pems if pem.tag}
+    recorded_us = now_us()
+    moves = [
+        TagFacts(pem.tag_namespace or "", pem.tag, pem.id, pem.occurred_us, at)
+        for at, pem in pems
+        if pem.tag is not None
+    ]
+    tags = {(move.namespace, move.tag): move.pem_id for move in moves}
     return [
         [[emitter] for emitter in sorted({pem.emitter for _, pem in pems})],
         [
-            [artifact.name, artifact.properties, recorded_at, keys.moment(pem.occurred_us, pem.id)]
-            for _, pem in pems
+            [
+                *(artifact.name, artifact.properties, second_text(recorded_us)),
+                *(keys.moment(pem.occurred_us, pem.id), pem.occurred_us, at, at),
+            ]
+            for at, pem in pems
             for artifact in pem.produces
         ],
         [
             [
                 *(pem.id, pem.type, pem.emitter, pem.properties, pem.timestamp_client),
-                *(rfc3339(pem.occurred_us), at),
+                *(rfc3339(pem.occurred_us), at, rfc3339(recorded_us)),
             ]
             for at, pem in pems
         ],
-        [[pem.id, artifact.name] for _, pem in pems for artifact in pem.produces],
+        [[pem.id, artifact.name, artifact.properties] for _, pem in pems for artifact in pem.produces],
         [[pem.id, artifact.name, producers[artifact.name]] for _, pem in pems for artifact in pem.uses],
         [[pem.id, before] for _, pem in pems for before in pem.predecessors],
         [[keys.tag_key(*key), *key, pem_id] for key, pem_id in tags.items()],
+        tagmoves.rows(moves),
     ]

@@ -158,7 +158,7 @@ class PostgreSQLCatalogProjection:
             position, *columns = zip(*rows.pems, strict=True)
             connection.execute(self._insert_pems, (bigints(position), *map(texts, columns)))
         if rows.artifacts:
-            name, properties, created_us, created_at = zip(*rows.artifacts.values(), strict=True)
+            name, properties, created_us, created_at, *_ = zip(*rows.artifacts.values(), strict=True)
             values = (texts(name), texts(properties), bigints(created_us), texts(created_at))
             connection.execute(self._insert_artifacts, values)
         said = [(name, properties) for name, properties, *_ in rows.artifacts.values() if properties != "{}"]

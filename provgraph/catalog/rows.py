@@ -80,8 +80,15 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
 
 
 def _pem(pem: Pem, event: RecordedEvent, received: str, found: Rows) -> None:
-    note(found.artifacts, pem.uses, recorded_us=event.recorded_us, recorded_at=received)
-    note(found.artifacts, pem.produces, recorded_us=event.recorded_us, recorded_at=received)
+    for statements in (pem.uses, pem.produces):
+        note(
+            found.artifacts,
+            statements,
+            recorded_us=event.recorded_us,
+            recorded_at=received,
+            occurred_us=pem.occurred_us,
+            position=event.position,
+        )
     found.pems.append(
         (
             event.position,

@@ -113,9 +113,9 @@ class SQLiteCatalogProjection:
 
     def _write(self, connection: sqlite3.Connection, rows: Rows) -> None:
         insert_rows(connection, self._insert_pems, rows.pems)
-        sightings = list(rows.artifacts.values())
+        sightings = [sighting[:4] for sighting in rows.artifacts.values()]  # the rest is the graph's
         insert_rows(connection, self._insert_artifacts, sightings, on_conflict=KEEP_ARTIFACT)
-        said = [(name, properties) for name, properties, *_ in sightings if properties != "{}"]
+        said = [(name, properties) for name, properties, _, _ in sightings if properties != "{}"]
         insert_rows(connection, FILL_PROPERTIES, said, on_conflict=self._fill_where_empty)
         insert_rows(connection, self._insert_tags, list(rows.tags.values()), on_conflict=MOVE_TAG)
         for event in rows.others:

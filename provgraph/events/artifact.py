@@ -23,6 +23,9 @@ class Sighting(NamedTuple):
     properties: str  # JSON text of an object: the first that is not empty
     created_us: int  # when it was first recorded, or the time that its first statement gave
     created_at: str  # the same, YYYY-MM-DD HH:MM:SS, UTC
+    since_us: int  # the earliest on the emitters' clocks that an event named it
+    since: int  # log position of the first event that named it
+    described: int  # log position of the event that gave the properties; 0: none did
 
 
 def note(
@@ -31,23 +34,31 @@ def note(
     *,
     recorded_us: int,
     recorded_at: str,
+    occurred_us: int,
+    position: int,
 ) -> None:
     """
     Add the artifacts of one event's list to what was seen before.
 
     :param recorded_us: when the event was recorded
     :param recorded_at: the same, as Record Keeper writes it
+    :param occurred_us: when it occurred
+    :param position: where it stands in the log
     """
-    for name, properties, created_at, _version, _digest, _kind in statements:
+    for name, properties, stated_at, _version, _digest, _kind in statements:
         seen = sightings.get(name)
         if seen is None:
-            if created_at is None:
-                sightings[name] = Sighting(name, properties, recorded_us, recorded_at)
+            described = 0 if properties == "{}" else position
+            if stated_at is None:
+                created = recorded_us, recorded_at
             else:
-                created_us = parse_time(created_at, field="CreatedAt")
-                sightings[name] = Sighting(name, properties, created_us, created_at)
-        elif seen.properties == "{}" and properties != "{}":
-            sightings[name] = seen._replace(properties=properties)
+                created = parse_time(stated_at, field="CreatedAt"), stated_at
+            sightings[name] = Sighting(name, properties, *created, occurred_us, position, described)
+            continue
+        if occurred_us < seen.since_us:
+            seen = sightings[name] = seen._replace(since_us=occurred_us)
+        if seen.properties == "{}" and properties != "{}":
+            sightings[name] = seen._replace(properties=properties, described=position)
 
 
 class ArtifactsRemoved(NamedTuple):

@@ -59,6 +59,7 @@ class ProductionFacts(NamedTuple):
     version: str | None
     digest: str | None
     kind: str | None
+    properties: str = "{}"  # JSON text of an object: what the event said of this version
 
 
 class PemFacts(NamedTuple):
@@ -71,6 +72,7 @@ class PemFacts(NamedTuple):
     timestamp_client: str
     occurred_us: int
     position: int
+    recorded_us: int
     predecessors: tuple[str, ...]
     uses: tuple[UseFacts, ...]
     produces: tuple[ProductionFacts, ...]
@@ -82,14 +84,19 @@ class ArtifactFacts(NamedTuple):
     name: str
     properties: str
     created_at: str
+    since_us: int  # the earliest on the emitters' clocks that an event named it
+    since: int  # log position of the first event that named it
+    described: int  # log position of the event that gave the properties; 0: none did
 
 
 class TagFacts(NamedTuple):
-    """A tag and the PEM it marks."""
+    """That a tag was put on a PEM. The last one in the log says where the tag is now; those before are its history."""
 
     namespace: str
     tag: str
     pem_id: str
+    moved_us: int  # when, on the emitter's clock; of a tag that was set by hand, on the log's
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +186,99 @@ class GraphDigest(NamedTuple):
     content: str
 
 
+class View(NamedTuple):
+    """
+    Which events a question about the past counts: those recorded up to a log position and, if stated, up to a time.
+
+    What a graph of these events alone would say is the answer, wherever it is asked.
+    """
+
+    position: int
+    as_of_us: int | None = None  # on the emitters' clocks
+
+    def holds(self, occurred_us: int, position: int) -> bool:
+        """Tell whether an event counts."""
+        return position <= self.position and (self.as_of_us is None or occurred_us <= self.as_of_us)
+
+
+class Moment(NamedTuple):
+    """A place in the order on the emitters' clocks."""
+
+    occurred_us: int
+    event_id: str
+
+
+class Effect(NamedTuple):
+    """An edge from an event to one that it led to."""
+
+    cause_id: str | None  # None: a use that no version explains
+    event_id: str
+    occurred_us: int  # of the event that it led to, as is the position
+    position: int
+    artifact: str | None  # what that one used; None: it named the event as its predecessor
+    version: str | None  # the version that it named
+
+
+class Production(NamedTuple):
+    """That an event produced an artifact."""
+
+    event_id: str
+    occurred_us: int
+    position: int
+    version: str | None
+    digest: str | None
+    kind: str | None
+    properties: str
+
+    @property
+    def moment(self) -> Moment:
+        """Where it stands in the order on the emitters' clocks."""
+        return Moment(self.occurred_us, self.event_id)
+
+
+class ArtifactState(NamedTuple):
+    """An artifact as a view shows it."""
+
+    name: str
+    properties: str  # "{}" when the event that gave them was recorded behind the view's position
+    production: Production | None  # the latest; None: it came from outside
+
+
+class EmitterState(NamedTuple):
+    """What a view shows of an emitter."""
+
+    name: str
+    events: int
+    connected: int  # those of its events that name an artifact or a predecessor
+    first_us: int  # its earliest and latest event on its own clock
+    last_us: int
+    last_position: int
+    least_delay_us: (
+        int  # between its clock and the log's when an event was recorded; negative: its clock is ahead
+    )
+    greatest_delay_us: int
+    sum_of_delays_us: int
+
+
+class Unseen(NamedTuple):
+    """An event that others named as their predecessor and that is not among those that count."""
+
+    event_id: str
+    named_by: str  # one of the events that name it: the first by id
+    times: int
+
+
+class Mismatch(NamedTuple):
+    """A use whose version lies behind it, or is not among those that count: what it means there is to be found out."""
+
+    event_id: str
+    occurred_us: int
+    emitter: str
+    artifact: str
+    version: str | None  # that it named
+    cause: Production
+
+
 class GraphReader(Protocol):
     """What a lineage question asks of a graph. Safe to use from several threads."""
 
@@ -208,15 +308,79 @@ class GraphReader(Protocol):
         """
 
 
-class GraphStore(GraphReader, Protocol):
+class HistoryReader(GraphReader, Protocol):
+    """
+    What questions about the past ask of a graph.
+
+    Answers tell of the whole graph unless they take a `View`. Several of them are one picture when they are read
+    through one view: nothing changes among the events up to a log position.
+    """
+
+    def checkpoint(self) -> Checkpoint:
+        """Return how far the graph has followed the log."""
+
+    def events(self, ids: Sequence[str]) -> list[PemFacts]:
+        """Return what is known of events, in any order; nothing of those that are not there or only named so far."""
+
+    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+        """
+        Return the edges that lead from events to what they led to, by the order of the latter's moments.
+
+        Those to one event are ordered by artifact, version and cause; the first are those that have none.
+        """
+
+    def users(self, artifact: str, *, limit: int) -> list[Effect]:
+        """Return the uses of an artifact, whatever the version, by the order of the users' moments, then by version."""
+
+    def productions(
+        self,
+        artifact: str,
+        *,
+        version: str | None = None,
+        before: Moment | None = None,
+        after: Moment | None = None,
+        newest_first: bool = True,
+        limit: int,
+    ) -> list[Production]:
+        """
+        Return who produced an artifact, in the order of moments.
+
+        :param version: only those with this label
+        :param before: only what lies before this moment
+        :param after: only what lies behind this moment
+        """
+
+    def artifact_states(self, view: View, *, after: str, limit: int) -> list[ArtifactState]:
+        """Return the artifacts that the events of a view name, ordered by name (by code points), behind ``after``."""
+
+    def tag_states(self, view: View, *, after: tuple[str, str], limit: int) -> list[TagFacts]:
+        """
+        Return where each tag is, ordered by namespace and tag, behind ``after``.
+
+        Without a time the last move in the log counts; at a time the latest up to it, and among equals the last in
+        the log.
+        """
+
+    def emitter_states(self, view: View) -> list[EmitterState]:
+        """Return what each emitter of a view's events did, ordered by name."""
+
+    def unseen(self, view: View, *, after: str, limit: int) -> list[Unseen]:
+        """Return the events that a view's events name and that are not among them, ordered by id."""
+
+    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+        """
+        Return the uses of a view's events whose version lies behind them or is not in the view.
+
+        :param after: id of the event, artifact and version named ("" for none) behind which to go on, in this order
+        """
+
+
+class GraphStore(HistoryReader, Protocol):
     """
     A provenance graph that follows a log.
 
     Many threads may read; one projector writes.
     """
-
-    def checkpoint(self) -> Checkpoint:
-        """Return how far the graph has followed the log."""
 
     def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
         """
@@ -263,7 +427,7 @@ class GraphStore(GraphReader, Protocol):
         """Yield every artifact, ordered by name (by code points)."""
 
     def tags(self) -> Iterator[TagFacts]:
-        """Yield every tag, ordered by namespace and tag."""
+        """Yield every move of every tag, ordered by namespace, tag and log position."""
 
     def placeholders(self) -> Iterator[str]:
         """Yield the ids of the placeholders, ordered."""

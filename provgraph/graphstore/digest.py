@@ -32,13 +32,13 @@ def digest(store: GraphStore) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():
-        *facts, position, predecessors, uses, produces = pem
+        *facts, position, recorded_us, predecessors, uses, produces = pem
         edges = [predecessors, [list(use) for use in uses], [list(production) for production in produces]]
         lineage.add(["PEM", facts, edges])
-        content.add(["PEM", facts, edges, position])
+        content.add(["PEM", facts, edges, position, recorded_us])
     for artifact in store.artifacts():
         # Which properties came first, and when, depends on the order of arrival.
-        lineage.add(["Artifact", artifact.name])
+        lineage.add(["Artifact", artifact.name, artifact.since_us])
         content.add(["Artifact", *artifact])
     for placeholder in store.placeholders():
         lineage.add(["Placeholder", placeholder])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.events import Kind
 from provgraph.events.artifact import note
 from provgraph.events.clock import second_text
+from provgraph.graphstore.base import TagFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +23,11 @@ class GraphStep(NamedTuple):
     in ``removed`` go if nothing is connected to them by then.
     """
 
-    pems: list[tuple[Pem, int]]  # with its log position
+    pems: list[
+        tuple[Pem, int, int]
+    ]  # with its log position, and when it was recorded (microseconds since 1970)
     artifacts: dict[str, Sighting]
-    tags: dict[tuple[str, str], str]  # (namespace, tag): id of the PEM
+    tags: list[TagFacts]  # in the order of the log; the last one of each tag is where it is now
     removed: tuple[str, ...]
 
 
@@ -34,26 +37,33 @@ GraphBatch = list[GraphStep]
 def project(events: Sequence[RecordedEvent]) -> GraphBatch:
     """Return what a run of events changes; families that do not show in the graph change nothing."""
     steps: GraphBatch = []
-    step = GraphStep([], {}, {}, ())
+    step = GraphStep([], {}, [], ())
     for event in events:
         if event.kind is Kind.PEM:
             _add_pem(step, event.content, event)  # type: ignore[arg-type] # its kind says so
         elif event.kind is Kind.TAG_SET:
             tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
-            step.tags[tag.namespace, tag.tag] = tag.pem_id
+            step.tags.append(TagFacts(tag.namespace, tag.tag, tag.pem_id, event.recorded_us, event.position))
         elif event.kind is Kind.ARTIFACTS_REMOVED:
             removed: ArtifactsRemoved = event.content  # type: ignore[assignment] # its kind says so
             # What is removed depends on everything before it and on nothing behind it.
             steps.append(step._replace(removed=removed.names))
-            step = GraphStep([], {}, {}, ())
+            step = GraphStep([], {}, [], ())
     steps.append(step)
     return steps
 
 
 def _add_pem(step: GraphStep, pem: Pem, event: RecordedEvent) -> None:
-    step.pems.append((pem, event.position))
+    step.pems.append((pem, event.position, event.recorded_us))
     recorded_at = second_text(event.recorded_us)
-    note(step.artifacts, pem.uses, recorded_us=event.recorded_us, recorded_at=recorded_at)
-    note(step.artifacts, pem.produces, recorded_us=event.recorded_us, recorded_at=recorded_at)
+    for statements in (pem.uses, pem.produces):
+        note(
+            step.artifacts,
+            statements,
+            recorded_us=event.recorded_us,
+            recorded_at=recorded_at,
+            occurred_us=pem.occurred_us,
+            position=event.position,
+        )
     if pem.tag:
-        step.tags[pem.tag_namespace or "", pem.tag] = pem.id
+        step.tags.append(TagFacts(pem.tag_namespace or "", pem.tag, pem.id, pem.occurred_us, event.position))

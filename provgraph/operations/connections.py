@@ -14,7 +14,7 @@ from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError, InvalidEventError, NotFoundError, ProvgraphError
 from provgraph.events import artifacts_removed, event_id, report_closed, report_opened
 from provgraph.events.report import CONNECTIONS, DONE, FAILED, IN_PROGRESS, REMOVAL
-from provgraph.operations.merging import side_by_side
+from provgraph.merging import side_by_side
 from provgraph.operations.wording import counted, one_line
 
 if TYPE_CHECKING:

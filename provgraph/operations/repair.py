@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from provgraph.errors import CheckpointMismatchError, ConflictError, CorruptStoreError, OverloadedError
 from provgraph.graphstore.base import Corrections
+from provgraph.merging import side_by_side
 from provgraph.operations.flush import flush
-from provgraph.operations.merging import side_by_side
 from provgraph.operations.progress import Meter, unreported
 from provgraph.operations.replica import Replica
 from provgraph.operations.wording import counted

@@ -20,10 +20,11 @@ import orjson
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError
+from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
+from provgraph.merging import side_by_side
 from provgraph.operations.findings import Difference, Findings, Sense
 from provgraph.operations.flush import flush
-from provgraph.operations.merging import side_by_side
 from provgraph.operations.progress import Meter, unreported
 from provgraph.operations.replica import Replica
 from provgraph.operations.wording import counted
@@ -214,10 +215,12 @@ def _artifact_differences(
                 yield Difference(Sense.MISSING, "artifact", artifact.name, missing)
         elif artifact is None:
             yield Difference(Sense.SURPLUS, "artifact", facts.name, surplus)
-        elif tuple(artifact) != tuple(facts):
-            names = ("properties", "created_at")
+        else:
+            # The catalog does not list all that the graph holds.
+            names = [name for name in artifact._fields if name != "name"]
             differing = [name for name in names if getattr(artifact, name) != getattr(facts, name)]
-            yield Difference(Sense.DIFFERENT, "artifact", facts.name, ", ".join(differing))
+            if differing:
+                yield Difference(Sense.DIFFERENT, "artifact", facts.name, ", ".join(differing))
 
 
 # ------------------------------------------------------------------------------------------- replay and graph
@@ -277,8 +280,11 @@ def _text_differences(what: str, expected: Iterable[str], in_graph: Iterable[str
 
 
 def _tag_texts(graph: GraphStore) -> list[str]:
-    """Return each tag with the PEM it marks: one that marks another PEM is another text."""
-    return sorted(f"{tag.namespace}/{tag.tag} on {tag.pem_id}" for tag in graph.tags())
+    """Return each move of a tag: one to another PEM, or at another time, is another text."""
+    return sorted(
+        f"{move.namespace}/{move.tag} on {move.pem_id} at position {move.position}, {rfc3339(move.moved_us)}"
+        for move in graph.tags()
+    )
 
 
 def _compare_catalog(scope: _Scope, replica: Replica, meter: Meter) -> Iterator[Difference]:

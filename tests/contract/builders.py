@@ -49,6 +49,11 @@ def pem(
     return accept(stated)
 
 
+def at_us(seconds: float) -> int:
+    """Return when a PEM ``at`` so many seconds occurred, in microseconds since 1970."""
+    return round(_START.timestamp() * 1_000_000 + seconds * 1_000_000)
+
+
 def version(name: str, label: str | int) -> dict[str, Any]:
     """Return an artifact with a version: its label, or the number of the event that produced it."""
     return {"Name": name, "Version": pem_id(label) if isinstance(label, int) else label}

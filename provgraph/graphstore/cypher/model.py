@@ -94,11 +94,15 @@ def _keys_among(table: str, key: str) -> Callable[[str, str], str]:
     return candidates
 
 
-_SECOND = "({v}.occurred_us - ({v}.occurred_us % 1000000 + 1000000) % 1000000) / 1000000"
-_OCCURRED_AT = (
-    f"strftime('%Y-%m-%dT%H:%M:%S', {_SECOND}, 'unixepoch') "
-    "|| printf('.%06dZ', ({v}.occurred_us % 1000000 + 1000000) % 1000000)"
-)
+def _rfc3339(us: str) -> str:
+    """Return a column's microseconds since 1970 as a text like ``2026-01-02T03:04:05.678901Z``."""
+    microsecond = f"({us} % 1000000 + 1000000) % 1000000"
+    # printf writes zeros for null, but || with the null of strftime is null.
+    return (
+        f"strftime('%Y-%m-%dT%H:%M:%S', ({us} - {microsecond}) / 1000000, 'unixepoch') "
+        f"|| printf('.%06dZ', {microsecond})"
+    )
+
 
 _PEM = Element(
     "PEM",
@@ -113,9 +117,9 @@ _PEM = Element(
         ),
         "properties": Attribute("{v}.properties"),
         "timestamp_client": Attribute("{v}.timestamp_client"),
-        # printf writes zeros for null, but || with the null of strftime is null.
-        "occurred_at": Attribute(_OCCURRED_AT),
+        "occurred_at": Attribute(_rfc3339("{v}.occurred_us")),
         "position": Attribute("{v}.position", Type.NUMBER),
+        "recorded_at": Attribute(_rfc3339("{v}.recorded_us")),
     },
 )
 _ARTIFACT = Element(
@@ -159,6 +163,7 @@ _PRODUCES = Relationship(
             "version": Attribute("{v}.label"),
             "digest": Attribute("{v}.digest"),
             "kind": Attribute("{v}.kind"),
+            "properties": Attribute("{v}.properties"),
         },
     ),
     "PEM",

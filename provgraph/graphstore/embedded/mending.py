@@ -35,8 +35,8 @@ class Mending:
         """See `GraphStore.mend`."""
         for name in corrections.surplus_artifacts:
             self._run(schema.DELETE_ARTIFACT, (name,))
-        for name, properties, created_at in corrections.artifacts:
-            self._run(schema.PUT_ARTIFACT, (name, properties, created_at))
+        for artifact in corrections.artifacts:
+            self._run(schema.PUT_ARTIFACT, artifact)
         for id_ in corrections.surplus_pems:
             self._empty(id_)
         for id_ in corrections.placeholders:
@@ -48,11 +48,17 @@ class Mending:
         for id_ in (*corrections.surplus_pems, *corrections.surplus_placeholders):
             if id_ not in kept:
                 self._run(schema.DELETE_PEM, (bytes.fromhex(id_),))
-        for tag in corrections.surplus_tags:
-            self._run(schema.DELETE_TAG, tag)
-        for tag in corrections.tags:
-            self._run(schema.PUT_TAG, tag)
+        self._put_tags(corrections)
         note_mending(self._connection)
+
+    def _put_tags(self, corrections: Corrections) -> None:
+        for move in corrections.surplus_tags:
+            self._run(schema.DELETE_TAG_MOVE, (move.namespace, move.tag, move.position))
+        for move in corrections.tags:
+            self._run(schema.PUT_TAG_MOVE, move)
+        for name in {move[:2] for move in (*corrections.surplus_tags, *corrections.tags)}:
+            self._run(schema.DELETE_TAG, name)
+            self._run(schema.PUT_TAG_AGAIN, name)
 
     def _put(self, pem: PemFacts) -> None:
         key = self._empty(pem.id)
@@ -60,12 +66,13 @@ class Mending:
             schema.FILL_PLACEHOLDER,
             (
                 *(key, pem.position, pem.occurred_us, pem.type),
-                *(self._emitter_key(pem.emitter), pem.properties, pem.timestamp_client),
+                *(self._emitter_key(pem.emitter), pem.properties, pem.timestamp_client, pem.recorded_us),
             ),
         )
         at = moment(pem.occurred_us, pem.id)
-        for artifact, version, digest, kind in pem.produces:
-            self._run(schema.PUT_PRODUCTION, (self._artifact_key(artifact), at, key, version, digest, kind))
+        for artifact, version, digest, kind, properties in pem.produces:
+            made = (self._artifact_key(artifact), at, key, version, digest, kind)
+            self._run(schema.PUT_PRODUCTION, (*made, None if properties == "{}" else properties))
         for index, id_ in enumerate(pem.predecessors):
             self._run(schema.PUT_CAUSE, (key, schema.PREDECESSOR, str(index or ""), self._pem_key(id_)))
         for artifact, version, producer in pem.uses:
@@ -77,7 +84,7 @@ class Mending:
         key = self._pem_key(id_)
         self._run(schema.DELETE_PRODUCTIONS_OF, (key,))
         self._run(schema.DELETE_CAUSES_OF, (key,))
-        self._run(schema.FILL_PLACEHOLDER, (key, None, None, None, None, None, None))
+        self._run(schema.FILL_PLACEHOLDER, (key, None, None, None, None, None, None, None))
         return key
 
     def _pem_key(self, id_: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events import version_label
@@ -61,12 +62,12 @@ def pems(connection: sqlite3.Connection) -> Iterator[PemFacts]:
     """See `GraphStore.pems`."""
     after = b""
     while rows := connection.execute(schema.SCAN_PEMS, (after, _SCAN_CHUNK)).fetchall():
-        yield from _facts(connection, rows)
+        yield from facts(connection, rows)
         after = rows[-1][1]
 
 
-def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[PemFacts]:
-    """Yield the events of one piece of a scan with their edges, read for all of them at once."""
+def facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> Iterator[PemFacts]:
+    """Yield events, as rows of `schema.SCAN_PEMS` or `EVENTS`, with their edges, read for all of them at once."""
     keys = key_list(row[0] for row in rows)
     uses: dict[int, list[UseFacts]] = {row[0]: [] for row in rows}
     predecessors: dict[int, list[str]] = {row[0]: [] for row in rows}
@@ -80,7 +81,7 @@ def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> I
             uses[key].append(UseFacts(artifact, label or None, producer))
     for key, *production in connection.execute(schema.SCAN_PRODUCTIONS, (keys,)):
         produces[key].append(ProductionFacts(*production))
-    for key, raw_id, type_, emitter, text, stated_at, occurred_us, position in rows:
+    for key, raw_id, type_, emitter, text, stated_at, occurred_us, position, recorded_us in rows:
         yield PemFacts(
             raw_id.hex(),
             type_,
@@ -89,6 +90,7 @@ def _facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> I
             stated_at,
             occurred_us,
             position,
+            recorded_us,
             tuple(sorted(predecessors[key])),
             tuple(sorted(uses[key], key=lambda use: (use.artifact, use.version or ""))),
             tuple(sorted(produces[key], key=lambda production: production.artifact)),
@@ -104,8 +106,29 @@ def artifacts(connection: sqlite3.Connection) -> Iterator[ArtifactFacts]:
 
 
 def tags(connection: sqlite3.Connection) -> Iterator[TagFacts]:
-    """See `GraphStore.tags`."""
-    return (TagFacts(*row) for row in connection.execute(schema.SCAN_TAGS))
+    """
+    See `GraphStore.tags`.
+
+    Should where a tag is now and its last move disagree, somebody meddled with the file: that is for verify to tell.
+    """
+    made_up = (
+        TagFacts(namespace, tag, pem_id, 0, 0)
+        for namespace, tag, pem_id in connection.execute(schema.SCAN_TAGS_WITHOUT_MOVES)
+    )
+    return merge(_moves(connection), made_up, key=lambda move: (move.namespace, move.tag, move.position))
+
+
+def _moves(connection: sqlite3.Connection) -> Iterator[TagFacts]:
+    """Yield the moves of tags, the last one of each as the tag itself has it now."""
+    now = {(namespace, tag): pem_id for namespace, tag, pem_id in connection.execute(schema.SCAN_TAGS_NOW)}
+    moves = map(TagFacts._make, connection.execute(schema.SCAN_TAGS))
+    following = next(moves, None)
+    while following is not None:
+        move, following = following, next(moves, None)
+        if following is not None and following[:2] == move[:2]:
+            yield move
+        elif (pem_id := now.get(move[:2])) is not None:
+            yield move._replace(pem_id=pem_id)
 
 
 def placeholders(connection: sqlite3.Connection) -> Iterator[str]:

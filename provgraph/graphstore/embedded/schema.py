@@ -21,13 +21,17 @@ CREATE TABLE IF NOT EXISTS pem (
     type TEXT,
     emitter_key INTEGER,
     properties TEXT,
-    timestamp_client TEXT
+    timestamp_client TEXT,
+    recorded_us INTEGER
 );
 CREATE TABLE IF NOT EXISTS artifact (
     artifact_key INTEGER PRIMARY KEY,
     rk_id TEXT NOT NULL UNIQUE,
     properties TEXT NOT NULL,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    since_us INTEGER NOT NULL,     -- see `provgraph.graphstore.base.ArtifactFacts`
+    since INTEGER NOT NULL,
+    described INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS produces (
     artifact_key INTEGER NOT NULL,
@@ -36,6 +40,7 @@ CREATE TABLE IF NOT EXISTS produces (
     label TEXT,
     digest TEXT,
     kind TEXT,
+    properties TEXT,               -- NULL: none
     PRIMARY KEY (artifact_key, moment)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS produces_by_pem ON produces (pem_key);
@@ -49,11 +54,21 @@ CREATE TABLE IF NOT EXISTS cause (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key);
 CREATE INDEX IF NOT EXISTS cause_by_label ON cause (artifact_key, label) WHERE label <> '' AND artifact_key <> 0;
-CREATE TABLE IF NOT EXISTS tag (
+CREATE TABLE IF NOT EXISTS tag (   -- where each tag is now
     namespace TEXT NOT NULL, tag TEXT NOT NULL, pem_id TEXT NOT NULL, PRIMARY KEY (namespace, tag)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tag_move (
+    namespace TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    pem_id TEXT NOT NULL,
+    moved_us INTEGER NOT NULL,
+    PRIMARY KEY (namespace, tag, position)
+) WITHOUT ROWID;
 """
-TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "tag")
+# Of what is written above; a file with another one is filled anew from the log.
+FORMAT = 2
+TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "tag", "tag_move")
 PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
 # ------------------------------------------------------------------------------------------------ checkpoint
@@ -67,19 +82,22 @@ HIGHEST_KEYS = """
 SELECT (SELECT max(pem_key) FROM pem), (SELECT max(artifact_key) FROM artifact), (SELECT max(emitter_key) FROM emitter)
 """
 KNOWN_PEMS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
-KNOWN_ARTIFACTS = "SELECT rk_id, artifact_key, properties = '{}' FROM artifact WHERE rk_id IN"
+KNOWN_ARTIFACTS = "SELECT rk_id, artifact_key, properties = '{}', since_us FROM artifact WHERE rk_id IN"
 KNOWN_EMITTERS = "SELECT rk_id, emitter_key FROM emitter WHERE rk_id IN"
 INSERT_EMITTERS = "INSERT INTO emitter VALUES"
 INSERT_ARTIFACTS = "INSERT INTO artifact VALUES"
-FILL_PROPERTIES = "UPDATE artifact SET properties = ? WHERE artifact_key = ?"
+FILL_PROPERTIES = "UPDATE artifact SET properties = ?, described = ? WHERE artifact_key = ?"
+SET_SINCE = "UPDATE artifact SET since_us = ? WHERE artifact_key = ?"
 INSERT_PEMS = "INSERT INTO pem VALUES"
 FILL_PLACEHOLDER = """
-UPDATE pem SET position = ?2, occurred_us = ?3, type = ?4, emitter_key = ?5, properties = ?6, timestamp_client = ?7
+UPDATE pem SET position = ?2, occurred_us = ?3, type = ?4, emitter_key = ?5, properties = ?6, timestamp_client = ?7,
+    recorded_us = ?8
 WHERE pem_key = ?1
 """
 INSERT_PRODUCTIONS = "INSERT INTO produces VALUES"
 INSERT_CAUSES = "INSERT INTO cause VALUES"
 INSERT_TAGS = "INSERT OR REPLACE INTO tag VALUES"
+INSERT_TAG_MOVES = "INSERT OR REPLACE INTO tag_move(namespace, tag, pem_id, moved_us, position) VALUES"
 
 # The version that a use at moment m sees: the latest before it, else the earliest behind it (out of order).
 # An event's own production lies at m itself: it does not use that one, nor, when that is the earliest, one behind it.
@@ -157,18 +175,26 @@ REMOVE_UNCONNECTED = (
 EMITTER_KEY = "SELECT emitter_key FROM emitter WHERE rk_id = ?"
 PUT_EMITTER = "INSERT OR IGNORE INTO emitter(rk_id) VALUES (?)"
 PUT_ARTIFACT = """
-INSERT INTO artifact(rk_id, properties, created_at) VALUES (?, ?, ?)
-ON CONFLICT(rk_id) DO UPDATE SET properties = excluded.properties, created_at = excluded.created_at
+INSERT INTO artifact(rk_id, properties, created_at, since_us, since, described) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT(rk_id) DO UPDATE SET properties = excluded.properties, created_at = excluded.created_at,
+    since_us = excluded.since_us, since = excluded.since, described = excluded.described
 """
 PUT_PLACEHOLDER = "INSERT INTO pem(pem_key, rk_id) VALUES (?, ?)"
-PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?)"
+PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_CAUSE = "INSERT OR REPLACE INTO cause VALUES (?, ?, ?, ?)"
-PUT_TAG = "INSERT OR REPLACE INTO tag VALUES (?, ?, ?)"
 DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
 DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
 DELETE_PEM = "DELETE FROM pem WHERE rk_id = ?"
 DELETE_ARTIFACT = "DELETE FROM artifact WHERE rk_id = ?"
-DELETE_TAG = "DELETE FROM tag WHERE namespace = ? AND tag = ? AND pem_id = ?"
+PUT_TAG_MOVE = (
+    "INSERT OR REPLACE INTO tag_move(namespace, tag, pem_id, moved_us, position) VALUES (?, ?, ?, ?, ?)"
+)
+DELETE_TAG_MOVE = "DELETE FROM tag_move WHERE namespace = ? AND tag = ? AND position = ?"
+DELETE_TAG = "DELETE FROM tag WHERE namespace = ? AND tag = ?"
+PUT_TAG_AGAIN = """
+INSERT INTO tag SELECT namespace, tag, pem_id FROM tag_move WHERE namespace = ? AND tag = ?
+ORDER BY position DESC LIMIT 1
+"""
 
 # ------------------------------------------------------------------------------------------------ looking up
 
@@ -218,10 +244,118 @@ FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
 """
 PEM_KEYS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
 
+# ------------------------------------------------------------------------------------------------ looking back
+# Bounds of a view: `position`; `until`, a time, and `end`, the moment behind everything of that microsecond.
+
+_COUNTS = "{e}.position <= :position AND {e}.occurred_us <= :until"
+EVENTS = """
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
+FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.position IS NOT NULL AND p.rk_id IN"""
+_EFFECT = "k.rk_id, e.rk_id, e.occurred_us, e.position, a.rk_id, c.label"
+EFFECTS_OF = f"""
+SELECT {_EFFECT} FROM json_each(?1) f CROSS JOIN cause c ON c.cause_key = f.value JOIN pem e ON e.pem_key = c.pem_key
+JOIN pem k ON k.pem_key = c.cause_key LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
+ORDER BY e.occurred_us, e.rk_id, a.rk_id, iif(c.artifact_key = 0, '', c.label), k.rk_id LIMIT ?2
+"""
+USERS_OF_ARTIFACT = f"""
+SELECT {_EFFECT} FROM artifact a CROSS JOIN (
+    SELECT c.pem_key, c.artifact_key, c.cause_key, c.label FROM artifact a
+    JOIN cause c ON c.cause_key IS NULL AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?1
+    UNION ALL
+    SELECT c.pem_key, c.artifact_key, c.cause_key, c.label FROM artifact a
+    JOIN produces p ON p.artifact_key = a.artifact_key
+    JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?1
+) c ON c.artifact_key = a.artifact_key
+JOIN pem e ON e.pem_key = c.pem_key LEFT JOIN pem k ON k.pem_key = c.cause_key
+WHERE a.rk_id = ?1 ORDER BY e.occurred_us, e.rk_id, c.label LIMIT ?2
+"""
+_PRODUCTION = "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties"
+PRODUCTIONS_OF = f"""
+SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artifact_key
+JOIN pem e ON e.pem_key = p.pem_key
+WHERE a.rk_id = ?1 AND p.moment >= ?2 AND p.moment < ?3 AND ?5 IS NULL ORDER BY p.moment {{order}} LIMIT ?4
+"""
+LABELLED_PRODUCTIONS_OF = f"""
+SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artifact_key AND p.label = ?5
+JOIN pem e ON e.pem_key = p.pem_key
+WHERE a.rk_id = ?1 AND p.moment >= ?2 AND p.moment < ?3 ORDER BY p.moment {{order}} LIMIT ?4
+"""
+_ARTIFACT_STATES = f"""
+WITH s AS (
+    SELECT a.artifact_key, a.rk_id, iif(a.described <= :position, a.properties, '{{{{}}}}') AS properties,
+        (SELECT p.moment FROM produces p JOIN pem e ON e.pem_key = p.pem_key
+         WHERE p.artifact_key = a.artifact_key AND p.moment < :end AND e.position <= :position
+         ORDER BY p.moment DESC LIMIT 1) AS moment
+    FROM artifact a WHERE a.rk_id > :after AND a.since_us <= :until AND a.since <= :position
+), t AS (SELECT * FROM s WHERE {{exists}} ORDER BY rk_id LIMIT :limit)
+SELECT t.rk_id, t.properties, {_PRODUCTION} FROM t
+LEFT JOIN produces p ON p.artifact_key = t.artifact_key AND p.moment = t.moment LEFT JOIN pem e ON e.pem_key = p.pem_key
+ORDER BY t.rk_id
+"""
+ARTIFACT_STATES = _ARTIFACT_STATES.format(exists="1")
+_USED = f"""EXISTS (
+    SELECT 1 FROM cause c JOIN pem e ON e.pem_key = c.pem_key
+    WHERE c.cause_key IS NULL AND c.artifact_key = s.artifact_key AND {_COUNTS.format(e="e")}
+) OR EXISTS (
+    SELECT 1 FROM produces p JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = p.artifact_key
+    JOIN pem e ON e.pem_key = c.pem_key WHERE p.artifact_key = s.artifact_key AND {_COUNTS.format(e="e")}
+)"""
+ARTIFACT_STATES_BY_BOTH = _ARTIFACT_STATES.format(exists=f"(moment IS NOT NULL OR {_USED})")
+TAG_STATES = """
+SELECT t.namespace, t.tag, m.pem_id, m.moved_us, m.position
+FROM tag t JOIN tag_move m ON m.namespace = t.namespace AND m.tag = t.tag AND m.position = (
+    SELECT max(position) FROM tag_move WHERE namespace = t.namespace AND tag = t.tag AND position <= :position)
+WHERE (t.namespace, t.tag) > (:namespace, :tag) ORDER BY t.namespace, t.tag LIMIT :limit
+"""
+TAG_STATES_AS_OF = """
+SELECT t.namespace, t.tag, m.pem_id, m.moved_us, m.position
+FROM tag t JOIN tag_move m ON m.namespace = t.namespace AND m.tag = t.tag AND m.position = (
+    SELECT position FROM tag_move WHERE namespace = t.namespace AND tag = t.tag AND position <= :position
+    AND moved_us <= :until ORDER BY moved_us DESC, position DESC LIMIT 1)
+WHERE (t.namespace, t.tag) > (:namespace, :tag) ORDER BY t.namespace, t.tag LIMIT :limit
+"""
+EMITTER_STATES = f"""
+SELECT m.rk_id, count(*),
+    sum(EXISTS (SELECT 1 FROM cause c WHERE c.pem_key = e.pem_key)
+        OR EXISTS (SELECT 1 FROM produces p WHERE p.pem_key = e.pem_key)),
+    min(e.occurred_us), max(e.occurred_us), max(e.position),
+    min(e.recorded_us - e.occurred_us), max(e.recorded_us - e.occurred_us),
+    -- in two parts: whole, the delays of some thousand events of the last century are more than 64 bits hold
+    sum((e.recorded_us - e.occurred_us) / 1000000), sum((e.recorded_us - e.occurred_us) % 1000000)
+FROM pem e JOIN emitter m ON m.emitter_key = e.emitter_key WHERE {_COUNTS.format(e="e")}
+GROUP BY e.emitter_key ORDER BY m.rk_id
+"""
+_UNSEEN = """
+SELECT k.rk_id, min(e.rk_id), count(*) FROM {source}
+WHERE k.rk_id > :after AND {unseen} AND {counts} GROUP BY k.pem_key ORDER BY k.rk_id LIMIT :limit
+"""
+UNSEEN_NOW = _UNSEEN.format(
+    source="pem k CROSS JOIN cause c ON c.cause_key = k.pem_key AND c.artifact_key = 0 "
+    "JOIN pem e ON e.pem_key = c.pem_key",
+    unseen="k.position IS NULL",
+    counts=_COUNTS.format(e="e"),
+)
+UNSEEN = _UNSEEN.format(
+    source="cause c JOIN pem k ON k.pem_key = c.cause_key JOIN pem e ON e.pem_key = c.pem_key",
+    unseen="c.artifact_key = 0 AND (k.position IS NULL OR k.position > :position OR k.occurred_us > :until)",
+    counts=_COUNTS.format(e="e"),
+)
+MISMATCHES = f"""
+SELECT e.rk_id, e.occurred_us, m.rk_id, a.rk_id, c.label,
+    k.rk_id, k.occurred_us, k.position, p.label, p.digest, p.kind, p.properties
+FROM pem e JOIN cause c ON c.pem_key = e.pem_key AND c.artifact_key <> 0 JOIN pem k ON k.pem_key = c.cause_key
+JOIN artifact a ON a.artifact_key = c.artifact_key JOIN emitter m ON m.emitter_key = e.emitter_key
+JOIN produces p ON p.pem_key = k.pem_key AND p.artifact_key = c.artifact_key
+WHERE {_COUNTS.format(e="e")} AND (e.rk_id, a.rk_id, c.label) > (:id, :artifact, :label) AND e.rk_id >= :id
+AND (k.occurred_us > e.occurred_us OR k.occurred_us = e.occurred_us AND k.rk_id > e.rk_id
+     OR k.position > :position OR k.occurred_us > :until)
+ORDER BY e.rk_id, a.rk_id, c.label LIMIT :limit
+"""
+
 # ------------------------------------------------------------------------------------------------ scanning
 
 SCAN_PEMS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND p.position IS NOT NULL
 ORDER BY p.rk_id LIMIT ?
 """
@@ -230,10 +364,19 @@ SELECT c.pem_key, a.rk_id, c.label, k.rk_id FROM json_each(?) f CROSS JOIN cause
 LEFT JOIN artifact a ON a.artifact_key = c.artifact_key LEFT JOIN pem k ON k.pem_key = c.cause_key
 """
 SCAN_PRODUCTIONS = """
-SELECT p.pem_key, a.rk_id, p.label, p.digest, p.kind FROM json_each(?) f
+SELECT p.pem_key, a.rk_id, p.label, p.digest, p.kind, coalesce(p.properties, '{}') FROM json_each(?) f
 CROSS JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = f.value
 JOIN artifact a ON a.artifact_key = p.artifact_key
 """
-SCAN_ARTIFACTS = "SELECT rk_id, properties, created_at FROM artifact WHERE rk_id > ? ORDER BY rk_id LIMIT ?"
-SCAN_TAGS = "SELECT namespace, tag, pem_id FROM tag ORDER BY namespace, tag"
+SCAN_ARTIFACTS = """
+SELECT rk_id, properties, created_at, since_us, since, described FROM artifact WHERE rk_id > ? ORDER BY rk_id LIMIT ?
+"""
+SCAN_TAGS = (
+    "SELECT namespace, tag, pem_id, moved_us, position FROM tag_move ORDER BY namespace, tag, position"
+)
+SCAN_TAGS_NOW = "SELECT namespace, tag, pem_id FROM tag"
+SCAN_TAGS_WITHOUT_MOVES = """
+SELECT namespace, tag, pem_id FROM tag t
+WHERE NOT EXISTS (SELECT 1 FROM tag_move m WHERE m.namespace = t.namespace AND m.tag = t.tag) ORDER BY namespace, tag
+"""
 SCAN_PLACEHOLDERS = "SELECT rk_id FROM pem WHERE position IS NULL AND rk_id > ? ORDER BY rk_id LIMIT ?"

@@ -8,6 +8,7 @@ replaces that small file, so a crash leaves the old graph or the new one, never 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 import uuid
@@ -18,7 +19,7 @@ from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.embedded import reader, schema, walker
+from provgraph.graphstore.embedded import history, reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
 from provgraph.graphstore.embedded.state import state
 from provgraph.graphstore.embedded.writer import GraphWriter
@@ -26,22 +27,32 @@ from provgraph.sqlite import Readers, connect, translated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from provgraph.graphstore.base import (
         ArtifactFacts,
+        ArtifactState,
         Corrections,
         CypherResult,
+        Effect,
+        EmitterState,
         GraphCounts,
         GraphDigest,
+        Mismatch,
+        Moment,
         PemFacts,
+        Production,
         TagFacts,
+        Unseen,
+        View,
         Walk,
         WalkQuery,
     )
     from provgraph.graphstore.projection import GraphBatch
     from provgraph.sqlite import Synchronous
+
+logger = logging.getLogger(__name__)
 
 _WHAT = "graph store"
 # A projection can be built again from the log, so losing its last commits in a power cut does no harm.
@@ -59,9 +70,7 @@ class _Generation:
     def __init__(self, path: Path) -> None:
         self.path = path
         with translated(_WHAT):
-            connection = connect(path, synchronous=_SYNCHRONOUS, cache_kib=_WRITER_CACHE_KIB)
-            connection.executescript(schema.CREATE)
-            self._connection = connection
+            self._connection = connection = _opened(path)
             self.writer = GraphWriter(connection)
         self.write_lock = threading.Lock()
         self.memory = walker.WalkMemory()
@@ -106,6 +115,23 @@ class _Generation:
             self._removed = True
         self.close()
         remove_file(self.path)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a graph file; one that an earlier version wrote in another format is begun anew: the log has it all."""
+    connection = connect(path, synchronous=_SYNCHRONOUS, cache_kib=_WRITER_CACHE_KIB)
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found != schema.FORMAT:
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            logger.warning(
+                "%s has format %d, not %d: it is filled anew from the log", path, found, schema.FORMAT
+            )
+            connection.close()
+            remove_file(path)
+            connection = connect(path, synchronous=_SYNCHRONOUS, cache_kib=_WRITER_CACHE_KIB)
+        connection.execute(f"PRAGMA user_version = {schema.FORMAT}")
+    connection.executescript(schema.CREATE)
+    return connection
 
 
 class EmbeddedGraphStore:
@@ -190,6 +216,72 @@ class EmbeddedGraphStore:
     def brief(self) -> BriefReader:
         """See `GraphStore.brief`."""
         return self._brief
+
+    # -------------------------------------------------------------------------------------------- looking back
+
+    def events(self, ids: Sequence[str]) -> list[PemFacts]:
+        """See `HistoryReader.events`."""
+        with self._reading() as connection:
+            return history.events(connection, ids)
+
+    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+        """See `HistoryReader.effects`."""
+        with self._reading() as connection:
+            return history.effects(connection, ids, limit)
+
+    def users(self, artifact: str, *, limit: int) -> list[Effect]:
+        """See `HistoryReader.users`."""
+        with self._reading() as connection:
+            return history.users(connection, artifact, limit)
+
+    def productions(
+        self,
+        artifact: str,
+        *,
+        version: str | None = None,
+        before: Moment | None = None,
+        after: Moment | None = None,
+        newest_first: bool = True,
+        limit: int,
+    ) -> list[Production]:
+        """See `HistoryReader.productions`."""
+        with self._reading() as connection:
+            return history.productions(
+                connection,
+                artifact,
+                version=version,
+                before=before,
+                after=after,
+                newest_first=newest_first,
+                limit=limit,
+            )
+
+    def artifact_states(self, view: View, *, after: str, limit: int) -> list[ArtifactState]:
+        """See `HistoryReader.artifact_states`."""
+        with self._reading() as connection:
+            return history.artifact_states(connection, view, after, limit)
+
+    def tag_states(self, view: View, *, after: tuple[str, str], limit: int) -> list[TagFacts]:
+        """See `HistoryReader.tag_states`."""
+        with self._reading() as connection:
+            return history.tag_states(connection, view, after, limit)
+
+    def emitter_states(self, view: View) -> list[EmitterState]:
+        """See `HistoryReader.emitter_states`."""
+        with self._reading() as connection:
+            return history.emitter_states(connection, view)
+
+    def unseen(self, view: View, *, after: str, limit: int) -> list[Unseen]:
+        """See `HistoryReader.unseen`."""
+        with self._reading() as connection:
+            return history.unseen(connection, view, after, limit)
+
+    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+        """See `HistoryReader.mismatches`."""
+        with self._reading() as connection:
+            return history.mismatches(connection, view, after, limit)
+
+    # -------------------------------------------------------------------------------------------- scanning
 
     def pems(self) -> Iterator[PemFacts]:
         """See `GraphStore.pems`."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 
-Production = tuple[int, bytes, int, str | None, str | None, str | None]
+Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
 Use = tuple[int, int, str, bytes]
 Affected = tuple[int, int, str, int, bytes]  # key of a row in `cause`, its event's occurred_us and raw id
@@ -94,15 +94,16 @@ class GraphWriter:
     def _write(self, step: GraphStep, *, at: int) -> None:
         if step.pems:
             self._write_pems(step, at=at)
-        tags = [(namespace, tag, pem_id) for (namespace, tag), pem_id in step.tags.items()]
-        insert_rows(self._connection, schema.INSERT_TAGS, tags)
+        now = {(move.namespace, move.tag): move.pem_id for move in step.tags}
+        insert_rows(self._connection, schema.INSERT_TAGS, [(*name, pem_id) for name, pem_id in now.items()])
+        insert_rows(self._connection, schema.INSERT_TAG_MOVES, step.tags)
         if step.removed:
             names = canonical.text(list(step.removed))
             self._connection.execute(schema.REMOVE_UNCONNECTED, (names,))
 
     def _write_pems(self, step: GraphStep, *, at: int) -> None:
         artifacts, older_artifacts = self._artifact_keys(step)
-        emitters = self._emitter_keys({pem.emitter for pem, _ in step.pems})
+        emitters = self._emitter_keys({pem.emitter for pem, *_ in step.pems})
         keys = self._pem_keys(step, emitters, at=at)
         productions, predecessors, uses, labelled = _edges(step, keys, artifacts)
         insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
@@ -126,16 +127,24 @@ class GraphWriter:
         """Return the keys of a step's artifacts, those not there yet made, and which were there before."""
         keys: dict[str, int] = {}
         fill = []
-        for name, key, empty in select_in(self._connection, schema.KNOWN_ARTIFACTS, list(step.artifacts)):
+        earlier = []
+        for name, key, empty, since_us in select_in(
+            self._connection, schema.KNOWN_ARTIFACTS, list(step.artifacts)
+        ):
             keys[name] = key
-            if empty and step.artifacts[name].properties != "{}":
-                fill.append((step.artifacts[name].properties, key))
+            sighting = step.artifacts[name]
+            if empty and sighting.described:
+                fill.append((sighting.properties, sighting.described, key))
+            if sighting.since_us < since_us:
+                earlier.append((sighting.since_us, key))
         if fill:
             self._connection.executemany(schema.FILL_PROPERTIES, fill)
+        if earlier:
+            self._connection.executemany(schema.SET_SINCE, earlier)
         older = set(keys.values())
         new = [
-            (key, sighting.name, sighting.properties, sighting.created_at)
-            for key, sighting in enumerate(
+            (key, name, properties, created_at, since_us, since, described)
+            for key, (name, properties, _, created_at, since_us, since, described) in enumerate(
                 (sighting for name, sighting in step.artifacts.items() if name not in keys),
                 self._next_artifact,
             )
@@ -155,8 +164,8 @@ class GraphWriter:
 
     def _pem_keys(self, step: GraphStep, emitters: dict[str, int], *, at: int) -> dict[str, int]:
         """Return the keys of a step's events and their predecessors, those not there yet made or filled."""
-        wanted = dict.fromkeys([pem.id for pem, _ in step.pems])
-        for pem, _ in step.pems:
+        wanted = dict.fromkeys([pem.id for pem, *_ in step.pems])
+        for pem, *_ in step.pems:
             wanted.update(dict.fromkeys(pem.predecessors))
         raw_ids = [bytes.fromhex(id_) for id_ in wanted]
         keys: dict[str, int] = {
@@ -166,8 +175,17 @@ class GraphWriter:
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
         next_key = self._next_pem
-        for (id_, type_, emitter, _, stated_at, occurred_us, properties, *_), position in step.pems:
-            facts = (position, occurred_us, type_, emitters[emitter], properties, stated_at)
+        for (
+            id_,
+            type_,
+            emitter,
+            _,
+            stated_at,
+            occurred_us,
+            properties,
+            *_,
+        ), position, recorded_us in step.pems:
+            facts = (position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us)
             placeholder = keys.get(id_)
             if placeholder is None:
                 keys[id_] = next_key
@@ -177,7 +195,7 @@ class GraphWriter:
                 filled.append((placeholder, *facts))
         for key, id_ in enumerate([id_ for id_ in wanted if id_ not in keys], next_key):
             keys[id_] = key
-            rows.append((key, raws[id_], None, None, None, None, None, None))
+            rows.append((key, raws[id_], None, None, None, None, None, None, None))
         self._next_pem += len(rows)
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:
@@ -228,11 +246,12 @@ def _edges(
     predecessors: list[Cause] = []
     uses: list[Use] = []
     labelled: list[Use] = []
-    for pem, _ in step.pems:
+    for pem, *_ in step.pems:
         key = keys[pem.id]
         at = moment(pem.occurred_us, pem.id)
-        for name, _properties, _created, version, digest, kind in pem.produces:
-            productions.append((artifacts[name], at, key, version, digest, kind))
+        for name, properties, _created, version, digest, kind in pem.produces:
+            said = None if properties == "{}" else properties
+            productions.append((artifacts[name], at, key, version, digest, kind, said))
         for index, id_ in enumerate(pem.predecessors):
             predecessors.append((key, schema.PREDECESSOR, str(index or ""), keys[id_]))
         for name, _properties, _created, version, _digest, _kind in pem.uses:

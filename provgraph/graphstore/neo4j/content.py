@@ -94,6 +94,7 @@ class Production(NamedTuple):
     label: str | None
     digest: str | None
     kind: str | None
+    properties: str | None  # None: none
 
 
 class Content(NamedTuple):
@@ -104,12 +105,12 @@ class Content(NamedTuple):
     productions: list[Production]
 
 
-def content_of(pems: Sequence[tuple[Pem, int]]) -> Content:
+def content_of(pems: Sequence[tuple[Pem, int, int]]) -> Content:
     """Return what events say."""
     artifacts: dict[str, Artifact] = {}
     uses: list[Use] = []
     productions: list[Production] = []
-    for pem, _ in pems:
+    for pem, *_ in pems:
         id_ = pem.id
         at = keys.moment(pem.occurred_us, id_)
         for name, _properties, _created_at, label, _digest, _kind in pem.uses:
@@ -121,12 +122,13 @@ def content_of(pems: Sequence[tuple[Pem, int]]) -> Content:
                 artifact.uses_named_now = True
             elif artifact.used_now < at:
                 artifact.used_now = at
-        for name, _properties, _created_at, label, digest, kind in pem.produces:
+        for name, properties, _created_at, label, digest, kind in pem.produces:
             artifact = artifacts.get(name)
             if artifact is None:
                 artifact = artifacts[name] = Artifact(name, keys.key_of(name))
             artifact.add(at, label)
-            productions.append(Production(id_, artifact, at, label, digest, kind))
+            said = None if properties == "{}" else properties
+            productions.append(Production(id_, artifact, at, label, digest, kind, said))
     for artifact in artifacts.values():
         artifact.sort()
     return Content(artifacts, uses, productions)

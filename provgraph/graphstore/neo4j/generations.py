@@ -107,7 +107,7 @@ class Generations:
         return StoreError(f"The graph at {self._server.address} has lost its state")
 
     def _find(self) -> State | None:
-        row = self._server.read(statements.STATE, graph=self._family.graph)
+        row = self._server.read(statements.STATE, graph=self._family.graph, format=statements.FORMAT)
         state = None if row is None else _state(row)
         return state if state is not None and state.served.token else None
 
@@ -116,24 +116,46 @@ class Generations:
             self._server.once("trust", self._require_trust)
             self._server.once(f"schema {self._family.letters}", self._make_schema)
             if self._find() is None:
-                self._server.write(self._make_state)
+                while not self._server.write(self._make_state):
+                    self._make_room()
             self._prepared = True
         self.tidy_in_background()
 
-    def _make_state(self, tx: Transaction) -> None:
-        """Make the state in an empty database; where somebody removed a checkpoint by hand, begin with nothing."""
+    def _make_state(self, tx: Transaction) -> bool:
+        """
+        Make the state in an empty database, and tell whether there was a letter free for it.
+
+        Where somebody removed a checkpoint by hand, or an earlier version wrote another format, begin with nothing.
+        """
         names = {"graph": self._family.graph, "letter": self._family.letters[0]}
         tx.run(statements.MAKE_STATE, names).consume()
         state = self._locked(tx)
         if state.served.token:
-            return
-        for letter in self._family.letters:
-            if tx.run(statements.LEFT_OF.of(letter)).single(strict=True).values() == [0, None]:
+            return True
+        left = {letter: self._left_in(tx, letter) for letter in self._family.letters}
+        if left[state.served.letter][1] is not None:
+            logger.warning(
+                "the graph at %s has another format: it is filled anew from the log", self._server.address
+            )
+        for letter, found in left.items():
+            if found == (0, None):
                 empty = Generation(letter, new_token())
                 self._make(tx, empty, served=True, covers=0)
                 self._serve(tx, empty, 0)
                 if letter == state.served.letter:  # nothing was served before, so nothing is to be published
                     tx.run(statements.PUBLISHED, graph=self._family.graph, letter=letter).consume()
+                return True
+        return False
+
+    def _left_in(self, tx: Transaction, letter: str) -> tuple[int, str | None]:
+        nodes, token = tx.run(statements.LEFT_OF.of(letter)).single(strict=True).values()
+        return nodes, token
+
+    def _make_room(self) -> None:
+        """Remove what no generation owns, for one that is to begin."""
+        row = self._server.read(statements.STATE, graph=self._family.graph, format=statements.FORMAT)
+        for letter in () if row is None else self._unused(_state(row)):
+            if self._remove(letter, 0):
                 return
         raise self._lost()
 
@@ -250,7 +272,7 @@ class Generations:
     def _locked(self, tx: Transaction) -> State:
         """Return the state, kept as it is until the end of the transaction."""
         tx.run(statements.LOCK_STATE, graph=self._family.graph, token=new_token()).consume()
-        record = tx.run(statements.STATE, graph=self._family.graph).single()
+        record = tx.run(statements.STATE, graph=self._family.graph, format=statements.FORMAT).single()
         if record is None:
             raise self._lost()
         return _state(list(record.values()))
@@ -261,6 +283,7 @@ class Generations:
             token=generation.token,
             served=served,
             covers=covers,
+            format=statements.FORMAT,
         ).consume()
 
     def _serve(self, tx: Transaction, generation: Generation, covers: int) -> None:

@@ -16,8 +16,11 @@ from provgraph.events.clock import rfc3339
 _PLAIN_BYTES = 1_900
 _PLAIN_CHARACTERS = _PLAIN_BYTES // 4  # in UTF-8 a character takes four bytes at most
 _KEPT_BYTES = 2_000
+# A character that begins before these many bytes is in every key that stands for a longer name.
+_ALWAYS_KEPT_BYTES = _PLAIN_BYTES - 2
 _MOMENT_OFFSET = 2**63
 _MOMENT_DIGITS = 16
+_EARLIEST_US, _LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # what `rfc3339` can tell
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are UTC
 
 # Sorts behind every moment, and behind every text of a moment.
@@ -29,7 +32,7 @@ def key_of(name: str) -> str:
     Return the key that stands for a name: the name itself, or when it is long its beginning and its digest.
 
     Keys of long names are longer than any name that is its own key, so no name can pass for another one's key. Keys
-    sort as their names do, except among long names that share their beginning: see `is_shortened`.
+    sort as their names do, except among long names that share their `beginning`.
     """
     if len(name) <= _PLAIN_CHARACTERS:
         return name
@@ -45,13 +48,36 @@ def is_shortened(key: str) -> bool:
 
 
 def beginning(key: str) -> str:
-    """Return what a shortened key keeps of its name."""
-    return key.rpartition(" sha256:")[0]
+    """
+    Return how the name begins that a shortened key stands for.
+
+    Shortened keys are in the order of their names unless these begin alike. (It ends where they may begin to differ.)
+    """
+    raw = key.encode()
+    end = _ALWAYS_KEPT_BYTES
+    while raw[end] & 0xC0 == 0x80:  # in the middle of a character
+        end += 1
+    return raw[:end].decode()
+
+
+def behind(begun: str) -> str:
+    """Return a text behind all keys that begin so."""
+    return begun + "\U0010ffff" * (_KEPT_BYTES // 4 + 1)
 
 
 def tag_key(namespace: str, tag: str) -> str:
     """Return the key of a tag. Keys sort by namespace, then tag: NUL occurs in neither, and sorts before all else."""
     return key_of(f"{namespace}\0{tag}")
+
+
+def moves_begin(of: str) -> str:
+    """Return the beginning of the keys of a tag's runs of moves, from the tag's key."""
+    return f"{of}\0"
+
+
+def moves_key(of: str, position: int) -> str:
+    """Return the key of a tag's run of moves that begins at a log position. Keys sort by position."""
+    return f"{moves_begin(of)}{position:016x}"
 
 
 # ------------------------------------------------------------------------------------------------ moments
@@ -60,6 +86,23 @@ def tag_key(namespace: str, tag: str) -> str:
 def moment(occurred_us: int, pem_id: str) -> str:
     """Return 48 hex digits whose order is the order on the emitters' clocks; the last 32 are the event's id."""
     return f"{occurred_us + _MOMENT_OFFSET:016x}{pem_id}"
+
+
+def until(us: int | None) -> str:
+    """Return a text that compares with ``occurred_at`` as a time does; None: one behind all of them."""
+    if us is None or us > _LATEST_US:
+        return END
+    return "" if us < _EARLIEST_US else rfc3339(us)
+
+
+def moment_behind(us: int | None) -> str:
+    """Return a text behind every moment up to a time; None: behind all of them."""
+    return END if us is None or us > _LATEST_US else moment(max(us, _EARLIEST_US - 1) + 1, "")
+
+
+def time_of(at: str) -> int:
+    """Return when a moment is."""
+    return int(at[:_MOMENT_DIGITS], 16) - _MOMENT_OFFSET
 
 
 def pem_of(at: str) -> str:
@@ -74,7 +117,7 @@ def moment_in(entry: str) -> str:
 
 def stated_moment(at: str) -> str:
     """Return a moment as ``occurred_at + rk_id`` of the event: what a statement can make of a PEM node itself."""
-    return rfc3339(int(at[:_MOMENT_DIGITS], 16) - _MOMENT_OFFSET) + at[_MOMENT_DIGITS:]
+    return rfc3339(time_of(at)) + at[_MOMENT_DIGITS:]
 
 
 def moment_of_stated(stated: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys, statements, tagmoves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,10 @@ def mend(work: Work, corrections: Corrections) -> None:
     work.do(statements.DELETE_ARTIFACTS, [keys.key_of(name) for name in corrections.surplus_artifacts])
     work.do(
         statements.PUT_ARTIFACTS,
-        [[keys.key_of(name), name, *facts] for name, *facts in corrections.artifacts],
+        [
+            [keys.key_of(name), name, *facts, described or None]
+            for name, *facts, described in corrections.artifacts
+        ],
     )
     touched = set(work.ask_of(statements.EMPTY_PEMS, corrections.surplus_pems))
     touched |= _put_pems(work, corrections.pems, corrections.placeholders)
@@ -33,13 +36,7 @@ def mend(work: Work, corrections: Corrections) -> None:
     kept = {*corrections.placeholders, *(pem.id for pem in corrections.pems)}
     surplus = {*corrections.surplus_pems, *corrections.surplus_placeholders} - kept
     work.do(statements.DELETE_PEMS, sorted(surplus))
-    work.do(
-        statements.DELETE_TAGS, [keys.tag_key(tag.namespace, tag.tag) for tag in corrections.surplus_tags]
-    )
-    work.do(
-        statements.SET_TAGS,
-        [[keys.tag_key(tag.namespace, tag.tag), *tag] for tag in corrections.tags],
-    )
+    tagmoves.mend(work, corrections)
     _note_anew(work, touched)
     work.run(statements.NOTE_MENDING, batch=work.token)
 
@@ -62,7 +59,7 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Iterable[str])
         [
             [
                 *(nodes[pem.id], pem.id, emitters[pem.emitter], pem.type, pem.emitter, pem.properties),
-                *(pem.timestamp_client, rfc3339(pem.occurred_us), pem.position),
+                *(pem.timestamp_client, rfc3339(pem.occurred_us), pem.position, rfc3339(pem.recorded_us)),
             ]
             for pem in pems
         ],
@@ -77,9 +74,10 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Iterable[str])
 
 def _productions(pem: PemFacts) -> Iterable[Row]:
     at = keys.moment(pem.occurred_us, pem.id)
-    for name, version, digest, kind in pem.produces:
+    for name, version, digest, kind, properties in pem.produces:
+        said = None if properties == "{}" else properties
         named = None if version is None else keys.label_entry(name, version) + at
-        yield [pem.id, name, keys.key_of(name), version, digest, kind, named]
+        yield [pem.id, name, keys.key_of(name), version, digest, kind, said, named]
 
 
 def _uses(pem: PemFacts) -> Iterable[Row]:

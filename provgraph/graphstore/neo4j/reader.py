@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import OverloadedError, StoreError
@@ -16,7 +16,7 @@ from provgraph.graphstore.base import (
     TagFacts,
     UseFacts,
 )
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys, statements, tagmoves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +33,8 @@ _FIRST_PAGE = 200
 _LARGEST_PAGE = 1_000
 # Pages shrink when what is read is large, so that a page stays in this order of magnitude.
 _PAGE_CHARACTERS = 4_000_000
+_ITEM_CHARACTERS = 40  # of an item in a list, more or less
+_NO_MOVE = TagFacts("", "", "", 0, 0)
 
 
 class GraphFacts(NamedTuple):
@@ -156,8 +158,14 @@ class Asker:
 
 
 def _next_size(page: Sequence[Row]) -> int:
-    characters = sum(len(value) for row in page for value in row if isinstance(value, str))
+    characters = sum(_characters(value) for row in page for value in row)
     return max(1, min(_LARGEST_PAGE, 2 * len(page), len(page) * _PAGE_CHARACTERS // max(1, characters)))
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return len(value) * _ITEM_CHARACTERS if isinstance(value, list) else 0
 
 
 # ------------------------------------------------------------------------------------------------ looking up
@@ -218,10 +226,10 @@ def pems(graph: Asker) -> Iterator[PemFacts]:
     """See `GraphStore.pems`."""
     for page in graph.pages(statements.SCAN_PEMS):
         for row in page:
-            yield _pem(*row)
+            yield pem_facts(*row)
 
 
-def _pem(
+def pem_facts(
     id_: str,
     type_: str,
     emitter: str,
@@ -229,11 +237,13 @@ def _pem(
     stated_at: str,
     occurred_at: str,
     position: int,
+    recorded_at: str,
     predecessors: list[str],
     uses: list[Row],
     causes: list[Row],
     productions: list[Row],
 ) -> PemFacts:
+    """Return an event, from a row of `SCAN_PEMS` or `EVENTS`."""
     return PemFacts(
         id_,
         type_,
@@ -242,6 +252,7 @@ def _pem(
         stated_at,
         keys.microseconds(occurred_at),
         position,
+        keys.microseconds(recorded_at),
         tuple(sorted(predecessors)),
         tuple(
             sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))
@@ -267,19 +278,25 @@ def _uses(uses: list[Row], causes: list[Row]) -> Iterator[UseFacts]:
 
 def artifacts(graph: Asker) -> Iterator[ArtifactFacts]:
     """See `GraphStore.artifacts`."""
-    for row in _by_name(graph.pages(statements.SCAN_ARTIFACTS), lambda row: row[1]):
+    for row in _by_name(graph.pages(statements.SCAN_ARTIFACTS), name=lambda row: row[1]):
         yield ArtifactFacts(*row[1:])
 
 
 def unconnected_artifacts(graph: Asker) -> list[str]:
     """See `GraphStore.unconnected_artifacts`."""
-    return [row[1] for row in _by_name(graph.pages(statements.SCAN_UNCONNECTED), lambda row: row[1])]
+    return [row[1] for row in _by_name(graph.pages(statements.SCAN_UNCONNECTED), name=lambda row: row[1])]
 
 
 def tags(graph: Asker) -> Iterator[TagFacts]:
     """See `GraphStore.tags`."""
-    for row in _by_name(graph.pages(statements.SCAN_TAGS), lambda row: (row[1], row[2])):
-        yield TagFacts(*row[1:])
+    runs = _by_name(
+        graph.pages(statements.SCAN_TAG_MOVES), key=lambda row: row[1], name=lambda row: (*row[2:4], row[0])
+    )
+    moves = ((move, run[-1]) for run in runs for move in tagmoves.moves_of(*run[2:-1]))
+    for (move, marked), (following, _) in pairwise(chain(moves, [(_NO_MOVE, "")])):
+        # Should a tag mark something else than its last move says, somebody meddled with the graph: so it shows.
+        is_last = move[:2] != following[:2]
+        yield move._replace(pem_id=marked) if is_last else move
 
 
 def placeholders(graph: Asker) -> Iterator[str]:
@@ -288,10 +305,12 @@ def placeholders(graph: Asker) -> Iterator[str]:
         yield from (row[0] for row in page)
 
 
-def _by_name(pages: Iterator[list[Row]], name: Callable[[Row], Any]) -> Iterator[Row]:
+def _by_name(
+    pages: Iterator[list[Row]], *, name: Callable[[Row], Any], key: Callable[[Row], str] = lambda row: row[0]
+) -> Iterator[Row]:
     """Yield rows in the order of names: that of keys, but for long names that begin alike."""
     rows = (row for page in pages for row in page)
-    for beginning, together in groupby(rows, lambda row: _beginning(row[0])):
+    for beginning, together in groupby(rows, lambda row: _beginning(key(row))):
         if beginning is None:
             yield from together
         else:

@@ -1,22 +1,41 @@
 """
-Every statement that reads or writes the graph in Neo4j.
+Every statement that reads or writes the graph in Neo4j, but for those that look back: `history_statements`.
 
 Several generations of the graph lie in one database. A node of generation ``a`` has the label ``_PEM_a`` (or
 ``_Artifact_a``, ``_Emitter_a``, ``_Tag_a``, and ``_Placeholder_a`` beside ``_PEM_a``), and in the generation that is
 served the public label ``PEM`` (``Artifact``, ``Emitter``, ``Tag``) as well. Statements of ours match by the label of
 the generation; public labels are for the queries of users. Properties that begin with ``_`` are ours too:
 
-=============  ======================  =============================================================================
-``_key``       Artifact, Emitter, Tag  its name, or what stands for a long one (`provgraph.graphstore.neo4j.keys`)
-``_last``      Artifact                moment of its latest production
-``_first``     Artifact                moment of its earliest production, once there are several
-``_used``      Artifact                once there are several: moment of the latest use that names no version
-``_named``     Artifact                true once a use names a version of it
-``_producer``  USES                    id of the event whose version was used; INFORMED_BY leads to that event
-``_version``   INFORMED_BY             key of the version that the use named
-``_at_a``      PRODUCES                entry in the index of productions, for artifacts with several
-``_named_a``   PRODUCES, USES          entry in the index of those that name a version
-=============  ======================  =============================================================================
+==============  ======================  ============================================================================
+``_key``        Artifact, Emitter, Tag  its name, or what stands for a long one (`provgraph.graphstore.neo4j.keys`)
+``_last``       Artifact                moment of its latest production
+``_first``      Artifact                moment of its earliest production, once there are several
+``_used``       Artifact                once there are several: moment of the latest use that names no version
+``_named``      Artifact                true once a use names a version of it
+``_since_us``   Artifact                the earliest on the emitters' clocks that an event named it
+``_since``      Artifact                log position of the first event that named it
+``_described``  Artifact                log position of the event that gave the properties, if one did
+``_pem``        Tag                     id of the event that it marks, be it there or not
+``_producer``   USES                    id of the event whose version was used; INFORMED_BY leads to that event
+``_version``    INFORMED_BY             key of the version that the use named
+``_at_a``       PRODUCES                entry in the index of productions, for artifacts with several
+``_named_a``    PRODUCES, USES          entry in the index of those that name a version
+==============  ======================  ============================================================================
+
+Where tags were before is with nodes that are ours altogether, ``_TagMoves_a``: emitters may move a tag with each event,
+so a node holds the moves of a tag in one batch, in the order of the log. Such runs of moves do not overlap.
+
+===================  ============================================================================================
+``_key``             the tag's key, then the log position of the first move
+``_of``              the tag's key
+``_namespace``       the tag's
+``_tag``             the tag's
+``_positions``       log positions of the moves
+``_pems``            the events that it was put on, one for each position
+``_moved_us``        when: microseconds since 1970, one for each position
+===================  ============================================================================================
+
+An earlier version wrote another format: what it left counts as no generation at all, and is built anew from the log.
 
 In the texts here ``@`` stands for the letter of a generation, and ``+PEM`` for the public label where a generation is
 served and for nothing where it is not. Nothing else is ever put into a statement: all values are parameters.
@@ -30,6 +49,9 @@ from __future__ import annotations
 
 import re
 from typing import Final
+
+# Of what is written below; a generation with another one is none.
+FORMAT: Final = 2
 
 _PUBLIC = re.compile(r"\+([A-Z][A-Za-z]+)")
 _LETTER = re.compile("[a-z]").fullmatch
@@ -88,6 +110,9 @@ GENERATION_SCHEMA: Final = {
     "provgraph_tag_@": Statement(
         "CREATE CONSTRAINT provgraph_tag_@ IF NOT EXISTS FOR (n:_Tag_@) REQUIRE n._key IS UNIQUE"
     ),
+    "provgraph_tag_moves_@": Statement(
+        "CREATE CONSTRAINT provgraph_tag_moves_@ IF NOT EXISTS FOR (n:_TagMoves_@) REQUIRE n._key IS UNIQUE"
+    ),
     "provgraph_placeholder_@": Statement(
         "CREATE INDEX provgraph_placeholder_@ IF NOT EXISTS FOR (n:_Placeholder_@) ON (n.rk_id)"
     ),
@@ -109,11 +134,12 @@ WRITE_IN_READ_MODE: Final = "CREATE (n:_Probe)"
 
 # ------------------------------------------------------------------------------------------------ generations
 
-# Which generation is served, which one is being built, and whether the public labels are on their way.
+# Which generation is served, which one is being built, and whether the public labels are on their way. One in another
+# format has no token.
 STATE: Final = """
 MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name)
-OPTIONAL MATCH (c:Checkpoint {name: s.generation})
-OPTIONAL MATCH (n:Checkpoint {name: s.next})
+OPTIONAL MATCH (c:Checkpoint {name: s.generation}) WHERE c.format = $format
+OPTIONAL MATCH (n:Checkpoint {name: s.next}) WHERE n.format = $format
 RETURN s.generation, c._token, s.next, n._token, s.publishing
 """
 # The first thing in a database that holds no graph yet. Several processes may do it at once.
@@ -132,12 +158,13 @@ CALL () { MATCH (n:_PEM_@) RETURN count(n) AS pems }
 CALL () { MATCH (n:_Artifact_@) RETURN count(n) AS artifacts }
 CALL () { MATCH (n:_Emitter_@) RETURN count(n) AS emitters }
 CALL () { MATCH (n:_Tag_@) RETURN count(n) AS tags }
-RETURN pems + artifacts + emitters + tags, c._token
+CALL () { MATCH (n:_TagMoves_@) RETURN count(n) AS moves }
+RETURN pems + artifacts + emitters + tags + moves, c._token
 """)
 # The checkpoint of a generation that begins with nothing.
 MAKE_CHECKPOINT: Final = Statement("""
 CREATE (:Checkpoint {name: '@', epoch: '', position: 0, resolutions_changed_at: 0, covers: $covers, served: $served,
-                     _token: $token, _revision: 0})
+                     format: $format, _token: $token, _revision: 0})
 """)
 DROP_CHECKPOINT: Final = Statement("MATCH (c:Checkpoint {name: '@'}) DELETE c")
 SET_NEXT: Final = """
@@ -178,15 +205,24 @@ UNPUBLISH: Final = _in_pieces("REMOVE n:LABEL")
 # Remove a piece of a generation; PEMs first, with all edges.
 REMOVE_NODES: Final = tuple(
     Statement(f"MATCH (n:_{label}_@) WITH n LIMIT $size DETACH DELETE n RETURN count(*)")
-    for label in ("PEM", "Artifact", "Emitter", "Tag")
+    for label in ("PEM", "Artifact", "Emitter", "Tag", "TagMoves")
 )
 
-# Every statement that reads begins so: it has no row when the generation is another one by now, or (unless $any) is not
-# the one that is served.
+# Every statement that reads begins so.
 _HEAD: Final = """
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name) WHERE c._token = $token AND (c.served OR $any)
 WITH c
 """
+
+
+def reading(text: str) -> Statement:
+    """
+    Return a statement that reads the generation whose checkpoint ``c`` is.
+
+    It has no row when the generation is another one by now, or (unless $any) is not the one that is served.
+    """
+    return Statement(_HEAD + text)
+
 
 # ------------------------------------------------------------------------------------------------ checkpoint
 
@@ -210,23 +246,27 @@ SET c.epoch = $epoch, c.position = $position, c._applied = $batch,
 
 # ------------------------------------------------------------------------------------------------ writing nodes
 
-# Which of these artifacts are there: key, id, _first, _last, _used, _named.
+# Which of these artifacts are there: key, id, _since_us, _first, _last, _used, _named.
 KNOWN_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS key
 MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
-RETURN collect([key, id(a), a._first, a._last, a._used, a._named])
+RETURN collect([key, id(a), a._since_us, a._first, a._last, a._used, a._named])
 """)
-# Rows: key, name (null: the key), properties, created_at, _first, _last, _used, _named. Returns key, id.
+# Rows: key, name (null: the key), properties, created_at, _since_us, _since, _described, _first, _last, _used, _named.
+# Returns key, id.
 CREATE_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 CREATE (a:_Artifact_@+Artifact {_key: r[0], rk_id: coalesce(r[1], r[0]), properties: r[2], created_at: r[3],
-                                _first: r[4], _last: r[5], _used: r[6], _named: r[7]})
+                                _since_us: r[4], _since: r[5], _described: r[6],
+                                _first: r[7], _last: r[8], _used: r[9], _named: r[10]})
 RETURN collect([r[0], id(a)])
 """)
-# Rows: id, properties. The first that are not empty stay.
+# Rows: id, properties, _described. The first that are not empty stay.
 FILL_PROPERTIES: Final = """
-UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] AND a.properties = '{}' SET a.properties = r[1]
+UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] AND a.properties = '{}' SET a.properties = r[1], a._described = r[2]
 """
+# Rows: id, _since_us.
+SET_SINCE: Final = "UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] SET a._since_us = r[1]"
 # Rows: id, _first, _last, _used, _named.
 NOTE_PRODUCTIONS: Final = """
 UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0]
@@ -256,7 +296,7 @@ CREATE_PEMS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (e) WHERE id(e) = r[1]
 CREATE (p:_PEM_@+PEM {rk_id: r[0], type: r[2], emitter: r[3], properties: r[4], timestamp_client: r[5],
-                      occurred_at: r[6], position: r[7]})-[:EMITTED_BY]->(e)
+                      occurred_at: r[6], position: r[7], recorded_at: r[8]})-[:EMITTED_BY]->(e)
 RETURN collect([r[0], id(p)])
 """)
 # Rows: id of the placeholder, and then as in `CREATE_PEMS`.
@@ -265,7 +305,7 @@ UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (e) WHERE id(e) = r[2]
 SET p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
-    p.position = r[8]
+    p.position = r[8], p.recorded_at = r[9]
 REMOVE p:_Placeholder_@
 CREATE (p)-[:EMITTED_BY]->(e)
 """)
@@ -286,6 +326,12 @@ WITH t, r
 MATCH (p:_PEM_@ {rk_id: r[3]}) USING INDEX SEEK p:_PEM_@(rk_id)
 CREATE (t)-[:MARKS]->(p)
 """)
+# Rows: key of the run, key of the tag, namespace, tag, positions, events, times.
+CREATE_TAG_MOVES: Final = Statement("""
+UNWIND $rows AS r
+CREATE (:_TagMoves_@ {_key: r[0], _of: r[1], _namespace: r[2], _tag: r[3], _positions: r[4], _pems: r[5],
+                      _moved_us: r[6]})
+""")
 # The artifacts with these keys that nothing is connected to.
 REMOVE_UNCONNECTED: Final = Statement("""
 UNWIND $rows AS key
@@ -295,21 +341,21 @@ DELETE a
 """)
 
 # ------------------------------------------------------------------------------------------------ writing edges
-# Their ends come as ids. Most edges say nothing of their own, so those that do have statements of their own.
+# Their ends come as ids. Most edges say little of their own, so those that do have statements of their own.
 
-# Rows: event, artifact.
+# Rows: event, artifact, properties.
 CREATE_PRODUCTIONS: Final = """
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
-CREATE (p)-[:PRODUCES]->(a)
+CREATE (p)-[:PRODUCES {properties: r[2]}]->(a)
 """
-# Rows: event, artifact, version, digest, kind, _at, _named.
+# Rows: event, artifact, version, digest, kind, properties, _at, _named.
 CREATE_STATED_PRODUCTIONS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
-CREATE (p)-[:PRODUCES {version: r[2], digest: r[3], kind: r[4], _at_@: r[5], _named_@: r[6]}]->(a)
+CREATE (p)-[:PRODUCES {version: r[2], digest: r[3], kind: r[4], properties: r[5], _at_@: r[6], _named_@: r[7]}]->(a)
 """)
 # Rows: artifact, _at. The only production that an artifact had so far enters the index.
 ENTER_ONLY_PRODUCTION: Final = Statement("""
@@ -452,11 +498,12 @@ UNWIND $rows AS key
 MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
 DETACH DELETE a
 """)
-# Rows: key, name, properties, created_at.
+# Rows: key, name, properties, created_at, _since_us, _since, _described.
 PUT_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (a:_Artifact_@ {_key: r[0]})
-SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3]
+SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3],
+    a._since_us = r[4], a._since = r[5], a._described = r[6]
 """)
 PUT_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS rk_id
@@ -475,12 +522,12 @@ DELETE r
 WITH CASE WHEN x:_Artifact_@ THEN id(x) END AS artifact
 RETURN collect(DISTINCT artifact)
 """)
-# Rows: event, name of the artifact, its key, version, digest, kind, _named.
+# Rows: event, name of the artifact, its key, version, digest, kind, properties, _named.
 PUT_PRODUCTIONS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
 MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
-CREATE (p)-[:PRODUCES {version: r[3], digest: r[4], kind: r[5], _named_@: r[6]}]->(a)
+CREATE (p)-[:PRODUCES {version: r[3], digest: r[4], kind: r[5], properties: r[6], _named_@: r[7]}]->(a)
 RETURN collect(DISTINCT id(a))
 """)
 # Rows: event, name of the artifact, its key, version, key of the version, _named, event whose version was used.
@@ -511,6 +558,22 @@ DELETE_TAGS: Final = Statement("""
 UNWIND $rows AS key
 MATCH (t:_Tag_@ {_key: key}) USING INDEX SEEK t:_Tag_@(_key)
 DETACH DELETE t
+""")
+# Rows: index, beginning of the keys of a tag's runs of moves, and up to which key. Returns the last such run of each,
+# as index and key; and of those runs: key, positions, events, times.
+TAG_MOVES_UP_TO: Final = Statement("""
+UNWIND $rows AS r
+CALL (r) {
+  MATCH (m:_TagMoves_@) USING INDEX SEEK m:_TagMoves_@(_key) WHERE m._key > r[1] AND m._key <= r[2]
+  RETURN m ORDER BY m._key DESC LIMIT 1
+}
+WITH collect([r[0], m._key]) AS at, collect(DISTINCT m) AS runs
+RETURN [at, [m IN runs | [m._key, m._positions, m._pems, m._moved_us]]]
+""")
+DELETE_TAG_MOVES: Final = Statement("""
+UNWIND $rows AS key
+MATCH (m:_TagMoves_@ {_key: key}) USING INDEX SEEK m:_TagMoves_@(_key)
+DELETE m
 """)
 # What is kept with artifacts, worked out from their edges. Returns of each: id, name, number of productions, stated
 # moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
@@ -731,19 +794,29 @@ CALL () {{
 # ------------------------------------------------------------------------------------------------ scanning
 # A page of each, in the order of keys.
 
-SCAN_PEMS: Final = Statement("""
+_PEM_FACTS = """p.rk_id, p.type, p.emitter, p.properties, p.timestamp_client, p.occurred_at, p.position, p.recorded_at,
+  COLLECT { MATCH (p)-[:PREDECESSOR]->(q) RETURN q.rk_id },
+  COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a.rk_id, u.version, u._producer] },
+  COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, q.rk_id] },
+  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a.rk_id, m.version, m.digest, m.kind, coalesce(m.properties, '{}')] }"""
+SCAN_PEMS: Final = Statement(f"""
 MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after AND p.position IS NOT NULL
 WITH p ORDER BY p.rk_id LIMIT $size
-RETURN p.rk_id, p.type, p.emitter, p.properties, p.timestamp_client, p.occurred_at, p.position,
-       COLLECT { MATCH (p)-[:PREDECESSOR]->(q) RETURN q.rk_id },
-       COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a.rk_id, u.version, u._producer] },
-       COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, q.rk_id] },
-       COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a.rk_id, m.version, m.digest, m.kind] }
+RETURN {_PEM_FACTS}
+""")
+# The same of some events, as one list.
+EVENTS: Final = Statement(f"""{_HEAD}
+CALL () {{
+  UNWIND $ids AS rk_id
+  MATCH (p:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.position IS NOT NULL
+  RETURN collect([{_PEM_FACTS}]) AS facts
+}}
+RETURN facts
 """)
 SCAN_ARTIFACTS: Final = Statement("""
 MATCH (a:_Artifact_@) USING INDEX SEEK a:_Artifact_@(_key) WHERE a._key > $after
 WITH a ORDER BY a._key LIMIT $size
-RETURN a._key, a.rk_id, a.properties, a.created_at
+RETURN a._key, a.rk_id, a.properties, a.created_at, a._since_us, a._since, coalesce(a._described, 0)
 """)
 SCAN_UNCONNECTED: Final = Statement("""
 MATCH (a:_Artifact_@) USING INDEX SEEK a:_Artifact_@(_key)
@@ -751,11 +824,13 @@ WHERE a._key > $after AND NOT EXISTS { (a)<-[:USES|PRODUCES]-() }
 WITH a ORDER BY a._key LIMIT $size
 RETURN a._key, a.rk_id
 """)
-SCAN_TAGS: Final = Statement("""
-MATCH (t:_Tag_@) USING INDEX SEEK t:_Tag_@(_key) WHERE t._key > $after
-WITH t ORDER BY t._key LIMIT $size
+# Runs of moves. With each comes what the tag marks now.
+SCAN_TAG_MOVES: Final = Statement("""
+MATCH (m:_TagMoves_@) USING INDEX SEEK m:_TagMoves_@(_key) WHERE m._key > $after
+WITH m ORDER BY m._key LIMIT $size
+OPTIONAL MATCH (t:_Tag_@ {_key: m._of}) USING INDEX SEEK t:_Tag_@(_key)
 OPTIONAL MATCH (t)-[:MARKS]->(p)
-RETURN t._key, t.namespace, t.tag, coalesce(p.rk_id, t._pem)
+RETURN m._key, m._of, m._namespace, m._tag, m._positions, m._pems, m._moved_us, coalesce(p.rk_id, t._pem, '')
 """)
 SCAN_PLACEHOLDERS: Final = Statement("""
 MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id) WHERE p.rk_id > $after AND p.position IS NULL

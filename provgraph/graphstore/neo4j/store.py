@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.errors import OverloadedError, StoreError, UnsupportedQueryError
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.neo4j import mending, reader, walking, writer
+from provgraph.graphstore.neo4j import history, mending, reader, walking, writer
 from provgraph.graphstore.neo4j.gate import Gate
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
@@ -15,18 +15,26 @@ from provgraph.graphstore.neo4j.server import Server
 from provgraph.graphstore.neo4j.work import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from provgraph.graphstore.base import (
         ArtifactFacts,
+        ArtifactState,
         Checkpoint,
         Corrections,
         CypherResult,
+        Effect,
+        EmitterState,
         GraphCounts,
         GraphDigest,
         GraphStore,
+        Mismatch,
+        Moment,
         PemFacts,
+        Production,
         TagFacts,
+        Unseen,
+        View,
         Walk,
         WalkQuery,
     )
@@ -101,6 +109,63 @@ class _Graph:
 
     def brief(self) -> None:
         """See `GraphStore.brief`: a server is waited for."""
+
+    # -------------------------------------------------------------------------------------------- looking back
+
+    def events(self, ids: Sequence[str]) -> list[PemFacts]:
+        """See `HistoryReader.events`."""
+        return history.events(self._asker, ids)
+
+    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+        """See `HistoryReader.effects`."""
+        return history.effects(self._asker, ids, limit)
+
+    def users(self, artifact: str, *, limit: int) -> list[Effect]:
+        """See `HistoryReader.users`."""
+        return history.users(self._asker, artifact, limit)
+
+    def productions(
+        self,
+        artifact: str,
+        *,
+        version: str | None = None,
+        before: Moment | None = None,
+        after: Moment | None = None,
+        newest_first: bool = True,
+        limit: int,
+    ) -> list[Production]:
+        """See `HistoryReader.productions`."""
+        return history.productions(
+            self._asker,
+            artifact,
+            version=version,
+            before=before,
+            after=after,
+            newest_first=newest_first,
+            limit=limit,
+        )
+
+    def artifact_states(self, view: View, *, after: str, limit: int) -> list[ArtifactState]:
+        """See `HistoryReader.artifact_states`."""
+        return history.artifact_states(self._asker, view, after, limit)
+
+    def tag_states(self, view: View, *, after: tuple[str, str], limit: int) -> list[TagFacts]:
+        """See `HistoryReader.tag_states`."""
+        return history.tag_states(self._asker, view, after, limit)
+
+    def emitter_states(self, view: View) -> list[EmitterState]:
+        """See `HistoryReader.emitter_states`."""
+        return history.emitter_states(self._asker, view)
+
+    def unseen(self, view: View, *, after: str, limit: int) -> list[Unseen]:
+        """See `HistoryReader.unseen`."""
+        return history.unseen(self._asker, view, after, limit)
+
+    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+        """See `HistoryReader.mismatches`."""
+        return history.mismatches(self._asker, view, after, limit)
+
+    # -------------------------------------------------------------------------------------------- scanning
 
     def pems(self) -> Iterator[PemFacts]:
         """See `GraphStore.pems`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys, statements, tagmoves
 from provgraph.graphstore.neo4j.content import content_of
 from provgraph.graphstore.neo4j.resolver import Resolver
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.work import Work
     from provgraph.graphstore.projection import GraphBatch, GraphStep
 
+_NOTHING = (None, None, None)
 # Nodes by the ids of their events; inside one transaction the server's own ids will do.
 Nodes = dict[str, int]
 
@@ -51,10 +52,15 @@ class _Writer:
     def write(self, step: GraphStep) -> bool:
         """Write a step, and tell whether it changed what the graph said of older events."""
         changed = self._write_pems(step) if step.pems else False
-        tags = [[keys.tag_key(*name), *name, pem_id] for name, pem_id in sorted(step.tags.items())]
-        self._work.do(statements.SET_TAGS, tags)
+        self._write_tags(step)
         self._work.do(statements.REMOVE_UNCONNECTED, sorted({keys.key_of(name) for name in step.removed}))
         return changed
+
+    def _write_tags(self, step: GraphStep) -> None:
+        now = {(move.namespace, move.tag): move.pem_id for move in step.tags}
+        rows = [[keys.tag_key(*name), *name, pem_id] for name, pem_id in sorted(now.items())]
+        self._work.do(statements.SET_TAGS, rows)
+        self._work.do(statements.CREATE_TAG_MOVES, tagmoves.rows(step.tags))
 
     def _write_pems(self, step: GraphStep) -> bool:
         content = content_of(step.pems)
@@ -78,33 +84,37 @@ class _Writer:
         """Learn about the artifacts that are there, and make the others."""
         by_key = {artifact.key: artifact for artifact in content.artifacts.values()}
         fill = []
-        for key, node, *noted in self._work.ask_of(statements.KNOWN_ARTIFACTS, sorted(by_key)):
+        earlier = []
+        for key, node, since_us, *noted in self._work.ask_of(statements.KNOWN_ARTIFACTS, sorted(by_key)):
             artifact = by_key.pop(key)
             artifact.is_new = False
             artifact.node = node
             artifact.first, artifact.last, artifact.used, artifact.named = noted
-            properties = step.artifacts[artifact.name].properties
-            if properties != "{}":
-                fill.append([node, properties])
+            sighting = step.artifacts[artifact.name]
+            if sighting.described:
+                fill.append([node, sighting.properties, sighting.described])
+            if sighting.since_us < since_us:
+                earlier.append([node, sighting.since_us])
         self._work.do(statements.FILL_PROPERTIES, fill)
+        self._work.do(statements.SET_SINCE, earlier)
         rows = [_artifact_row(by_key[key], step.artifacts[by_key[key].name]) for key in sorted(by_key)]
         for key, node in self._work.ask_of(statements.CREATE_ARTIFACTS, rows):
             by_key[key].node = node
 
-    def _write_nodes(self, pems: Sequence[tuple[Pem, int]], used: set[str]) -> tuple[Nodes, bool]:
+    def _write_nodes(self, pems: Sequence[tuple[Pem, int, int]], used: set[str]) -> tuple[Nodes, bool]:
         """
         Make the events, and placeholders for their predecessors.
 
         :param used: events whose versions were used
         :returns: the nodes of all events that edges lead to or from; and whether a placeholder was filled
         """
-        own = {pem.id for pem, _ in pems}
-        named = {id_ for pem, _ in pems for id_ in pem.predecessors}
+        own = {pem.id for pem, *_ in pems}
+        named = {id_ for pem, *_ in pems for id_ in pem.predecessors}
         nodes: Nodes = dict(self._work.ask_of(statements.KNOWN_PEMS, sorted((named | used) - own)))
         missing = sorted(named - own - nodes.keys())
         filled = self._placeholders_among(own)
-        emitters = self._merge_emitters({pem.emitter for pem, _ in pems})
-        rows = [_pem_row(pem, position, emitters[pem.emitter]) for pem, position in pems]
+        emitters = self._merge_emitters({pem.emitter for pem, *_ in pems})
+        rows = [_pem_row(*event, emitters[event[0].emitter]) for event in pems]
         if filled:
             to_fill = [[filled[row[0]], *row] for row in rows if row[0] in filled]
             self._work.do(statements.FILL_PLACEHOLDERS, to_fill)
@@ -141,18 +151,19 @@ class _Writer:
         plain: list[Row] = []
         stated: list[Row] = []
         entering: dict[str, Row] = {}
-        for pem_id, artifact, at, label, digest, kind in productions:
+        for pem_id, artifact, at, label, digest, kind, properties in productions:
             several = artifact.has_several()
-            if several or label is not None or digest is not None or kind is not None:
+            said = (label, digest, kind)
+            if several or said != _NOTHING:
                 entry = keys.artifact_entry(artifact.name) + at if several else None
                 named = None if label is None else keys.label_entry(artifact.name, label) + at
-                stated.append([nodes[pem_id], artifact.node, label, digest, kind, entry, named])
+                stated.append([nodes[pem_id], artifact.node, *said, properties, entry, named])
             else:
-                plain.append([nodes[pem_id], artifact.node])
+                plain.append([nodes[pem_id], artifact.node, properties])
             if several and artifact.first is None and artifact.last is not None:
                 entering[artifact.name] = [artifact.node, keys.artifact_entry(artifact.name) + artifact.last]
         self._work.do(statements.ENTER_ONLY_PRODUCTION, list(entering.values()))
-        self._work.do(statements.CREATE_PRODUCTIONS, sorted(plain))
+        self._work.do(statements.CREATE_PRODUCTIONS, sorted(plain, key=_ends))
         self._work.do(statements.CREATE_STATED_PRODUCTIONS, stated)
 
     def _write_uses(self, uses: Sequence[Use], versions: Sequence[str | None], nodes: Nodes) -> None:
@@ -176,8 +187,8 @@ class _Writer:
         self._work.do(statements.CREATE_USES_FROM_OUTSIDE, outside)
         self._work.do(statements.CREATE_STATED_USES, stated)
 
-    def _write_predecessors(self, pems: Sequence[tuple[Pem, int]], nodes: Nodes) -> None:
-        rows = [[nodes[pem.id], nodes[id_]] for pem, _ in pems for id_ in pem.predecessors]
+    def _write_predecessors(self, pems: Sequence[tuple[Pem, int, int]], nodes: Nodes) -> None:
+        rows = [[nodes[pem.id], nodes[id_]] for pem, *_ in pems for id_ in pem.predecessors]
         self._work.do(statements.CREATE_PREDECESSORS, sorted(rows))
 
     # -------------------------------------------------------------------------------------------- late productions
@@ -218,18 +229,24 @@ class _Writer:
 def _artifact_row(artifact: Artifact, sighting: Sighting) -> Row:
     """Return a new artifact as `CREATE_ARTIFACTS` wants it."""
     name = None if artifact.key == artifact.name else artifact.name
-    return [artifact.key, name, sighting.properties, sighting.created_at, *artifact.noted()]
+    _, properties, _, created_at, since_us, since, described = sighting
+    return [artifact.key, name, properties, created_at, since_us, since, described or None, *artifact.noted()]
 
 
-def _pem_row(pem: Pem, position: int, emitter: int) -> Row:
+def _pem_row(pem: Pem, position: int, recorded_us: int, emitter: int) -> Row:
     """Return an event as `CREATE_PEMS` wants it."""
     id_, type_, emitter_name, _, stated_at, occurred_us, properties, *_ = pem
-    return [id_, emitter, type_, emitter_name, properties, stated_at, rfc3339(occurred_us), position]
+    times = (rfc3339(occurred_us), position, rfc3339(recorded_us))
+    return [id_, emitter, type_, emitter_name, properties, stated_at, *times]
 
 
 def _first(row: Row) -> str:
     id_: str = row[0]
     return id_
+
+
+def _ends(row: Row) -> list[int]:
+    return row[:2]
 
 
 def _take_over_row(taken: TakeOver, nodes: Nodes) -> Row:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.servers.neo4j import Neo4jServer
 
 EVENTS = 40
+_PROPERTIES = {5: {"rows": 10}}
 PATIENT_SECONDS = 60.0
 
 
@@ -39,7 +40,9 @@ def story() -> list[NewEvent]:
             at=number,
             uses=[f"artifact/{earlier}" for earlier in (number - 1, number - 2) if earlier > 0]
             or ['it\'s "x"'],
-            produces=[version(f"artifact/{number}", f"v{number}")],
+            produces=[
+                {**version(f"artifact/{number}", f"v{number}"), "Properties": _PROPERTIES.get(number, {})}
+            ],
             after=[number - 1] if number > 1 else [999],
             Type="train" if number % 3 else "ingest",
             Emitter=f"emitter-{number % 4}",

@@ -234,6 +234,7 @@ def test_nodes_and_relationships_are_maps_of_what_events_said(graph: Graph) -> N
             "properties": "{}",
             "timestamp_client": "2026-01-02 03:04:45",
             "occurred_at": "2026-01-02T03:04:45.000000Z",
+            "recorded_at": "1970-01-01T00:00:40.000000Z",
             "position": EVENTS,
         },
         {"version": f"v{EVENTS}"},

@@ -124,7 +124,7 @@ class Neo4jOpener(Opener):
         labels = "|".join(
             f"_{label}_{letter}"
             for letter in family.letters
-            for label in ("PEM", "Artifact", "Emitter", "Tag")
+            for label in ("PEM", "Artifact", "Emitter", "Tag", "TagMoves")
         )
         with self._driver.session(database=self.server.database) as session:
             session.run(f"MATCH (n:{labels}) DETACH DELETE n").consume()

@@ -18,11 +18,12 @@ from provgraph.graphstore import (
     ProductionFacts,
     TagFacts,
     UseFacts,
+    View,
     WalkQuery,
     WalkStart,
     project,
 )
-from tests.contract.builders import pem, pem_id, recorded, version
+from tests.contract.builders import at_us, pem, pem_id, recorded, version
 from tests.contract.graphstore.stores import EPOCH, apply
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def test_everything_that_a_pem_says_is_in_the_graph(store: GraphStore) -> None:
         "2020-01-01 00:00:00",
         1_767_323_045_250_000,
         2,
+        2_000_000,
         (pem_id(8), pem_id(9)),
         (UseFacts("in", None, None), UseFacts("in", "v1", None), UseFacts("in2", None, None)),
         (ProductionFacts("also", None, None, None), ProductionFacts("out", "v2", "sha", "table")),
@@ -191,7 +193,16 @@ def test_the_first_properties_that_are_not_empty_stay(store: GraphStore) -> None
     apply(store, pem(2, uses=["a"]), pem(3, produces=[{"Name": "a", "Properties": {"x": 1}}]))
     apply(store, pem(4, uses=[{"Name": "a", "Properties": {"x": 2}}]), pem(5, uses=["a"]))
 
-    assert [artifact.properties for artifact in store.artifacts()] == ['{"x":1}']
+    assert [(artifact.properties, artifact.described) for artifact in store.artifacts()] == [('{"x":1}', 3)]
+
+
+def test_an_artifact_is_known_since_the_earliest_event_and_since_the_first_one_recorded(
+    store: GraphStore,
+) -> None:
+    apply(store, pem(1, at=5, uses=["a"]), pem(2, at=4, produces=["a"]), pem(3, at=6, uses=["a"]))
+    apply(store, pem(4, at=3, uses=["a"]), pem(5, at=9, uses=["a"]))
+
+    assert [(artifact.since_us, artifact.since) for artifact in store.artifacts()] == [(at_us(3), 1)]
 
 
 def test_an_artifact_was_created_when_it_was_first_recorded_or_as_stated_then(store: GraphStore) -> None:
@@ -199,8 +210,8 @@ def test_an_artifact_was_created_when_it_was_first_recorded_or_as_stated_then(st
     apply(store, pem(2, uses=[{"Name": "a", "CreatedAt": "2020-01-01 00:00:00"}, "b"]))
 
     assert list(store.artifacts()) == [
-        ArtifactFacts("a", "{}", "1970-01-01 00:00:01"),
-        ArtifactFacts("b", "{}", "2020-01-01 00:00:00"),
+        ArtifactFacts("a", "{}", "1970-01-01 00:00:01", at_us(0), 1, 0),
+        ArtifactFacts("b", "{}", "2020-01-01 00:00:00", at_us(0), 1, 0),
     ]
 
 
@@ -209,10 +220,14 @@ def test_a_tag_marks_the_event_that_had_it_last(store: GraphStore) -> None:
     apply(store, tag_set("n", "latest", pem_id(3)), pem(4, Tag="other"), tag_set("", "other", pem_id(1)))
 
     assert list(store.tags()) == [
-        TagFacts("", "latest", pem_id(2)),
-        TagFacts("", "other", pem_id(1)),
-        TagFacts("n", "latest", pem_id(3)),
+        TagFacts("", "latest", pem_id(2), at_us(0), 2),
+        TagFacts("", "other", pem_id(4), at_us(0), 5),
+        TagFacts("", "other", pem_id(1), 6_000_000, 6),
+        TagFacts("n", "latest", pem_id(1), at_us(0), 1),
+        TagFacts("n", "latest", pem_id(3), 4_000_000, 4),
     ]
+    now = store.tag_states(View(6), after=("", ""), limit=10)
+    assert [tag.pem_id for tag in now] == [pem_id(2), pem_id(1), pem_id(3)]
 
 
 def test_scans_are_ordered_by_code_points_also_across_their_chunks(store: GraphStore) -> None:

@@ -9,8 +9,18 @@ from hypothesis import given, settings
 
 from provgraph.errors import CheckpointMismatchError
 from provgraph.events import tag_set
-from provgraph.graphstore import Checkpoint, Corrections, GraphStore, TagFacts
-from tests.contract.builders import pem, pem_id, version
+from provgraph.graphstore import (
+    ArtifactFacts,
+    Checkpoint,
+    Corrections,
+    GraphStore,
+    PemFacts,
+    ProductionFacts,
+    TagFacts,
+    UseFacts,
+    View,
+)
+from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import EPOCH, apply
 
@@ -68,9 +78,22 @@ DAMAGE = {
     "two PEMs are gone": Corrections(surplus_pems=[pem_id(1), pem_id(4)]),
     "a placeholder is gone": Corrections(surplus_placeholders=[pem_id(9)]),
     "a placeholder was made up": Corrections(placeholders=[pem_id(77)]),
-    "a tag is gone": Corrections(surplus_tags=[TagFacts("n", "latest", pem_id(2))]),
-    "a tag points elsewhere": Corrections(tags=[TagFacts("n", "latest", pem_id(3))]),
-    "a tag was made up": Corrections(tags=[TagFacts("n", "other", pem_id(3))]),
+    "a tag is gone": Corrections(surplus_tags=[TagFacts("n", "latest", pem_id(2), 5_000_000, 5)]),
+    "a tag points elsewhere": Corrections(tags=[TagFacts("n", "latest", pem_id(3), 5_000_000, 6)]),
+    "a tag was made up": Corrections(tags=[TagFacts("n", "other", pem_id(3), 5_000_000, 5)]),
+    "a tag was elsewhere before": Corrections(tags=[TagFacts("n", "latest", pem_id(3), 5_000_000, 2)]),
+    "an artifact is another one": Corrections(
+        artifacts=[ArtifactFacts("a", '{"x":9}', "2020-01-01 00:00:00", at_us(0.5), 4, 4)]
+    ),
+    "a PEM says something else": Corrections(
+        pems=[
+            PemFacts(
+                *(pem_id(3), "test", "tester", '{"x":1}', "2020-01-01 00:00:00", at_us(7), 3, 9_000_000, ()),
+                (UseFacts("a", None, pem_id(1)),),
+                (ProductionFacts("b", None, "d", "k", '{"x":2}'), ProductionFacts("a", "v", None, None)),
+            )
+        ]
+    ),
 }
 
 
@@ -111,6 +134,40 @@ def test_any_graph_is_mended_to_be_any_other(
             apply(wrong, event)
             apply(right, event)
         assert wrong.digest() == right.digest()
+
+
+def test_a_tag_that_moved_very_often_is_mended_wherever_it_was(stores: Opener) -> None:
+    events = [pem(number, at=number % 700, Tag="t" if number % 5 else "u") for number in range(1, 1_400)]
+    damage = Corrections(
+        surplus_tags=[
+            TagFacts("", "t" if number % 5 else "u", pem_id(number), 0, number)
+            for number in (*range(1, 10), *range(497, 503), 700, 990, *range(1_200, 1_400))
+        ],
+        tags=[
+            TagFacts("", "t", pem_id(1), at_us(number), number)
+            for number in (5, 502, 700, 1_000, *range(1_390, 1_396))
+        ]
+        + [TagFacts("", name, pem_id(7), at_us(3), number) for name in "vw" for number in (9, 3)],
+    )
+    with stores.filled(events) as right, stores.filled(events) as wrong:
+        wrong.mend(damage, expected=wrong.checkpoint())
+        there = {(move.tag, move.position): move for move in right.tags()}
+        for move in damage.surplus_tags:
+            del there[move.tag, move.position]
+        there.update(((move.tag, move.position), move) for move in damage.tags)
+        assert list(wrong.tags()) == sorted(there.values(), key=lambda move: (move.tag, move.position))
+        assert {
+            move.tag: move.position for move in wrong.tag_states(View(9_999), after=("", ""), limit=9)
+        } == {"t": 1_395, "u": 1_195, "v": 9, "w": 9}
+
+        mend(right, wrong)
+        assert wrong.digest() == right.digest()
+        for graph in (right, wrong):
+            apply(graph, pem(2_000, Tag="t"), pem(2_001, Tag="v"))
+        assert wrong.digest() == right.digest()
+        for view in (View(503), View(1_450), View(1_450, at_us(200))):
+            ours = wrong.tag_states(view, after=("", ""), limit=9)
+            assert ours == right.tag_states(view, after=("", ""), limit=9) != []
 
 
 def test_mending_leaves_the_checkpoint_where_it_is(store: GraphStore) -> None:

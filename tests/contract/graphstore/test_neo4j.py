@@ -16,6 +16,7 @@ from provgraph.errors import CheckpointMismatchError, SettingsError, StoreError
 from provgraph.eventlog import InMemoryEventLog
 from provgraph.graphstore import (
     Checkpoint,
+    Corrections,
     Direction,
     EmbeddedGraphStore,
     GraphCounts,
@@ -23,7 +24,7 @@ from provgraph.graphstore import (
     WalkStart,
     project,
 )
-from provgraph.graphstore.neo4j import Neo4jGraphStore, generations, statements
+from provgraph.graphstore.neo4j import Neo4jGraphStore, generations, history_statements, statements
 from provgraph.graphstore.neo4j.generations import GRAPH, Generations
 from provgraph.graphstore.neo4j.server import Server
 from provgraph.graphstore.neo4j.statements import Statement
@@ -233,7 +234,11 @@ def test_the_graph_reads_in_cypher_as_it_is_documented(
 ) -> None:
     apply(
         store,
-        pem(1, at=1, produces=[{"Name": "a", "Version": "v1", "Kind": "table", "Digest": "d"}]),
+        pem(
+            1,
+            at=1,
+            produces=[{"Name": "a", "Version": "v1", "Kind": "table", "Digest": "d", "Properties": {"x": 1}}],
+        ),
         pem(2, at=0.5, uses=["a", version("a", "v1"), "b"], after=[1]),
     )
 
@@ -241,7 +246,7 @@ def test_the_graph_reads_in_cypher_as_it_is_documented(
         neo4j_stores,
         "MATCH (a:Artifact) RETURN a.rk_id AS rk_id, a.properties as properties, a.created_at as created_at "
         "ORDER BY rk_id",
-    ) == [["a", "{}", "1970-01-01 00:00:01"], ["b", "{}", "1970-01-01 00:00:02"]]
+    ) == [["a", '{"x":1}', "1970-01-01 00:00:01"], ["b", "{}", "1970-01-01 00:00:02"]]
     assert values(
         neo4j_stores,
         "MATCH (p:PEM {rk_id: $id})-[u:USES]->(a:Artifact) RETURN a.rk_id, u.version, u.out_of_order "
@@ -251,13 +256,14 @@ def test_the_graph_reads_in_cypher_as_it_is_documented(
     assert (
         values(
             neo4j_stores,
-            "MATCH (p:PEM)-[i:INFORMED_BY {artifact: 'a'}]->(q:PEM) RETURN p.occurred_at, q.position",
+            "MATCH (p:PEM)-[i:INFORMED_BY {artifact: 'a'}]->(q:PEM) RETURN p.occurred_at, p.recorded_at, q.position",
         )
-        == [["2026-01-02T03:04:05.500000Z", 1]] * 2
+        == [["2026-01-02T03:04:05.500000Z", "1970-01-01T00:00:02.000000Z", 1]] * 2
     )
     assert values(
-        neo4j_stores, "MATCH (:PEM)-[m:PRODUCES]->(:Artifact) RETURN m.version, m.digest, m.kind"
-    ) == [["v1", "d", "table"]]
+        neo4j_stores,
+        "MATCH (:PEM)-[m:PRODUCES]->(:Artifact) RETURN m.version, m.digest, m.kind, m.properties",
+    ) == [["v1", "d", "table", '{"x":1}']]
 
 
 def test_what_a_switch_left_to_do_is_done_by_who_opens_the_store_next(
@@ -402,6 +408,96 @@ def test_nobody_who_reads_notices_a_switch(store: Neo4jGraphStore, other: Neo4jG
     assert errors == []
 
 
+def of_an_earlier_version(opener: Neo4jOpener) -> None:
+    """Make all generations look as if an earlier version had written them."""
+    values(opener, "MATCH (c:Checkpoint) SET c.format = 1")
+    values(opener, "MATCH (c:Checkpoint) WHERE NOT c.served REMOVE c.format")
+
+
+def test_a_graph_of_another_format_is_begun_anew(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, caplog: pytest.LogCaptureFixture
+) -> None:
+    apply(store, pem(1, uses=["old"], Tag="t"))
+    apply(store.next_generation(), pem(1, uses=["next"]))
+    of_an_earlier_version(neo4j_stores)
+
+    with closing(Neo4jGraphStore.on(neo4j_stores.server)) as opened:
+        assert (opened.counts(), opened.checkpoint()) == (GraphCounts(0, 0, 0), Checkpoint())
+        assert not opened.has_next_generation()
+        assert "another format" in caplog.text
+
+        apply(opened, pem(1, uses=["new"]))
+        assert eventually(lambda: public_names(neo4j_stores) == [["new"]])
+        assert eventually(
+            lambda: values(neo4j_stores, "MATCH (c:Checkpoint) RETURN c.format") == [[statements.FORMAT]]
+        )
+        apply(opened.next_generation(), pem(1, uses=["newer"]))
+        opened.switch()
+        assert [artifact.name for artifact in opened.artifacts()] == ["newer"]
+        assert store.checkpoint() == opened.checkpoint()
+
+
+def test_a_graph_of_another_format_is_begun_anew_also_when_what_is_left_takes_all_the_room(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Generations, "tidy_in_background", lambda _: None
+        )  # as if it were killed before it could
+        apply(store, pem(1, uses=["old"]))
+        apply(store.next_generation(), pem(1, uses=["older"], Tag="t"))
+        store.switch()
+        apply(store.next_generation(), pem(1, uses=["next"]))
+    of_an_earlier_version(neo4j_stores)
+    assert values(neo4j_stores, "MATCH (c:Checkpoint) RETURN count(c)") == [[3]]
+
+    with closing(Neo4jGraphStore.on(neo4j_stores.server)) as opened:
+        assert opened.checkpoint() == Checkpoint()
+        apply(opened, pem(1, uses=["new"]))
+
+        assert eventually(lambda: public_names(neo4j_stores) == [["new"]])
+
+
+def test_where_tags_were_goes_with_its_generation(store: Neo4jGraphStore, neo4j_stores: Neo4jOpener) -> None:
+    apply(store, pem(1, Tag="t"), pem(2, Tag="t"), pem(3, Tag="u"))
+    assert values(neo4j_stores, "MATCH (m:_TagMoves_a) RETURN count(m)") == [[2]]
+    apply(store.next_generation(), pem(1))
+
+    store.switch()
+
+    assert eventually(lambda: store._generations._left_of("a") == (0, None))
+    assert values(neo4j_stores, "MATCH (m:_TagMoves_a) RETURN count(m)") == [[0]]
+    assert list(store.tags()) == []
+
+
+@pytest.mark.parametrize(
+    "meddled",
+    [
+        "MATCH (t:Tag {tag: 't'})-[r:MARKS]->() MATCH (p:PEM {rk_id: $id}) DELETE r CREATE (t)-[:MARKS]->(p)",
+        "MATCH (t:Tag {tag: 't'}) DETACH DELETE t",
+    ],
+)
+def test_a_tag_that_somebody_meddled_with_shows_and_is_put_right(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, meddled: str
+) -> None:
+    apply(store, pem(1, Tag="t"), pem(2, Tag="t"), pem(3, Tag="u"))
+    right = list(store.tags())
+
+    values(neo4j_stores, meddled, id=pem_id(3))
+    wrong = list(store.tags())
+    corrections = Corrections(
+        tags=sorted(set(right) - set(wrong)), surplus_tags=sorted(set(wrong) - set(right))
+    )
+    assert corrections.count == 2
+
+    store.mend(corrections, expected=store.checkpoint())
+    assert list(store.tags()) == right
+    assert values(neo4j_stores, "MATCH (t:Tag)-[:MARKS]->(p:PEM) RETURN t.tag, p.rk_id ORDER BY t.tag") == [
+        ["t", pem_id(2)],
+        ["u", pem_id(3)],
+    ]
+
+
 # ------------------------------------------------------------------------------------------------ long names
 
 
@@ -517,7 +613,7 @@ _REPEATED = re.compile(r"\$([a-z_]+)")
 
 def all_statements() -> Iterator[str]:
     """Yield every statement on the graph in its form for one generation."""
-    for name, value in vars(statements).items():
+    for name, value in [*vars(statements).items(), *vars(history_statements).items()]:
         if not name.isupper() or name.startswith("_") or name.endswith("_SCHEMA"):
             continue
         for statement in (
@@ -540,6 +636,7 @@ def operators(plan: dict[str, Any]) -> Iterator[str]:
 def test_no_statement_reads_everything_whatever_neo4j_believes_to_be_there(
     store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, filled: bool
 ) -> None:
+    store.checkpoint()  # makes the indexes
     if filled:
         apply(store, *(pem(number, uses=["a", f"b{number}"], after=[number + 1]) for number in range(500)))
     found: dict[str, set[str]] = {}

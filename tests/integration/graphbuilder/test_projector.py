@@ -65,7 +65,9 @@ def test_a_restart_goes_on_at_the_checkpoint(tmp_path: Path) -> None:
 
     with open_stores(tmp_path) as stores:
         # Were it to start from the beginning, this would be gone.
-        stores.tamper_with_graph("INSERT INTO artifact VALUES (4711, 'kept', '{}', '2020-01-01 00:00:00')")
+        stores.tamper_with_graph(
+            "INSERT INTO artifact VALUES (4711, 'kept', '{}', '2020-01-01 00:00:00', 0, 0, 0)"
+        )
         with stores.following():
             stores.append(*chain_of_pems(10, start=11))
             caught_up(stores)

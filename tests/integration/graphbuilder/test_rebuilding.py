@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graphbuilder.projector import Projector
     from tests.unit.operations.stores import Stores
 
-_FORGE = "INSERT INTO artifact VALUES (4711, 'forged', '{}', '2020-01-01 00:00:00')"
+_FORGE = "INSERT INTO artifact VALUES (4711, 'forged', '{}', '2020-01-01 00:00:00', 0, 0, 0)"
 
 
 class Gate:

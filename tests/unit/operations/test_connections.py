@@ -36,7 +36,9 @@ def littered(stores: Stores) -> Stores:
     stores.append(pem(1, uses=["data"], produces=["model"]))
     flush(stores.log, stores.graph, timeout_seconds=30)
     for key, name in ((100, _IN_BOTH), (101, _IN_GRAPH)):
-        stores.tamper_with_graph("INSERT INTO artifact VALUES (?, ?, '{}', '2020-01-01 00:00:00')", key, name)
+        stores.tamper_with_graph(
+            "INSERT INTO artifact VALUES (?, ?, '{}', '2020-01-01 00:00:00', 0, 0, 0)", key, name
+        )
     for key, name in ((100, _IN_BOTH), (102, _IN_CATALOG)):
         stores.tamper_with_database(
             "INSERT INTO artifact VALUES (?, ?, '{}', 0, '2020-01-01 00:00:00')", key, name

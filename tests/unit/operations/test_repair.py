@@ -26,7 +26,7 @@ _DAMAGE = {
     "a PEM became a placeholder": ["UPDATE pem SET position = NULL WHERE pem_key = 2"],
     "a PEM was made up": [
         "INSERT INTO emitter VALUES (77, 'nobody')",
-        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '')",
+        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0)",
         "INSERT INTO cause SELECT 777, 0, '', 3",
         "UPDATE cause SET cause_key = 777 WHERE pem_key = 6 AND artifact_key <> 0",
     ],
@@ -43,7 +43,7 @@ _DAMAGE = {
     "an artifact says something else": [
         "UPDATE artifact SET properties = '{\"a\":1}' WHERE artifact_key = 2"
     ],
-    "an artifact was made up": ["INSERT INTO artifact VALUES (99, 'made up', '{}', '')"],
+    "an artifact was made up": ["INSERT INTO artifact VALUES (99, 'made up', '{}', '', 0, 0, 0)"],
     "a tag points elsewhere": ["UPDATE tag SET pem_id = '00000000000000000000000000000001'"],
     "a tag is gone": ["DELETE FROM tag"],
     "a tag was made up": ["INSERT INTO tag VALUES ('n', 'made up', '00000000000000000000000000000001')"],

@@ -7,7 +7,7 @@ import sqlite3
 from provgraph.events.artifact import note
 from provgraph.events.clock import parse_time, second_text
 from provgraph.events.pem import ArtifactStatement, Pem
-from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.base import Checkpoint, TagFacts
 from provgraph.graphstore.embedded import schema
 from provgraph.graphstore.embedded.writer import GraphWriter
 from provgraph.graphstore.projection import GraphStep
@@ -61,8 +61,20 @@ def open_graph() -> sqlite3.Connection:
     """Return a connection to the graph, in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(schema.CREATE)
-    step = GraphStep([(pem, position) for position, pem in enumerate(PEMS, 1)], {}, dict(TAGS), ())
-    for pem in PEMS:
-        note(step.artifacts, [*pem.uses, *pem.produces], recorded_us=0, recorded_at=RECORDED)
+    step = GraphStep(
+        [(pem, position, 0) for position, pem in enumerate(PEMS, 1)],
+        {},
+        [TagFacts(*name, pem_id, 0, position) for position, (name, pem_id) in enumerate(TAGS.items(), 1)],
+        (),
+    )
+    for position, pem in enumerate(PEMS, 1):
+        note(
+            step.artifacts,
+            [*pem.uses, *pem.produces],
+            recorded_us=0,
+            recorded_at=RECORDED,
+            occurred_us=pem.occurred_us,
+            position=position,
+        )
     GraphWriter(connection).apply([step], expected=Checkpoint(), to=Checkpoint("epoch", len(PEMS)))
     return connection

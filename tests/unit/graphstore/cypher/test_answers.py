@@ -20,6 +20,7 @@ INGEST_NODE = {
     "timestamp_client": "2026-01-02 03:04:05",
     "occurred_at": "2026-01-02T03:04:05.000000Z",
     "position": 2,
+    "recorded_at": "1970-01-01T00:00:00.000000Z",
 }
 TABLE_NODE = {"rk_id": "table/customers", "properties": '{"a":1}', "created_at": RECORDED}
 ARTIFACTS = [QUOTED_NAME, "model/churn", "table/customers", "Äpfel 🍏"]
@@ -103,10 +104,10 @@ class TestMatch:
             (f"(a)<-[:USES]-(p {{rk_id: '{TRAIN}'}})", "a.rk_id", column(QUOTED_NAME, "table/customers")),
             (
                 "(p:PEM)-[r:PRODUCES]->(a:Artifact {rk_id: 'table/customers'})",
-                "p.type, r.version, r.digest, r.kind, r.other",
-                [["ingest", "v1", "d1", "table", None]],
+                "p.type, r.version, r.digest, r.kind, r.properties, r.other",
+                [["ingest", "v1", "d1", "table", '{"a":1}', None]],
             ),
-            ("(p)-[r:PRODUCES]->(a {rk_id: 'model/churn'})", "p.type, r.version", [["train", None]]),
+            ("(p)-[r:PRODUCES]->(a {rk_id: 'Äpfel 🍏'})", "r.version, r.properties", [[None, None]]),
             (
                 "(late:PEM)-[:PREDECESSOR]->(early:PEM)",
                 "late.type, early.rk_id",

@@ -25,6 +25,7 @@ PROPERTIES = (
     "timestamp_client",
     "occurred_at",
     "position",
+    "recorded_at",
     "unknown",
 )
 TEXTS = (
@@ -210,7 +211,7 @@ def test_a_parameter_means_the_same_as_the_literal(
 @given(text=st.text(max_size=3), suffix=st.text(max_size=3))
 def test_text_tests_hold_for_any_characters(text: str, suffix: str) -> None:
     graph = open_graph()
-    graph.execute("INSERT INTO artifact VALUES (1000, ?, '{}', '')", ("x" + text + suffix,))
+    graph.execute("INSERT INTO artifact VALUES (1000, ?, '{}', '', 0, 0, 0)", ("x" + text + suffix,))
     query = (
         "MATCH (a:Artifact) WHERE a.created_at = '' AND a.rk_id STARTS WITH $start "
         "AND a.rk_id ENDS WITH $end AND a.rk_id CONTAINS $end AND NOT a.rk_id STARTS WITH $more RETURN count(a)"

@@ -29,7 +29,7 @@ def test_more_rows_than_allowed_are_refused_not_cut(graph: sqlite3.Connection) -
 def test_a_query_that_takes_too_long_is_stopped_and_the_connection_goes_on() -> None:
     graph = open_graph()
     rows = [(number, f"name{number}") for number in range(100, 20_000)]
-    graph.executemany("INSERT INTO artifact VALUES (?, ?, '{}', '')", rows)
+    graph.executemany("INSERT INTO artifact VALUES (?, ?, '{}', '', 0, 0, 0)", rows)
     query = "MATCH (a:Artifact) WHERE a.rk_id CONTAINS 'zzz' RETURN count(a)"
 
     with pytest.raises(InvalidInputError, match="more than 0 seconds"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provgraph.operations.merging import side_by_side
+from provgraph.merging import side_by_side
 
 texts = st.sets(st.text(max_size=3))
 

@@ -1,0 +1,303 @@
+"""
+Reading the past of the graph in Neo4j: see `HistoryReader`.
+
+Nearly every answer is one statement. More follow where names are so long that keys stand for them (their order is not
+that of the keys), where an event with several edges lies across a limit, and where later events changed meanwhile what
+a statement took for granted. Names are put in order here: the server has another one for some characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from provgraph.graphstore.base import (
+    ArtifactState,
+    Effect,
+    EmitterState,
+    Mismatch,
+    Moment,
+    Production,
+    TagFacts,
+    Unseen,
+)
+from provgraph.graphstore.neo4j import history_statements, keys, reader, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.graphstore.base import PemFacts, View
+    from provgraph.graphstore.neo4j.reader import Asker
+    from provgraph.graphstore.neo4j.server import Row
+    from provgraph.graphstore.neo4j.statements import Statement
+
+_T = TypeVar("_T")
+_N = TypeVar("_N", str, tuple[str, str])
+# Gives the first so many items behind a key, and before another one if stated: in the order of keys, and with them.
+_Between = Callable[[str, str | None, int], list[tuple[str, _T]]]
+
+_ALL = 2**31 - 1
+_FOREVER_US = 2**62
+
+
+def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
+    """See `HistoryReader.events`."""
+    (rows,) = graph.ask(statements.EVENTS, ids=list(dict.fromkeys(ids)))
+    return [reader.pem_facts(*row) for row in rows]
+
+
+# ------------------------------------------------------------------------------------------------ edges between events
+
+
+def effects(graph: Asker, ids: Sequence[str], limit: int) -> list[Effect]:
+    """See `HistoryReader.effects`."""
+    rows = _whole_events(graph, history_statements.EFFECTS_OF, limit, ids=list(dict.fromkeys(ids)))
+    names, labels = _long_names(graph, rows)
+    found = [
+        Effect(
+            cause,
+            id_,
+            keys.microseconds(occurred_at),
+            position,
+            names.get(key, key),
+            labels.get((id_, key, label), label),
+        )
+        for cause, id_, occurred_at, position, key, label in rows
+    ]
+    return sorted(found, key=_place_of_effect)[:limit]
+
+
+def users(graph: Asker, artifact: str, limit: int) -> list[Effect]:
+    """See `HistoryReader.users`."""
+    rows = _whole_events(graph, history_statements.USERS_OF, limit, key=keys.key_of(artifact))
+    found = [
+        Effect(cause, id_, keys.microseconds(occurred_at), position, artifact, label)
+        for cause, id_, occurred_at, position, label in rows
+    ]
+    return sorted(found, key=_place_of_effect)[:limit]
+
+
+def _whole_events(graph: Asker, statement: Statement, limit: int, **parameters: Any) -> list[Row]:
+    """
+    Return the first edges in the order of what they lead to, and more where the limit cuts through those to one event.
+
+    :param statement: gives edges with the id of that event as the second value
+    """
+    most = limit + 1
+    while True:
+        rows: list[Row]
+        (rows,) = graph.ask(statement, limit=most, **parameters)
+        if len(rows) < most or limit == 0 or rows[limit - 1][1] != rows[-1][1]:
+            return rows
+        most *= 2
+
+
+def _long_names(graph: Asker, rows: Sequence[Row]) -> tuple[dict[str, str], dict[tuple[str, str, str], str]]:
+    """Return what shortened keys in edges stand for: names of artifacts, and versions by event, artifact and key."""
+    named = sorted({row[4] for row in rows if _stands_for(row[4])})
+    labelled = [[row[1], row[4]] for row in rows if _stands_for(row[5])]
+    (names,) = graph.ask(history_statements.NAMES, keys=named) if named else ([],)
+    *_, labels = graph.ask(statements.STATED_VERSIONS, rows=labelled) if labelled else ([],)
+    return dict(names), {(id_, key, keys.key_of(label)): label for id_, key, label in labels}
+
+
+def _stands_for(key: str | None) -> bool:
+    return key is not None and keys.is_shortened(key)
+
+
+def _place_of_effect(effect: Effect) -> tuple[int, str, str, str, str]:
+    return (
+        *(effect.occurred_us, effect.event_id),
+        *(effect.artifact or "", effect.version or "", effect.cause_id or ""),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ versions
+
+
+def productions(
+    graph: Asker,
+    artifact: str,
+    *,
+    version: str | None,
+    before: Moment | None,
+    after: Moment | None,
+    newest_first: bool,
+    limit: int,
+) -> list[Production]:
+    """See `HistoryReader.productions`."""
+    if version is None:
+        statement, entries = history_statements.PRODUCTIONS_OF, keys.artifact_entry(artifact)
+    else:
+        statement, entries = history_statements.NAMED_PRODUCTIONS_OF, keys.label_entry(artifact, version)
+    (rows,) = graph.ask(
+        statement[newest_first],
+        key=keys.key_of(artifact),
+        begin=entries + ("" if after is None else keys.moment(*after)),
+        end=entries + (keys.END if before is None else keys.moment(*before)),
+        limit=limit,
+    )
+    made = [_production(row) for row in rows]
+    return [
+        each
+        for each in made[:limit]
+        if (before is None or each.moment < before) and (after is None or each.moment > after)
+    ]
+
+
+def _production(row: Row) -> Production:
+    id_, occurred_at, position, version, digest, kind, properties = row
+    return Production(
+        id_, keys.microseconds(occurred_at), position, version, digest, kind, properties or "{}"
+    )
+
+
+# ------------------------------------------------------------------------------------------------ what there was
+
+
+def artifact_states(graph: Asker, view: View, after: str, limit: int) -> list[ArtifactState]:
+    """See `HistoryReader.artifact_states`."""
+    bounds = {
+        **_bounds(view),
+        **_bounds_us(view),
+        "is_timed": view.as_of_us is not None,
+        "end_moment": keys.moment_behind(view.as_of_us),
+    }
+
+    def between(begin: str, end: str | None, most: int) -> list[tuple[str, ArtifactState]]:
+        statement = history_statements.ARTIFACT_STATES[end is not None]
+        limits = {"begin": begin, "end": end, "limit": most}
+        rows, is_so = graph.ask(statement, strict=False, **bounds, **limits)
+        if not is_so:
+            rows, _ = graph.ask(statement, strict=True, **bounds, **limits)
+        return [
+            (key, ArtifactState(name, properties, _production(made[0]) if made else None))
+            for key, name, properties, made in rows
+        ]
+
+    return _first_behind(after, keys.key_of(after), limit, between, name=attrgetter("name"))
+
+
+def tag_states(graph: Asker, view: View, after: tuple[str, str], limit: int) -> list[TagFacts]:
+    """See `HistoryReader.tag_states`."""
+    statement = (
+        history_statements.TAG_STATES if view.as_of_us is None else history_statements.TAG_STATES_AS_OF
+    )
+    bounds = {
+        **_bounds_us(view),
+        "no_position": keys.moves_begin(""),
+        "last_position": keys.moves_key("", view.position),
+    }
+
+    def between(begin: str, end: str | None, most: int) -> list[tuple[str, TagFacts]]:
+        (rows,) = graph.ask(statement[end is not None], **bounds, begin=begin, end=end, limit=most)
+        return [(key, TagFacts(*facts)) for key, *facts in rows]
+
+    return _first_behind(after, keys.tag_key(*after), limit, between, name=lambda move: move[:2])
+
+
+def _first_behind(
+    after: _N,
+    key: str,
+    limit: int,
+    between: _Between[_T],
+    *,
+    name: Callable[[_T], _N],
+) -> list[_T]:
+    """
+    Return the first items behind one, by their names.
+
+    :param key: of that one
+    """
+    found: dict[str, _T] = {}
+    begin = key
+    if keys.is_shortened(key):
+        found.update(_beginning_alike(key, between))
+        begin = keys.behind(keys.beginning(key))
+    page = between(begin, None, limit)
+    found.update(page)
+    if page and len(page) == limit and keys.is_shortened(page[-1][0]):
+        # Those that begin alike are in the order of their keys, so the first ones by name may be further on.
+        found.update(_beginning_alike(page[-1][0], between))
+    return sorted((item for item in found.values() if name(item) > after), key=name)[:limit]
+
+
+def _beginning_alike(key: str, between: _Between[_T]) -> list[tuple[str, _T]]:
+    """Return the items whose long names begin as that of one does."""
+    begin = keys.beginning(key)
+    return between(begin, keys.behind(begin), _ALL)
+
+
+def emitter_states(graph: Asker, view: View) -> list[EmitterState]:
+    """See `HistoryReader.emitter_states`."""
+    (rows,) = graph.ask(history_statements.EMITTER_STATES, **_bounds(view))
+    return sorted(_emitter_state(*row) for row in rows)
+
+
+def _emitter_state(
+    name: str,
+    count: int,
+    connected: int,
+    first_at: str,
+    last_at: str,
+    last_position: int,
+    least_delay_us: int,
+    greatest_delay_us: int,
+    seconds: int,
+    microseconds: int,
+) -> EmitterState:
+    return EmitterState(
+        name,
+        count,
+        connected,
+        keys.microseconds(first_at),
+        keys.microseconds(last_at),
+        last_position,
+        least_delay_us,
+        greatest_delay_us,
+        1_000_000 * seconds + microseconds,
+    )
+
+
+# ------------------------------------------------------------------------------------------------ what was not seen
+
+
+def unseen(graph: Asker, view: View, after: str, limit: int) -> list[Unseen]:
+    """See `HistoryReader.unseen`."""
+    bounds = {**_bounds(view), "after": after, "limit": limit}
+    if view.as_of_us is None:
+        rows, is_all = graph.ask(history_statements.UNSEEN_NOW, **bounds)
+        if is_all:
+            return [Unseen(*row) for row in rows]
+    (rows,) = graph.ask(history_statements.UNSEEN, **bounds)
+    return [Unseen(*row) for row in rows]
+
+
+def mismatches(graph: Asker, view: View, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+    """See `HistoryReader.mismatches`."""
+    id_, artifact, version = after
+    # Of the event that the last page ended in, there may be no more.
+    (rows,) = graph.ask(history_statements.MISMATCHES, **_bounds(view), id=id_, limit=limit + 1)
+    found = [
+        Mismatch(event_id, keys.microseconds(occurred_at), emitter, name, label, _production(cause))
+        for event_id, occurred_at, emitter, uses in rows
+        for name, label, cause in uses
+    ]
+    there = (id_, artifact, version)
+    return sorted((each for each in found if _place_of_mismatch(each) > there), key=_place_of_mismatch)[
+        :limit
+    ]
+
+
+def _place_of_mismatch(found: Mismatch) -> tuple[str, str, str]:
+    return found.event_id, found.artifact, found.version or ""
+
+
+def _bounds(view: View) -> dict[str, Any]:
+    return {"position": view.position, "until": keys.until(view.as_of_us)}
+
+
+def _bounds_us(view: View) -> dict[str, Any]:
+    until_us = _FOREVER_US if view.as_of_us is None else view.as_of_us
+    return {"position": view.position, "until_us": until_us}
