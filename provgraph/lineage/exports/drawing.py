@@ -1,0 +1,122 @@
+"""A lineage answer as boxes and arrows: what is to be drawn, before any language of drawings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.lineage.exports import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Control characters, and what an SVG made of the drawing could not hold.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+class Box(NamedTuple):
+    """An event or an artifact."""
+
+    id: str  # n0, n1, ...
+    kind: str  # artifact, event, or placeholder
+    lines: tuple[str, ...]  # what is written in it, without control characters
+    is_asked: bool  # the node that the question was about
+
+
+class Arrow(NamedTuple):
+    """An edge, in the direction of the data."""
+
+    tail: str  # id of a box
+    head: str
+    type: str
+    label: str | None
+    is_dubious: bool  # a use out of order
+
+
+class Drawing(NamedTuple):
+    """What is to be drawn."""
+
+    boxes: list[Box]
+    arrows: list[Arrow]
+    note: str | None  # what the viewer must know
+
+
+def draw(answer: Mapping[str, Any]) -> Drawing:
+    """
+    Return what is to be drawn of an answer.
+
+    :raises InvalidInputError: it is no lineage answer
+    """
+    content = parts.read(answer)
+    asked = content.about.get("node") or {}
+    marked = asked.get("event")  # by the tag that was asked about
+    asked_key = f"{asked.get('kind')}:{asked.get('id')}" if marked is None else f"pem:{marked}"
+    ids = {key: f"n{place}" for place, key in enumerate(content.nodes)}
+    boxes = [
+        Box(ids[key], _kind(node), tuple(map(_visible, _lines(node))), key == asked_key)
+        for key, node in content.nodes.items()
+    ]
+    changing = _with_several_versions(content.edges)
+    arrows = []
+    for edge in content.edges:
+        source, target = ids[edge.source.key], ids[edge.target.key]
+        tail, head = (source, target) if edge.flows else (target, source)
+        label = _label(edge, tell_version=edge.target.key in changing)
+        arrows.append(Arrow(tail, head, edge.type, label, bool(edge.facts.get("out_of_order"))))
+    return Drawing(boxes, arrows, _note(content.about))
+
+
+def _kind(node: parts.Node) -> str:
+    if node.kind == "artifact":
+        return "artifact"
+    return "placeholder" if node.facts.get("placeholder") else "event"
+
+
+def _lines(node: parts.Node) -> list[str]:
+    if node.kind == "artifact":
+        return [node.id]
+    said = [node.facts.get(name) for name in ("type", "emitter", "occurred_at")]
+    return [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
+
+
+def _with_several_versions(edges: list[parts.Edge]) -> set[str]:
+    """Return the keys of the artifacts of which an answer has more than one version."""
+    first: dict[str, parts.Version] = {}
+    return {
+        edge.target.key
+        for edge in edges
+        if edge.version is not None and first.setdefault(edge.target.key, edge.version) != edge.version
+    }
+
+
+def _label(edge: parts.Edge, *, tell_version: bool) -> str | None:
+    """Return what is written beside an arrow: the version used, where the picture does not show it otherwise."""
+    version = edge.version
+    if edge.type != "USES" or version is None:
+        return None
+    said = []
+    if version.named is not None:
+        said.append(f"unknown version {_visible(version.named)}")
+    elif tell_version:
+        said.append("from outside" if version.producer is None else f"version {version.producer[:8]}")
+    if edge.facts.get("out_of_order"):
+        said.append("out of order")
+    return ", ".join(said) or None
+
+
+def _note(about: Mapping[str, Any]) -> str | None:
+    if about.get("complete") is not False:
+        return None
+    return _visible(f"Not complete: cut off by {about.get('reason')}")
+
+
+def _visible(text: str) -> str:
+    """Return a text on one line, with a symbol for each control character."""
+    return _UNSHOWABLE.sub(_symbol, text)
+
+
+def _symbol(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
