@@ -34,15 +34,31 @@ def page(walk: Walk, query: WalkQuery, *, skip: int, limit: int) -> Page:
     return Page(nodes[skip:end], edges, more=len(nodes) > end)
 
 
-def _nodes(walk: Walk, query: WalkQuery) -> list[Json]:
+def listed(
+    walk: Walk, query: WalkQuery, *, with_gaps: bool = False
+) -> tuple[list[Json], list[tuple[Json, int]]]:
+    """
+    Return all of a walk's nodes, and its edges with the index of the node that each is complete with.
+
+    :param with_gaps: events were taken out, so what the others used and produced is listed beside each of them
+    """
+    nodes = _nodes(walk, query, with_gaps=with_gaps)
+    return nodes, list(zip(_edges(walk), _completed(walk, query, nodes), strict=True))
+
+
+def _nodes(walk: Walk, query: WalkQuery, *, with_gaps: bool = False) -> list[Json]:
     """
     Return a walk's nodes, nearest first: each event, then what it used (upstream) or produced (downstream).
 
     A walk that goes further begins with the same nodes in the same order: pages rely on it.
     """
     beside: dict[str, list[str]] = {}
-    for edge in walk.uses if query.direction is Direction.UPSTREAM else walk.produces:
-        beside.setdefault(edge[0], []).append(edge[1])
+    if with_gaps or query.direction is Direction.UPSTREAM:
+        for use in walk.uses:
+            beside.setdefault(use[0], []).append(use[1])
+    if with_gaps or query.direction is Direction.DOWNSTREAM:
+        for pem_id, artifact in walk.produces:
+            beside.setdefault(pem_id, []).append(artifact)
     start = query.start.artifact
     nodes: list[Json] = [] if start is None else [{"kind": "artifact", "id": start, "depth": 0}]
     seen = {start}
@@ -110,7 +126,7 @@ def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]
             if is_upstream:
                 first_use[producer_id, artifact] = min(index, first_use.get((producer_id, artifact), index))
             else:
-                index = max(index, events[producer_id])
+                index = max(index, events.get(producer_id, index))
         yield index
     for pem_id, artifact in walk.produces:
         yield max(events[pem_id], artifacts[artifact], first_use.get((pem_id, artifact), 0))

@@ -17,6 +17,7 @@ from provgraph.events import accept
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
 from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage
+from provgraph.lineage.why import Why, why
 from provgraph.sources.git import events, open_history
 
 if TYPE_CHECKING:
@@ -114,3 +115,44 @@ def test_importing_a_history_twice_changes_nothing(
 
     assert verdicts == {Verdict.DUPLICATE}
     assert (log.head(), graph.digest()) == (head, digest)
+
+
+def test_why_a_file_is_as_it_is_names_the_commit_that_made_it_and_its_ancestors(
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore],
+) -> None:
+    name, _, graph = imported
+    said_by_git = json.loads((_DATA / f"{name}.ancestors.json").read_text())
+    asked = 0
+    for commit, expected in list(said_by_git.items())[::5]:
+        made = files_of(graph, commit)
+        if made is None:
+            continue  # a commit that only merges or removes
+        node, is_latest = made
+        answer = why(graph, Why(node, limit=LARGEST_LIMIT, seconds=60))
+        first, *_ = answer["steps"]
+        commits = {
+            each["artifact"].removeprefix("commit/")
+            for step in answer["steps"]
+            for each in step["produced"]
+            if each["artifact"].startswith("commit/")
+        }
+        if is_latest:
+            assert f"commit/{commit}" in [each["artifact"] for each in first["produced"]]
+            found = sorted(commits - {commit})
+            digest = hashlib.sha256("\n".join(found).encode()).hexdigest()
+            assert (commit, len(found), digest) == (commit, expected["ancestors"], expected["sha256"])
+            asked += 1
+        assert answer["complete"]
+        assert answer["text"].startswith(f"Why artifact {node}")
+    assert asked >= 3
+
+
+def files_of(graph: EmbeddedGraphStore, commit: str) -> tuple[str, bool] | None:
+    """Return a file that a commit made, and whether its latest version is by that commit."""
+    (latest,) = graph.productions(f"commit/{commit}", limit=1)
+    (facts,) = graph.events([latest.event_id])
+    for made in facts.produces:
+        if not made.artifact.startswith("commit/"):
+            (newest,) = graph.productions(made.artifact, limit=1)
+            return made.artifact, newest.event_id == facts.id
+    return None

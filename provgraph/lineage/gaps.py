@@ -1,0 +1,191 @@
+"""
+Gaps: what the record of a platform lacks.
+
+Used but never produced, predecessors never seen, uses out of order; and of each emitter whether it went silent, how its
+clock goes against the log's, and how many of its events say what they worked on.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import InvalidInputError
+from provgraph.events.clock import now_us, rfc3339
+from provgraph.graphstore import Moment
+from provgraph.lineage import pages, past, told, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from provgraph.graphstore import EmitterState, HistoryReader, Mismatch, View
+    from provgraph.lineage.told import Json
+
+DEFAULT_LIMIT = 100
+DEFAULT_SECONDS = 20.0
+NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER = "never_produced", "unseen_predecessors", "out_of_order"
+LISTS = (NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER)
+_DAY_US = 86_400 * 1_000_000
+_READ_AT_ONCE = 1_000
+_SECOND = 1_000_000
+
+
+class Gaps(NamedTuple):
+    """A question for what is missing."""
+
+    only: str | None = None  # one of `LISTS`: that list alone, which a cursor goes on with
+    silent_after_us: int = _DAY_US
+    as_of_us: int | None = None
+    known_at: int | None = None
+    present_us: int | None = None  # what silence is measured against; None: the time asked for, or now
+    limit: int = DEFAULT_LIMIT  # most items in each list
+    seconds: float = DEFAULT_SECONDS  # for all lists together
+    cursor: str | None = None
+    question: Sequence[object] = ()
+
+
+def gaps(graph: HistoryReader, asked: Gaps) -> Json:
+    """
+    Return what is missing: the three lists, each with ``items``, and ``emitters``.
+
+    A list that is not ``complete`` says the ``reason`` and has a ``cursor`` to go on with.
+
+    :raises InvalidInputError: the limit, the list or the cursor is none
+    :raises ConflictError: the log was cleaned since the first page
+    """
+    pages.check_limit(asked.limit)
+    if asked.only is not None and asked.only not in LISTS:
+        raise InvalidInputError(f"list must be one of {', '.join(LISTS)}", field="list", rule="list")
+    if asked.cursor is not None and asked.only is None:
+        raise InvalidInputError(
+            "cursor goes with the list that it is of: add list=", field="cursor", rule="list"
+        )
+    wanted = LISTS if asked.only is None else (asked.only,)
+    question = ("gaps", asked.only or "", *asked.question)
+    page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    view = page.past.view
+    limits = _Limits(asked.limit, time.monotonic() + asked.seconds)
+    found: Json = {}
+    for name in wanted:
+        items, since, reason = _LISTS[name](graph, view, page.since or [], limits)
+        # The cursor of a list is good for asking for that list alone.
+        own = ("gaps", name, *asked.question)
+        found[name] = {
+            "items": items,
+            "complete": reason is None,
+            "reason": reason,
+            "cursor": None if reason is None else pages.encode(own, page.past, since),
+        }
+    if asked.only is None:
+        found["emitters"] = [_emitter(each, asked, view) for each in graph.emitter_states(view)]
+    past.check(graph, page.past)
+    return {**found, **told.truth(page.past)}
+
+
+class _Limits(NamedTuple):
+    """How much of a list one page looks for."""
+
+    most: int
+    give_up_at: float
+
+
+class _Listed(NamedTuple):
+    """A page of a list."""
+
+    items: list[Json]
+    since: list[Any]  # where to go on, when there is a reason to
+    reason: str | None
+
+
+def _taken(found: Iterator[tuple[list[Any], Json | None]], since: list[Any], limits: _Limits) -> _Listed:
+    """Return as many items as a page may have; what is found comes with where to go on behind it, and may be none."""
+    items: list[Json] = []
+    for key, item in found:
+        if item is not None:
+            if len(items) == limits.most:
+                return _Listed(items, since, "limit")
+            items.append(item)
+        since = key
+        if time.monotonic() > limits.give_up_at:
+            return _Listed(items, since, "time")
+    return _Listed(items, since, None)
+
+
+def _never_produced(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+    """Return artifacts that the view's events use and none of them produced."""
+
+    def found(after: str) -> Iterator[tuple[list[Any], Json | None]]:
+        while page := graph.artifact_states(view, after=after, limit=_READ_AT_ONCE):
+            for each in page:
+                yield [each.name], {"artifact": each.name} if each.production is None else None
+            after = page[-1].name
+
+    return _taken(found(since[0] if since else ""), since, limits)
+
+
+def _unseen(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+    """Return events that were named as predecessors and never reported."""
+    found = graph.unseen(view, after=since[0] if since else "", limit=limits.most + 1)
+    told_ = ({"event": each.event_id, "named_by": each.named_by, "times": each.times} for each in found)
+    return _taken((([item["event"]], item) for item in told_), since, limits)
+
+
+def _out_of_order(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+    """Return uses of a version that was made only later, by the emitters' clocks."""
+
+    def found(after: tuple[str, str, str]) -> Iterator[tuple[list[Any], Json | None]]:
+        while page := graph.mismatches(view, after=after, limit=_READ_AT_ONCE):
+            for each in page:
+                after = (each.event_id, each.artifact, each.version or "")
+                yield list(after), _out_of_order_use(graph, view, each)
+
+    return _taken(found((since[0], since[1], since[2]) if since else ("", "", "")), since, limits)
+
+
+def _out_of_order_use(graph: HistoryReader, view: View, use: Mismatch) -> Json | None:
+    version: Json | None
+    if view.holds(use.cause.occurred_us, use.cause.position):
+        made, version = use.cause.moment, told.version(use.cause)
+    else:
+        (user,) = graph.events([use.event_id])
+        cause = versions.version_of(graph, view, user, use.artifact, use.version)
+        if cause is None:
+            return None
+        (facts,) = graph.events([cause])
+        made, version = versions.moment_of(facts), told.version_of(facts, use.artifact)
+    if made < Moment(use.occurred_us, use.event_id):
+        return None
+    return {
+        "event": use.event_id,
+        "emitter": use.emitter,
+        "occurred_at": rfc3339(use.occurred_us),
+        "artifact": use.artifact,
+        "version": version,
+        "seconds_early": (made.occurred_us - use.occurred_us) / _SECOND,
+    }
+
+
+def _emitter(each: EmitterState, asked: Gaps, view: View) -> Json:
+    stated = asked.present_us if view.as_of_us is None else view.as_of_us
+    present = now_us() if stated is None else stated
+    silent_us = present - each.last_us
+    return {
+        "emitter": each.name,
+        "events": each.events,
+        "first_at": rfc3339(each.first_us),
+        "last_at": rfc3339(each.last_us),
+        "last_position": each.last_position,
+        "silent": silent_us > asked.silent_after_us,
+        "silent_seconds": max(0, silent_us) / _SECOND,
+        "coverage": each.connected / each.events,
+        "delay_seconds": {
+            "least": each.least_delay_us / _SECOND,
+            "mean": each.sum_of_delays_us / each.events / _SECOND,
+            "greatest": each.greatest_delay_us / _SECOND,
+        },
+        # No event is recorded before it happens: then the emitter's clock is ahead of the log's, by at least so much.
+        "clock_ahead_seconds": max(0, -each.least_delay_us) / _SECOND,
+    }
+
+
+_LISTS = {NEVER_PRODUCED: _never_produced, UNSEEN: _unseen, OUT_OF_ORDER: _out_of_order}

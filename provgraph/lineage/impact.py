@@ -1,0 +1,125 @@
+"""
+Impact: everything that an artifact, a version or an event led to, with a shortest way to each. What to do again.
+
+The list comes nearest first and in the same order each time, so it can be streamed and gone on with anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.graphstore import Direction, WalkQuery
+from provgraph.lineage import pages, past, subject, told
+from provgraph.lineage.trace import Filter, start_of
+from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from provgraph.graphstore import HistoryReader
+    from provgraph.lineage.told import Json
+    from provgraph.lineage.walker import Walked
+
+LARGEST_LIMIT = 100_000
+_MOST_NODES = 500_000
+_LONGEST_PATH = 100
+
+
+class Impact(NamedTuple):
+    """A question for effects."""
+
+    node: str
+    version: str | None = None  # an artifact without one means all its versions
+    depth: int | None = None
+    only: Filter = Filter()
+    as_of_us: int | None = None
+    known_at: int | None = None
+    limit: int = pages.DEFAULT_LIMIT
+    seconds: float = DEFAULT_SECONDS
+    cursor: str | None = None
+    question: Sequence[object] = ()
+
+
+class Affected(NamedTuple):
+    """A page of effects."""
+
+    items: Iterator[Json]
+    closing: Json  # what the page is true for, whether it is all, and where to go on
+    opening: Json  # how many there are, and the cursor that gives this very page again
+
+
+def impact(graph: HistoryReader, asked: Impact) -> Affected:
+    """
+    Return a page of the events that a node led to, nearest first.
+
+    Each item is an event with what it ``produced`` and a ``path``: from the node to the event, step by step, with the
+    artifact by which one led to the next (null: it named it as its predecessor).
+
+    :raises InvalidInputError: it cannot be asked so
+    :raises NotFoundError: the view has no such node
+    :raises ConflictError: the log was cleaned since the first page
+    """
+    pages.check_limit(asked.limit, most=LARGEST_LIMIT)
+    question = ("impact", *asked.question)
+    page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    since: list[Any] = page.since or [0, asked.only.from_us, asked.only.to_us]
+    given, only = int(since[0]), asked.only._replace(from_us=since[1], to_us=since[2])
+    about = subject.find(graph, page.past.view, asked.node, version=asked.version, at_latest=False)
+    query = WalkQuery(start_of(about, Direction.DOWNSTREAM), Direction.DOWNSTREAM, asked.depth, _MOST_NODES)
+    walked = PastWalker(graph, query, page.past, seconds=asked.seconds).walk()
+    past.check(graph, page.past)
+    reached = [
+        (id_, depth) for id_, depth, *_ in walked.walk.pems if depth and only.passes(walked.facts.get(id_))
+    ]
+    shown = reached[given : given + asked.limit]
+    opening = {
+        "node": about.told(),
+        "affected": len(reached),
+        **told.truth(page.past),
+        "cursor": pages.encode(question, page.past, since),
+    }
+    more = len(reached) > given + asked.limit
+    reason = "limit" if more else walked.walk.cut_by
+    following = None
+    if more:
+        following = pages.encode(question, page.past, [given + asked.limit, only.from_us, only.to_us])
+    closing = {
+        "node": about.told(),
+        "affected": len(reached),
+        **told.truth(page.past),
+        "complete": reason is None,
+        "reason": reason,
+        "cursor": following,
+    }
+    return Affected((_item(walked, id_, depth) for id_, depth in shown), closing, opening)
+
+
+def _item(walked: Walked, id_: str, depth: int) -> Json:
+    facts = walked.facts[id_]
+    return {
+        **told.event(facts),
+        "depth": depth,
+        "produced": [
+            {"artifact": made.artifact, "version": told.version_of(facts, made.artifact)}
+            for made in facts.produces
+        ],
+        "path": path_to(walked, id_),
+    }
+
+
+def path_to(walked: Walked, id_: str) -> list[Json]:
+    """Return a shortest way of a walk, from where it began to an event: at most the last hundred steps."""
+    path: list[Json] = []
+    at: str | None = id_
+    while at is not None and len(path) < _LONGEST_PATH:
+        step = walked.steps.get(at)
+        facts = walked.facts.get(at)
+        path.append(
+            {
+                "event": at,
+                "position": None if facts is None else facts.position,
+                "by": None if step is None else step.artifact,
+            }
+        )
+        at = None if step is None else step.from_event
+    return path[::-1]

@@ -1,0 +1,62 @@
+"""
+The two clocks of a question: which events it counts.
+
+Every question is asked through a `View`. Its log position is fixed when the question is, so an answer that takes many
+looks at the graph, or several pages, is one picture, whatever arrives meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.errors import ConflictError
+from provgraph.graphstore import View
+
+if TYPE_CHECKING:
+    from provgraph.graphstore import HistoryReader
+
+
+class Past(NamedTuple):
+    """What a question counts, and of which log."""
+
+    view: View
+    epoch: str
+    whole: bool  # whether that is everything the graph has, so that nothing needs to be left out
+
+
+def look_back(
+    graph: HistoryReader,
+    *,
+    as_of_us: int | None = None,
+    known_at: int | None = None,
+    epoch: str | None = None,
+) -> Past:
+    """
+    Fix what a question counts.
+
+    :param as_of_us: only what occurred up to this time, on the emitters' clocks
+    :param known_at: only what was recorded up to this log position
+    :param epoch: of the log that the first page was about
+    :raises ConflictError: the log was cleaned since
+    """
+    checkpoint = graph.checkpoint()
+    if epoch is not None and epoch != checkpoint.epoch:
+        raise _cleaned()
+    position = checkpoint.position if known_at is None else min(known_at, checkpoint.position)
+    whole = as_of_us is None and position == checkpoint.position
+    return Past(View(position, as_of_us), checkpoint.epoch, whole)
+
+
+def check(graph: HistoryReader, past: Past) -> None:
+    """
+    Refuse an answer that was read from two graphs.
+
+    :raises ConflictError: the log was cleaned meanwhile
+    """
+    # Before the first event there is no epoch, and nothing up to position 0 in any.
+    if past.epoch and graph.checkpoint().epoch != past.epoch:
+        raise _cleaned()
+
+
+def _cleaned() -> ConflictError:
+    return ConflictError("The log was cleaned meanwhile; ask again without cursor")

@@ -1,0 +1,95 @@
+"""Path: whether one node is upstream of another, and the shortest evidence for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.graphstore import Direction, WalkQuery
+from provgraph.lineage import past, subject, told
+from provgraph.lineage.impact import path_to
+from provgraph.lineage.trace import start_of
+from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+
+if TYPE_CHECKING:
+    from provgraph.graphstore import HistoryReader
+    from provgraph.lineage.subject import Subject
+    from provgraph.lineage.told import Json
+
+_MOST_NODES = 500_000
+
+
+class Path(NamedTuple):
+    """A question whether one node led to another."""
+
+    source: str
+    target: str
+    source_version: str | None = None  # an artifact without one means any of its versions
+    target_version: str | None = None  # an artifact without one means its latest
+    as_of_us: int | None = None
+    known_at: int | None = None
+    seconds: float = DEFAULT_SECONDS
+
+
+def path(graph: HistoryReader, asked: Path) -> Json:
+    """
+    Return whether ``source`` is upstream of ``target``, and if so a shortest way.
+
+    ``connected`` is null when the search was cut before it was known. ``path`` leads from the source to the target;
+    ``by`` is the artifact by which a step led to the next one.
+
+    :raises InvalidInputError: it cannot be asked so
+    :raises NotFoundError: the view has no such node
+    :raises ConflictError: the log was cleaned meanwhile
+    """
+    until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    find = subject.find
+    source = find(graph, until.view, asked.source, version=asked.source_version, at_latest=False)
+    target = find(graph, until.view, asked.target, version=asked.target_version)
+    query = WalkQuery(start_of(target, Direction.UPSTREAM), Direction.UPSTREAM, None, _MOST_NODES)
+    looking = _Looking(source)
+    walked = PastWalker(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
+    past.check(graph, until)
+    cut_by = walked.walk.cut_by if looking.event is None else None
+    steps = [] if looking.event is None else path_to(walked, looking.event)[::-1]
+    return {
+        "source": source.told(),
+        "target": target.told(),
+        "connected": None if cut_by is not None else looking.event is not None,
+        "path": [
+            {**step, "emitter": facts.emitter, "type": facts.type}
+            if (facts := walked.facts.get(step["event"]))
+            else step
+            for step in steps
+        ],
+        "used": looking.used,
+        **told.truth(until),
+        "complete": cut_by is None,
+        "reason": cut_by,
+    }
+
+
+class _Looking:
+    """Looks for a source among what an upstream walk has found so far."""
+
+    def __init__(self, source: Subject) -> None:
+        self._source = source
+        self._edges_seen = 0
+        self._events_seen = 0
+        self.event: str | None = None  # the first event of the path
+        self.used: Json | None = None  # the use of the source by that event, when the source is an artifact
+
+    def is_there(self, walk: PastWalker) -> bool:
+        """Tell whether the source was found; is asked behind each level."""
+        if self._source.artifact is None:
+            if self._source.event_id in walk.depths:
+                self.event = self._source.event_id
+            return self.event is not None
+        for user, artifact, producer, out_of_order, _ in list(walk.edges)[self._edges_seen :]:
+            if artifact == self._source.artifact and self._source.event_id in (None, producer):
+                self.event = user
+                self.used = {"event": user, "artifact": artifact, "version": producer}
+                if out_of_order:
+                    self.used["out_of_order"] = True
+                return True
+        self._edges_seen = len(walk.edges)
+        return False

@@ -1,0 +1,246 @@
+"""
+What the platform looked like: the artifacts with their versions, and the tags, at a time on either clock.
+
+And how two such states differ. Artifacts come first, ordered by name, then tags, ordered by namespace and tag; a cursor
+goes on anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from provgraph.events.clock import rfc3339
+from provgraph.graphstore import View
+from provgraph.lineage import pages, past, told
+from provgraph.merging import side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from provgraph.graphstore import ArtifactState, HistoryReader, TagFacts
+    from provgraph.lineage.told import Json
+
+_READ_AT_ONCE = 1_000
+_ARTIFACTS, _TAGS = "artifacts", "tags"
+
+
+def state(
+    graph: HistoryReader,
+    *,
+    as_of_us: int | None = None,
+    known_at: int | None = None,
+    limit: int = pages.DEFAULT_LIMIT,
+    cursor: str | None = None,
+    question: Sequence[object] = (),
+) -> Json:
+    """
+    Return a page of the platform's state: ``artifacts`` and ``tags``.
+
+    :param question: what else makes it the same question, for the cursor
+    :raises InvalidInputError: the limit or the cursor is none
+    :raises ConflictError: the log was cleaned since the first page
+    """
+    pages.check_limit(limit)
+    asked = ("state", *question)
+    page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at)
+    view = page.past.view
+    what, *after = page.since or [_ARTIFACTS, ""]
+    artifacts: list[ArtifactState] = []
+    tags: list[TagFacts] = []
+    following: list[object] | None = None
+    if what == _ARTIFACTS:
+        artifacts = graph.artifact_states(view, after=after[0], limit=limit + 1)
+        after = ["", ""]
+    if len(artifacts) > limit:
+        artifacts = artifacts[:limit]
+        following = [_ARTIFACTS, artifacts[-1].name]
+    else:
+        left = limit - len(artifacts)
+        tags = graph.tag_states(view, after=(after[0], after[1]), limit=left + 1)
+        if len(tags) > left:
+            tags = tags[:left]
+            following = [_TAGS, *(tags[-1][:2] if tags else after)]
+    past.check(graph, page.past)
+    return {
+        "artifacts": [artifact(each) for each in artifacts],
+        "tags": [tag(each) for each in tags],
+        **told.truth(page.past),
+        "complete": following is None,
+        "reason": None if following is None else "limit",
+        "cursor": None if following is None else pages.encode(asked, page.past, following),
+    }
+
+
+def artifact(each: ArtifactState) -> Json:
+    """Return an artifact of a state: its latest version, or null when it came from outside."""
+    return {
+        "artifact": each.name,
+        "version": None if each.production is None else told.version(each.production),
+        "properties": orjson.loads(each.properties),
+    }
+
+
+def tag(each: TagFacts) -> Json:
+    """Return a tag of a state, with the event that it marks."""
+    return {
+        "namespace": each.namespace,
+        "tag": each.tag,
+        "event": each.pem_id,
+        "since": rfc3339(each.moved_us),
+        "position": each.position,
+    }
+
+
+class _Limits(NamedTuple):
+    """How much of a difference one page looks for."""
+
+    most: int
+    give_up_at: float
+
+
+def diff(
+    graph: HistoryReader,
+    before: View,
+    after: View,
+    *,
+    limit: int = pages.DEFAULT_LIMIT,
+    seconds: float = 20.0,
+    cursor: str | None = None,
+    question: Sequence[object] = (),
+) -> Json:
+    """
+    Return a page of how one state differs from another: what ``appeared``, ``changed``, ``disappeared``, or ``moved``.
+
+    :param before: of the state that is compared with
+    :param seconds: stop looking after so long; the cursor goes on from there
+    :raises InvalidInputError: the limit or the cursor is none
+    :raises ConflictError: the log was cleaned since the first page
+    """
+    pages.check_limit(limit)
+    asked = ("diff", *question)
+    page = pages.begin(graph, asked, cursor, as_of_us=None, known_at=None)
+    if page.since is None:
+        top = page.past.view.position
+        ends = [(min(end.position, top), end.as_of_us) for end in (before, after)]
+        what, since = _ARTIFACTS, ["", ""]
+    else:
+        ends_, what, since = page.since
+        ends = [(int(position), as_of) for position, as_of in ends_]
+    views = (View(*ends[0]), View(*ends[1]))
+    found, reached, reason = _differences(
+        graph, views, what, since, _Limits(limit, time.monotonic() + seconds)
+    )
+    past.check(graph, page.past)
+    following = None if reached is None else pages.encode(asked, page.past, [ends, *reached])
+    return {
+        "changes": found,
+        "from": told.view(views[0]),
+        "to": told.view(views[1]),
+        "complete": reached is None,
+        "reason": reason,
+        "cursor": following,
+    }
+
+
+def _differences(
+    graph: HistoryReader, views: tuple[View, View], what: str, since: list[str], limits: _Limits
+) -> tuple[list[Json], list[Any] | None, str | None]:
+    """Return changes, and if there may be more, where to go on and why not all were looked for."""
+    found: list[Json] = []
+    if what == _ARTIFACTS:
+        for name, change in _artifact_changes(graph, views, since[0]):
+            if change is not None:
+                found.append(change)
+            if reason := _enough(found, limits):
+                return found, [_ARTIFACTS, [name, ""]], reason
+        since = ["", ""]
+    for key, change in _tag_changes(graph, views, (since[0], since[1])):
+        if change is not None:
+            found.append(change)
+        if reason := _enough(found, limits):
+            return found, [_TAGS, list(key)], reason
+    return found, None, None
+
+
+def _enough(found: list[Json], limits: _Limits) -> str | None:
+    if len(found) >= limits.most:
+        return "limit"
+    return "time" if time.monotonic() > limits.give_up_at else None
+
+
+def _artifact_changes(
+    graph: HistoryReader, views: tuple[View, View], after: str
+) -> Iterator[tuple[str, Json | None]]:
+    """Yield every artifact of either state with how it changed, if it did."""
+    sides = [_artifacts(graph, view, after) for view in views]
+    for old, new in side_by_side(*sides, left_key=_name, right_key=_name):
+        one = new or old
+        if one is None:
+            continue
+        yield one.name, _artifact_change(old, new)
+
+
+def _artifact_change(old: ArtifactState | None, new: ArtifactState | None) -> Json | None:
+    if old == new:
+        return None
+    change = "appeared" if old is None else "disappeared" if new is None else "changed"
+    name = (new or old).name  # type: ignore[union-attr] # they differ, so one of them is there
+    return {
+        "change": change,
+        "artifact": name,
+        "before": None if old is None else artifact(old),
+        "after": None if new is None else artifact(new),
+    }
+
+
+def _tag_changes(
+    graph: HistoryReader, views: tuple[View, View], after: tuple[str, str]
+) -> Iterator[tuple[tuple[str, str], Json | None]]:
+    sides = [_tags(graph, view, after) for view in views]
+    for old, new in side_by_side(*sides, left_key=_tag_key, right_key=_tag_key):
+        one = new or old
+        if one is None:
+            continue
+        yield _tag_key(one), _tag_change(old, new)
+
+
+def _tag_change(old: TagFacts | None, new: TagFacts | None) -> Json | None:
+    if old is not None and new is not None and old.pem_id == new.pem_id:
+        return None
+    change = "appeared" if old is None else "disappeared" if new is None else "moved"
+    one = new or old
+    return {
+        "change": change,
+        "namespace": one.namespace,  # type: ignore[union-attr] # one of them is there
+        "tag": one.tag,  # type: ignore[union-attr]
+        "before": None if old is None else tag(old),
+        "after": None if new is None else tag(new),
+    }
+
+
+def _artifacts(graph: HistoryReader, view: View, after: str) -> Iterator[ArtifactState]:
+    size = 100
+    while page := graph.artifact_states(view, after=after, limit=size):
+        yield from page
+        if len(page) < size:
+            return
+        after, size = page[-1].name, _READ_AT_ONCE
+
+
+def _tags(graph: HistoryReader, view: View, after: tuple[str, str]) -> Iterator[TagFacts]:
+    while page := graph.tag_states(view, after=after, limit=_READ_AT_ONCE):
+        yield from page
+        if len(page) < _READ_AT_ONCE:
+            return
+        after = _tag_key(page[-1])
+
+
+def _name(each: ArtifactState) -> str:
+    return each.name
+
+
+def _tag_key(each: TagFacts) -> tuple[str, str]:
+    return each.namespace, each.tag

@@ -1,0 +1,64 @@
+"""How answers tell of events and versions, as JSON. Every part carries its evidence: event id and log position."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from provgraph.events.clock import rfc3339
+
+if TYPE_CHECKING:
+    from provgraph.graphstore import PemFacts, Production, ProductionFacts, View
+    from provgraph.lineage.past import Past
+
+Json = dict[str, Any]
+
+
+def event(facts: PemFacts) -> Json:
+    """Return what is known of an event, without its edges."""
+    return {
+        "event": facts.id,
+        "type": facts.type,
+        "emitter": facts.emitter,
+        "occurred_at": rfc3339(facts.occurred_us),
+        "recorded_at": rfc3339(facts.recorded_us),
+        "position": facts.position,
+        "properties": orjson.loads(facts.properties),
+    }
+
+
+def version(made: Production) -> Json:
+    """Return a version of an artifact: the event that produced it, and what that said of it."""
+    return _version(made.event_id, made.position, made.occurred_us, made)
+
+
+def version_of(facts: PemFacts, artifact: str) -> Json:
+    """Return the version of an artifact that an event produced."""
+    for made in facts.produces:
+        if made.artifact == artifact:
+            return _version(facts.id, facts.position, facts.occurred_us, made)
+    return {"event": facts.id, "position": facts.position, "produced_at": rfc3339(facts.occurred_us)}
+
+
+def _version(event_id: str, position: int, occurred_us: int, made: Production | ProductionFacts) -> Json:
+    told: Json = {"event": event_id, "position": position, "produced_at": rfc3339(occurred_us)}
+    if made.version is not None:
+        told["label"] = made.version
+    if made.digest is not None:
+        told["digest"] = made.digest
+    if made.kind is not None:
+        told["kind"] = made.kind
+    if made.properties != "{}":
+        told["properties"] = orjson.loads(made.properties)
+    return told
+
+
+def truth(past: Past) -> Json:
+    """Return what an answer is true for."""
+    return view(past.view)
+
+
+def view(of: View) -> Json:
+    """Return a view as answers show it."""
+    return {"position": of.position, "as_of": None if of.as_of_us is None else rfc3339(of.as_of_us)}

@@ -1,0 +1,212 @@
+"""
+Why: what led to an event, to a version of an artifact, or to the event that a tag marks.
+
+The answer is the chain of causes with the exact version of everything that was used, who emitted each step, and which
+models, data and sources took part. Each claim carries the events and log positions that prove it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from provgraph.graphstore import Direction, WalkQuery
+from provgraph.lineage import answer, past, subject, told
+from provgraph.lineage.kinds import Kinds
+from provgraph.lineage.sentences import aloud
+from provgraph.lineage.trace import start_of
+from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
+    from provgraph.lineage.subject import Subject
+    from provgraph.lineage.told import Json
+    from provgraph.lineage.walker import Walked
+
+DEFAULT_LIMIT = 1_000
+LARGEST_LIMIT = 100_000
+
+
+class Why(NamedTuple):
+    """A question for causes."""
+
+    node: str
+    version: str | None = None
+    depth: int | None = None
+    as_of_us: int | None = None
+    known_at: int | None = None
+    limit: int = DEFAULT_LIMIT  # most events and artifacts to look at
+    seconds: float = DEFAULT_SECONDS
+
+
+def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json:
+    """
+    Return what led to a node.
+
+    ``steps`` are the events, nearest first, each with what it ``used`` and ``produced``; ``artifacts`` everything that
+    took part, by kind, with its version; ``emitters`` who took part; ``claims`` what of it can be said in a sentence,
+    with its evidence; ``text`` the same to read aloud; ``graph`` nodes and edges, in the form of lineage.
+
+    :raises InvalidInputError: it cannot be asked so
+    :raises NotFoundError: the view has no such node
+    :raises ConflictError: the log was cleaned meanwhile
+    """
+    until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    about = subject.find(graph, until.view, asked.node, version=asked.version)
+    query = WalkQuery(start_of(about, Direction.UPSTREAM), Direction.UPSTREAM, asked.depth, asked.limit)
+    walked = PastWalker(graph, query, until, seconds=asked.seconds).walk()
+    past.check(graph, until)
+    chain = _Chain(walked, kinds or Kinds())
+    nodes, edges = answer.listed(walked.walk, query)
+    cut_by = walked.walk.cut_by
+    found: Json = {
+        "node": about.told(),
+        "steps": chain.steps(),
+        "artifacts": chain.artifacts(),
+        "emitters": chain.emitters(),
+        "claims": [],
+        "text": "",
+        "graph": {"node": about.told(), "nodes": nodes, "edges": [edge for edge, _ in edges]},
+        **told.truth(until),
+        "complete": cut_by is None,
+        "reason": cut_by,
+    }
+    found["claims"] = list(_claims(found, about))
+    found["text"] = aloud(found)
+    return found
+
+
+class _Chain:
+    """What a walk found, arranged for people."""
+
+    def __init__(self, walked: Walked, kinds: Kinds) -> None:
+        self._facts = walked.facts
+        self._walked = walked
+        self._kinds = kinds
+        self._uses: dict[str, list[WalkedUse]] = defaultdict(list)
+        for use in walked.walk.uses:
+            self._uses[use[0]].append(use)
+
+    def steps(self) -> list[Json]:
+        """Return the events, nearest first; one that was only named so far is a placeholder."""
+        return [self._step(id_, depth) for id_, depth, *_ in self._walked.walk.pems]
+
+    def _step(self, id_: str, depth: int) -> Json:
+        facts = self._facts.get(id_)
+        led_to = self._walked.steps.get(id_)
+        because = None if led_to is None else {"event": led_to.from_event, "artifact": led_to.artifact}
+        if facts is None:
+            return {"event": id_, "placeholder": True, "depth": depth, "led_to": because}
+        return {
+            **told.event(facts),
+            "depth": depth,
+            "led_to": because,
+            "used": [self._used(use) for use in self._uses[id_]],
+            "produced": [
+                {"artifact": made.artifact, "kind": self._kind_made(facts, made.artifact)}
+                | {"version": told.version_of(facts, made.artifact)}
+                for made in facts.produces
+            ],
+            "after": list(facts.predecessors),
+        }
+
+    def _used(self, use: WalkedUse) -> Json:
+        _, artifact, producer, out_of_order, named = use
+        made = None if producer is None else self._facts[producer]
+        found: Json = {
+            "artifact": artifact,
+            "kind": self._kinds.of(artifact) if made is None else self._kind_made(made, artifact),
+            "version": None if made is None else told.version_of(made, artifact),
+        }
+        if out_of_order:
+            found["out_of_order"] = True
+        if named:
+            found["named_version"] = named
+        return found
+
+    def _kind_made(self, facts: PemFacts, artifact: str) -> str:
+        made = next(each for each in facts.produces if each.artifact == artifact)
+        return self._kinds.of(artifact, stated=made.kind, properties=[made.properties])
+
+    def artifacts(self) -> dict[str, list[Json]]:
+        """Return every version that took part, by kind; what came from outside has none."""
+        found: dict[tuple[str, str | None], Json] = {}
+        for use in self._walked.walk.uses:
+            told_ = self._used(use)
+            entry = found.setdefault(
+                (use[1], use[2]),
+                {key: told_[key] for key in ("artifact", "kind", "version")} | {"used_by": []},
+            )
+            entry["used_by"].append(self._evidence(use[0]))
+        for entry in found.values():
+            made = entry["version"] and self._facts[entry["version"]["event"]]
+            if made:
+                entry["produced_by"] = {**self._evidence(made.id), "emitter": made.emitter, "type": made.type}
+        groups: dict[str, list[Json]] = defaultdict(list)
+        for (name, producer), entry in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+            del name, producer
+            groups[entry.pop("kind")].append(entry)
+        return dict(sorted(groups.items()))
+
+    def emitters(self) -> list[Json]:
+        """Return who emitted the events, the one with the most first."""
+        by_name: dict[str, list[PemFacts]] = defaultdict(list)
+        for id_, *_ in self._walked.walk.pems:
+            if id_ in self._facts:
+                by_name[self._facts[id_].emitter].append(self._facts[id_])
+        return [
+            {
+                "emitter": name,
+                "events": len(events),
+                "types": sorted({facts.type for facts in events}),
+                "evidence": [self._evidence(facts.id) for facts in events],
+            }
+            for name, events in sorted(by_name.items(), key=lambda item: (-len(item[1]), item[0]))
+        ]
+
+    def _evidence(self, id_: str) -> Json:
+        return {"event": id_, "position": self._facts[id_].position}
+
+
+def _claims(found: Json, about: Subject) -> Iterator[Json]:
+    """Yield what can be said of an answer in a sentence each, with the events that prove it."""
+    steps = {step["event"]: step for step in found["steps"]}
+    first = steps.get(about.event_id or "")
+    if first is None:
+        yield {"claim": f"No event produced {about.id!r}: it came from outside.", "evidence": []}
+    for step in found["steps"]:
+        if step.get("placeholder"):
+            named_by = (step["led_to"] or {}).get("event")
+            yield {
+                "claim": f"Event {step['event']} was named as a predecessor and was never reported.",
+                "evidence": [_proof(steps[named_by])] if named_by in steps else [],
+            }
+            continue
+        yield {"claim": _done(step), "evidence": [_proof(step)]}
+        for used in step["used"]:
+            yield {"claim": _use(step, used), "evidence": [_proof(step), *_proofs(used)]}
+
+
+def _done(step: Json) -> str:
+    made = ", ".join(repr(each["artifact"]) for each in step["produced"])
+    what = f" and produced {made}" if made else ""
+    return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}."
+
+
+def _use(step: Json, used: Json) -> str:
+    version = used["version"]
+    if version is None:
+        return f"{step['type']!r} used {used['artifact']!r}, which came from outside: no event before produced it."
+    label = f" {version['label']!r}" if "label" in version else ""
+    order = ", though by its clock that was made only later" if used.get("out_of_order") else ""
+    return f"{step['type']!r} used version{label} of {used['artifact']!r} made at {version['produced_at']}{order}."
+
+
+def _proof(step: Json) -> Json:
+    return {"event": step["event"], "position": step["position"]}
+
+
+def _proofs(used: Json) -> Iterable[Json]:
+    return [] if used["version"] is None else [_proof(used["version"])]

@@ -1,0 +1,1 @@
+"""The questions on every graph store, held against a slow and plain reference."""

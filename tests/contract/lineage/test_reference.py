@@ -1,0 +1,317 @@
+"""
+Every question, on both clocks, on every store: the answer is what a graph of the counted events alone would say.
+
+Histories are generated: out of order, with ties, cycles, labels, ids as labels, predecessors that never come.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provgraph.errors import NotFoundError
+from provgraph.events import tag_set
+from provgraph.graphstore import Direction, View
+from provgraph.lineage.gaps import Gaps, gaps
+from provgraph.lineage.impact import Impact, impact
+from provgraph.lineage.path import Path, path
+from provgraph.lineage.state import diff, state
+from provgraph.lineage.trace import Trace, trace
+from provgraph.lineage.why import Why, why
+from tests.contract.builders import at_us
+from tests.contract.graphstore.history import Made, histories
+from tests.contract.graphstore.stores import apply
+from tests.contract.lineage.reference import Counted, Moved, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.events import NewEvent
+    from provgraph.graphstore import GraphStore
+    from tests.contract.graphstore.stores import Opener
+
+pytestmark = pytest.mark.timeout(600)
+_EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Case(NamedTuple):
+    """A log, how it is cut into batches, and a view of it."""
+
+    log: list[Made | Moved]
+    batch: int
+    view: View
+    other: View
+
+    def events(self) -> list[NewEvent]:
+        return [
+            item.event() if isinstance(item, Made) else tag_set("n", item.tag, item.pem_id)
+            for item in self.log
+        ]
+
+    def fill(self, store: GraphStore) -> None:
+        events = self.events()
+        for begin in range(0, len(events), self.batch):
+            apply(store, *events[begin : begin + self.batch])
+
+    def at(self, view: View) -> Counted:
+        return Told(self.log).at(view)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    history: Sequence[Made | Moved] = draw(histories().filter(bool))
+    numbers = [made.number for made in history if isinstance(made, Made)]
+    moves = draw(
+        st.lists(st.builds(Moved, st.sampled_from(["latest", "x/y"]), st.sampled_from(numbers)), max_size=2)
+    )
+    log = draw(st.permutations([*history, *moves]))
+
+    def view() -> View:
+        position = draw(st.integers(1, len(log)) | st.just(len(log)))
+        return View(position, draw(st.none() | st.integers(0, 3).map(at_us)))
+
+    return Case(log, draw(st.integers(1, 4)), view(), view())
+
+
+def at(view: View) -> dict[str, Any]:
+    """Return what makes a question be about a view."""
+    return {"as_of_us": view.as_of_us, "known_at": view.position}
+
+
+def depths(answer: dict[str, Any]) -> dict[str, int]:
+    return {node["id"]: node["depth"] for node in answer["nodes"] if node["kind"] == "pem"}
+
+
+def uses(answer: dict[str, Any]) -> set[tuple[str, str, str | None, str]]:
+    return {
+        (edge["source"], edge["target"], edge.get("version"), edge.get("named_version", ""))
+        for edge in answer["edges"]
+        if edge["type"] == "USES"
+    }
+
+
+@_EXAMPLES
+@given(case=cases(), data=st.data())
+def test_lineage(stores: Opener, case: Case, data: Any) -> None:
+    right = case.at(case.view)
+    any_version = data.draw(st.booleans())
+    with stores.empty() as store:
+        case.fill(store)
+        for id_ in [made.id for made in case.log if isinstance(made, Made)]:
+            for direction in Direction:
+                asked = Trace(f"pem:{id_}", direction, any_version=any_version, **at(case.view))
+                if id_ not in right.events and id_ not in right.placeholders():
+                    with pytest.raises(NotFoundError):
+                        trace(store, asked)
+                    continue
+                found = trace(store, asked)
+                walk = right.upstream if direction is Direction.UPSTREAM else right.downstream
+                expected = walk([id_], first=0, any_version=any_version)
+                assert depths(found) == expected
+                assert uses(found) >= right.used_by(expected) if direction is Direction.UPSTREAM else True
+                assert uses(found) <= right.used_by(right.events)
+                assert found["complete"]
+
+
+@_EXAMPLES
+@given(case=cases(), data=st.data())
+def test_lineage_of_an_artifact(stores: Opener, case: Case, data: Any) -> None:
+    right = case.at(case.view)
+    name = data.draw(st.sampled_from("ab"))
+    with stores.empty() as store:
+        case.fill(store)
+        asked = Trace(f"artifact:{name}", **at(case.view))
+        if name not in right.artifacts():
+            with pytest.raises(NotFoundError):
+                trace(store, asked)
+            return
+        assert depths(trace(store, asked)) == right.upstream(right.versions(name)[:1], first=1)
+        assert depths(trace(store, asked._replace(any_version=True))) == right.upstream(
+            right.versions(name), first=1, any_version=True
+        )
+        down = asked._replace(direction="downstream")
+        assert depths(trace(store, down)) == right.downstream(right.users(name), first=1)
+        for version in right.versions(name):
+            # Another version may have this one's id as its label: the latest of the two is meant.
+            meant = next(
+                id_
+                for id_ in right.versions(name)
+                if version in (id_, dict(right.events[id_].produces)[name])
+            )
+            users = [id_ for id_, *used, _ in right.used_by(right.events) if used == [name, meant]]
+            assert depths(trace(store, down._replace(version=version))) == right.downstream(users, first=1)
+
+
+@_EXAMPLES
+@given(case=cases(), limit=st.integers(1, 4))
+def test_pages_add_up_to_the_whole_answer(stores: Opener, case: Case, limit: int) -> None:
+    right = case.at(case.view)
+    with stores.empty() as store:
+        case.fill(store)
+        for id_ in right.events:
+            for direction in ("upstream", "downstream", "both"):
+                asked = Trace(id_, direction, **at(case.view))
+                whole = trace(store, asked)
+                nodes, edges, page = [], [], trace(store, asked._replace(limit=limit))
+                while True:
+                    nodes += page["nodes"]
+                    edges += page["edges"]
+                    if page["cursor"] is None:
+                        break
+                    page = trace(store, asked._replace(limit=limit, cursor=page["cursor"]))
+                assert nodes == whole["nodes"]
+                assert sorted(map(str, edges)) == sorted(map(str, whole["edges"]))
+
+
+@_EXAMPLES
+@given(case=cases(), limit=st.integers(1, 3))
+def test_state(stores: Opener, case: Case, limit: int) -> None:
+    right = case.at(case.view)
+    with stores.empty() as store:
+        case.fill(store)
+        artifacts, tags, page = [], [], state(store, **at(case.view), limit=limit)
+        while True:
+            artifacts += page["artifacts"]
+            tags += page["tags"]
+            if page["cursor"] is None:
+                break
+            page = state(store, **at(case.view), limit=limit, cursor=page["cursor"])
+
+    assert [each["artifact"] for each in artifacts] == right.artifacts()
+    assert {
+        each["artifact"]: each["version"] and each["version"]["event"] for each in artifacts
+    } == right.state()
+    assert [each["tag"] for each in tags] == sorted(right.tags())
+    assert {each["tag"]: each["event"] for each in tags} == right.tags()
+
+
+@_EXAMPLES
+@given(case=cases(), limit=st.integers(1, 3))
+def test_diff(stores: Opener, case: Case, limit: int) -> None:
+    before, after = case.at(case.view), case.at(case.other)
+    with stores.empty() as store:
+        case.fill(store)
+        found, page = [], diff(store, case.view, case.other, limit=limit)
+        while True:
+            found += page["changes"]
+            if page["cursor"] is None:
+                break
+            page = diff(store, case.view, case.other, limit=limit, cursor=page["cursor"])
+
+    artifacts = {each["artifact"]: each["change"] for each in found if "artifact" in each}
+    tags = {each["tag"]: each["change"] for each in found if "tag" in each}
+    assert artifacts == _changes(before.state(), after.state(), "changed")
+    assert tags == _changes(before.tags(), after.tags(), "moved")
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any], changed: str) -> dict[str, str]:
+    return {
+        name: "appeared" if name not in old else "disappeared" if name not in new else changed
+        for name in {*old, *new}
+        if name not in old or name not in new or old[name] != new[name]
+    }
+
+
+@_EXAMPLES
+@given(case=cases(), data=st.data())
+def test_impact(stores: Opener, case: Case, data: Any) -> None:
+    right = case.at(case.view)
+    limit = data.draw(st.integers(1, 4))
+    with stores.empty() as store:
+        case.fill(store)
+        for id_ in right.events:
+            items: list[dict[str, Any]] = []
+            cursor: str | None = None
+            while True:
+                page = impact(store, Impact(id_, limit=limit, cursor=cursor, **at(case.view)))
+                items += page.items
+                cursor = page.closing["cursor"]
+                if cursor is None:
+                    break
+            expected = right.downstream([id_], first=0)
+            assert {item["event"]: item["depth"] for item in items} == {
+                key: depth for key, depth in expected.items() if depth
+            }
+            causes = right.causes()
+            for item in items:
+                steps = [step["event"] for step in item["path"]]
+                assert (steps[0], steps[-1], len(steps)) == (id_, item["event"], item["depth"] + 1)
+                assert all(causes.has_edge(later, earlier) for earlier, later in itertools.pairwise(steps))
+
+
+@_EXAMPLES
+@given(case=cases())
+def test_path(stores: Opener, case: Case) -> None:
+    right = case.at(case.view)
+    with stores.empty() as store:
+        case.fill(store)
+        for target in right.events:
+            upstream = right.upstream([target], first=0)
+            for source in right.events:
+                found = path(store, Path(source, target, **at(case.view)))
+                assert found["connected"] == (source in upstream)
+                if found["connected"]:
+                    steps = [step["event"] for step in found["path"]]
+                    assert (steps[0], steps[-1], len(steps)) == (source, target, upstream[source] + 1)
+            for name in right.artifacts():
+                found = path(store, Path(f"artifact:{name}", target, **at(case.view)))
+                used = {artifact for _, artifact, _, _ in right.used_by(upstream)}
+                assert found["connected"] == (name in used)
+
+
+@_EXAMPLES
+@given(case=cases(), limit=st.integers(1, 3))
+def test_gaps(stores: Opener, case: Case, limit: int) -> None:
+    right = case.at(case.view)
+    lists: dict[str, list[Any]] = {}
+    with stores.empty() as store:
+        case.fill(store)
+        first = gaps(store, Gaps(limit=limit, **at(case.view)))
+        for name in ("never_produced", "unseen_predecessors", "out_of_order"):
+            items, page = [], first[name]
+            while True:
+                items += page["items"]
+                if page["cursor"] is None:
+                    break
+                page = gaps(store, Gaps(name, limit=limit, cursor=page["cursor"], **at(case.view)))[name]
+            lists[name] = items
+
+    assert [item["artifact"] for item in lists["never_produced"]] == right.never_produced()
+    assert {item["event"]: item["times"] for item in lists["unseen_predecessors"]} == right.unseen()
+    found = {(item["event"], item["artifact"], item["version"]["event"]) for item in lists["out_of_order"]}
+    assert found == {(id_, name, producer) for id_, name, _, producer in right.out_of_order()}
+    assert [(each["emitter"], each["events"]) for each in first["emitters"]] == (
+        [("trainer", len(right.events))] if right.events else []
+    )
+
+
+@_EXAMPLES
+@given(case=cases())
+def test_why(stores: Opener, case: Case) -> None:
+    right = case.at(case.view)
+    with stores.empty() as store:
+        case.fill(store)
+        for id_, made in right.events.items():
+            found = why(store, Why(f"pem:{id_}", **at(case.view)))
+            upstream = right.upstream([id_], first=0)
+            assert {step["event"]: step["depth"] for step in found["steps"]} == upstream
+            versions = {
+                (entry["artifact"], entry["version"] and entry["version"]["event"])
+                for entries in found["artifacts"].values()
+                for entry in entries
+            }
+            assert versions == {(name, producer) for _, name, producer, _ in right.used_by(upstream)}
+            for claim in found["claims"]:
+                for proof in claim["evidence"]:
+                    assert right.positions[proof["event"]] == proof["position"]
+            assert sum(each["events"] for each in found["emitters"]) == len(
+                right.events.keys() & upstream.keys()
+            )
+            assert made.id in found["text"]
+        for name, pem in right.tags().items():
+            if pem in right.events and "/" not in name:
+                assert why(store, Why(f"tag:n/{name}", **at(case.view)))["node"]["event"] == pem
