@@ -27,6 +27,12 @@ _OF_TESTS = (f"{_PREFIX}TEST_", f"{_PREFIX}REQUIRE_")
 LOG_SCHEMES = frozenset({"postgresql"})
 GRAPH_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 
+ARTIFACT_KINDS = (
+    "model*=model, *.pt=model, *.onnx=model, *.safetensors=model, *.pkl=model, "
+    "source*=source, raw*=source, http://*=source, https://*=source, s3://*=source, "
+    "data*=data, table*=data, feature*=data, *.csv=data, *.parquet=data, *.json=data"
+)
+
 
 class Settings(BaseSettings):
     """
@@ -114,6 +120,11 @@ class Settings(BaseSettings):
         ge=1,
         description="How long the graph builder waits at most before it looks for new events again. New events "
         "wake it anyway; this bounds the wait when a wake-up is missed.",
+    )
+    artifact_kinds: str = Field(
+        default=ARTIFACT_KINDS,
+        description="What kind of thing an artifact is, by its name, where no event says it: NAME-PATTERN=KIND with "
+        "commas between them, the first that fits counts. `why` groups what took part by it.",
     )
 
     @property

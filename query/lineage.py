@@ -1,70 +1,76 @@
-"""Our own questions: ``GET /api/v1/lineage``."""
+"""``GET /api/v1/lineage``: what led to a node, and what it led to."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
-from provgraph.errors import InvalidInputError, OverloadedError, TakesLongerError
-from provgraph.events import Role
-from provgraph.http.openapi import RawRoute, problem_answers
-from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
-from query.params import form, number
+from provgraph.errors import NotFoundError, TakesLongerError
+from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage, pages
+from provgraph.lineage.trace import BOTH, Filter, Trace, trace
+from query import endpoint, formats, questions
+from query.endpoint import Endpoint, Question
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from provgraph.http import Services
+    from provgraph.graphstore.base import GraphReader
+    from provgraph.http import Places, Services
+    from query.questions import Given
 
-_WAIT_SECONDS = 30.0
-_FIRST_PAUSE_SECONDS = 0.002
-_LONGEST_PAUSE_SECONDS = 0.05
+# Each of these is more than the quick way can answer.
+_PAST = ("as_of", "known_at", "versions", "type", "emitter", "from", "to", "seconds")
+EXACT, ANY = "exact", "any"
 
 
-def routes(services: Services) -> list[BaseRoute]:
+def routes(services: Services, places: Places) -> list[BaseRoute]:
     """Return the route."""
-    return [
-        RawRoute(
-            "/api/v1/lineage",
-            _Lineage(services).get,
-            methods=["GET"],
-            tags=["lineage"],
-            name="lineage",
-            summary="What led to a node, and what it led to",
-            description=_DESCRIPTION,
-            responses=problem_answers(400, 401, 403, 404, 409, 503),
-            openapi_extra={"parameters": _PARAMETERS},
-        )
-    ]
+    return [endpoint.described(_QUESTION, _Lineage(services, places, _QUESTION).get)]
 
 
-class _Lineage:
-    """The endpoint. It reads its parameters itself: FastAPI's way takes a tenth of the time of a short answer."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
+class _Lineage(Endpoint):
+    """The endpoint: what can be asked the quick way is, and everything else is walked through the past."""
 
     async def get(self, request: Request) -> Response:
-        """Answer a lineage question."""
-        self._services.authenticator.require(request, Role.READER)
-        asked, wait = question(request.scope["query_string"])
-        if wait is not None:
-            await wait_for(self._services, position=wait)
-        return Response(await self._answer(asked), media_type="application/json")
+        """Answer a question for lineage."""
+        given = await self.given(request)
+        if not is_quick(given):
+            return await self._walked(given)
+        asked, format_ = quick_question(given), _format(given)
+        try:
+            # Handing a question to a thread takes as long as answering a small one.
+            brief = self._services.graph.brief()
+            if brief is not None and format_ is None and is_brief(asked):
+                with suppress(TakesLongerError):
+                    return _as_json(lineage(brief, asked))
+            if format_ is None:
+                return _as_json(await run_in_threadpool(lineage, self._services.graph, asked))
+            async with self._places.to_begin():
+                return await run_in_threadpool(_in_format, self._services.graph, asked, format_)
+        except NotFoundError:
+            if not _may_name_a_version(asked.node):
+                raise
+            return await self._walked(given)
 
-    async def _answer(self, asked: LineageRequest) -> bytes:
-        # Handing a question to a thread takes as long as answering a small one.
-        brief = self._services.graph.brief()
-        if brief is not None and is_brief(asked):
-            with suppress(TakesLongerError):
-                return lineage(brief, asked)
-        return await run_in_threadpool(lineage, self._services.graph, asked)
+    async def _walked(self, given: Given) -> Response:
+        async with self._places.to_begin():
+            return await run_in_threadpool(_walk, self._services, given)
+
+
+def is_quick(given: Given) -> bool:
+    """Tell whether a question is about what the graph says now, in one direction and by exact versions."""
+    cursor = given.text("cursor")
+    return not (
+        given.has_any_of(_PAST)
+        or given.text("direction") == BOTH
+        or (given.text("node") or "").startswith("tag:")
+        or (cursor is not None and pages.is_one(cursor))
+    )
 
 
 def is_brief(asked: LineageRequest) -> bool:
@@ -72,110 +78,129 @@ def is_brief(asked: LineageRequest) -> bool:
     return asked.direction is Direction.UPSTREAM and asked.depth is not None
 
 
-def question(query_string: bytes) -> tuple[LineageRequest, int | None]:
+def quick_question(given: Given) -> LineageRequest:
     """
-    Read a query string: what is asked, and the log position to wait for.
+    Return what is asked the quick way.
 
-    :raises InvalidInputError: an unknown parameter, a missing node, or a value that is not one
+    :raises InvalidInputError: the node is missing, or a value is none
     """
-    given = _read(query_string)
-    node = given.get("node")
-    if not node:
-        raise InvalidInputError(
-            "node is missing: artifact:NAME, pem:ID, or bare", field="node", rule="required"
-        )
-    asked = LineageRequest(
-        node=node,
-        direction=_direction(given.get("direction", Direction.UPSTREAM)),
-        depth=number(given, "depth", at_least=1),
-        limit=number(given, "limit", at_least=1) or DEFAULT_LIMIT,
-        cursor=given.get("cursor"),
-        version=given.get("version"),
+    return LineageRequest(
+        node=given.node(),
+        direction=Direction(_direction(given)),
+        depth=given.number("depth"),
+        limit=given.number("limit") or DEFAULT_LIMIT,
+        cursor=given.text("cursor"),
+        version=given.text("version"),
     )
-    return asked, number(given, "wait", at_least=0)
 
 
-def _read(query_string: bytes) -> dict[str, str]:
-    given = dict(form(query_string))
-    for name in given:
-        if name not in _KNOWN:
-            # A typo must not answer another question than the one that was meant.
-            raise InvalidInputError(
-                f"Unknown parameter {name[:40]}; allowed are {', '.join(_KNOWN)}",
-                field=name,
-                rule="known-parameter",
-            )
-    return given
+def _in_format(graph: GraphReader, asked: LineageRequest, format_: str) -> Response:
+    return _rendered(orjson.loads(lineage(graph, asked)), format_)
 
 
-def _direction(stated: str) -> Direction:
-    try:
-        return Direction(stated)
-    except ValueError:
-        raise InvalidInputError(
-            f"direction must be upstream or downstream: {stated[:40]!r}", field="direction", rule="direction"
-        ) from None
+def _walk(services: Services, given: Given) -> Response:
+    clocks = questions.clocks_of(services)
+    from_us, to_us = questions.window(given, clocks)
+    when = questions.times(given, clocks)
+    asked = Trace(
+        node=given.node(),
+        direction=_direction(given),
+        version=given.text("version"),
+        depth=given.number("depth"),
+        any_version=given.choice("versions", (EXACT, ANY), EXACT) == ANY,
+        only=Filter(given.texts("type"), given.texts("emitter"), from_us, to_us),
+        as_of_us=when.as_of_us,
+        known_at=when.known_at,
+        limit=given.number("limit", at_most=LARGEST_LIMIT) or DEFAULT_LIMIT,
+        seconds=given.seconds(),
+        cursor=given.text("cursor"),
+        question=given.question,
+    )
+    format_ = _format(given)
+    answer = trace(services.graph, asked)
+    return endpoint.json(answer) if format_ is None else _rendered(answer, format_)
 
 
-def _parameter(
-    name: str, schema: dict[str, Any], description: str, *, required: bool = False
-) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
+def _rendered(answer: dict[str, Any], format_: str) -> Response:
+    return formats.rendered(answer, format_, title=f"lineage-{answer['direction']}")
 
 
-_PARAMETERS = [
-    _parameter(
-        "node",
-        {"type": "string"},
-        "`artifact:NAME`, `pem:ID`, or bare: an event id if one is known under it, else a name",
-        required=True,
+def _direction(given: Given) -> str:
+    return given.choice("direction", _DIRECTIONS, Direction.UPSTREAM)
+
+
+def _format(given: Given) -> str | None:
+    return formats.chosen(given, limit=given.number("limit") or DEFAULT_LIMIT)
+
+
+def _may_name_a_version(node: str) -> bool:
+    return "@" in node
+
+
+def _as_json(answer: bytes) -> Response:
+    return Response(answer, media_type=endpoint.JSON)
+
+
+_DIRECTIONS = (*(each.value for each in Direction), BOTH)
+_EXAMPLE = {
+    "node": {"kind": "artifact", "id": "model/churn", "version": "11111111000040008000000000000002"},
+    "direction": "upstream",
+    "depth": None,
+    "nodes": [
+        {"kind": "artifact", "id": "model/churn", "depth": 0},
+        {
+            "kind": "pem",
+            "id": "11111111000040008000000000000002",
+            "type": "train",
+            "emitter": "trainer@ml-team",
+            "occurred_at": "2026-03-01T09:30:00.000000Z",
+            "position": 2,
+            "depth": 1,
+        },
+    ],
+    "edges": [
+        {"type": "PRODUCES", "source": "11111111000040008000000000000002", "target": "model/churn"},
+    ],
+    "position": 4,
+    "complete": True,
+    "reason": None,
+    "cursor": None,
+}
+_QUESTION = Question(
+    path="/api/v1/lineage",
+    summary="What led to a node, and what it led to",
+    description="""
+Walks over events, nearest first, and answers with the nodes and edges it found. By `versions=exact` a use counts for
+the version of the artifact that the event used, by `versions=any` for every version of it. `position` is the log
+position the answer is true for; `complete` is false when `limit`, `depth` or the time cut it (`reason`), and `cursor`
+goes on after a `limit`. What `type`, `emitter`, `from` and `to` leave out is walked over all the same, so nothing
+behind it is lost.
+""",
+    parameters=questions.by_name(
+        questions.NODE,
+        questions.Parameter(
+            "direction",
+            {"enum": list(_DIRECTIONS), "default": "upstream"},
+            "towards the causes, or the effects",
+        ),
+        questions.DEPTH,
+        questions.limit("nodes", default=DEFAULT_LIMIT, most=LARGEST_LIMIT),
+        questions.CURSOR,
+        questions.VERSION,
+        questions.WAIT,
+        questions.Parameter(
+            "versions", {"enum": [EXACT, ANY], "default": EXACT}, "which versions of an artifact are followed"
+        ),
+        questions.AS_OF,
+        questions.KNOWN_AT,
+        questions.TYPE,
+        questions.EMITTER,
+        questions.FROM,
+        questions.TO,
+        questions.SECONDS,
+        formats.parameter("the form of the answer"),
     ),
-    _parameter(
-        "direction", {"enum": [*Direction], "default": "upstream"}, "towards the causes, or the effects"
-    ),
-    _parameter("depth", {"type": "integer", "minimum": 1}, "events to walk over; absent: all"),
-    _parameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
-        "most nodes in one answer",
-    ),
-    _parameter("cursor", {"type": "string"}, "from the answer before"),
-    _parameter(
-        "version",
-        {"type": "string"},
-        "start from this version of the artifact: a label, or the id of the producing event",
-    ),
-    _parameter(
-        "wait",
-        {"type": "integer", "minimum": 0},
-        "a log position: wait, at most 30 s, until the graph has it",
-    ),
-]
-_KNOWN = tuple(parameter["name"] for parameter in _PARAMETERS)
-
-_DESCRIPTION = """
-Walks over events, nearest first, and answers with the nodes and edges it found. Only exact versions are followed: a use
-counts for the version of the artifact that the event used. `position` is the log position the answer is true for;
-`complete` is false when `limit` or `depth` cut it (`reason`), and `cursor` goes on after a `limit`.
-"""
-
-
-async def wait_for(services: Services, *, position: int) -> None:
-    """
-    Wait until the graph has everything up to a log position.
-
-    :raises InvalidInputError: the log itself does not go so far
-    :raises OverloadedError: not within 30 seconds
-    """
-    head = services.log.head().position
-    if position > head:
-        raise InvalidInputError(
-            f"wait={position} is beyond the log's end at {head}", field="wait", rule="in-the-log"
-        )
-    give_up_at = time.monotonic() + _WAIT_SECONDS
-    pause = _FIRST_PAUSE_SECONDS
-    while (reached := (await run_in_threadpool(services.graph.checkpoint)).position) < position:
-        if time.monotonic() > give_up_at:
-            raise OverloadedError(f"The graph is at position {reached}, not yet at {position}; ask again")
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    answer=_walk,
+    example=_EXAMPLE,
+    statuses=(400, 401, 403, 404, 409, 501, 503),
+)

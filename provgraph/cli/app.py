@@ -7,7 +7,24 @@ import typer
 from typer.core import TyperGroup
 
 from provgraph import __version__
-from provgraph.cli import admin, artifacts, copying, demo, importing, output, overview, pems, serving, trace
+from provgraph.cli import (
+    admin,
+    artifacts,
+    copying,
+    demo,
+    gaps,
+    impact,
+    importing,
+    lineage,
+    output,
+    overview,
+    path,
+    pems,
+    serving,
+    state,
+    trace,
+    why,
+)
 from provgraph.cli.exits import ExitCode, exit_code, sentence
 from provgraph.errors import ProvgraphError
 
@@ -63,4 +80,11 @@ app.command("info")(overview.info)
 app.command("pems")(pems.pems)
 app.command("artifacts")(artifacts.artifacts)
 app.command("trace")(trace.trace)
+app.command("why")(why.why)
+app.command("lineage")(lineage.lineage)
+app.command("state")(state.state)
+app.command("diff")(state.diff)
+app.command("impact")(impact.impact)
+app.command("path")(path.path)
+app.command("gaps")(gaps.gaps)
 app.add_typer(admin.app, name="admin")

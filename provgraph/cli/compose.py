@@ -41,6 +41,7 @@ from provgraph.http import (
     probes,
 )
 from provgraph.http.protocol import BoundedHttpProtocol
+from provgraph.lineage.kinds import Kinds
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.info import lag
@@ -117,9 +118,11 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
     Whoever has the log on SQLite also projects, whatever it serves: no other process can. With the log on a server
     the graph builders do, one of them at a time.
 
+    :raises SettingsError: one of the settings cannot be read
     :raises LockedError: another process uses the data folder
     :raises StoreError: a store cannot be opened
     """
+    kinds = Kinds(settings.artifact_kinds)
     with ExitStack() as stack:
         is_alone = settings.log_url is None
         with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
@@ -145,6 +148,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
                 sending_requires=settings.sending_needs_credential,
             ),
             metrics=metrics,
+            kinds=kinds,
             jobs=stack.enter_context(Jobs()),
             building=building,
         )

@@ -1,18 +1,20 @@
 """``provgraph import``: bring in what other systems recorded."""
 
+import gzip
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, cast
 
 import orjson
 import typer
 
 from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
-from provgraph.cli.exits import ExitCode
+from provgraph.cli.exits import ExitCode, UsageError
 from provgraph.client import Client, OversizedError, Verdict
 from provgraph.sources import git as git_source
 
@@ -22,11 +24,6 @@ _BATCH_BYTES = 1_000_000
 _PROBLEMS_KEPT = 100
 _LIMIT_ADVICE = "raise the service's PROVGRAPH_PEM_SIZE_LIMIT and import again"
 _PROBLEMS_SHOWN = 10
-
-
-@app.callback()
-def _import() -> None:
-    """Keep ``import git`` a command of its own, though it is the only one."""
 
 
 @dataclass
@@ -93,6 +90,30 @@ def import_git(
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
+@app.command("events")
+def import_events(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A file with one event a line (NDJSON, may be .gz), or `-` for standard input."),
+    ],
+    batch: Annotated[int, typer.Option(help="Most events in one request.", min=1, max=10_000)] = 500,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Send events from a file, as `POST /api/v1/events` takes them.
+
+    Sending them again changes nothing, so an interrupted import is simply run again. Ends with 1 if some were refused.
+    """
+    started = time.monotonic()
+    with connection.connect(url, token) as client:
+        tally = send_all(client, lines_of(source), batch=batch, total=None)
+    _report(tally, seconds=time.monotonic() - started, as_json=as_json)
+    if tally.refused:
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
 def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, total: int | None) -> Tally:
     """Send events in batches, with a progress bar, and return what became of them."""
     tally = Tally()
@@ -108,6 +129,36 @@ def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, to
             )
             raise
     return tally
+
+
+def lines_of(source: Path) -> Iterator[Any]:
+    """
+    Yield the events of a file.
+
+    :raises UsageError: it cannot be read, or a line is not JSON
+    """
+    try:
+        with _opened(source) as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _event(line, source, number)
+    except (OSError, EOFError) as error:
+        raise UsageError(f"{source} cannot be read: {error}") from error
+
+
+def _opened(source: Path) -> IO[bytes]:
+    if str(source) == "-":
+        return sys.stdin.buffer
+    if source.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(source))
+    return source.open("rb")
+
+
+def _event(line: bytes, source: Path, number: int) -> Any:
+    try:
+        return orjson.loads(line)
+    except ValueError as error:
+        raise UsageError(f"Line {number} of {source} is not JSON: {error}") from error
 
 
 def _batches(events: Iterable[dict[str, Any]], most: int) -> Iterator[list[bytes]]:
@@ -157,8 +208,10 @@ def _problem(verdict: Verdict, line: bytes) -> dict[str, Any]:
 
 def _facts(line: bytes, *, verdict: str, detail: str | None) -> dict[str, Any]:
     event = orjson.loads(line)
-    commit = event.get("Properties", {}).get("commit")
-    return {"verdict": verdict, "ID": event["ID"], "commit": commit, "detail": detail}
+    properties = event.get("Properties") if isinstance(event, dict) else None
+    commit = properties.get("commit") if isinstance(properties, dict) else None
+    id_ = event.get("ID") if isinstance(event, dict) else None
+    return {"verdict": verdict, "ID": id_, "commit": commit, "detail": detail}
 
 
 def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
@@ -177,7 +230,7 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
         return
     output.say(summary(tally, seconds=seconds))
     for problem in tally.problems[:_PROBLEMS_SHOWN]:
-        subject = problem.get("commit") or problem["ID"]
+        subject = problem.get("commit") or problem["ID"] or "an event without ID"
         output.note(f"  {problem['verdict']}: {subject}: {output.printable(problem['detail'])}")
     if tally.refused > _PROBLEMS_SHOWN:
         output.note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,23 @@ def note(text: str) -> None:
 
 def say_json(document: Any) -> None:
     """Print a document as JSON, and nothing else."""
-    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    try:
+        typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    except orjson.JSONEncodeError:  # nested deeper than it goes: an event's properties may be
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say_json_line(document: Any) -> None:
+    """Print a document as JSON in one line."""
+    try:
+        typer.echo(orjson.dumps(document).decode())
+    except orjson.JSONEncodeError:
+        typer.echo(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+def say_content(text: str) -> None:
+    """Print a file's content as it is: for programs, not for terminals."""
+    typer.echo(text if text.endswith("\n") else f"{text}\n", nl=False)
 
 
 def printable(value: object) -> str:

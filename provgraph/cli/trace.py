@@ -15,6 +15,8 @@ from provgraph.client import Lineage
 _EVENTS_SHOWN = 20
 _STATEMENTS_SHOWN = 6
 
+_SIDES = {"both": "Upstream and downstream"}
+
 JSON = dict[str, Any]
 
 
@@ -76,8 +78,9 @@ def lines(answer: Lineage, *, full: bool = False) -> Iterator[str]:
     edges: dict[str, list[JSON]] = defaultdict(list)
     for edge in answer.edges:
         edges[edge["source"]].append(edge)
+    side = _SIDES.get(answer.direction, answer.direction.capitalize())
     yield (
-        f"{answer.direction.capitalize()} of {_start(answer.node)}: {output.counted(len(events), 'event')}, "
+        f"{side} of {_start(answer.node)}: {output.counted(len(events), 'event')}, "
         f"{output.counted(artifacts, 'artifact')}"
     )
     shown = events if full else events[:_EVENTS_SHOWN]
@@ -133,11 +136,13 @@ def _origin(edge: JSON) -> str:
 
 
 def _completeness(answer: Lineage) -> str:
+    true_for = f"as of log position {answer.position}" + (f", at {answer.as_of}" if answer.as_of else "")
     if answer.complete:
-        return f"Complete, as of log position {answer.position}."
+        return f"Complete, {true_for}."
     why = {
         "limit": "the limit of nodes cut it; raise --limit"
         + (f", or continue with --cursor {answer.cursor}" if answer.cursor else ""),
         "depth": "there is more behind --depth",
+        "time": "the time was over; raise --seconds",
     }.get(answer.reason or "", answer.reason or "no reason given")
-    return f"NOT complete ({why}), as of log position {answer.position}."
+    return f"NOT complete ({why}), {true_for}."

@@ -17,6 +17,8 @@ from provgraph.client.errors import (
     UnreachableError,
     UnusableUrlError,
 )
+from provgraph.client.impact import Impact
+from provgraph.client.questions import Questions, Time
 from provgraph.client.transport import Retry
 
 __all__ = [
@@ -27,16 +29,19 @@ __all__ = [
     "ClientError",
     "ContradictionError",
     "CredentialsRefusedError",
+    "Impact",
     "Job",
     "JobFailedError",
     "Lineage",
     "NotThereError",
     "OversizedError",
     "Progress",
+    "Questions",
     "RefusedRequestError",
     "Retry",
     "SendResult",
     "ServiceError",
+    "Time",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnusableUrlError",

@@ -117,6 +117,7 @@ class Lineage:
     reason: str | None  # what cut the answer: limit, depth, ...
     cursor: str | None  # to continue after a limit
     document: JSON = field(repr=False)
+    as_of: str | None = None  # the time on the emitters' clocks that it is true for, when one was asked for
 
     @classmethod
     def read(cls, document: JSON) -> Lineage:
@@ -131,6 +132,7 @@ class Lineage:
             document.get("reason"),
             document.get("cursor"),
             document,
+            document.get("as_of"),
         )
 
 

@@ -9,8 +9,9 @@ from urllib.parse import quote
 import orjson
 
 from provgraph.client.admin import Admin
-from provgraph.client.answers import JSON, Lineage, SendResult, a_list, an_object, typed
+from provgraph.client.answers import JSON, SendResult, a_list, an_object, typed
 from provgraph.client.errors import BusyError, UnreachableError
+from provgraph.client.questions import Questions
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:8082"
 
 
-class Client:
+class Client(Questions):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls.
 
+    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`.
+
         with Client("https://provenance.example.org", token=token) as client:
             client.send_events([{"ID": ..., "Type": "train", "Emitter": "trainer", ...}])
-            answer = client.lineage("artifact:model/churn", depth=3)
+            print(client.why("artifact:model/churn")["text"])
 
     :raises ClientError: every method, see `provgraph.client.errors`
     """
@@ -45,16 +48,20 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = Transport(
-            url,
-            token=token,
-            timeout_seconds=timeout_seconds,
-            verify=verify,
-            retry=retry,
-            transport=transport,
+        patience = retry or Retry()
+        super().__init__(
+            Transport(
+                url,
+                token=token,
+                timeout_seconds=timeout_seconds,
+                verify=verify,
+                retry=patience,
+                transport=transport,
+                sleep=sleep,
+            ),
+            retry=patience,
             sleep=sleep,
         )
-        self._sleep = sleep
         self.admin = Admin(self._http, sleep=sleep)
 
     def __enter__(self) -> Self:
@@ -93,34 +100,6 @@ class Client:
             content_type="application/x-ndjson",
         )
         return typed(SendResult.read, document)
-
-    def lineage(
-        self,
-        node: str,
-        *,
-        direction: str = "upstream",
-        depth: int | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        version: str | None = None,
-        wait: int | None = None,
-    ) -> Lineage:
-        """
-        Return what stands behind a node, or downstream what came of it.
-
-        ``node`` is ``artifact:NAME``, ``pem:ID`` or bare. ``depth`` counts events and is unbounded when None; ``wait``
-        is a log position that the graph must have first.
-        """
-        parameters = {
-            "node": node,
-            "direction": direction,
-            "depth": depth,
-            "limit": limit,
-            "cursor": cursor,
-            "version": version,
-            "wait": wait,
-        }
-        return typed(Lineage.read, self._http.get("/api/v1/lineage", parameters))
 
     def pem(self, event_id: str) -> JSON:
         """Return one PEM."""

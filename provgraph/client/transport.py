@@ -23,7 +23,7 @@ from provgraph.client.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from ssl import SSLContext
 
 _BUSY = (429, 503)
@@ -85,9 +85,47 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, parameters: Mapping[str, object] | None = None) -> Any:
-        """Return the JSON that a GET answers with; parameters that are None are not sent."""
-        return self.json("GET", path, parameters=parameters)
+    def get(
+        self,
+        path: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Return the JSON that a GET answers with; see `exchange` for the parameters."""
+        return self.json("GET", path, parameters=parameters, timeout=timeout_seconds)
+
+    def text(
+        self, path: str, parameters: Mapping[str, object], *, timeout_seconds: float | None = None
+    ) -> str:
+        """
+        Return the text that a GET answers with.
+
+        :raises UnexpectedAnswerError: it is not in UTF-8
+        """
+        response = self.exchange("GET", path, parameters=parameters, timeout=timeout_seconds)
+        try:
+            return response.content.decode()
+        except UnicodeDecodeError as error:
+            raise UnexpectedAnswerError(f"{self.url}{path} did not answer with a text.") from error
+
+    def lines(
+        self, path: str, parameters: Mapping[str, object], *, timeout_seconds: float | None = None
+    ) -> Iterator[bytes]:
+        """
+        Yield the lines that a GET answers with, as they come.
+
+        :raises ClientError: no answer, a refusal, or the connection broke on the way
+        """
+        timeout = httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds
+        try:
+            with self._http.stream("GET", path, params=_sent(parameters), timeout=timeout) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _refusal(response)
+                yield from _lines(response.iter_bytes())
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise UnreachableError(self.url, _reason(error)) from error
 
     def post(self, path: str, body: object = None, *, timeout_seconds: float | None = None) -> Any:
         """Return the JSON that a POST of a JSON body answers with."""
@@ -134,14 +172,15 @@ class Transport:
         """
         Return a successful answer, whatever is in it.
 
+        Parameters that are None are not sent; those that are lists are sent once for each of their values.
+
         :raises ClientError: no answer, or a refusal
         """
-        sent = {name: str(value) for name, value in (parameters or {}).items() if value is not None}
         try:
             response = self._http.request(
                 method,
                 path,
-                params=sent or None,
+                params=_sent(parameters or {}),
                 content=content,
                 headers=None if content is None else {"Content-Type": content_type},
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
@@ -151,6 +190,22 @@ class Transport:
         if not response.is_success:
             raise _refusal(response)
         return response
+
+
+def _sent(parameters: Mapping[str, object]) -> list[tuple[str, str | int | float | bool | None]] | None:
+    sent: list[tuple[str, str | int | float | bool | None]] = []
+    for name, value in parameters.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        sent += [(name, str(each)) for each in values if each is not None]
+    return sent or None
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield whole lines; what stands behind the last line break is none."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
 
 
 def _checked(url: str) -> httpx.URL:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, GroupCommit
     from provgraph.graphstore.base import GraphStore
     from provgraph.http.metrics import Metrics
+    from provgraph.lineage.kinds import Kinds
     from provgraph.operations.jobs import Jobs
     from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
@@ -48,6 +49,7 @@ class Services:
     writer: GroupCommit
     authenticator: Authenticator
     metrics: Metrics
+    kinds: Kinds
     jobs: Jobs
     building: Building | None
     """The graph's side; None in a process that only receives."""

@@ -176,4 +176,4 @@ async def _acquired(places: asyncio.Semaphore) -> None:
 
 
 def _crowded() -> OverloadedError:
-    return OverloadedError("Too many long lists are being read; ask again in a moment")
+    return OverloadedError("Too many long answers are being made or read; ask again in a moment")

@@ -102,7 +102,7 @@ def test_waiting_for_what_the_log_does_not_have_is_refused_at_once(served: Serve
 
 
 def test_waiting_is_bounded(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query.lineage._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("query.waiting._WAIT_SECONDS", 0.0)
     served.send()
     head = served.services.log.head().position
     monkeypatch.setattr(

@@ -1,0 +1,156 @@
+"""``provgraph impact``: what to do again."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import asking, connection, output
+from provgraph.cli.asking import (
+    JSON,
+    At,
+    Cursor,
+    Depth,
+    Emitters,
+    Everything,
+    From,
+    KnownAt,
+    Node,
+    Seconds,
+    To,
+    Types,
+    Version,
+)
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import UsageError
+from provgraph.client import Impact
+
+_STEPS_SHOWN = 6
+
+
+class Form(StrEnum):
+    """What the list can be printed as."""
+
+    TEXT = "text"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+def impact(
+    node: Node,
+    version: Version = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    depth: Depth = None,
+    types: Types = None,
+    emitters: Emitters = None,
+    from_: From = None,
+    to: To = None,
+    limit: Annotated[int, typer.Option(help="Most events to list.", min=1)] = 1_000,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    seconds: Seconds = None,
+    format_: Annotated[
+        Form, typer.Option("--format", help="What to print the list as; ndjson comes as it is found.")
+    ] = Form.TEXT,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    List everything that came of an artifact, a version or an event: what to do again when it was bad.
+
+    The nearest first, each with a shortest way from the node to it. An artifact without a version means all of them.
+    """
+    asking.not_both(cursor, everything=everything)
+    if as_json and format_ is Form.NDJSON:
+        raise UsageError("--json and --format ndjson are two different forms: give one of them")
+    form = Form.JSON if as_json else format_
+    with connection.connect(url, token) as client:
+        found = client.impact(
+            node,
+            version=version,
+            depth=depth,
+            as_of=at,
+            known_at=known_at,
+            type=types,
+            emitter=emitters,
+            from_=from_,
+            to=to,
+            limit=None if everything else limit,
+            cursor=cursor,
+            seconds=seconds,
+        )
+        if form is Form.TEXT:
+            for line in _lines(found):
+                output.say(line)
+        else:
+            _say_for_programs(found, form)
+
+
+def _say_for_programs(found: Impact, form: Form) -> None:
+    items = []
+    # Lines that are printed meanwhile would break into the bar.
+    with output.progress_bar("Events") if form is Form.JSON else nullcontext() as show:
+        for done, event in enumerate(found, 1):
+            if show is None:
+                output.say_json_line(event)
+                continue
+            items.append(event)
+            show(done, (found.opening or {}).get("affected"))
+    closing = {**(found.closing or {}), "cursor": found.cursor}
+    if form is Form.JSON:
+        closing.pop("kind", None)
+        output.say_json({"items": items, **closing})
+    else:
+        output.say_json_line(closing)
+
+
+def _lines(found: Impact) -> Iterator[str]:
+    shown = 0
+    for event in found:
+        if not shown:
+            yield _headline(found)
+        shown += 1
+        yield ""
+        yield from _event(event)
+    closing = found.closing or {}
+    if not shown:
+        yield _headline(found)
+    yield ""
+    if closing.get("complete"):
+        yield f"Complete, {asking.truth(closing)}."
+    else:
+        yield f"NOT complete ({asking.more(closing)}), {asking.truth(closing)}."
+
+
+def _headline(found: Impact) -> str:
+    about = found.opening or {}
+    node = about["node"]
+    version = f", version {output.printable(node['version'])}" if node.get("version") else ""
+    return f"Came of {asking.named(node)}{version}: {output.counted(about['affected'], 'event')}"
+
+
+def _event(event: JSON) -> Iterator[str]:
+    facts = "  ".join(output.printable(event[name]) for name in ("type", "emitter", "occurred_at"))
+    yield f"[{event['depth']}] {facts}  log position {event['position']}  event {event['event']}"
+    yield f"      through   {_way(event['path'])}"
+    for made in event["produced"]:
+        label = made["version"].get("label")
+        yield f"      produced  {output.printable(made['artifact'])}" + (
+            f"  version {output.printable(label)}" if label else ""
+        )
+
+
+def _way(path: list[JSON]) -> str:
+    """Return the artifacts by which one thing led to another; where an event named the one before, that event."""
+    steps = [
+        output.printable(step["by"]) if step["by"] is not None else f"event {before['event']}"
+        for before, step in zip([{"event": path[0]["event"]}, *path], path, strict=False)
+    ]
+    if len(steps) > _STEPS_SHOWN:
+        half = _STEPS_SHOWN // 2
+        steps = [*steps[:half], f"... {len(steps) - _STEPS_SHOWN} more ...", *steps[-half:]]
+    return " -> ".join(steps)

@@ -1,0 +1,84 @@
+"""``provgraph path``: whether one thing led to another."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import asking, connection, output
+from provgraph.cli.asking import JSON, At, KnownAt, Seconds
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import ExitCode
+
+
+def path(
+    source: Annotated[str, typer.Argument(help="The earlier one: artifact:NAME, pem:ID, or bare.")],
+    target: Annotated[str, typer.Argument(help="The later one.")],
+    source_version: Annotated[
+        str | None, typer.Option(help="Version of the source; else any.", show_default=False)
+    ] = None,
+    target_version: Annotated[
+        str | None, typer.Option(help="Version of the target; else its latest.", show_default=False)
+    ] = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    seconds: Seconds = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Tell whether one artifact or event led to another, and show the shortest way.
+
+    Ends with 0 when it did, with 1 when it did not, and with 6 when the search ended before that was known.
+    """
+    with connection.connect(url, token) as client:
+        answer = client.path(
+            source,
+            target,
+            source_version=source_version,
+            target_version=target_version,
+            as_of=at,
+            known_at=known_at,
+            seconds=seconds,
+        )
+    if as_json:
+        output.say_json(answer)
+    else:
+        for line in _lines(answer):
+            output.say(line)
+    connected = answer["connected"]
+    if not connected:
+        raise typer.Exit(ExitCode.FAILED if connected is None else ExitCode.NEGATIVE)
+
+
+def _lines(answer: JSON) -> Iterator[str]:
+    source, target = asking.named(answer["source"]), asking.named(answer["target"])
+    if answer["connected"] is None:
+        yield f"Not known whether {source} led to {target} ({asking.more(answer)}), {asking.truth(answer)}."
+        return
+    if not answer["connected"]:
+        yield f"{_begin(source)} did not lead to {target}, {asking.truth(answer)}."
+        return
+    yield f"{_begin(source)} led to {target}, by {output.counted(len(answer['path']), 'event')}:"
+    yield ""
+    by = None if answer["used"] is None else answer["used"]["artifact"]
+    for number, step in enumerate(answer["path"], 1):
+        yield from _step(number, step, by)
+        by = step["by"]
+    yield ""
+    yield f"Found {asking.truth(answer)}."
+
+
+def _step(number: int, step: JSON, by: str | None) -> Iterator[str]:
+    told = [output.printable(step[name]) for name in ("type", "emitter") if step.get(name)]
+    facts = "  ".join([*told, f"log position {step['position']}"] if told else ["(never reported)"])
+    yield f"{number}. {facts}  event {step['event']}"
+    if by is not None:
+        yield f"      used      {output.printable(by)}"
+    elif number > 1:
+        yield "      followed  the one before"
+
+
+def _begin(text: str) -> str:
+    return text[:1].upper() + text[1:]

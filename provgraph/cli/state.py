@@ -1,0 +1,167 @@
+"""``provgraph state`` and ``provgraph diff``: what the platform looked like, and how it changed."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import asking, connection, output
+from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+
+_LARGEST_PAGE = 10_000
+_OUTSIDE = "from outside"
+
+Limit = Annotated[
+    int | None,
+    typer.Option(help="Most entries; with --all, in a page.", min=1, max=_LARGEST_PAGE, show_default="1000"),
+]
+_TIME = "2026-03-01, an RFC 3339 time, yesterday, now-2h, or a log position."
+
+
+class Clock(StrEnum):
+    """Whose clock a time is of."""
+
+    OCCURRED = "occurred"
+    RECORDED = "recorded"
+
+
+def state(
+    at: At = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the platform looked like, now or at a time: artifacts with their versions, and tags."""
+    asking.not_both(cursor, everything=everything)
+    size = limit or (_LARGEST_PAGE if everything else None)
+    with connection.connect(url, token) as client:
+
+        def fetch(at_cursor: str | None) -> JSON:
+            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor)
+
+        answer = (
+            asking.joined(fetch, lists=("artifacts", "tags"), label="Artifacts and tags")
+            if everything
+            else fetch(cursor)
+        )
+    if as_json:
+        output.say_json(answer)
+        return
+    _say_artifacts(answer["artifacts"])
+    if answer["tags"]:
+        output.say()
+        _say_tags(answer["tags"])
+    found = f"{output.counted(len(answer['artifacts']), 'artifact')}, {output.counted(len(answer['tags']), 'tag')}"
+    output.note(f"{found}, {asking.truth(answer)}.")
+    _note_more(answer)
+
+
+def diff(
+    from_: Annotated[str, typer.Argument(metavar="FROM", help=_TIME)],
+    to: Annotated[str, typer.Argument(metavar="TO", help="The same; usually the later one.")],
+    clock: Annotated[
+        Clock, typer.Option(help="Whose clock the times are of: the emitters', or the log's.")
+    ] = Clock.OCCURRED,
+    limit: Limit = None,
+    cursor: Cursor = None,
+    everything: Everything = False,
+    seconds: Seconds = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the platform changed between two times: what appeared, changed, disappeared, and tags that moved."""
+    asking.not_both(cursor, everything=everything)
+    size = limit or (_LARGEST_PAGE if everything else None)
+    with connection.connect(url, token) as client:
+
+        def fetch(at_cursor: str | None) -> JSON:
+            return client.diff(from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds)
+
+        answer = asking.joined(fetch, lists=("changes",), label="Changes") if everything else fetch(cursor)
+    if as_json:
+        output.say_json(answer)
+        return
+    if answer["changes"]:
+        output.say_table(("CHANGE", "WHAT", "BEFORE", "AFTER"), map(_change, answer["changes"]))
+    changes = output.counted(len(answer["changes"]), "change")
+    output.note(f"{changes}, from {_end(answer['from'])} to {_end(answer['to'])}.")
+    _note_more(answer)
+
+
+def _note_more(answer: JSON) -> None:
+    if not answer["complete"]:
+        output.note(f"NOT complete: {asking.more(answer)}.")
+
+
+def _end(view: JSON) -> str:
+    return view["as_of"] or f"log position {view['position']}"
+
+
+def _say_artifacts(artifacts: Sequence[JSON]) -> None:
+    if not artifacts:
+        return
+    output.say_table(
+        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES"),
+        (
+            (
+                each["artifact"],
+                *(
+                    (_OUTSIDE, "", "", "")
+                    if (version := each["version"]) is None
+                    else (
+                        version.get("label", ""),
+                        version["produced_at"],
+                        version["event"],
+                        version["position"],
+                    )
+                ),
+                each["properties"] or "",
+            )
+            for each in artifacts
+        ),
+    )
+
+
+def _say_tags(tags: Sequence[JSON]) -> None:
+    output.say_table(
+        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION"),
+        ((each["namespace"], each["tag"], each["event"], each["since"], each["position"]) for each in tags),
+    )
+
+
+def _change(change: JSON) -> tuple[str, str, str, str]:
+    before, after = change["before"], change["after"]
+    if "tag" in change:
+        what = f"tag {change['namespace']}/{change['tag']}"
+        return change["change"], what, _marked(before), _marked(after)
+    # The properties are what changed when the version did not.
+    with_properties = before is not None and after is not None and before["version"] == after["version"]
+    return (
+        change["change"],
+        f"artifact {change['artifact']}",
+        _version(before, with_properties=with_properties),
+        _version(after, with_properties=with_properties),
+    )
+
+
+def _marked(tag: JSON | None) -> str:
+    return "" if tag is None else f"event {tag['event']}"
+
+
+def _version(artifact: JSON | None, *, with_properties: bool) -> str:
+    if artifact is None:
+        return ""
+    version = artifact["version"]
+    if version is None:
+        text = _OUTSIDE
+    else:
+        label = f"{version['label']}, " if "label" in version else ""
+        text = f"{label}event {version['event']}"
+    return f"{text} {output.printable(artifact['properties'])}" if with_properties else text

@@ -1,0 +1,62 @@
+"""``provgraph why``."""
+
+from typing import Annotated
+
+import typer
+
+from provgraph.cli import asking, connection, output
+from provgraph.cli.asking import At, Depth, Form, Format, KnownAt, Node, Seconds, Version
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+
+
+def why(
+    node: Node,
+    version: Version = None,
+    at: At = None,
+    known_at: KnownAt = None,
+    depth: Depth = None,
+    limit: Annotated[
+        int, typer.Option(help="Most events and artifacts to look at.", min=1, max=100_000)
+    ] = 1_000,
+    seconds: Seconds = None,
+    format_: Format = Form.TEXT,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Tell why: what led to an event, to a version of an artifact, or to what a tag marks.
+
+    Each step with who reported it, which exact versions it used and made, and the event and log position that prove it.
+    """
+    form = asking.form(format_, as_json=as_json)
+    with connection.connect(url, token) as client:
+        if form not in (Form.TEXT, Form.JSON):
+            output.say_content(
+                client.export(
+                    "why",
+                    form,
+                    node=node,
+                    version=version,
+                    depth=depth,
+                    limit=limit,
+                    as_of=at,
+                    known_at=known_at,
+                    seconds=seconds,
+                )
+            )
+            return
+        answer = client.why(
+            node,
+            version=version,
+            depth=depth,
+            limit=limit,
+            as_of=at,
+            known_at=known_at,
+            seconds=seconds,
+        )
+    if form is Form.JSON:
+        output.say_json(answer)
+        return
+    for line in answer["text"].splitlines():
+        output.say(output.printable(line))

@@ -1,0 +1,156 @@
+"""``GET /api/v1/state`` and ``/api/v1/diff``: what the platform looked like, and how it changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provgraph.graphstore import View
+from provgraph.lineage import pages
+from provgraph.lineage.state import diff, state
+from query import endpoint, questions
+from query.endpoint import Question
+from query.questions import Parameter
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from provgraph.http import Services
+    from provgraph.lineage.times import Clocks
+    from query.questions import Given
+
+_OCCURRED, _RECORDED = "occurred", "recorded"
+# Further than any log: what a graph does not have yet is cut off where the question begins.
+_ALL_POSITIONS = 2**62
+_FORMS = "a time such as 2026-03-01, yesterday or now-2h, or a log position"
+
+
+def _state(services: Services, given: Given) -> Response:
+    when = questions.times(given, questions.clocks_of(services))
+    return endpoint.json(
+        state(
+            services.graph,
+            as_of_us=when.as_of_us,
+            known_at=when.known_at,
+            limit=_limit(given),
+            cursor=given.text("cursor"),
+            question=given.question,
+        )
+    )
+
+
+def _diff(services: Services, given: Given) -> Response:
+    before, after = given.required("from", _FORMS), given.required("to", _FORMS)
+    clock = given.choice("clock", (_OCCURRED, _RECORDED), _OCCURRED)
+    clocks = questions.clocks_of(services)
+    return endpoint.json(
+        diff(
+            services.graph,
+            _view(clocks, clock, before, field="from"),
+            _view(clocks, clock, after, field="to"),
+            limit=_limit(given),
+            seconds=given.seconds(),
+            cursor=given.text("cursor"),
+            question=given.question,
+        )
+    )
+
+
+def _view(clocks: Clocks, clock: str, stated: str, *, field: str) -> View:
+    if clock == _RECORDED:
+        return View(clocks.recorded(stated, field=field))
+    return View(_ALL_POSITIONS, clocks.occurred(stated, field=field))
+
+
+def _limit(given: Given) -> int:
+    return given.number("limit", at_most=pages.LARGEST_LIMIT) or pages.DEFAULT_LIMIT
+
+
+_BEFORE = {
+    "artifact": "table/customers",
+    "version": {
+        "event": "11111111000040008000000000000001",
+        "position": 1,
+        "produced_at": "2026-03-01T02:00:00.000000Z",
+    },
+    "properties": {},
+}
+_AFTER = {
+    "artifact": "table/customers",
+    "version": {
+        "event": "11111111000040008000000000000003",
+        "position": 3,
+        "produced_at": "2026-03-02T02:00:00.000000Z",
+    },
+    "properties": {},
+}
+_TAG = {
+    "namespace": "prod",
+    "tag": "current",
+    "event": "11111111000040008000000000000002",
+    "since": "2026-03-01T09:30:00.000000Z",
+    "position": 2,
+}
+_PAGE = questions.limit("artifacts and tags", default=pages.DEFAULT_LIMIT, most=pages.LARGEST_LIMIT)
+STATE = Question(
+    path="/api/v1/state",
+    summary="What the platform looked like, now or at a time",
+    description="""
+The artifacts with their latest version (null when nothing produced it: it came from outside) and their properties,
+ordered by name, then the tags with the events they mark. `as_of` and `known_at` say when; without them it is now. A
+page is true for the position and the time that the first one says.
+""",
+    parameters=questions.by_name(
+        questions.AS_OF, questions.KNOWN_AT, _PAGE, questions.CURSOR, questions.WAIT
+    ),
+    answer=_state,
+    example={
+        "artifacts": [_BEFORE],
+        "tags": [_TAG],
+        "position": 4,
+        "as_of": "2026-03-01T12:00:00.000000Z",
+        "complete": True,
+        "reason": None,
+        "cursor": None,
+    },
+    statuses=(400, 401, 403, 409, 503),
+)
+DIFF = Question(
+    path="/api/v1/diff",
+    summary="How the platform changed between two times",
+    description="""
+Each change says what it is: an artifact `appeared`, `changed` or `disappeared`, a tag `appeared`, `moved` or
+`disappeared`, with what was there `before` and `after`. Without the first of the two times being the earlier one, it
+tells how things go back. By `clock=occurred` the times are those of the emitters' clocks, by `clock=recorded` those
+of the log.
+""",
+    parameters=questions.by_name(
+        Parameter("from", {"type": "string"}, _FORMS, "2026-03-01", required=True),
+        Parameter("to", {"type": "string"}, _FORMS, "now", required=True),
+        Parameter(
+            "clock", {"enum": [_OCCURRED, _RECORDED], "default": _OCCURRED}, "whose clock the times are of"
+        ),
+        questions.limit("changes", default=pages.DEFAULT_LIMIT, most=pages.LARGEST_LIMIT),
+        questions.CURSOR,
+        questions.WAIT,
+        questions.SECONDS,
+    ),
+    answer=_diff,
+    example={
+        "changes": [
+            {"change": "changed", "artifact": "table/customers", "before": _BEFORE, "after": _AFTER},
+            {
+                "change": "appeared",
+                "namespace": "prod",
+                "tag": "current",
+                "before": None,
+                "after": _TAG,
+            },
+        ],
+        "from": {"position": 4, "as_of": "2026-03-01T00:00:00.000000Z"},
+        "to": {"position": 4, "as_of": "2026-03-03T00:00:00.000000Z"},
+        "complete": True,
+        "reason": None,
+        "cursor": None,
+    },
+    statuses=(400, 401, 403, 409, 503),
+)

@@ -1,0 +1,130 @@
+"""``GET /api/v1/why``: what led to an event, to a version of an artifact, or to what a tag marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provgraph.http import text
+from provgraph.lineage.why import DEFAULT_LIMIT, LARGEST_LIMIT, Why, why
+from query import endpoint, formats, questions
+from query.endpoint import Question
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from provgraph.http import Services
+    from query.questions import Given
+
+
+def _why(services: Services, given: Given) -> Response:
+    when = questions.times(given, questions.clocks_of(services))
+    asked = Why(
+        node=given.node(),
+        version=given.text("version"),
+        depth=given.number("depth"),
+        as_of_us=when.as_of_us,
+        known_at=when.known_at,
+        limit=given.number("limit", at_most=LARGEST_LIMIT) or DEFAULT_LIMIT,
+        seconds=given.seconds(),
+    )
+    format_ = formats.chosen(given, formats.TEXT, limit=asked.limit)
+    answer = why(services.graph, asked, kinds=services.kinds)
+    if format_ is None:
+        return endpoint.json(answer)
+    return _file(answer, format_, depth=asked.depth)
+
+
+def _file(answer: dict[str, Any], format_: str, *, depth: int | None) -> Response:
+    """Return an answer as a file: whole as text and JSON, its graph in every other format."""
+    if format_ == formats.TEXT:
+        return text(answer["text"])
+    if format_ == "json":
+        return formats.rendered(answer, format_, title="why")
+    return formats.rendered(as_lineage(answer, depth=depth), format_, title="why")
+
+
+def as_lineage(answer: dict[str, Any], *, depth: int | None) -> dict[str, Any]:
+    """Return an answer's graph in the form of a lineage answer, with what it is true for."""
+    about = {name: answer[name] for name in ("position", "as_of", "complete", "reason")}
+    return {**answer["graph"], "direction": "upstream", "depth": depth, **about, "cursor": None}
+
+
+_TRAIN = {"event": "11111111000040008000000000000002", "position": 2}
+_VERSION = {**_TRAIN, "produced_at": "2026-03-01T09:30:00.000000Z", "label": "7"}
+_USED = {"artifact": "model/churn", "kind": "model", "version": _VERSION}
+_DECIDE = {"event": "11111111000040008000000000000004", "position": 4}
+_EXAMPLE = {
+    "node": {"kind": "artifact", "id": "decision/4711", "version": "11111111000040008000000000000004"},
+    "steps": [
+        {
+            "event": _DECIDE["event"],
+            "type": "decide",
+            "emitter": "campaigns",
+            "occurred_at": "2026-03-02T11:05:00.000000Z",
+            "recorded_at": "2026-03-02T11:05:00.412000Z",
+            "position": 4,
+            "properties": {},
+            "depth": 1,
+            "led_to": None,
+            "used": [_USED],
+            "produced": [
+                {
+                    "artifact": "decision/4711",
+                    "kind": "artifact",
+                    "version": {**_DECIDE, "produced_at": "2026-03-02T11:05:00.000000Z"},
+                }
+            ],
+            "after": [],
+        }
+    ],
+    "artifacts": {
+        "model": [
+            {
+                "artifact": "model/churn",
+                "version": _VERSION,
+                "used_by": [_DECIDE],
+                "produced_by": {**_TRAIN, "emitter": "trainer@ml-team", "type": "train"},
+            }
+        ]
+    },
+    "emitters": [{"emitter": "campaigns", "events": 1, "types": ["decide"], "evidence": [_DECIDE]}],
+    "claims": [
+        {
+            "claim": "'decide' used version '7' of 'model/churn' made at 2026-03-01T09:30:00.000000Z.",
+            "evidence": [_DECIDE, _TRAIN],
+        }
+    ],
+    "text": "Why artifact decision/4711: ...",
+    "graph": {"node": {"kind": "artifact", "id": "decision/4711"}, "nodes": [], "edges": []},
+    "position": 4,
+    "as_of": None,
+    "complete": True,
+    "reason": None,
+}
+WHY = Question(
+    path="/api/v1/why",
+    summary="Why: what led to an event, to a version of an artifact, or to what a tag marks",
+    description="""
+The chain of causes, nearest first, with the exact version of everything that was used (`steps`); every version that
+took part, by kind (`artifacts`); who emitted the events (`emitters`); what of it can be said in a sentence
+(`claims`); the same to read aloud (`text`); and as nodes and edges in the form of lineage (`graph`). Everything
+carries the event ids and log positions that prove it. `format=text` answers with the text alone, the other formats
+with the graph.
+""",
+    parameters=questions.by_name(
+        questions.NODE,
+        questions.VERSION,
+        questions.DEPTH,
+        questions.limit("events and artifacts", default=DEFAULT_LIMIT, most=LARGEST_LIMIT),
+        questions.AS_OF,
+        questions.KNOWN_AT,
+        questions.WAIT,
+        questions.SECONDS,
+        formats.parameter(
+            "the form of the answer: the text, the whole answer (`json`), or its graph", formats.TEXT
+        ),
+    ),
+    answer=_why,
+    example=_EXAMPLE,
+    statuses=(400, 401, 403, 404, 409, 501, 503),
+)
