@@ -7,7 +7,7 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-production check fix lock bench bench-production secrets clean
+.PHONY: help setup demo example serve test test-production check fix lock bench bench-production secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -20,6 +20,9 @@ $(INSTALLED): pyproject.toml constraints.txt scripts/setup
 
 demo: setup  ## start a service in a fresh folder, import this repository's history, trace its newest commit, stop
 	@$(VENV)/provgraph demo
+
+example: setup  ## run the worked example of docs/worked-example.md, and compare its answers with those written there
+	@$(VENV)/python docs/example/run.py
 
 serve: setup  ## run the service at http://127.0.0.1:8082 on the data folder ./data until Ctrl-C
 	@$(VENV)/provgraph serve

@@ -33,7 +33,7 @@ DEPTH = 10
 TARGETS = 50
 
 _TYPES = ("INGEST", "CLEAN", "TRAIN", "EVALUATE", "DEPLOY")
-_FIRST_SECOND = 1_700_000_000
+FIRST_SECOND = 1_700_000_000
 _RECENT = 500
 
 
@@ -61,7 +61,7 @@ class Event(NamedTuple):
     @property
     def time(self) -> int:
         """Seconds since 1970; events are one second apart."""
-        return _FIRST_SECOND + self.number
+        return FIRST_SECOND + self.number
 
     @property
     def produces(self) -> int:

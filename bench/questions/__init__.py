@@ -1,0 +1,1 @@
+"""How long the questions take: on hot artifacts, on diamonds, and on a million events."""
