@@ -95,7 +95,7 @@ def info(services: Operated) -> InfoAnswer:
         status(services.log, services.catalog, services.graph),
         version=provgraph.__version__,
         failure=services.projector().trouble,
-        rebuilding=services.builder.should_rebuild,
+        builder=services.builder,
         sizes=_sizes(services.settings.data_dir),
     )
 

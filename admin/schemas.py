@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from provgraph.operations.credentials import IssuedCredential
     from provgraph.operations.info import Status
     from provgraph.operations.jobs import Job
+    from provgraph.operations.rebuild import GraphBuilder
 
 
 class Body(BaseModel):
@@ -86,6 +87,13 @@ class CatalogFacts(Counts):
     tags: int
 
 
+class RebuildFacts(BaseModel):
+    """How far a rebuild is, in events."""
+
+    done: int
+    total: int
+
+
 class GraphFacts(GraphCounts):
     """The graph, and how far it has followed the log."""
 
@@ -95,6 +103,7 @@ class GraphFacts(GraphCounts):
     lag_seconds: float
     failure: str | None = Field(description="why it cannot follow at the moment")
     rebuilding: bool
+    rebuild: RebuildFacts | None = Field(description="how far a rebuild is, while one runs")
 
 
 class Sizes(BaseModel):
@@ -117,9 +126,10 @@ class InfoAnswer(BaseModel):
 
     @classmethod
     def of(
-        cls, status: Status, *, version: str, failure: str | None, rebuilding: bool, sizes: Sizes
+        cls, status: Status, *, version: str, builder: GraphBuilder, failure: str | None, sizes: Sizes
     ) -> InfoAnswer:
         """Return the answer for a status."""
+        progress = builder.rebuilding
         counts, head = status.counts, status.head
         return cls(
             version=version,
@@ -138,7 +148,8 @@ class InfoAnswer(BaseModel):
                 lag_events=status.lag.events,
                 lag_seconds=status.lag.seconds,
                 failure=failure,
-                rebuilding=rebuilding,
+                rebuilding=builder.should_rebuild,
+                rebuild=None if progress is None else RebuildFacts(done=progress.done, total=progress.total),
             ),
             pems_sync=counts.pems_sync,
             artifacts_sync=counts.artifacts_sync,

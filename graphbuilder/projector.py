@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
 from graphbuilder.rebuilding import Rebuild
-from provgraph.errors import CheckpointMismatchError, CorruptStoreError, TooMuchAtOnceError
+from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreError, TooMuchAtOnceError
 from provgraph.events import Kind
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
@@ -45,6 +45,7 @@ _GATHERING_SECONDS = 0.02
 # Waiting for the log is cut into naps, so that stopping and handing over a rebuild do not wait for the next event.
 _NAP_SECONDS = 0.1
 _NAP_WHILE_REBUILDING_SECONDS = 0.01
+_LOOK_AGAIN_SECONDS = 5.0
 
 
 class Projector:
@@ -55,13 +56,23 @@ class Projector:
     for each change, and tried again with growing pauses.
     """
 
-    def __init__(self, log: EventLog, graph: GraphStore, *, lease: Lease, interval_seconds: float) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        graph: GraphStore,
+        *,
+        lease: Lease,
+        interval_seconds: float,
+        may_take_over: bool = True,
+    ) -> None:
         """
         Prepare to follow ``log``.
 
         :param lease: says whether this projector is the one that works; while another is, it stands by
         :param interval_seconds: look for new events at least this often; they wake the projector anyway
+        :param may_take_over: whether to empty a graph that follows some other log; else that is told, and nothing done
         """
+        self._may_take_over = may_take_over
         self._lease = lease
         self._is_leading = False
         self._log = log
@@ -75,6 +86,7 @@ class Projector:
         # Requests up to here are met, as far as this projector is done with it; None: the graph says so.
         self._met: int | None = None
         self._tend_not_before = 0.0  # monotonic seconds
+        self._look_not_before = 0.0  # the same
         self._lock = threading.Lock()  # guards the next two
         self._unmet: set[int] = set()  # positions of requests that no rebuild covers
         self._covered = 0  # requests up to here are covered by the last rebuild that was begun
@@ -168,6 +180,7 @@ class Projector:
         """Apply the next batch and return how many events it had."""
         if self._met is None:
             self._met = self._graph.covers()
+        self._look_again()
         head = self._log.head()
         if self._is_foreign(self._where()):
             self._start_over()
@@ -187,6 +200,13 @@ class Projector:
         self._size.worked()
         self._checkpoint = to
         return len(events)
+
+    def _look_again(self) -> None:
+        """Forget now and then where the graph is: somebody may have emptied it while nothing happened."""
+        now = time.monotonic()
+        if now >= self._look_not_before:
+            self._look_not_before = now + _LOOK_AGAIN_SECONDS
+            self._checkpoint = None
 
     def _where(self) -> Checkpoint:
         """Return the graph's checkpoint, asking the graph when it may be elsewhere than remembered."""
@@ -213,6 +233,7 @@ class Projector:
     def _start_over(self) -> None:
         """Empty the graph, and give up a rebuild of what is no more."""
         head = self._log.head()
+        self._require_ours(self._where().epoch, head.epoch)
         logger.info("the log has another epoch than the graph, which starts over: %s", head.epoch)
         self._drop_rebuild()
         self._checkpoint = None
@@ -221,6 +242,21 @@ class Projector:
         self._met = head.position
         self._note_covered(head.position)
         self._rebuild_health.worked()
+
+    def _require_ours(self, epoch: str, own: str) -> None:
+        """
+        Refuse to empty the graph of a log that has nothing to do with this one.
+
+        :raises StoreError: it is one
+        """
+        if self._may_take_over or epoch == own:
+            return
+        first = next(iter(self._log.read(after=0, limit=1)), None)
+        if first is None or getattr(first.content, "previous_epoch", None) != epoch:
+            raise StoreError(
+                f"The graph follows another log, of epoch {epoch}; this one has {own}. Set PROVGRAPH_GRAPH_URL to a "
+                "graph of this log's own, or PROVGRAPH_GRAPH_TAKE_OVER=true to have that one emptied and filled anew"
+            )
 
     # ------------------------------------------------------------------------------------------- rebuilding
 

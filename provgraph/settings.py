@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         default=None, description="File with the password for `graph_url`; comes before `graph_password`."
     )
     graph_database: str = Field(default="neo4j", description="Name of the database behind `graph_url`.")
+    graph_take_over: bool = Field(
+        default=False,
+        description="Whether a graph behind `graph_url` that follows another log is emptied and filled from this one. "
+        "Set it for one start, when the log was replaced on purpose.",
+    )
     cypher_timeout_seconds: float = Field(
         default=30.0, gt=0, description="How long a graph query of a user may run before it is stopped."
     )

@@ -157,13 +157,20 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
 def _building(
     stack: ExitStack, settings: Settings, log: EventLog, graph: GraphStore, *, projects: bool
 ) -> Building:
-    lease = log.lease(PROJECTOR_LEASE)
+    lease = log.lease(_lease_name(settings))
     if projects:
         from graphbuilder.projector import Projector
 
         stack.callback(lease.release)
         projector = stack.enter_context(
-            Projector(log, graph, lease=lease, interval_seconds=settings.loop_interval_seconds)
+            Projector(
+                log,
+                graph,
+                lease=lease,
+                interval_seconds=settings.loop_interval_seconds,
+                # A graph in a folder has no other log; one on a server may be somebody else's.
+                may_take_over=settings.graph_url is None or settings.graph_take_over,
+            )
         )
         return Building(graph, projector, lambda: ProjectorStatus(*lag(log, graph), projector.failure))
 
@@ -173,6 +180,13 @@ def _building(
     stack.callback(lease.release)
     builder = DistantGraphBuilder(log, graph, trouble=trouble)
     return Building(graph, builder, lambda: ProjectorStatus(*lag(log, graph), trouble()))
+
+
+def _lease_name(settings: Settings) -> str:
+    """Return the name of the lease on the graph: each graph in a folder of its own is followed for itself."""
+    if settings.graph_url is not None:
+        return PROJECTOR_LEASE
+    return f"{PROJECTOR_LEASE} of {socket.gethostname()}:{settings.data_dir.resolve()}"
 
 
 def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:

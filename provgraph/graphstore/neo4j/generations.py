@@ -113,6 +113,7 @@ class Generations:
 
     def _prepare(self) -> None:
         with self._lock:
+            self._server.once("version", self._server.require_version)
             self._server.once("trust", self._require_trust)
             self._server.once(f"schema {self._family.letters}", self._make_schema)
             if self._find() is None:

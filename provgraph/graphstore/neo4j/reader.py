@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provgraph.errors import OverloadedError, StoreError
+from provgraph.errors import CorruptStoreError, OverloadedError, StoreError
 from provgraph.events import version_label
 from provgraph.graphstore.base import (
     ArtifactFacts,
@@ -279,6 +279,10 @@ def _uses(uses: list[Row], causes: list[Row]) -> Iterator[UseFacts]:
 def artifacts(graph: Asker) -> Iterator[ArtifactFacts]:
     """See `GraphStore.artifacts`."""
     for row in _by_name(graph.pages(statements.SCAN_ARTIFACTS), name=lambda row: row[1]):
+        if keys.key_of(row[1]) != row[0]:
+            raise CorruptStoreError(
+                f"The graph's artifact {row[1]!r} was changed by hand: its key is {row[0]!r}; rebuild the graph"
+            )
         yield ArtifactFacts(*row[1:])
 
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OLDEST = (5, 26)
+_VERSION = re.compile(r"Neo4j/(\d+)\.(\d+)").match
+
 Row = list[Any]
 _T = TypeVar("_T")
 
@@ -116,6 +119,23 @@ class Server:
         if name not in self._done:
             do()
             self._done.add(name)
+
+    def require_version(self) -> None:
+        """
+        Refuse a server whose Cypher lacks what our statements need.
+
+        :raises StoreError: it is older than `OLDEST`, or not there
+        """
+
+        def run() -> str:
+            return self._driver.get_server_info().agent
+
+        agent = self._attempt(run, most=_READ_ATTEMPTS)
+        found = _VERSION(agent)
+        if found and tuple(map(int, found.groups())) < OLDEST:
+            raise StoreError(
+                f"The graph server at {self.address} is {agent}; provgraph needs Neo4j {OLDEST[0]}.{OLDEST[1]} or later"
+            )
 
     # -------------------------------------------------------------------------------------------- reading
 

@@ -36,6 +36,9 @@ _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _LENGTHS = frozenset({"size", "length"})
 _SUMS = frozenset({"+", "||"})
 _LITERALS = frozenset({Kind.NUMBER, Kind.STRING})
+_LOOPS = frozenset({"any", "all", "none", "single", "reduce"})
+_SHORT_LISTS = frozenset({"nodes", "relationships", "labels", "keys"})
+_UNKNOWN_LENGTH = 10_000
 _ASSUMED_LENGTH = 100  # of a list whose size() or length() bounds a range: a path's, mostly
 
 
@@ -59,6 +62,7 @@ def read(query: str, parameters: Mapping[str, object]) -> list[Token]:
     _check_depth(tokens, query)
     _check_words(tokens, query)
     _check_loops(tokens, query, parameters)
+    _check_nesting(tokens, query, parameters)
     return tokens
 
 
@@ -252,6 +256,58 @@ def _check_loops(tokens: list[Token], query: str, parameters: Mapping[str, objec
                 query,
                 token,
             )
+
+
+def _check_nesting(tokens: list[Token], query: str, parameters: Mapping[str, object]) -> None:
+    """Refuse loops inside loops that may take too many steps together; `_check_loops` counts no lists but ranges."""
+    open_: list[tuple[int, float]] = []  # where each loop that is open ends, and how many steps it has
+    for index, token in enumerate(tokens[:-1]):
+        while open_ and open_[-1][0] <= index:
+            open_.pop()
+        source = _loop_source(tokens, index)
+        if source is None:
+            continue
+        open_.append((_closing(tokens, index), _steps(tokens, source, parameters)))
+        if len(open_) > 1 and math.prod(steps for _, steps in open_) > MAX_ELEMENTS:
+            raise refuse(
+                f"Loops inside each other may take {MAX_ELEMENTS} steps together at most, and that must be evident: a "
+                f"list that is not a parameter counts as {_UNKNOWN_LENGTH:,}; use UNWIND for the outer one",
+                query,
+                token,
+            )
+
+
+def _loop_source(tokens: list[Token], index: int) -> int | None:
+    """Return where the list begins that the loop opened by a bracket runs over, or None: it opens no loop."""
+    if tokens[index].text == "[":
+        at = index + 1
+    elif tokens[index].text == "(" and index and str(tokens[index - 1].value).lower() in _LOOPS:
+        at = index + 1
+        if str(tokens[index - 1].value).lower() == "reduce":
+            # Behind the accumulator: reduce(sum = 0, x IN list | ...).
+            closing = _closing(tokens, index)
+            at = next((each for each in range(at, closing) if tokens[each].word == "IN"), closing) - 1
+    else:
+        return None
+    is_loop = at + 1 < len(tokens) and tokens[at].kind is Kind.NAME and tokens[at + 1].word == "IN"
+    return min(at + 2, len(tokens) - 1) if is_loop else None
+
+
+def _steps(tokens: list[Token], source: int, parameters: Mapping[str, object]) -> float:
+    """Return how many elements a list has, or counts as having."""
+    token = tokens[source]
+    if token.kind is Kind.PARAMETER:
+        value = parameters.get(str(token.value))
+        return max(1, len(value)) if isinstance(value, list | tuple) else 1
+    if token.text == "[":
+        return max(1, len(_arguments(tokens[source + 1 : _closing(tokens, source)])))
+    if token.kind is Kind.NAME and tokens[min(source + 1, len(tokens) - 1)].text == "(":
+        name = str(token.value).lower()
+        if name == "range":
+            return max(1, _range_elements(tokens, source, parameters))
+        if name in _SHORT_LISTS:
+            return _ASSUMED_LENGTH
+    return _UNKNOWN_LENGTH
 
 
 def _calls(tokens: list[Token], index: int, function: str) -> bool:

@@ -212,6 +212,18 @@ HEAVY: dict[str, str | Attack] = {
     "ranges in ranges": (
         "RETURN size([x IN range(1, 9999) WHERE all(y IN range(1, 9999) WHERE all(z IN range(1, 9999) WHERE z > 0))])"
     ),
+    "loops in loops over a parameter": Attack(
+        "RETURN size([a IN $l WHERE any(b IN $l WHERE any(c IN $l WHERE a + b + c < 0))])",
+        {"l": list(range(3_000))},
+    ),
+    "loops in loops over a text": Attack(
+        "RETURN size([a IN split($s, ',') WHERE none(b IN split($s, ',') WHERE all(c IN split($s, ',') WHERE c < a))])",
+        {"s": ",".join(map(str, range(5_000)))},
+    ),
+    "loops in loops over what was collected": (
+        "MATCH (n:PEM) UNWIND range(1, 1000) AS i WITH collect(n.position + i) AS l "
+        "RETURN reduce(s = 0, a IN l | s + reduce(t = 0, b IN l | t + size([c IN l WHERE c = a + b])))"
+    ),
     "reduce far": "RETURN reduce(s = 0, i IN range(1, 1000000000000) | s + i)",
     "reduce a text": "RETURN reduce(s = 'aaaaaaaaaa', i IN range(1, 60) | s + s)",
     "reduce a text by replacing": "RETURN size(reduce(s = 'a', i IN range(1, 60) | replace(s, 'a', 'aa')))",

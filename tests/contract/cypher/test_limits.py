@@ -25,6 +25,8 @@ def test_while_stopped_queries_keep_the_server_busy_no_further_one_is_let_in(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("provgraph.graphstore.neo4j.gate.MAX_OVERRUNS", 1)
+    # The text alone would have it refused: this is about what nobody has thought of.
+    monkeypatch.setattr("provgraph.graphstore.neo4j.texts._check_nesting", lambda *_: None)
     gate = graph.gate(timeout_seconds=0.2)
     graph.gate().run("RETURN size([x IN [1] WHERE x > 0])", {}, write=False)  # the plan is warm now
 
@@ -249,3 +251,34 @@ def test_parameters_that_cannot_be_sent_are_refused(parameters: dict[str, Any], 
         texts.read("RETURN $x", parameters)
 
     assert (error.value.field, error.value.rule) == ("parameters", rule)
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("RETURN [a IN $l WHERE any(b IN $l WHERE a < b)]", {"l": list(range(3_000))}),
+        ("MATCH p = (:PEM)-[:USES]->() RETURN [n IN nodes(p) | [k IN keys(n) | n[k]]]", {}),
+        ("MATCH (n:PEM) WITH collect(n) AS l RETURN [n IN l | [x IN [1, 2, 3] | n.position + x]]", {}),
+        (
+            "MATCH (n:PEM) WITH collect(n) AS l RETURN [a IN l | a.type], [a IN l | a.emitter], size([a IN l | 1])",
+            {},
+        ),
+        ("RETURN reduce(s = 0, x IN $l | s + x)", {"l": list(range(90_000))}),
+    ],
+)
+def test_loops_of_evident_length_are_let_through(query: str, parameters: dict[str, Any]) -> None:
+    assert texts.read(query, parameters)
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("RETURN [a IN $l WHERE any(b IN $l WHERE a < b)]", {"l": list(range(4_000))}),
+        ("MATCH (n:PEM) WITH collect(n) AS l RETURN [a IN l WHERE any(b IN l WHERE a = b)]", {}),
+        ("RETURN reduce(s = 0, a IN $l | s + reduce(t = 0, b IN $l | t + b))", {"l": list(range(4_000))}),
+        ("RETURN [a IN range(1, 4000) | [b IN $l | a + b]]", {"l": list(range(4_000))}),
+    ],
+)
+def test_loops_in_loops_that_may_be_long_are_refused(query: str, parameters: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedQueryError, match="Loops inside each other"):
+        texts.read(query, parameters)

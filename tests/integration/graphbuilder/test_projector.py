@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from graphbuilder import projector as module
+from graphbuilder.projector import Projector
 from provgraph.errors import StoreError, TooMuchAtOnceError
 from provgraph.graphstore import EmbeddedGraphStore
 from provgraph.graphstore.base import Checkpoint, GraphCounts
@@ -106,6 +107,48 @@ def test_a_graph_ahead_of_its_log_starts_over(stores: Stores) -> None:
     with stores.following():
         assert eventually(lambda: stores.graph.counts().pems == 10)
         assert is_right(stores)
+
+
+def test_the_graph_of_another_log_is_left_alone_unless_it_may_be_taken_over(stores: Stores) -> None:
+    stores.append(*chain_of_pems(3))
+    foreign = Checkpoint("f" * 32, 2)
+    stores.graph.apply([], expected=Checkpoint(), to=foreign)
+    lease = stores.log.lease("projector")
+
+    with Projector(
+        stores.log, stores.graph, lease=lease, interval_seconds=1, may_take_over=False
+    ) as projector:
+        assert eventually(lambda: "follows another log" in (projector.failure or ""))
+        assert "PROVGRAPH_GRAPH_TAKE_OVER" in (projector.failure or "")
+    assert stores.graph.checkpoint() == foreign
+
+    with Projector(stores.log, stores.graph, lease=lease, interval_seconds=1, may_take_over=True):
+        caught_up(stores)
+        assert is_right(stores)
+
+
+def test_a_log_that_was_cleaned_still_owns_its_graph(stores: Stores) -> None:
+    stores.append(*chain_of_pems(3))
+    with stores.following():
+        caught_up(stores)
+    stores.log.clean(keep=())
+    lease = stores.log.lease("projector")
+
+    with Projector(stores.log, stores.graph, lease=lease, interval_seconds=1, may_take_over=False):
+        caught_up(stores)
+        assert stores.graph.counts() == GraphCounts(0, 0, 0)
+
+
+def test_a_graph_that_is_emptied_while_nothing_happens_is_filled_again(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_AGAIN_SECONDS", 0.05)
+    stores.append(*chain_of_pems(3))
+    with stores.following():
+        caught_up(stores)
+        stores.graph.clear()
+
+        assert eventually(lambda: stores.graph.counts().pems == 3)
 
 
 def test_another_writer_of_the_graph_does_not_stop_it(stores: Stores) -> None:
