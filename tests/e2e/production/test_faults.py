@@ -136,7 +136,8 @@ def test_the_network_between_projector_and_neo4j_is_cut(
                 assert readiness(receiver) == (200, {"log": "ok"})
                 emitter.wait_for(200)
                 proxy.heal()
-                assert eventually(lambda: readiness(builder)[0] == 200)
+                # A statement that was on its way when the network went silent is given up after two minutes.
+                assert eventually(lambda: readiness(builder)[0] == 200, seconds=200)
                 emitter.wait_for(200)
         assert_nothing_is_lost(query, emitter)
 
