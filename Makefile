@@ -7,7 +7,7 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo example serve test test-production check fix lock bench bench-production secrets clean
+.PHONY: help setup demo example serve test test-production check fix lock bench bench-production bench-questions secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -48,6 +48,9 @@ lock: setup  ## write the constraints anew from pyproject.toml (ARGS=--upgrade t
 
 bench: setup  ## measure the speed beside plain SQLite, in the same run (ARGS are passed on)
 	@$(VENV)/python -m bench $(ARGS)
+
+bench-questions: setup  ## measure the questions on large and small graphs (ARGS are passed on)
+	@$(VENV)/python -m bench.questions $(ARGS)
 
 secrets:  ## make the passwords that docker-compose.yml reads, in ./secrets, unless they are there
 	@scripts/secrets
