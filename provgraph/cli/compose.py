@@ -170,6 +170,7 @@ def _building(
                 interval_seconds=settings.loop_interval_seconds,
                 # A graph in a folder has no other log; one on a server may be somebody else's.
                 may_take_over=settings.graph_url is None or settings.graph_take_over,
+                compares_rebuilds=settings.compares_rebuilds,
             )
         )
         return Building(graph, projector, lambda: ProjectorStatus(*lag(log, graph), projector.failure))
