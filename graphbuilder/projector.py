@@ -25,7 +25,12 @@ from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreEr
 from provgraph.events import Kind
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
-from provgraph.operations.rebuild import given_up, is_rebuild_due, request_rebuild
+from provgraph.operations.rebuild import (
+    given_up,
+    is_rebuild_due,
+    rebuilding_elsewhere,
+    request_rebuild,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +132,9 @@ class Projector:
     def rebuilding(self) -> RebuildProgress | None:
         """See `provgraph.operations.rebuild.GraphBuilder.rebuilding`."""
         rebuild = self._rebuild
-        return None if rebuild is None else rebuild.progress
+        if rebuild is not None:
+            return rebuild.progress
+        return None if self._is_leading else rebuilding_elsewhere(self._log, self._graph)
 
     @property
     def rebuild_failure(self) -> str | None:

@@ -74,10 +74,7 @@ class DistantGraphBuilder:
     @property
     def rebuilding(self) -> RebuildProgress | None:
         """See `GraphBuilder.rebuilding`."""
-        following = self._graph.next_checkpoint()
-        if following is None:
-            return None
-        return RebuildProgress(following.position, max(following.position, self._log.head().position))
+        return rebuilding_elsewhere(self._log, self._graph)
 
     @property
     def rebuild_failure(self) -> str | None:
@@ -95,6 +92,14 @@ class DistantGraphBuilder:
     def gave_up(self, position: int) -> str | None:
         """See `GraphBuilder.gave_up`."""
         return given_up(self._log, self._graph, position)
+
+
+def rebuilding_elsewhere(log: EventLog, graph: GraphStore) -> RebuildProgress | None:
+    """Return how far a rebuild in another process is, by what stands in the stores: in log positions."""
+    following = graph.next_checkpoint()
+    if following is None:
+        return None
+    return RebuildProgress(following.position, max(following.position, log.head().position))
 
 
 def given_up(log: EventLog, graph: GraphStore, position: int) -> str | None:

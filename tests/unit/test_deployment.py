@@ -64,13 +64,13 @@ def test_the_edge_passes_each_call_on_to_who_serves_it(part: str) -> None:
 def _passed_to(path: str) -> str:
     """Return where nginx passes a path: to what it is exactly, else to its longest beginning."""
     locations = re.findall(r"location (=)? ?(\S+) \{ proxy_pass http://\$(\w+); \}", _EDGE)
-    exact = [target for sign, location, target in locations if sign and location == path]
+    exact: list[str] = [target for sign, location, target in locations if sign and location == path]
     begun = [
         (len(location), target)
         for sign, location, target in locations
         if not sign and path.startswith(location)
     ]
-    return exact[0] if exact else max(begun)[1]
+    return exact[0] if exact else str(max(begun)[1])
 
 
 def test_every_name_that_the_edge_passes_to_is_a_service() -> None:
