@@ -19,7 +19,8 @@ WORKDIR /app
 COPY --from=build /opt/provgraph /opt/provgraph
 USER 10001
 EXPOSE 8082
-ENV PROVGRAPH_HOST=0.0.0.0
+# Deep verification and comparing what was rebuilt replay the log there: it may be large, so not in memory.
+ENV PROVGRAPH_HOST=0.0.0.0 TMPDIR=/var/tmp
 ENTRYPOINT ["provgraph"]
 
 FROM runtime AS receiver

@@ -3,6 +3,8 @@
 VENV := .venv/bin
 INSTALLED := .venv/installed
 CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildcard $(VENV)/hadolint),"hadolint Dockerfile")
+# Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
+COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
@@ -37,7 +39,7 @@ bench-production: setup  ## measure PostgreSQL and Neo4j beside bare drivers (AR
 	@$(VENV)/python -m bench.production $(ARGS)
 
 check: setup  ## format nothing, report everything: ruff, mypy, import contracts
-	@failed=; for tool in $(CHECKS); do echo "== $$tool"; $(VENV)/$$tool || failed="$$failed [$$tool]"; done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+	@failed=; for tool in $(CHECKS); do echo "== $$tool"; $(VENV)/$$tool || failed="$$failed [$$tool]"; done; $(if $(COMPOSE),echo "== docker compose config"; docker compose config --quiet || failed="$$failed [docker compose config]";) test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 fix: setup  ## repair what ruff can repair, and format
 	@$(VENV)/ruff check --fix; $(VENV)/ruff format

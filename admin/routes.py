@@ -5,7 +5,6 @@ Annotations are evaluated here, for FastAPI reads them when the program runs.
 """
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends
@@ -96,7 +95,7 @@ def info(services: Operated) -> InfoAnswer:
         version=provgraph.__version__,
         failure=services.projector().trouble,
         builder=services.builder,
-        sizes=_sizes(services.settings.data_dir),
+        sizes=Sizes(database=services.log.stored_bytes(), graph=services.graph.stored_bytes()),
     )
 
 
@@ -209,17 +208,3 @@ def revoke_credential(credential_id: str, services: Operated) -> CredentialAnswe
     revoked = Credentials(services.log, services.catalog).revoke(credential_id)
     services.authenticator.forget()
     return CredentialAnswer.of(revoked)
-
-
-def _sizes(data_dir: Path) -> Sizes:
-    return Sizes(database=_bytes(data_dir, "provgraph.db*"), graph=_bytes(data_dir, "graph/*"))
-
-
-def _bytes(folder: Path, pattern: str) -> int:
-    total = 0
-    for path in folder.glob(pattern):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:  # a generation of the graph was dropped meanwhile
-            continue
-    return total

@@ -107,10 +107,10 @@ class GraphFacts(GraphCounts):
 
 
 class Sizes(BaseModel):
-    """How many bytes the data folder holds."""
+    """How many bytes are stored; null where a server does not tell."""
 
-    database: int = Field(description="log and catalog")
-    graph: int
+    database: int | None = Field(description="log and catalog")
+    graph: int | None = Field(description="null on Neo4j")
 
 
 class InfoAnswer(BaseModel):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
@@ -25,7 +25,12 @@ from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreEr
 from provgraph.events import Kind
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
-from provgraph.operations.rebuild import is_rebuild_due, request_rebuild
+from provgraph.operations.rebuild import (
+    given_up,
+    is_rebuild_due,
+    rebuilding_elsewhere,
+    request_rebuild,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +53,13 @@ _NAP_WHILE_REBUILDING_SECONDS = 0.01
 _LOOK_AGAIN_SECONDS = 5.0
 
 
+class Refused(NamedTuple):
+    """A rebuild that was given up."""
+
+    covers: int  # it would have met the requests up to here
+    reason: str
+
+
 class Projector:
     """
     Keeps a graph up to a log, and rebuilds it on request.
@@ -64,15 +76,19 @@ class Projector:
         lease: Lease,
         interval_seconds: float,
         may_take_over: bool = True,
+        compares_rebuilds: bool = False,
     ) -> None:
         """
         Prepare to follow ``log``.
 
         :param lease: says whether this projector is the one that works; while another is, it stands by
         :param interval_seconds: look for new events at least this often; they wake the projector anyway
+        :param compares_rebuilds: whether a graph that was built anew is compared with the log before it is served
         :param may_take_over: whether to empty a graph that follows some other log; else that is told, and nothing done
         """
         self._may_take_over = may_take_over
+        self._compares_rebuilds = compares_rebuilds
+        self._refused = Refused(0, "")
         self._lease = lease
         self._is_leading = False
         self._log = log
@@ -116,7 +132,9 @@ class Projector:
     def rebuilding(self) -> RebuildProgress | None:
         """See `provgraph.operations.rebuild.GraphBuilder.rebuilding`."""
         rebuild = self._rebuild
-        return None if rebuild is None else rebuild.progress
+        if rebuild is not None:
+            return rebuild.progress
+        return None if self._is_leading else rebuilding_elsewhere(self._log, self._graph)
 
     @property
     def rebuild_failure(self) -> str | None:
@@ -140,6 +158,14 @@ class Projector:
         """See `provgraph.operations.rebuild.GraphBuilder.has_rebuilt`."""
         met = self._met
         return position <= (self._graph.covers() if met is None else met)
+
+    def gave_up(self, position: int) -> str | None:
+        """See `provgraph.operations.rebuild.GraphBuilder.gave_up`."""
+        refused = self._refused
+        if position <= refused.covers:
+            return refused.reason
+        # Another graph builder may have worked, or this one before it was restarted.
+        return None if self._rebuild is not None else given_up(self._log, self._graph, position)
 
     # ------------------------------------------------------------------------------------------- following
 
@@ -283,6 +309,8 @@ class Projector:
             elif self._rebuild.is_damaged:
                 self._drop_rebuild()
                 self._graph.next_generation()
+            elif self._rebuild.refusal is not None:
+                self._refuse(Refused(self._rebuild.covers, self._rebuild.refusal))
             elif self._rebuild.is_ready:
                 self._hand_over(self._rebuild)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
@@ -300,6 +328,7 @@ class Projector:
             self._usable_next_generation(),
             health=self._rebuild_health,
             served_position=lambda: (self._checkpoint or Checkpoint()).position,
+            compares=self._compares_rebuilds,
         )
         self._note_covered(rebuild.covers)
         self._rebuild = rebuild
@@ -329,6 +358,13 @@ class Projector:
         self._met = rebuild.covers
         self._rebuild_health.worked()
         logger.info("rebuild of the graph done, %d events", rebuild.progress.done)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Drop a graph that is not what the log says; the next request begins another one."""
+        logger.error("a rebuild was given up: %s", refused.reason)
+        self._drop_rebuild()
+        self._refused = refused
+        self._rebuild_health.worked()
 
     def _pause_rebuild(self) -> None:
         """Stop a rebuild; what was built stays, for whoever goes on with it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from graphbuilder.batches import BatchSize
+from graphbuilder.comparing import RebuildRefusedError, StoppedError, require_what_the_log_says
 from provgraph.errors import CorruptStoreError, TooMuchAtOnceError
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from graphbuilder.health import Health
     from provgraph.eventlog import EventLog
     from provgraph.graphstore.base import GraphStore
+
+logger = logging.getLogger(__name__)
 
 _BATCH_EVENTS = 5_000
 # The rest is copied while the served graph pauses: few enough that nobody notices.
@@ -38,12 +42,14 @@ class Rebuild:
         *,
         health: Health,
         served_position: Callable[[], int],
+        compares: bool = False,
     ) -> None:
         """
         Prepare a rebuild, from where an earlier process left it.
 
         :param graph: the next generation
         :param served_position: tells how far the served graph is
+        :param compares: whether the new graph is compared with the log before it may be served
         """
         head = log.head()
         self._log = log
@@ -58,8 +64,10 @@ class Rebuild:
         self._done = self._total - log.count(after=after) if after else 0
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="graph-rebuild", daemon=True)
+        self._is_to_compare = compares
         self.is_ready = False
         self.is_damaged = False
+        self.refusal: str | None = None  # why the new graph may not be served
 
     def start(self) -> None:
         """Begin."""
@@ -90,6 +98,11 @@ class Rebuild:
         while not self._cancelled.is_set():
             try:
                 self._build()
+            except StoppedError:
+                return
+            except RebuildRefusedError as error:
+                self.refusal = str(error)
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
                 self._cancelled.wait(self._health.failed(error))
                 if isinstance(error, CorruptStoreError):
@@ -102,11 +115,24 @@ class Rebuild:
         while not self._cancelled.is_set():
             target = self.target()
             if target - self._graph.checkpoint().position <= _HANDOVER_EVENTS:
+                if self._is_to_compare:
+                    self._compare()
+                    continue  # events may have arrived meanwhile
                 self._health.worked()
                 self.is_ready = True
                 return
             self._copy_batch(target)
             self._health.worked()
+
+    def _compare(self) -> None:
+        """
+        Compare all but the last few events, which are yet to come, with the log.
+
+        :raises RebuildRefusedError: the new graph is not what the log says
+        """
+        logger.info("the graph that was built anew is compared with the log")
+        require_what_the_log_says(self._graph, self._log, is_stopped=self._cancelled.is_set)
+        self._is_to_compare = False
 
     def _copy_batch(self, target: int) -> bool:
         """Copy up to one batch of events up to position ``target``, and tell whether there were any."""

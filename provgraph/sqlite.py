@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -198,3 +198,12 @@ class Readers:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def stored_bytes(path: Path) -> int:
+    """Return how much room a SQLite file takes, with what belongs to it."""
+    total = 0
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            total += path.with_name(path.name + suffix).stat().st_size
+    return total

@@ -126,6 +126,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
     """
     kinds = Kinds(settings.artifact_kinds)
     schema = read_schema_file(settings.schema_file)
+    _require_who_fills_the_graph(settings, parts)
     with ExitStack() as stack:
         is_alone = settings.log_url is None
         with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
@@ -158,6 +159,21 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
         )
 
 
+def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> None:
+    """
+    Refuse to serve a graph that would stay empty for ever.
+
+    :raises SettingsError: it is in this process's own folder, and no part of it follows the log, nor can another one
+    """
+    is_own_graph = settings.log_url is not None and settings.graph_url is None
+    if is_own_graph and _NEED_GRAPH & set(parts) and "graphbuilder" not in parts:
+        raise SettingsError(
+            f"Nothing would fill the graph in {settings.data_dir}, which this process has for itself: add graphbuilder "
+            f"to what it serves (provgraph serve {' '.join(['graphbuilder', *parts])}), or set PROVGRAPH_GRAPH_URL to "
+            "the Neo4j server whose graph a graph builder fills"
+        )
+
+
 def _building(
     stack: ExitStack, settings: Settings, log: EventLog, graph: GraphStore, *, projects: bool
 ) -> Building:
@@ -174,6 +190,7 @@ def _building(
                 interval_seconds=settings.loop_interval_seconds,
                 # A graph in a folder has no other log; one on a server may be somebody else's.
                 may_take_over=settings.graph_url is None or settings.graph_take_over,
+                compares_rebuilds=settings.compares_rebuilds,
             )
         )
         return Building(graph, projector, lambda: ProjectorStatus(*lag(log, graph), projector.failure))

@@ -117,6 +117,9 @@ class EventLog(Protocol):
     def count(self, *, after: int = 0) -> int:
         """Return how many events stand behind position ``after``."""
 
+    def stored_bytes(self) -> int | None:
+        """Return how much room log and catalog take where they are stored, None where that cannot be known."""
+
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """Wait until the log's head is behind ``after``; False when the time ran out before."""
 

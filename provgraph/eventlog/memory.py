@@ -57,6 +57,9 @@ class InMemoryEventLog:
         with self._changed:
             return sum(event.position > after for event in self._events)
 
+    def stored_bytes(self) -> None:
+        """See `EventLog.stored_bytes`."""
+
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """See `EventLog.wait`."""
         with self._changed:

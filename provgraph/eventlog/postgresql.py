@@ -85,6 +85,20 @@ SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY posi
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
+# What our tables take, with their indexes; also those of a catalog that is being rebuilt.
+STORED_BYTES = """
+SELECT coalesce(sum(pg_total_relation_size(t.oid)), 0)::bigint
+FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+WHERE n.nspname = current_schema() AND t.relkind = 'r' AND t.relname = ANY(%s)
+"""
+_OUR_TABLES = [
+    *("event", "log_state", "log_probe"),
+    *(
+        f"{prefix}{name}"
+        for prefix in ("", "next_")
+        for name in ("pem", "artifact", "tag", "report", "credential")
+    ),
+]
 DELETE_ALL = "DELETE FROM event"
 PROBE = """
 INSERT INTO log_probe(probed_at) VALUES (now()) ON CONFLICT (is_only) DO UPDATE SET probed_at = excluded.probed_at
@@ -183,6 +197,16 @@ class PostgreSQLEventLog:
 
         def work(connection: Connection) -> int:
             row = connection.execute(COUNT_BEHIND, (after,)).fetchone()
+            return 0 if row is None else int(row[0])
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    def stored_bytes(self) -> int:
+        """See `EventLog.stored_bytes`."""
+
+        def work(connection: Connection) -> int:
+            row = connection.execute(STORED_BYTES, (_OUR_TABLES,)).fetchone()
             return 0 if row is None else int(row[0])
 
         with translated(_WHAT):

@@ -12,6 +12,7 @@ import logging
 import sqlite3
 import threading
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from provgraph.eventlog import recording
@@ -20,11 +21,10 @@ from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.tail import Tail
 from provgraph.events import genesis, log_cleaned
 from provgraph.events.base import NewEvent
-from provgraph.sqlite import Readers, connect, insert_rows, transaction, translated
+from provgraph.sqlite import Readers, connect, insert_rows, stored_bytes, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from pathlib import Path
 
     from provgraph.events import Kind, RecordedEvent
 
@@ -78,6 +78,7 @@ class SQLiteEventLog:
 
         :raises StoreError: the file cannot be opened, or is no database
         """
+        self._path = Path(path)
         self._projections = projections
         self._write_lock = threading.Lock()
         self._changed = threading.Condition()
@@ -124,6 +125,10 @@ class SQLiteEventLog:
         with translated(_WHAT), self._readers.connection() as connection:
             row = connection.execute(COUNT_BEHIND, (after,)).fetchone()
         return int(row[0])
+
+    def stored_bytes(self) -> int:
+        """See `EventLog.stored_bytes`."""
+        return stored_bytes(self._path)
 
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """See `EventLog.wait`."""

@@ -491,6 +491,9 @@ class GraphStore(HistoryReader, Protocol):
     def drop_next_generation(self) -> None:
         """Give up a rebuild."""
 
+    def stored_bytes(self) -> int | None:
+        """Return how much room the graph takes, with a next generation; None where that cannot be known."""
+
     def probe(self) -> None:
         """
         Prove that the store can be read.

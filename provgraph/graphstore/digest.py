@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from provgraph.events import canonical
 from provgraph.graphstore.base import GraphDigest
 
 if TYPE_CHECKING:
-    from provgraph.graphstore.base import GraphStore
+    from collections.abc import Iterator
+
+    from provgraph.graphstore.base import ArtifactFacts, PemFacts, TagFacts
 
 _MODULUS = 2**256
+
+
+class Content(Protocol):
+    """What digests are computed of: see `GraphStore`."""
+
+    def pems(self) -> Iterator[PemFacts]:
+        """See `GraphStore.pems`."""
+
+    def artifacts(self) -> Iterator[ArtifactFacts]:
+        """See `GraphStore.artifacts`."""
+
+    def tags(self) -> Iterator[TagFacts]:
+        """See `GraphStore.tags`."""
+
+    def placeholders(self) -> Iterator[str]:
+        """See `GraphStore.placeholders`."""
 
 
 class _SetDigest:
@@ -28,7 +46,7 @@ class _SetDigest:
         return f"{self._sum:064x}"
 
 
-def digest(store: GraphStore) -> GraphDigest:
+def digest(store: Content) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():

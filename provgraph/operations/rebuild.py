@@ -49,6 +49,9 @@ class GraphBuilder(Protocol):
     def has_rebuilt(self, position: int) -> bool:
         """Tell whether the graph that is served was built after the request at ``position``."""
 
+    def gave_up(self, position: int) -> str | None:
+        """Tell why the request at ``position`` will not be met, None when it may be yet."""
+
 
 class DistantGraphBuilder:
     """A `GraphBuilder` that works in another process: the stores say how far it is."""
@@ -71,10 +74,7 @@ class DistantGraphBuilder:
     @property
     def rebuilding(self) -> RebuildProgress | None:
         """See `GraphBuilder.rebuilding`."""
-        following = self._graph.next_checkpoint()
-        if following is None:
-            return None
-        return RebuildProgress(following.position, max(following.position, self._log.head().position))
+        return rebuilding_elsewhere(self._log, self._graph)
 
     @property
     def rebuild_failure(self) -> str | None:
@@ -88,6 +88,32 @@ class DistantGraphBuilder:
     def has_rebuilt(self, position: int) -> bool:
         """See `GraphBuilder.has_rebuilt`."""
         return position <= self._graph.covers()
+
+    def gave_up(self, position: int) -> str | None:
+        """See `GraphBuilder.gave_up`."""
+        return given_up(self._log, self._graph, position)
+
+
+def rebuilding_elsewhere(log: EventLog, graph: GraphStore) -> RebuildProgress | None:
+    """Return how far a rebuild in another process is, by what stands in the stores: in log positions."""
+    following = graph.next_checkpoint()
+    if following is None:
+        return None
+    return RebuildProgress(following.position, max(following.position, log.head().position))
+
+
+def given_up(log: EventLog, graph: GraphStore, position: int) -> str | None:
+    """
+    Tell why the request at ``position`` will not be met, by what stands in the stores; None when it may be yet.
+
+    A rebuild that is begun anew looks like one that was given up, for a moment.
+    """
+    # In this order: a next generation is begun before the checkpoint passes the request, and goes when it is served.
+    checkpoint = graph.checkpoint()
+    is_over = checkpoint.epoch == log.head().epoch and checkpoint.position >= position
+    if not is_over or graph.has_next_generation() or position <= graph.covers():
+        return None
+    return "what was built anew is not what the log says, and was dropped; the graph builder's own log tells more"
 
 
 def request_rebuild(log: EventLog) -> int:
@@ -120,22 +146,37 @@ def rebuild_graph(builder: GraphBuilder, *, report: Report = unreported) -> int:
     Have the graph built anew, wait until it is served, and return the position of the request.
 
     :param report: called with how many events of how many are in the new graph
-    :raises StoreError: it cannot go on; the builder keeps trying, but this does not wait any longer
+    :raises StoreError: it was given up; or it cannot go on, and while the builder keeps trying, this does not wait any
+        longer
     """
     position = builder.request_rebuild()
-    failing_since: float | None = None
+    failing, stuck = _Patience(), _Patience()
     while not builder.has_rebuilt(position):
         progress, failure = builder.rebuilding, builder.rebuild_failure
         if progress is not None:
             report(*progress)
-        if failure is None:
-            failing_since = None
-        elif failing_since is None:
-            failing_since = time.monotonic()
-        elif time.monotonic() - failing_since > _PATIENCE_SECONDS:
+        reason = None if progress is not None else builder.gave_up(position)
+        if stuck.is_over(reason):
+            raise StoreError(f"The rebuild was given up: {reason}")
+        if failing.is_over(failure):
             raise StoreError(f"The rebuild cannot go on: {failure}; the graph builder keeps trying")
         time.sleep(_PAUSE_SECONDS)
     return position
+
+
+class _Patience:
+    """How long something has been wrong."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def is_over(self, failure: str | None) -> bool:
+        """Tell whether this, if it is something, or others like it have been told for too long without a break."""
+        if failure is None:
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+        return self._since is not None and time.monotonic() - self._since > _PATIENCE_SECONDS
 
 
 def rebuild_catalog(log: EventLog, catalog: Catalog, *, report: Report = unreported) -> int:

@@ -33,8 +33,14 @@ class Replica:
     A context manager: its files are gone when the block ends.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, *, with_catalog: bool = True) -> None:
+        """
+        Prepare it.
+
+        :param with_catalog: else the catalog stays empty, which takes less time
+        """
         self._log = log
+        self._with_catalog = with_catalog
         self._epoch = log.head().epoch
         self._position = 0
         self._projection = SQLiteCatalogProjection()
@@ -79,6 +85,7 @@ class Replica:
         position = events[-1].position
         expected = Checkpoint(self._epoch, self._position) if self._position else Checkpoint()
         self.graph.apply(project(events), expected=expected, to=Checkpoint(self._epoch, position))
-        with translated("replayed catalog"), transaction(self._connection):
-            self._projection.apply(self._connection, events)
+        if self._with_catalog:
+            with translated("replayed catalog"), transaction(self._connection):
+                self._projection.apply(self._connection, events)
         self._position = position

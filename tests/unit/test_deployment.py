@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from provgraph.settings import read_settings, unknown_settings
+from provgraph.cli.compose import PARTS, opened
+from provgraph.settings import Settings, read_settings, unknown_settings
 
 _ROOT = Path(__file__).parents[2]
 _COMPOSE: dict[str, Any] = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
 _SERVICES: dict[str, dict[str, Any]] = _COMPOSE["services"]
 _OURS = {"receiver", "graphbuilder", "query"}
+_EDGE = (_ROOT / "edge.conf").read_text()
 _DOCKERFILE = (_ROOT / "Dockerfile").read_text()
 _PAGE = (_ROOT / "docs" / "reference" / "settings.md").read_text()
 
@@ -28,7 +32,72 @@ def _stage(name: str) -> str:
 
 
 def test_the_services_are_the_pair_and_ours() -> None:
-    assert set(_SERVICES) == {"postgres", "neo4j"} | _OURS
+    assert set(_SERVICES) == {"postgres", "neo4j", "edge"} | _OURS
+
+
+@pytest.mark.parametrize("name", sorted(_OURS))
+def test_any_service_may_have_several_processes(name: str) -> None:
+    assert not {"ports", "container_name", "hostname"} & set(_SERVICES[name])
+    # A volume of their own for each: a named one would be shared.
+    assert all(":" not in volume for volume in _SERVICES[name]["volumes"])
+
+
+def test_one_port_is_published_and_it_is_the_laptops() -> None:
+    published = [port for service in _SERVICES.values() for port in service.get("ports", [])]
+
+    assert published == [f"{Settings().port}:8082"]
+    assert "listen 8082;" in _EDGE
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_edge_passes_each_call_on_to_who_serves_it(part: str) -> None:
+    routes = importlib.import_module(f"{part}.app").routes
+    target = "query" if part == "admin" else part
+
+    with opened(Settings(data_dir=Path(tempfile.mkdtemp()))) as services:
+        paths = [route.path for route in routes(services)]
+
+    assert paths
+    assert {_passed_to(path) for path in paths} == {target}
+
+
+def _passed_to(path: str) -> str:
+    """Return where nginx passes a path: to what it is exactly, else to its longest beginning."""
+    locations = re.findall(r"location (=)? ?(\S+) \{ proxy_pass http://\$(\w+); \}", _EDGE)
+    exact: list[str] = [target for sign, location, target in locations if sign and location == path]
+    begun = [
+        (len(location), target)
+        for sign, location, target in locations
+        if not sign and path.startswith(location)
+    ]
+    return exact[0] if exact else str(max(begun)[1])
+
+
+def test_every_name_that_the_edge_passes_to_is_a_service() -> None:
+    assert dict(re.findall(r"set \$(\w+) (\w+):8082;", _EDGE)) == {name: name for name in _OURS}
+    assert _COMPOSE["configs"]["edge"]["file"] == "./edge.conf"
+    assert _SERVICES["edge"]["configs"][0]["source"] == "edge"
+
+
+def test_what_services_wait_for_and_use_is_there() -> None:
+    for service in _SERVICES.values():
+        assert set(service.get("depends_on", {})) <= set(_SERVICES)
+        assert set(service.get("secrets", [])) <= set(_COMPOSE["secrets"])
+        assert "image" in service or "build" in service
+
+
+def test_neo4j_is_set_up_as_the_page_on_cypher_says() -> None:
+    page = (_ROOT / "docs" / "reference" / "cypher.md").read_text()
+    named = dict(re.findall(r"`((?:db|dbms|internal)\.[\w.]+)=([^`]*)`", page))
+    given = {
+        re.sub("__|_", lambda found: "_" if found[0] == "__" else ".", key.removeprefix("NEO4J_")): str(value)
+        for key, value in _SERVICES["neo4j"]["environment"].items()
+    }
+
+    assert len(named) >= 5
+    assert named.keys() <= given.keys()
+    same = named.keys() - {"db.memory.transaction.max", "dbms.security.procedures.allowlist"}
+    assert {name: given[name] for name in same} == {name: named[name] for name in same}
 
 
 @pytest.mark.parametrize("name", sorted(_OURS))
@@ -49,7 +118,7 @@ def test_every_service_says_when_it_is_well(name: str) -> None:
     assert _SERVICES[name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", sorted(_SERVICES))
+@pytest.mark.parametrize("name", sorted(set(_SERVICES) - {"edge"}))
 def test_passwords_come_from_files(name: str) -> None:
     service = _SERVICES[name]
     named = [value for value in service["environment"].values() if str(value).startswith("/run/secrets/")]

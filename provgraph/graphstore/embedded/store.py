@@ -23,7 +23,7 @@ from provgraph.graphstore.embedded import history, reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
 from provgraph.graphstore.embedded.state import state
 from provgraph.graphstore.embedded.writer import GraphWriter
-from provgraph.sqlite import Readers, connect, translated
+from provgraph.sqlite import Readers, connect, stored_bytes, translated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -323,6 +323,10 @@ class EmbeddedGraphStore:
             raise ForbiddenError("This query would change the graph, and was sent as one that reads")
         with self._reading() as connection:
             return cypher.run(connection, query, parameters, timeout_seconds=_CYPHER_TIMEOUT_SECONDS)
+
+    def stored_bytes(self) -> int:
+        """See `GraphStore.stored_bytes`."""
+        return sum(stored_bytes(self._folder / name) for name in list(self._names.values()))
 
     def probe(self) -> None:
         """See `GraphStore.probe`."""

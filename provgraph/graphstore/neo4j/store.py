@@ -192,6 +192,9 @@ class _Graph:
         """See `GraphStore.unconnected_artifacts`."""
         return reader.unconnected_artifacts(self._asker)
 
+    def stored_bytes(self) -> None:
+        """See `GraphStore.stored_bytes`: a server does not tell, and the database may hold more than the graph."""
+
     def probe(self) -> None:
         """See `GraphStore.probe`."""
         self.checkpoint()

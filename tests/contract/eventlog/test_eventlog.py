@@ -109,6 +109,15 @@ def test_counting_goes_by_position_too(log: EventLog) -> None:
     assert (log.count(), log.count(after=sixth), log.count(after=log.head().position)) == (10, 4, 0)
 
 
+def test_a_log_with_more_events_takes_more_room(log: EventLog) -> None:
+    empty = log.stored_bytes()
+
+    log.append([pem(number, Properties={"text": "x" * 10_000}) for number in range(200)])
+
+    # In memory nobody knows.
+    assert empty is None or 0 < empty < (log.stored_bytes() or 0)
+
+
 def test_an_unknown_id_is_none(log: EventLog) -> None:
     assert log.get(pem_id(1)) is None
 

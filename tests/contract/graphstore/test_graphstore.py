@@ -512,3 +512,9 @@ def test_generations_may_follow_each_other(store: GraphStore) -> None:
         store.switch()
 
         assert store.counts().pems == number
+
+
+def test_a_graph_takes_room_or_does_not_know(store: GraphStore) -> None:
+    apply(store, pem(1, uses=["a"]))
+
+    assert store.stored_bytes() is None or (store.stored_bytes() or 0) > 0

@@ -58,6 +58,7 @@ def shown(folder: Path, **settings: str) -> tuple[object, ...]:
         wire.flush()
         info = wire.get("/admin/info").json()
         assert deep_verify(service.url)[1]["in_sync"]
+        assert info["sizes"]["database"] > 0
         lists = [wire.get(path).json() for path in ("/query/pems", "/query/artifacts", "/admin/credentials")]
         return info["log"], *lists
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from graphbuilder import rebuilding
+from graphbuilder.comparing import require_what_the_log_says
+from graphbuilder.projector import Projector
 from provgraph.errors import StoreError
+from provgraph.eventlog import PROJECTOR_LEASE
 from provgraph.events import rebuild_requested
 from provgraph.graphstore.base import Checkpoint, GraphCounts
 from provgraph.graphstore.projection import project
 from provgraph.operations.flush import flush
-from provgraph.operations.rebuild import is_rebuild_due, rebuild_catalog, rebuild_graph, request_rebuild
+from provgraph.operations.rebuild import (
+    DistantGraphBuilder,
+    is_rebuild_due,
+    rebuild_catalog,
+    rebuild_graph,
+    request_rebuild,
+)
 from provgraph.operations.verify import verify
 from tests.unit.operations.stores import chain_of_pems, eventually, open_stores, pem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from graphbuilder.projector import Projector
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore.base import GraphStore
     from tests.unit.operations.stores import Stores
 
 _FORGE = "INSERT INTO artifact VALUES (4711, 'forged', '{}', '2020-01-01 00:00:00', 0, 0, 0)"
@@ -373,3 +385,133 @@ def test_a_rebuilt_catalog_is_equal(stores: Stores) -> None:
     assert events == 30
     assert reports[-1] == (30, 30)
     assert stores.catalog.digest() == before
+
+
+# ------------------------------------------------------------------------------------------------ compared with the log
+
+
+@contextmanager
+def comparing(stores: Stores) -> Iterator[Projector]:
+    """Run a projector that compares what it built anew with the log."""
+    lease = stores.log.lease(PROJECTOR_LEASE)
+    with Projector(
+        stores.log, stores.graph, lease=lease, interval_seconds=0.02, compares_rebuilds=True
+    ) as projector:
+        yield projector
+
+
+@pytest.fixture
+def forging(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Have somebody write into each next generation before it is compared."""
+    compare = require_what_the_log_says
+
+    def forge(*arguments: Any, **named: Any) -> None:
+        names = json.loads((stores.folder / "graph" / "generations.json").read_text())
+        with closing(sqlite3.connect(stores.folder / "graph" / names["next"])) as connection, connection:
+            connection.execute(_FORGE)
+        compare(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebuilding, "require_what_the_log_says", forge)
+        patched.setattr("provgraph.operations.rebuild._PATIENCE_SECONDS", 0.05)
+        yield patched
+
+
+def test_a_graph_that_is_what_the_log_says_is_served(stores: Stores, switches: list[Checkpoint]) -> None:
+    stores.append(*chain_of_pems(53))
+    with comparing(stores) as projector:
+        caught_up(stores)
+        stores.tamper_with_graph(_FORGE)
+
+        position = rebuild_graph(projector)
+
+        assert len(switches) == 1
+        assert is_right(stores)
+        assert projector.gave_up(position) is None
+
+
+def test_events_that_arrive_while_graph_and_log_are_compared_are_kept(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = require_what_the_log_says
+
+    def slowly(*arguments: Any, **named: Any) -> None:
+        stores.append(*chain_of_pems(40, start=31))
+        assert eventually(lambda: stores.graph.counts().pems == 70)
+        compare(*arguments, **named)
+
+    monkeypatch.setattr(rebuilding, "require_what_the_log_says", slowly)
+    stores.append(*chain_of_pems(30))
+    with comparing(stores) as projector:
+        rebuild_graph(projector)
+
+        caught_up(stores)
+        assert is_right(stores)
+
+
+@pytest.mark.usefixtures("forging")
+def test_a_graph_that_is_not_what_the_log_says_is_not_served(
+    stores: Stores, switches: list[Checkpoint]
+) -> None:
+    stores.append(*chain_of_pems(30))
+    with comparing(stores) as projector:
+        caught_up(stores)
+        before = stores.graph.digest()
+
+        with pytest.raises(StoreError, match="Ask for another rebuild"):
+            rebuild_graph(projector)
+
+        assert switches == []
+        assert stores.graph.digest() == before
+        assert not stores.graph.has_next_generation()
+        stores.append(pem(99))
+        caught_up(stores)
+        assert is_right(stores)
+        assert projector.failure is None
+
+
+def test_what_was_refused_once_may_be_asked_for_again(stores: Stores, forging: pytest.MonkeyPatch) -> None:
+    stores.append(*chain_of_pems(30))
+    with comparing(stores) as projector:
+        with pytest.raises(StoreError, match="given up"):
+            rebuild_graph(projector)
+        forging.undo()
+
+        position = rebuild_graph(projector)
+
+        assert projector.gave_up(position) is None
+        assert is_right(stores)
+
+
+@pytest.mark.usefixtures("forging")
+def test_who_waits_in_another_process_is_told_that_a_rebuild_was_given_up(stores: Stores) -> None:
+    stores.append(*chain_of_pems(30))
+    with comparing(stores):
+        distant = DistantGraphBuilder(stores.log, stores.graph, trouble=lambda: None)
+
+        with pytest.raises(StoreError, match="given up"):
+            rebuild_graph(distant)
+
+
+def test_a_comparison_that_is_stopped_is_made_by_who_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, compared = threading.Event(), threading.Event()
+
+    def stopped(graph: GraphStore, log: EventLog, *, is_stopped: Callable[[], bool]) -> None:
+        begun.set()
+        assert eventually(is_stopped)
+        require_what_the_log_says(graph, log, is_stopped=is_stopped)
+        compared.set()
+
+    with open_stores(tmp_path) as stores, monkeypatch.context() as patched:
+        patched.setattr(rebuilding, "require_what_the_log_says", stopped)
+        stores.append(*chain_of_pems(30), rebuild_requested())
+        with comparing(stores):
+            assert begun.wait(30)
+        assert stores.graph.has_next_generation()
+        assert not compared.is_set()
+
+    with open_stores(tmp_path) as stores, comparing(stores) as projector:
+        assert is_done(projector)
+        assert is_right(stores)

@@ -10,6 +10,7 @@ import pytest
 from graphbuilder import projector as module
 from graphbuilder import rebuilding
 from provgraph.errors import StoreError
+from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.flush import flush
 from provgraph.operations.rebuild import DistantGraphBuilder, rebuild_graph
 from provgraph.operations.verify import verify
@@ -164,6 +165,21 @@ def test_a_rebuild_is_gone_on_with_by_the_one_that_takes_over(
         # It learns of that once it notices that another one works.
         assert eventually(lambda: first.has_rebuilt(position))
         assert is_right(stores)
+
+
+def test_one_that_stands_by_tells_how_far_the_rebuild_of_the_other_is(stores: Stores, desk: Desk) -> None:
+    desk.pass_on(desk.lease())
+    stores.append(*chain_of_pems(20))
+    epoch = stores.log.head().epoch
+    following = stores.graph.next_generation()
+    following.apply(
+        project(stores.log.read(limit=5)), expected=following.checkpoint(), to=Checkpoint(epoch, 5)
+    )
+    with stores.following(lease=desk.lease()) as standing_by:
+        assert standing_by.rebuilding == (5, 20)
+
+        stores.graph.drop_next_generation()
+        assert standing_by.rebuilding is None
 
 
 # Watching from another process

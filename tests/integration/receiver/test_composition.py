@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.cli.compose import PARTS, build_app, open_credentials, opened, serve
-from provgraph.errors import LockedError, SettingsError
-from provgraph.settings import read_settings
+from provgraph.errors import LockedError, SettingsError, StoreError
+from provgraph.settings import Settings, read_settings
 from tests.integration.serving import Client, pem, serving
 
 if TYPE_CHECKING:
@@ -101,4 +101,27 @@ def test_a_credential_revoked_offline_opens_nothing(tmp_path: Path) -> None:
 
 def test_credentials_of_a_folder_in_use_are_left_to_the_service(tmp_path: Path) -> None:
     with serving(tmp_path), pytest.raises(LockedError), open_credentials(read_settings(data_dir=tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize("parts", [("query",), ("admin",), ("receiver", "query", "admin")])
+def test_a_graph_that_nobody_would_fill_is_refused(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    settings = Settings(data_dir=tmp_path / "data", log_url="postgresql://nobody@127.0.0.1:1/nothing")
+
+    with (
+        pytest.raises(SettingsError, match=r"provgraph serve graphbuilder.*PROVGRAPH_GRAPH_URL"),
+        opened(settings, parts),
+    ):
+        pass
+
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("parts", [("receiver",), ("graphbuilder", "query")])
+def test_a_graph_that_is_not_served_or_is_filled_is_not_refused(
+    tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", log_url="postgresql://nobody@127.0.0.1:1/nothing")
+
+    with pytest.raises(StoreError), opened(settings, parts):
         pass
