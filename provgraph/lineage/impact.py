@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import pages, past, subject, told
+from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.trace import Filter, start_of
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
     given, only = int(since[0]), asked.only._replace(from_us=since[1], to_us=since[2])
     about = subject.find(graph, page.past.view, asked.node, version=asked.version, at_latest=False)
     query = WalkQuery(start_of(about, Direction.DOWNSTREAM), Direction.DOWNSTREAM, asked.depth, _MOST_NODES)
-    walked = PastWalker(graph, query, page.past, seconds=asked.seconds).walk()
+    walked = Downstream(graph, query, page.past, seconds=asked.seconds).walk()
     past.check(graph, page.past)
     reached = [
         (id_, depth) for id_, depth, *_ in walked.walk.pems if depth and only.passes(walked.facts.get(id_))

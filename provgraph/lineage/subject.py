@@ -89,13 +89,13 @@ def _artifact(
         made = _version(graph, view, name, version)
         if made is not None:
             return Subject("artifact", name, made, name)
-        if _is_artifact(graph, view, name):
+        if graph.names(view, name):
             raise NotFoundError(f"Artifact {name!r} has no version {version!r} {_when(view)}")
     else:
         latest = versions.latest(graph, view, name)
         if latest is not None:
             return Subject("artifact", name, latest.event_id if at_latest else None, name)
-        if _is_artifact(graph, view, name):
+        if graph.names(view, name):
             return Subject("artifact", name, None, name)
         bare, at, label = name.rpartition("@")
         if at and bare and label:
@@ -132,19 +132,11 @@ def _tag(graph: HistoryReader, view: View, text: str) -> Subject:
     raise NotFoundError(f"No tag {tag!r} in namespace {namespace!r} is set {_when(view)}")
 
 
-def _is_artifact(graph: HistoryReader, view: View, name: str) -> bool:
-    """Tell whether a view's events name an artifact that none of them produced."""
-    return any(view.holds(use.occurred_us, use.position) for use in graph.users(name, limit=_MOST_USERS))
-
-
 def _is_known(graph: HistoryReader, view: View, pem_id: str) -> bool:
     """Tell whether an event is in a view, or is named there as a predecessor."""
     if any(_holds(view, facts) for facts in graph.events([pem_id])):
         return True
-    return any(
-        effect.artifact is None and view.holds(effect.occurred_us, effect.position)
-        for effect in graph.effects([pem_id], limit=_MOST_USERS)
-    )
+    return bool(graph.effects([pem_id], view=view, named=True, limit=1))
 
 
 def _holds(view: View, facts: PemFacts) -> bool:
@@ -160,6 +152,3 @@ def _as_id(text: str) -> str | None:
         return event_id(text)
     except InvalidEventError:
         return None
-
-
-_MOST_USERS = 200_000

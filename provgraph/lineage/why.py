@@ -15,7 +15,8 @@ from provgraph.lineage import answer, past, subject, told
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.sentences import aloud
 from provgraph.lineage.trace import start_of
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.upstream import Upstream
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +57,7 @@ def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json
     until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
     about = subject.find(graph, until.view, asked.node, version=asked.version)
     query = WalkQuery(start_of(about, Direction.UPSTREAM), Direction.UPSTREAM, asked.depth, asked.limit)
-    walked = PastWalker(graph, query, until, seconds=asked.seconds).walk()
+    walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)
     chain = _Chain(walked, kinds or Kinds())
     nodes, edges = answer.listed(walked.walk, query)
