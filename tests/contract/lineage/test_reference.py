@@ -411,3 +411,20 @@ def test_a_page_has_the_edges_between_its_nodes_however_much_there_is_behind_it(
     used = {edge["target"] for edge in first["edges"] if edge["source"] == pem_id(3)}
     assert used == {"a", "b"}
     assert sorted(map(str, edges)) == sorted(map(str, whole["edges"]))
+
+
+def test_a_long_way_is_told_whole_or_says_how_much_is_left_out(stores: Opener) -> None:
+    chain = [
+        pem(number, at=number, uses=[f"c/{number - 1}"], produces=[f"c/{number}"]) for number in range(1, 251)
+    ]
+    with stores.filled(chain) as store:
+        found = path(store, Path("c/0", "c/250"))
+        *_, from_artifact = impact(store, Impact("c/0")).items
+        *_, from_event = impact(store, Impact(pem_id(1))).items
+        first = next(impact(store, Impact("c/0")).items)
+
+    assert [step["event"] for step in found["path"]] == [pem_id(number) for number in range(1, 251)]
+    for item, length in ((from_artifact, 250), (from_event, 250)):
+        assert [step["event"] for step in item["path"]] == [pem_id(number) for number in range(151, 251)]
+        assert item["path_left_out"] == length - 100
+    assert "path_left_out" not in first
