@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
 from provgraph.events import event_id, version_label
-from provgraph.lineage import versions
+from provgraph.lineage import told, versions
 
 if TYPE_CHECKING:
     from provgraph.graphstore import HistoryReader, PemFacts, View
@@ -26,15 +26,16 @@ class Subject(NamedTuple):
         str | None
     )  # the event; of an artifact the one that produced the version; of a tag the one it marks
     artifact: str | None = None
+    tag_order: str | None = None  # of a tag which of its moves is the last: see `told.tag_order`
 
     def told(self) -> dict[str, str | None]:
         """Return it as answers show it."""
-        told: dict[str, str | None] = {"kind": self.kind, "id": self.id}
+        node: dict[str, str | None] = {"kind": self.kind, "id": self.id}
         if self.kind == "artifact":
-            told["version"] = self.event_id
+            node["version"] = self.event_id
         elif self.kind == "tag":
-            told["event"] = self.event_id
-        return told
+            node |= {"event": self.event_id, "tag_order": self.tag_order}
+        return node
 
 
 def find(
@@ -125,7 +126,7 @@ def _tag(graph: HistoryReader, view: View, text: str) -> Subject:
         while found := graph.tag_states(view, after=before, limit=100):
             for state in found:
                 if (state.namespace, state.tag) == (namespace, tag):
-                    return Subject("tag", text, state.pem_id)
+                    return Subject("tag", text, state.pem_id, tag_order=told.tag_order(view))
             before = found[-1][:2]
             if before > (namespace, tag):
                 break
