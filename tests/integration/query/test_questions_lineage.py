@@ -84,7 +84,8 @@ def test_filters_say_which_events_are_listed(story: Story, only: dict[str, Any],
 def test_a_tag_stands_for_the_event_that_it_marks(story: Story) -> None:
     answer = story.ask("lineage", node="tag:prod/current", depth=1)
 
-    assert answer["node"] == {"kind": "tag", "id": "prod/current", "event": TRAIN}
+    told = {"kind": "tag", "id": "prod/current", "event": TRAIN, "tag_order": "arrival"}
+    assert answer["node"] == told
     assert ids(answer, "pem") == [TRAIN, INGEST, UNSEEN]
 
 
