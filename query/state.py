@@ -97,7 +97,9 @@ STATE = Question(
     description="""
 The artifacts with their latest version (null when nothing produced it: it came from outside) and their properties,
 ordered by name, then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
-`arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`). `as_of` and `known_at` say when; without them it is now. A
+`arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`).
+
+`as_of` and `known_at` say when; without them it is now. A
 page is true for the position and the time that the first one says.
 """,
     parameters=questions.by_name(
