@@ -11,7 +11,8 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response
 
 from provgraph.errors import NotFoundError, TakesLongerError
-from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage, pages
+from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
+from provgraph.lineage.lineage import is_cursor
 from provgraph.lineage.trace import BOTH, Filter, Trace, trace
 from query import endpoint, formats, questions
 from query.endpoint import Endpoint, Question
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from query.questions import Given
 
 # Each of these is more than the quick way can answer.
-_PAST = ("as_of", "known_at", "versions", "type", "emitter", "from", "to", "seconds")
+_PAST = ("as_of", "known_at", "versions", "type", "emitter", "from", "to")
+_BOUNDS = ("seconds",)
 EXACT, ANY = "exact", "any"
 
 
@@ -65,12 +67,12 @@ class _Lineage(Endpoint):
 def is_quick(given: Given) -> bool:
     """Tell whether a question is about what the graph says now, in one direction and by exact versions."""
     cursor = given.text("cursor")
-    return not (
-        given.has_any_of(_PAST)
-        or given.text("direction") == BOTH
-        or (given.text("node") or "").startswith("tag:")
-        or (cursor is not None and pages.is_one(cursor))
-    )
+    if cursor is None:
+        is_past = given.has_any_of(_PAST) or given.has_any_of(_BOUNDS)
+    else:
+        # An answer goes on as it began: how long it may take is no part of the question.
+        is_past = given.has_any_of(_PAST) or not is_cursor(cursor)
+    return not (is_past or given.text("direction") == BOTH or (given.text("node") or "").startswith("tag:"))
 
 
 def is_brief(asked: LineageRequest) -> bool:

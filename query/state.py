@@ -96,7 +96,10 @@ STATE = Question(
     summary="What the platform looked like, now or at a time",
     description="""
 The artifacts with their latest version (null when nothing produced it: it came from outside) and their properties,
-ordered by name, then the tags with the events they mark. `as_of` and `known_at` say when; without them it is now. A
+ordered by name, then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
+`arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`).
+
+`as_of` and `known_at` say when; without them it is now. A
 page is true for the position and the time that the first one says.
 """,
     parameters=questions.by_name(
@@ -106,6 +109,7 @@ page is true for the position and the time that the first one says.
     example={
         "artifacts": [_BEFORE],
         "tags": [_TAG],
+        "tag_order": "time",
         "position": 4,
         "as_of": "2026-03-01T12:00:00.000000Z",
         "complete": True,
@@ -146,8 +150,8 @@ of the log.
                 "after": _TAG,
             },
         ],
-        "from": {"position": 4, "as_of": "2026-03-01T00:00:00.000000Z"},
-        "to": {"position": 4, "as_of": "2026-03-03T00:00:00.000000Z"},
+        "from": {"position": 4, "as_of": "2026-03-01T00:00:00.000000Z", "tag_order": "time"},
+        "to": {"position": 4, "as_of": "2026-03-03T00:00:00.000000Z", "tag_order": "time"},
         "complete": True,
         "reason": None,
         "cursor": None,

@@ -136,7 +136,7 @@ def _headline(found: Impact) -> str:
 def _event(event: JSON) -> Iterator[str]:
     facts = "  ".join(output.printable(event[name]) for name in ("type", "emitter", "occurred_at"))
     yield f"[{event['depth']}] {facts}  log position {event['position']}  event {event['event']}"
-    yield f"      through   {_way(event['path'])}"
+    yield f"      through   {_way(event['path'], event.get('path_left_out', 0))}"
     for made in event["produced"]:
         label = made["version"].get("label")
         yield f"      produced  {output.printable(made['artifact'])}" + (
@@ -144,13 +144,15 @@ def _event(event: JSON) -> Iterator[str]:
         )
 
 
-def _way(path: list[JSON]) -> str:
+def _way(path: list[JSON], left_out: int) -> str:
     """Return the artifacts by which one thing led to another; where an event named the one before, that event."""
     steps = [
         output.printable(step["by"]) if step["by"] is not None else f"event {before['event']}"
         for before, step in zip([{"event": path[0]["event"]}, *path], path, strict=False)
     ]
-    if len(steps) > _STEPS_SHOWN:
-        half = _STEPS_SHOWN // 2
+    half = _STEPS_SHOWN // 2
+    if left_out:
+        steps = [f"... {left_out + len(steps) - half} more ...", *steps[-half:]]
+    elif len(steps) > _STEPS_SHOWN:
         steps = [*steps[:half], f"... {len(steps) - _STEPS_SHOWN} more ...", *steps[-half:]]
     return " -> ".join(steps)

@@ -336,15 +336,44 @@ class HistoryReader(GraphReader, Protocol):
     def events(self, ids: Sequence[str]) -> list[PemFacts]:
         """Return what is known of events, in any order; nothing of those that are not there or only named so far."""
 
-    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+    def effects(
+        self,
+        ids: Sequence[str],
+        *,
+        view: View,
+        artifact: str | None = None,
+        named: bool = False,
+        limit: int,
+    ) -> list[Effect]:
         """
-        Return the edges that lead from events to what they led to, by the order of the latter's moments.
+        Return the edges that lead from events to those of a view, by the order of the latter's moments.
 
-        Those to one event are ordered by artifact, version and cause; the first are those that have none.
+        Those to one event are ordered by artifact, version and cause; the first are those that have none. A use leads
+        from the event whose version it has in the whole graph, be that one in the view or not.
+
+        :param artifact: only uses of this artifact
+        :param named: only where one event named the other as its predecessor
         """
 
-    def users(self, artifact: str, *, limit: int) -> list[Effect]:
-        """Return the uses of an artifact, whatever the version, by the order of the users' moments, then by version."""
+    def users(self, artifact: str, *, view: View, limit: int) -> list[Effect]:
+        """
+        Return the uses of an artifact by a view's events, whatever the version.
+
+        They come by the order of the users' moments, then by version.
+        """
+
+    def taken(self, ids: Sequence[str], *, view: View, artifact: str | None = None) -> list[Effect]:
+        """
+        Return the uses that mean versions of these events in a view, and ones recorded behind it in the whole graph.
+
+        ``cause_id`` is the event asked for. They come in any order. Those that name a version with the text of an
+        event's id may mean another one: that is for the caller to find out.
+
+        :param artifact: only uses of this artifact
+        """
+
+    def names(self, view: View, artifact: str) -> bool:
+        """Tell whether an event of a view uses or produces an artifact."""
 
     def productions(
         self,

@@ -35,15 +35,17 @@ def page(walk: Walk, query: WalkQuery, *, skip: int, limit: int) -> Page:
 
 
 def listed(
-    walk: Walk, query: WalkQuery, *, with_gaps: bool = False
+    walk: Walk, query: WalkQuery, *, with_gaps: bool = False, any_version: bool = False
 ) -> tuple[list[Json], list[tuple[Json, int]]]:
     """
     Return all of a walk's nodes, and its edges with the index of the node that each is complete with.
 
     :param with_gaps: events were taken out, so what the others used and produced is listed beside each of them
+    :param any_version: the walk went from artifacts to all their versions
     """
     nodes = _nodes(walk, query, with_gaps=with_gaps)
-    return nodes, list(zip(_edges(walk), _completed(walk, query, nodes), strict=True))
+    completed = _completed(walk, query, nodes, any_version=any_version)
+    return nodes, list(zip(_edges(walk), completed, strict=True))
 
 
 def _nodes(walk: Walk, query: WalkQuery, *, with_gaps: bool = False) -> list[Json]:
@@ -107,22 +109,30 @@ def _use(use: WalkedUse) -> Json:
     return edge
 
 
-def _completed(walk: Walk, query: WalkQuery, nodes: list[Json]) -> Iterator[int]:
+def _completed(
+    walk: Walk, query: WalkQuery, nodes: list[Json], *, any_version: bool = False
+) -> Iterator[int]:
     """
     Yield for each of a walk's edges the index of the node with which it is complete.
 
     That is its later end, unless the walk learns of the edge from a node behind both: then that one. So an edge is
     complete with the same node however far a walk goes.
+
+    An edge of an artifact whose versions are all followed at once is learned of together with the artifact: whether
+    and when the walk comes to the version's event as well makes no difference. So it is with any version, and with the
+    uses of the artifact that a walk downstream begins at when it is for all of its versions.
     """
     # Apart, because an artifact may be named like an event.
     events = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "pem"}
     artifacts = {node["id"]: index for index, node in enumerate(nodes) if node["kind"] == "artifact"}
-    from_start = {(pem_id, query.start.artifact) for pem_id in walk.start}
+    start = query.start.artifact
+    from_start = {(pem_id, start) for pem_id in walk.start}
     is_upstream = query.direction is Direction.UPSTREAM
     first_use: dict[tuple[str, str], int] = {}
     for pem_id, artifact, producer_id, _out_of_order, _named in walk.uses:
         index = max(events[pem_id], artifacts[artifact])
-        if producer_id is not None and (producer_id, artifact) not in from_start:
+        is_alone = any_version or (query.start.outside and artifact == start)
+        if producer_id is not None and not is_alone and (producer_id, artifact) not in from_start:
             if is_upstream:
                 first_use[producer_id, artifact] = min(index, first_use.get((producer_id, artifact), index))
             else:

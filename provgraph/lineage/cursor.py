@@ -1,64 +1,85 @@
 """
-Cursors: where an answer that was cut goes on.
+Cursors: where an answer that was cut goes on, as opaque text.
 
-A cursor remembers the question, how many nodes were given, and the log position that the first page was true for. The
-walk is the same each time, so the next page skips what was given; events behind that position are left out, so pages
-of one answer never contradict each other.
+A cursor says what the first page was true for (log position, epoch, time) and where the next one begins. It belongs to
+one question, and a seal shows that it came back as it was given.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from provgraph.errors import InvalidEventError, InvalidInputError
-from provgraph.events import event_id
+from provgraph.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from provgraph.lineage.request import LineageRequest
+    from collections.abc import Sequence
+
+_SEAL_BYTES = 6
 
 
 class Cursor(NamedTuple):
-    """Where to go on."""
+    """What a cursor says."""
 
-    given: int  # nodes given so far
-    position: int  # log position that the answer is true for
     epoch: str
-    version: str | None  # of the artifact asked about: id of its producing event
+    position: int  # log position that the answer is true for
+    as_of_us: int | None
+    since: list[Any]  # where to go on, as the question counts it
 
 
-def encode(cursor: Cursor, request: LineageRequest) -> str:
-    """Return a cursor as opaque text."""
-    body = orjson.dumps([*cursor, _fingerprint(request)])
-    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+def encode(question: Sequence[object], cursor: Cursor) -> str:
+    """
+    Return a cursor as text.
+
+    :param question: what makes it the same question, as plain values; the first is its name
+    """
+    body = orjson.dumps([question[0], _fingerprint(question), *cursor])
+    return base64.urlsafe_b64encode(_seal(body) + body).decode().rstrip("=")
 
 
-def decode(text: str, request: LineageRequest) -> Cursor:
+def decode(text: str, question: Sequence[object]) -> Cursor:
     """
     Read a cursor that `encode` made for the same question.
 
-    :raises InvalidInputError: it is not one, or belongs to another question
+    :raises InvalidInputError: it is none, or belongs to another question
     """
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        given, position, epoch, version, fingerprint = orjson.loads(base64.urlsafe_b64decode(padded))
-        cursor = Cursor(int(given), int(position), str(epoch), None if version is None else event_id(version))
-    except (ValueError, TypeError, InvalidEventError):
+    stated = _read(text)
+    if stated is None:
+        raise InvalidInputError("cursor is not one that this service gave", field="cursor", rule="cursor")
+    name, fingerprint, *cursor = stated
+    if (name, fingerprint) != (question[0], _fingerprint(question)):
         raise InvalidInputError(
-            "cursor is not one that this service gave", field="cursor", rule="cursor"
-        ) from None
-    if fingerprint != _fingerprint(request) or cursor.given < 1:
-        raise InvalidInputError(
-            "cursor belongs to another question; repeat node, direction, depth and version with it",
+            "cursor belongs to another question; repeat the other parameters with it",
             field="cursor",
             rule="same-question",
         )
-    return cursor
+    return Cursor(*cursor)
 
 
-def _fingerprint(request: LineageRequest) -> str:
-    question = orjson.dumps([request.node, request.direction, request.depth, request.version])
-    return hashlib.sha256(question).hexdigest()[:16]
+def is_of(text: str, name: str) -> bool:
+    """Tell whether a text is a cursor of a question of that name."""
+    stated = _read(text)
+    return stated is not None and stated[0] == name
+
+
+def _read(text: str) -> list[Any] | None:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
+    if not body or seal != _seal(body):
+        return None
+    stated: list[Any] = orjson.loads(body)
+    return stated
+
+
+def _seal(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()[:_SEAL_BYTES]
+
+
+def _fingerprint(question: Sequence[object]) -> str:
+    return hashlib.sha256(orjson.dumps(question)).hexdigest()[:16]

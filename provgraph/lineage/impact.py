@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import pages, past, subject, told
+from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.trace import Filter, start_of
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,8 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
     Return a page of the events that a node led to, nearest first.
 
     Each item is an event with what it ``produced`` and a ``path``: from the node to the event, step by step, with the
-    artifact by which one led to the next (null: it named it as its predecessor).
+    artifact by which one led to the next (null: it named it as its predecessor). Of a path of more than a hundred steps
+    these are the last ones, and ``path_left_out`` says how many come before them.
 
     :raises InvalidInputError: it cannot be asked so
     :raises NotFoundError: the view has no such node
@@ -66,7 +68,7 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
     given, only = int(since[0]), asked.only._replace(from_us=since[1], to_us=since[2])
     about = subject.find(graph, page.past.view, asked.node, version=asked.version, at_latest=False)
     query = WalkQuery(start_of(about, Direction.DOWNSTREAM), Direction.DOWNSTREAM, asked.depth, _MOST_NODES)
-    walked = PastWalker(graph, query, page.past, seconds=asked.seconds).walk()
+    walked = Downstream(graph, query, page.past, seconds=asked.seconds).walk()
     past.check(graph, page.past)
     reached = [
         (id_, depth) for id_, depth, *_ in walked.walk.pems if depth and only.passes(walked.facts.get(id_))
@@ -91,27 +93,33 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
         "reason": reason,
         "cursor": following,
     }
-    return Affected((_item(walked, id_, depth) for id_, depth in shown), closing, opening)
+    is_from_event = about.artifact is None
+    items = (_item(walked, id_, depth, is_from_event=is_from_event) for id_, depth in shown)
+    return Affected(items, closing, opening)
 
 
-def _item(walked: Walked, id_: str, depth: int) -> Json:
+def _item(walked: Walked, id_: str, depth: int, *, is_from_event: bool) -> Json:
     facts = walked.facts[id_]
-    return {
+    path = path_to(walked, id_, most=_LONGEST_PATH)
+    # The event that a walk began at has a depth of 0 and stands in the path; an artifact does not.
+    left_out = depth + is_from_event - len(path)
+    item = {
         **told.event(facts),
         "depth": depth,
         "produced": [
             {"artifact": made.artifact, "version": told.version_of(facts, made.artifact)}
             for made in facts.produces
         ],
-        "path": path_to(walked, id_),
+        "path": path,
     }
+    return item if left_out == 0 else {**item, "path_left_out": left_out}
 
 
-def path_to(walked: Walked, id_: str) -> list[Json]:
-    """Return a shortest way of a walk, from where it began to an event: at most the last hundred steps."""
+def path_to(walked: Walked, id_: str, *, most: int | None = None) -> list[Json]:
+    """Return a shortest way of a walk, from where it began to an event: all steps, or the last so many."""
     path: list[Json] = []
     at: str | None = id_
-    while at is not None and len(path) < _LONGEST_PATH:
+    while at is not None and len(path) != most:
         step = walked.steps.get(at)
         facts = walked.facts.get(at)
         path.append(

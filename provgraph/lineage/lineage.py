@@ -11,8 +11,10 @@ from provgraph.graphstore import WalkQuery
 from provgraph.lineage import answer, cursor, request
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import GraphReader
+    from provgraph.graphstore import Checkpoint, GraphReader
     from provgraph.lineage.request import LineageRequest, Node
+
+QUESTION = "lineage-now"
 
 
 def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
@@ -24,13 +26,14 @@ def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
 
     :raises InvalidInputError: the question cannot be asked so
     :raises NotFoundError: the graph has no such node
-    :raises ConflictError: late events changed what the pages before said
+    :raises ConflictError: late events changed what the pages before said, or the log was cleaned
     """
     request.check(asked)
-    since = None if asked.cursor is None else cursor.decode(asked.cursor, asked)
+    question = (QUESTION, asked.node, asked.direction, asked.depth, asked.version)
+    since = None if asked.cursor is None else cursor.decode(asked.cursor, question)
+    given, version = (0, asked.version) if since is None else since.since
     # What was the latest version on the first page is the one to go on with.
-    node, start = request.find(store, asked if since is None else asked._replace(version=since.version))
-    given = 0 if since is None else since.given
+    node, start = request.find(store, asked._replace(version=version))
     query = WalkQuery(
         start,
         asked.direction,
@@ -42,14 +45,14 @@ def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
     node = request.found(store, node, start, walk)
     epoch, position = walk.checkpoint
     if since is not None:
-        _refuse_when_changed(store, since, epoch)
+        _refuse_when_changed(store, since, walk.checkpoint)
         position = since.position
     page = answer.page(walk, query, skip=given, limit=asked.limit)
     reason = "limit" if page.more else walk.cut_by
     following = None
     if reason == "limit":
-        reached = cursor.Cursor(given + len(page.nodes), position, epoch, node.version)
-        following = cursor.encode(reached, asked)
+        reached = cursor.Cursor(epoch, position, None, [given + len(page.nodes), node.version])
+        following = cursor.encode(question, reached)
     return orjson.dumps(
         {
             "node": _node(node),
@@ -65,8 +68,15 @@ def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
     )
 
 
-def _refuse_when_changed(store: GraphReader, since: cursor.Cursor, epoch: str) -> None:
-    if since.epoch != epoch or store.resolutions_changed_at() > since.position:
+def is_cursor(text: str) -> bool:
+    """Tell whether a text is a cursor of such an answer, and not one of `provgraph.lineage.trace`."""
+    return cursor.is_of(text, QUESTION)
+
+
+def _refuse_when_changed(store: GraphReader, since: cursor.Cursor, now: Checkpoint) -> None:
+    if since.epoch != now.epoch or since.position > now.position:
+        raise ConflictError("The graph is not the one of the first page; ask again without cursor")
+    if store.resolutions_changed_at() > since.position:
         raise ConflictError(
             "The graph was changed by late events since the first page; ask again without cursor"
         )

@@ -8,10 +8,13 @@ from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
 from provgraph.lineage.trace import start_of
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.upstream import Upstream
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import HistoryReader
+    from collections.abc import Mapping, Sequence
+
+    from provgraph.graphstore import HistoryReader, WalkedUse
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
 
@@ -47,7 +50,7 @@ def path(graph: HistoryReader, asked: Path) -> Json:
     target = find(graph, until.view, asked.target, version=asked.target_version)
     query = WalkQuery(start_of(target, Direction.UPSTREAM), Direction.UPSTREAM, None, _MOST_NODES)
     looking = _Looking(source)
-    walked = PastWalker(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
+    walked = Upstream(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
     past.check(graph, until)
     cut_by = walked.walk.cut_by if looking.event is None else None
     steps = [] if looking.event is None else path_to(walked, looking.event)[::-1]
@@ -73,23 +76,20 @@ class _Looking:
 
     def __init__(self, source: Subject) -> None:
         self._source = source
-        self._edges_seen = 0
-        self._events_seen = 0
         self.event: str | None = None  # the first event of the path
         self.used: Json | None = None  # the use of the source by that event, when the source is an artifact
 
-    def is_there(self, walk: PastWalker) -> bool:
-        """Tell whether the source was found; is asked behind each level."""
+    def is_there(self, events: Mapping[str, int], uses: Sequence[WalkedUse]) -> bool:
+        """Tell whether the source was found; is asked behind each level, with all events and the level's uses."""
         if self._source.artifact is None:
-            if self._source.event_id in walk.depths:
+            if self._source.event_id in events:
                 self.event = self._source.event_id
             return self.event is not None
-        for user, artifact, producer, out_of_order, _ in list(walk.edges)[self._edges_seen :]:
+        for user, artifact, producer, out_of_order, _ in uses:
             if artifact == self._source.artifact and self._source.event_id in (None, producer):
                 self.event = user
                 self.used = {"event": user, "artifact": artifact, "version": producer}
                 if out_of_order:
                     self.used["out_of_order"] = True
                 return True
-        self._edges_seen = len(walk.edges)
         return False

@@ -67,6 +67,7 @@ def state(
     return {
         "artifacts": [artifact(each) for each in artifacts],
         "tags": [tag(each) for each in tags],
+        "tag_order": told.tag_order(view),
         **told.truth(page.past),
         "complete": following is None,
         "reason": None if following is None else "limit",
@@ -137,12 +138,16 @@ def diff(
     following = None if reached is None else pages.encode(asked, page.past, [ends, *reached])
     return {
         "changes": found,
-        "from": told.view(views[0]),
-        "to": told.view(views[1]),
+        "from": _told(views[0]),
+        "to": _told(views[1]),
         "complete": reached is None,
         "reason": reason,
         "cursor": following,
     }
+
+
+def _told(view: View) -> Json:
+    return {**told.view(view), "tag_order": told.tag_order(view)}
 
 
 def _differences(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
 from provgraph.events import event_id, version_label
-from provgraph.lineage import versions
+from provgraph.lineage import told, versions
 
 if TYPE_CHECKING:
     from provgraph.graphstore import HistoryReader, PemFacts, View
@@ -26,15 +26,16 @@ class Subject(NamedTuple):
         str | None
     )  # the event; of an artifact the one that produced the version; of a tag the one it marks
     artifact: str | None = None
+    tag_order: str | None = None  # of a tag which of its moves is the last: see `told.tag_order`
 
     def told(self) -> dict[str, str | None]:
         """Return it as answers show it."""
-        told: dict[str, str | None] = {"kind": self.kind, "id": self.id}
+        node: dict[str, str | None] = {"kind": self.kind, "id": self.id}
         if self.kind == "artifact":
-            told["version"] = self.event_id
+            node["version"] = self.event_id
         elif self.kind == "tag":
-            told["event"] = self.event_id
-        return told
+            node |= {"event": self.event_id, "tag_order": self.tag_order}
+        return node
 
 
 def find(
@@ -89,13 +90,13 @@ def _artifact(
         made = _version(graph, view, name, version)
         if made is not None:
             return Subject("artifact", name, made, name)
-        if _is_artifact(graph, view, name):
+        if graph.names(view, name):
             raise NotFoundError(f"Artifact {name!r} has no version {version!r} {_when(view)}")
     else:
         latest = versions.latest(graph, view, name)
         if latest is not None:
             return Subject("artifact", name, latest.event_id if at_latest else None, name)
-        if _is_artifact(graph, view, name):
+        if graph.names(view, name):
             return Subject("artifact", name, None, name)
         bare, at, label = name.rpartition("@")
         if at and bare and label:
@@ -125,26 +126,18 @@ def _tag(graph: HistoryReader, view: View, text: str) -> Subject:
         while found := graph.tag_states(view, after=before, limit=100):
             for state in found:
                 if (state.namespace, state.tag) == (namespace, tag):
-                    return Subject("tag", text, state.pem_id)
+                    return Subject("tag", text, state.pem_id, tag_order=told.tag_order(view))
             before = found[-1][:2]
             if before > (namespace, tag):
                 break
     raise NotFoundError(f"No tag {tag!r} in namespace {namespace!r} is set {_when(view)}")
 
 
-def _is_artifact(graph: HistoryReader, view: View, name: str) -> bool:
-    """Tell whether a view's events name an artifact that none of them produced."""
-    return any(view.holds(use.occurred_us, use.position) for use in graph.users(name, limit=_MOST_USERS))
-
-
 def _is_known(graph: HistoryReader, view: View, pem_id: str) -> bool:
     """Tell whether an event is in a view, or is named there as a predecessor."""
     if any(_holds(view, facts) for facts in graph.events([pem_id])):
         return True
-    return any(
-        effect.artifact is None and view.holds(effect.occurred_us, effect.position)
-        for effect in graph.effects([pem_id], limit=_MOST_USERS)
-    )
+    return bool(graph.effects([pem_id], view=view, named=True, limit=1))
 
 
 def _holds(view: View, facts: PemFacts) -> bool:
@@ -160,6 +153,3 @@ def _as_id(text: str) -> str | None:
         return event_id(text)
     except InvalidEventError:
         return None
-
-
-_MOST_USERS = 200_000

@@ -2,12 +2,14 @@
 Times as people write them.
 
 Wherever a time is asked for, a log position will do as well: on the emitters' clocks it stands for the moment at which
-that event occurred, on the log's for everything recorded up to it.
+that event occurred, on the log's for everything recorded up to it. It is written as a number, or ``position:NUMBER``. A
+number that could as well be a year or a date is refused where it would stand for the time of an event.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provgraph.errors import InvalidEventError, InvalidInputError
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
 
 FORMS = (
     "2026-01-31T13:45:00+01:00 (RFC 3339; without a zone it is UTC), 2026-01-31 (its first moment, UTC), "
-    "now, today, yesterday, now-2h (units s, m, h, d, w; also now-1d12h), or a log position such as 1234"
+    "now, today, yesterday, now-2h (units s, m, h, d, w; also now-1d12h), or a log position such as 1234 or "
+    "position:1234"
 )
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_RELATIVE = re.compile(r"now\s*([+-])\s*((?:\d{1,9}[smhdw])+)").fullmatch
-_PART = re.compile(r"(\d+)([smhdw])").findall
-_DURATION = re.compile(r"(?:\d{1,9}[smhdw])+").fullmatch
-_POSITION = re.compile(r"\d{1,18}").fullmatch
+_RELATIVE = re.compile(r"now\s*([+-])\s*((?:[0-9]{1,9}[smhdw])+)").fullmatch
+_PART = re.compile(r"([0-9]+)([smhdw])").findall
+_DURATION = re.compile(r"(?:[0-9]{1,9}[smhdw])+").fullmatch
+_POSITION = re.compile(r"(position:)?([0-9]{1,18})", re.IGNORECASE).fullmatch
+_LIKE_A_YEAR = re.compile(r"(?:19|20)[0-9]{2}|2100").fullmatch
+_DATE_DIGITS = 8
 _SECOND = 1_000_000
 _LATEST_US = 253_402_300_799_999_999  # the last microsecond of the year 9999
 _EARLIEST_US = -62_135_596_800_000_000  # the first one of the year 1
@@ -53,9 +58,10 @@ class Clocks:
 
         :raises InvalidInputError: it is none; the text names the accepted forms
         """
-        if not _POSITION(text.strip()):
+        position = _position(text)
+        if position is None:
             return read_time(text, field=field, present_us=self._now_us)
-        position = int(text)
+        _refuse_date(text.strip(), field=field)
         for event in self._log.read(after=position - 1, limit=1):
             if event.position == position:
                 return int(getattr(event.content, "occurred_us", event.recorded_us))
@@ -69,10 +75,16 @@ class Clocks:
         """
         Return the log position up to which everything was recorded at a time on the log's clock.
 
-        :raises InvalidInputError: it is no time; the text names the accepted forms
+        :raises InvalidInputError: it is no time (the text names the accepted forms), or a position beyond the log's end
         """
-        if _POSITION(text.strip()):
-            return int(text)
+        position = _position(text)
+        if position is not None:
+            head = self._log.head().position
+            if position > head:
+                raise InvalidInputError(
+                    f"{field}={position} is beyond the log's end at {head}", field=field, rule="in-the-log"
+                )
+            return position
         return position_at(self._log, read_time(text, field=field, present_us=self._now_us))
 
     def present(self, text: str | None, *, field: str) -> int:
@@ -83,9 +95,10 @@ class Clocks:
         """
         if text is None:
             return self._now_us
-        if not _POSITION(text.strip()):
+        position = _position(text)
+        if position is None:
             return read_time(text, field=field, present_us=self._now_us)
-        following = next(iter(self._log.read(after=int(text) - 1, limit=1)), None)
+        following = next(iter(self._log.read(after=position - 1, limit=1)), None)
         return self._now_us if following is None else following.recorded_us
 
 
@@ -142,6 +155,39 @@ def position_at(log: EventLog, us: int) -> int:
         else:
             low = following.position
     return low
+
+
+def _position(text: str) -> int | None:
+    """Return the log position that a text is, if it is one."""
+    stated = _POSITION(text.strip())
+    return None if stated is None else int(stated.group(2))
+
+
+def _refuse_date(number: str, *, field: str) -> None:
+    """
+    Refuse a number that is more likely meant as a year or a date.
+
+    :raises InvalidInputError: it is
+    """
+    if _LIKE_A_YEAR(number):
+        date = f"{number}-01-01"
+    elif len(number) == _DATE_DIGITS and _is_date(number):
+        date = f"{number[:4]}-{number[4:6]}-{number[6:]}"
+    else:
+        return
+    raise InvalidInputError(
+        f"{field}={number} may be a date or a log position; write {date}, or position:{number}",
+        field=field,
+        rule="no-date",
+    )
+
+
+def _is_date(number: str) -> bool:
+    try:
+        datetime.strptime(number, "%Y%m%d")  # noqa: DTZ007 - whether there is such a day, in whatever zone
+    except ValueError:
+        return False
+    return True
 
 
 def _seconds(duration: str) -> int:

@@ -54,6 +54,19 @@ def _version(event_id: str, position: int, occurred_us: int, made: Production | 
     return told
 
 
+ARRIVAL, TIME = "arrival", "time"
+
+
+def tag_order(view: View) -> str:
+    """
+    Return which move of a tag is its last one in a view.
+
+    ``arrival``: the last in the log, as wherever a tag's present place is asked for. ``time``: the latest on the
+    emitters' clocks up to the view's time, and among equals the last in the log.
+    """
+    return ARRIVAL if view.as_of_us is None else TIME
+
+
 def truth(past: Past) -> Json:
     """Return what an answer is true for."""
     return view(past.view)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery, WalkStart
 from provgraph.lineage import answer, pages, past, subject, told
+from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.request import DEFAULT_LIMIT, LARGEST_LIMIT
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.upstream import Upstream
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,8 +131,10 @@ def _listed(
         # Of what is filtered away it is not known how much lies before the page.
         most = given + asked.limit + 1 if only == _EVERYTHING else LARGEST_LIMIT
         query = WalkQuery(start_of(about, direction), direction, asked.depth, most)
-        walked = PastWalker(graph, query, until, any_version=asked.any_version, seconds=asked.seconds).walk()
-        listed = answer.listed(_filtered(walked, only), query, with_gaps=only != _EVERYTHING)
+        way = Upstream if direction is Direction.UPSTREAM else Downstream
+        walked = way(graph, query, until, any_version=asked.any_version, seconds=asked.seconds).walk()
+        walk, with_gaps = _filtered(walked, only), only != _EVERYTHING
+        listed = answer.listed(walk, query, with_gaps=with_gaps, any_version=asked.any_version)
         lists.append((_enriched(listed[0], walked), listed[1]))
         cut_by = cut_by or walked.walk.cut_by
         if cut_by == "limit":

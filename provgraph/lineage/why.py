@@ -8,6 +8,7 @@ models, data and sources took part. Each claim carries the events and log positi
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.graphstore import Direction, WalkQuery
@@ -15,18 +16,20 @@ from provgraph.lineage import answer, past, subject, told
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.sentences import aloud
 from provgraph.lineage.trace import start_of
-from provgraph.lineage.walker import DEFAULT_SECONDS, PastWalker
+from provgraph.lineage.upstream import Upstream
+from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
+    from provgraph.graphstore import HistoryReader, PemFacts, View, WalkedUse
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 100_000
+_MOST_NAMED_BY = 100
 
 
 class Why(NamedTuple):
@@ -56,9 +59,9 @@ def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json
     until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
     about = subject.find(graph, until.view, asked.node, version=asked.version)
     query = WalkQuery(start_of(about, Direction.UPSTREAM), Direction.UPSTREAM, asked.depth, asked.limit)
-    walked = PastWalker(graph, query, until, seconds=asked.seconds).walk()
+    walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)
-    chain = _Chain(walked, kinds or Kinds())
+    chain = _Chain(walked, kinds or Kinds(), _named_by(graph, until.view, about, walked))
     nodes, edges = answer.listed(walked.walk, query)
     cut_by = walked.walk.cut_by
     found: Json = {
@@ -74,15 +77,24 @@ def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json
         "reason": cut_by,
     }
     found["claims"] = list(_claims(found, about))
-    found["text"] = aloud(found)
+    found["text"] = aloud(found, is_known_at=asked.known_at is not None)
     return found
+
+
+def _named_by(graph: HistoryReader, view: View, about: Subject, walked: Walked) -> list[Json]:
+    """Return who named the event that is asked about as a predecessor, when that was never reported itself."""
+    if about.event_id is None or about.event_id in walked.facts:
+        return []
+    effects = graph.effects([about.event_id], view=view, named=True, limit=_MOST_NAMED_BY)
+    return [{"event": effect.event_id, "position": effect.position} for effect in effects]
 
 
 class _Chain:
     """What a walk found, arranged for people."""
 
-    def __init__(self, walked: Walked, kinds: Kinds) -> None:
+    def __init__(self, walked: Walked, kinds: Kinds, named_by: list[Json]) -> None:
         self._facts = walked.facts
+        self._named_by = named_by
         self._walked = walked
         self._kinds = kinds
         self._uses: dict[str, list[WalkedUse]] = defaultdict(list)
@@ -98,7 +110,14 @@ class _Chain:
         led_to = self._walked.steps.get(id_)
         because = None if led_to is None else {"event": led_to.from_event, "artifact": led_to.artifact}
         if facts is None:
-            return {"event": id_, "placeholder": True, "depth": depth, "led_to": because}
+            reached_from = None if led_to is None else led_to.from_event
+            return {
+                "event": id_,
+                "placeholder": True,
+                "depth": depth,
+                "led_to": because,
+                "named_by": self._named_by if reached_from is None else [self._evidence(reached_from)],
+            }
         return {
             **told.event(facts),
             "depth": depth,
@@ -131,22 +150,27 @@ class _Chain:
         return self._kinds.of(artifact, stated=made.kind, properties=[made.properties])
 
     def artifacts(self) -> dict[str, list[Json]]:
-        """Return every version that took part, by kind; what came from outside has none."""
-        found: dict[tuple[str, str | None], Json] = {}
+        """
+        Return every version that took part, by kind.
+
+        What came from outside has none. Neither has one that was named and that no event is known to have made.
+        """
+        found: dict[tuple[str, str, str], Json] = {}
         for use in self._walked.walk.uses:
+            _, artifact, producer, _, named = use
             told_ = self._used(use)
-            entry = found.setdefault(
-                (use[1], use[2]),
-                {key: told_[key] for key in ("artifact", "kind", "version")} | {"used_by": []},
-            )
+            entry = {key: told_[key] for key in ("artifact", "kind", "version")}
+            if producer is None and named:
+                entry["named_version"] = named
+            place = (artifact, producer or "", "" if producer else named)
+            entry = found.setdefault(place, {**entry, "used_by": []})
             entry["used_by"].append(self._evidence(use[0]))
         for entry in found.values():
             made = entry["version"] and self._facts[entry["version"]["event"]]
             if made:
                 entry["produced_by"] = {**self._evidence(made.id), "emitter": made.emitter, "type": made.type}
         groups: dict[str, list[Json]] = defaultdict(list)
-        for (name, producer), entry in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")):
-            del name, producer
+        for _, entry in sorted(found.items(), key=itemgetter(0)):
             groups[entry.pop("kind")].append(entry)
         return dict(sorted(groups.items()))
 
@@ -178,15 +202,21 @@ def _claims(found: Json, about: Subject) -> Iterator[Json]:
         yield {"claim": f"No event produced {about.id!r}: it came from outside.", "evidence": []}
     for step in found["steps"]:
         if step.get("placeholder"):
-            named_by = (step["led_to"] or {}).get("event")
+            named = " was named as a predecessor and" if step["named_by"] else ""
             yield {
-                "claim": f"Event {step['event']} was named as a predecessor and was never reported.",
-                "evidence": [_proof(steps[named_by])] if named_by in steps else [],
+                "claim": f"Event {step['event']}{named} was never reported.",
+                "evidence": step["named_by"],
             }
             continue
         yield {"claim": _done(step), "evidence": [_proof(step)]}
         for used in step["used"]:
             yield {"claim": _use(step, used), "evidence": [_proof(step), *_proofs(used)]}
+        for id_ in step["after"]:
+            followed = [_proof(steps[id_])] if "position" in steps.get(id_, ()) else []
+            yield {
+                "claim": f"{step['type']!r} followed event {id_}: it named it as its predecessor.",
+                "evidence": [_proof(step), *followed],
+            }
 
 
 def _done(step: Json) -> str:
@@ -197,8 +227,11 @@ def _done(step: Json) -> str:
 
 def _use(step: Json, used: Json) -> str:
     version = used["version"]
+    if version is None and "named_version" in used:
+        named = f"version {used['named_version']!r} of {used['artifact']!r}"
+        return f"{step['type']!r} used {named}, which no other event is known to have made."
     if version is None:
-        return f"{step['type']!r} used {used['artifact']!r}, which came from outside: no event before produced it."
+        return f"{step['type']!r} used {used['artifact']!r}, which came from outside: no event produced it before."
     label = f" {version['label']!r}" if "label" in version else ""
     order = ", though by its clock that was made only later" if used.get("out_of_order") else ""
     return f"{step['type']!r} used version{label} of {used['artifact']!r} made at {version['produced_at']}{order}."

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import Moment, PemFacts, View
 
 _FOREVER_US = 2**62
+_NO_KEY = -1
 _EARLIEST = b""
 _LATEST = b"\xff" * 25  # behind every moment
 
@@ -36,16 +37,50 @@ def events(connection: sqlite3.Connection, ids: Sequence[str]) -> list[PemFacts]
     return list(reader.facts(connection, list(select_in(connection, schema.EVENTS, raw_ids))))
 
 
-def effects(connection: sqlite3.Connection, ids: Sequence[str], limit: int) -> list[Effect]:
+def effects(
+    connection: sqlite3.Connection,
+    ids: Sequence[str],
+    view: View,
+    *,
+    artifact: str | None,
+    named: bool,
+    limit: int,
+) -> list[Effect]:
     """See `HistoryReader.effects`."""
-    raw_ids = [bytes.fromhex(id_) for id_ in dict.fromkeys(ids)]
-    keys = key_list(key for _, key in select_in(connection, schema.PEM_KEYS, raw_ids))
-    return [_effect(*row) for row in connection.execute(schema.EFFECTS_OF, (keys, limit))]
+    of = schema.PREDECESSOR if named else None if artifact is None else _artifact_key(connection, artifact)
+    bounds = {**_bounds(view), "keys": _keys(connection, ids), "of": of, "limit": limit}
+    return [_effect(*row) for row in connection.execute(schema.EFFECTS_OF, bounds)]
 
 
-def users(connection: sqlite3.Connection, artifact: str, limit: int) -> list[Effect]:
+def users(connection: sqlite3.Connection, artifact: str, view: View, limit: int) -> list[Effect]:
     """See `HistoryReader.users`."""
-    return [_effect(*row) for row in connection.execute(schema.USERS_OF_ARTIFACT, (artifact, limit))]
+    bounds = {**_bounds(view), "of": _artifact_key(connection, artifact), "limit": limit}
+    return [_effect(*row) for row in connection.execute(schema.USERS_OF_ARTIFACT, bounds)]
+
+
+def taken(
+    connection: sqlite3.Connection, ids: Sequence[str], view: View, artifact: str | None
+) -> list[Effect]:
+    """See `HistoryReader.taken`."""
+    of = None if artifact is None else _artifact_key(connection, artifact)
+    bounds = {**_bounds(view), "keys": _keys(connection, ids), "of": of}
+    return [_effect(*row) for row in connection.execute(schema.TAKEN, bounds)]
+
+
+def names(connection: sqlite3.Connection, view: View, artifact: str) -> bool:
+    """See `HistoryReader.names`."""
+    bounds = {**_bounds(view), "artifact": artifact, "is_timed": view.as_of_us is not None}
+    return connection.execute(schema.NAMES, bounds).fetchone() is not None
+
+
+def _keys(connection: sqlite3.Connection, ids: Sequence[str]) -> str:
+    raw_ids = [bytes.fromhex(id_) for id_ in dict.fromkeys(ids)]
+    return key_list(key for _, key in select_in(connection, schema.PEM_KEYS, raw_ids))
+
+
+def _artifact_key(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute(schema.ARTIFACT_KEY, (name,)).fetchone()
+    return _NO_KEY if row is None else int(row[0])
 
 
 def _effect(

@@ -253,21 +253,44 @@ SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.position IS NOT NULL AND p.rk_id IN"""
 _EFFECT = "k.rk_id, e.rk_id, e.occurred_us, e.position, a.rk_id, c.label"
 EFFECTS_OF = f"""
-SELECT {_EFFECT} FROM json_each(?1) f CROSS JOIN cause c ON c.cause_key = f.value JOIN pem e ON e.pem_key = c.pem_key
+SELECT {_EFFECT} FROM json_each(:keys) f
+CROSS JOIN cause c ON c.cause_key = f.value AND (:of IS NULL OR c.artifact_key = :of)
+JOIN pem e ON e.pem_key = c.pem_key AND {_COUNTS.format(e="e")}
 JOIN pem k ON k.pem_key = c.cause_key LEFT JOIN artifact a ON a.artifact_key = c.artifact_key
-ORDER BY e.occurred_us, e.rk_id, a.rk_id, iif(c.artifact_key = 0, '', c.label), k.rk_id LIMIT ?2
+ORDER BY e.occurred_us, e.rk_id, a.rk_id, iif(c.artifact_key = 0, '', c.label), k.rk_id LIMIT :limit
 """
 USERS_OF_ARTIFACT = f"""
 SELECT {_EFFECT} FROM artifact a CROSS JOIN (
-    SELECT c.pem_key, c.artifact_key, c.cause_key, c.label FROM artifact a
-    JOIN cause c ON c.cause_key IS NULL AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?1
+    SELECT c.pem_key, c.cause_key, c.label FROM cause c WHERE c.cause_key IS NULL AND c.artifact_key = :of
     UNION ALL
-    SELECT c.pem_key, c.artifact_key, c.cause_key, c.label FROM artifact a
-    JOIN produces p ON p.artifact_key = a.artifact_key
-    JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = a.artifact_key WHERE a.rk_id = ?1
-) c ON c.artifact_key = a.artifact_key
-JOIN pem e ON e.pem_key = c.pem_key LEFT JOIN pem k ON k.pem_key = c.cause_key
-WHERE a.rk_id = ?1 ORDER BY e.occurred_us, e.rk_id, c.label LIMIT ?2
+    SELECT c.pem_key, c.cause_key, c.label FROM produces p
+    JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = :of WHERE p.artifact_key = :of
+) c JOIN pem e ON e.pem_key = c.pem_key AND {_COUNTS.format(e="e")} LEFT JOIN pem k ON k.pem_key = c.cause_key
+WHERE a.artifact_key = :of ORDER BY e.occurred_us, e.rk_id, c.label LIMIT :limit
+"""
+# Versions (v) of some events, with the next ones of the view before and behind each (low, high): what lies between was
+# recorded behind the view. A use of one of those means in the view the version before it; and the one behind it when
+# there is none before, unless that is the user's own.
+_TAKEN = f"""
+SELECT v.rk_id, e.rk_id, e.occurred_us, e.position, a.rk_id, c.label FROM (
+    SELECT k.rk_id, p.artifact_key, p.moment, p.label,
+        coalesce((SELECT q.moment FROM produces q JOIN pem x ON x.pem_key = q.pem_key
+                  WHERE q.artifact_key = p.artifact_key {{same}} AND q.moment < p.moment AND x.position <= :position
+                  ORDER BY q.moment DESC LIMIT 1), x'') AS low,
+        coalesce((SELECT q.moment FROM produces q JOIN pem x ON x.pem_key = q.pem_key
+                  WHERE q.artifact_key = p.artifact_key {{same}} AND q.moment > p.moment AND q.moment < :end
+                  AND x.position <= :position ORDER BY q.moment LIMIT 1), :end) AS high
+    FROM json_each(:keys) f CROSS JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = f.value
+    JOIN pem k ON k.pem_key = p.pem_key WHERE (:of IS NULL OR p.artifact_key = :of) {{which}}
+) v CROSS JOIN produces p ON p.artifact_key = v.artifact_key AND p.moment > v.low AND p.moment < v.high
+CROSS JOIN pem k ON k.pem_key = p.pem_key AND k.position > :position
+CROSS JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = v.artifact_key AND {{stated}}
+CROSS JOIN pem e ON e.pem_key = c.pem_key AND {_COUNTS.format(e="e")}
+JOIN artifact a ON a.artifact_key = v.artifact_key
+WHERE p.moment > v.moment OR v.low = x'' AND e.rk_id <> v.rk_id
+"""
+TAKEN = f"""{_TAKEN.format(same="", which="", stated="c.label = ''")} UNION ALL
+{_TAKEN.format(same="AND q.label = p.label", which="AND p.label IS NOT NULL", stated="c.label = v.label")}
 """
 _PRODUCTION = "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties"
 PRODUCTIONS_OF = f"""
@@ -300,6 +323,13 @@ _USED = f"""EXISTS (
     SELECT 1 FROM produces p JOIN cause c ON c.cause_key = p.pem_key AND c.artifact_key = p.artifact_key
     JOIN pem e ON e.pem_key = c.pem_key WHERE p.artifact_key = s.artifact_key AND {_COUNTS.format(e="e")}
 )"""
+NAMES = f"""
+SELECT 1 FROM artifact s WHERE s.rk_id = :artifact AND s.since_us <= :until AND s.since <= :position
+AND (NOT :is_timed OR {_USED} OR EXISTS (
+    SELECT 1 FROM produces p JOIN pem e ON e.pem_key = p.pem_key
+    WHERE p.artifact_key = s.artifact_key AND {_COUNTS.format(e="e")}
+))
+"""
 ARTIFACT_STATES_BY_BOTH = _ARTIFACT_STATES.format(exists=f"(moment IS NOT NULL OR {_USED})")
 TAG_STATES = """
 SELECT t.namespace, t.tag, m.pem_id, m.moved_us, m.position

@@ -225,15 +225,33 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return history.events(connection, ids)
 
-    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+    def effects(
+        self,
+        ids: Sequence[str],
+        *,
+        view: View,
+        artifact: str | None = None,
+        named: bool = False,
+        limit: int,
+    ) -> list[Effect]:
         """See `HistoryReader.effects`."""
         with self._reading() as connection:
-            return history.effects(connection, ids, limit)
+            return history.effects(connection, ids, view, artifact=artifact, named=named, limit=limit)
 
-    def users(self, artifact: str, *, limit: int) -> list[Effect]:
+    def users(self, artifact: str, *, view: View, limit: int) -> list[Effect]:
         """See `HistoryReader.users`."""
         with self._reading() as connection:
-            return history.users(connection, artifact, limit)
+            return history.users(connection, artifact, view, limit)
+
+    def taken(self, ids: Sequence[str], *, view: View, artifact: str | None = None) -> list[Effect]:
+        """See `HistoryReader.taken`."""
+        with self._reading() as connection:
+            return history.taken(connection, ids, view, artifact)
+
+    def names(self, view: View, artifact: str) -> bool:
+        """See `HistoryReader.names`."""
+        with self._reading() as connection:
+            return history.names(connection, view, artifact)
 
     def productions(
         self,

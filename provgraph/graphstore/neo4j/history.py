@@ -60,27 +60,63 @@ def _told(facts: PemFacts) -> PemFacts:
 # ------------------------------------------------------------------------------------------------ edges between events
 
 
-def effects(graph: Asker, ids: Sequence[str], limit: int) -> list[Effect]:
+def effects(
+    graph: Asker, ids: Sequence[str], view: View, *, artifact: str | None, named: bool, limit: int
+) -> list[Effect]:
     """See `HistoryReader.effects`."""
-    rows = _whole_events(graph, history_statements.EFFECTS_OF, limit, ids=list(dict.fromkeys(ids)))
-    names, labels = _long_names(graph, rows)
-    found = [
+    asked = {"ids": list(dict.fromkeys(ids)), "key": _key_or_none(artifact), "named": named}
+    rows = _whole_events(graph, history_statements.EFFECTS_OF, limit, **_bounds(view), **asked)
+    return sorted(_effects(graph, rows), key=_place_of_effect)[:limit]
+
+
+def taken(graph: Asker, ids: Sequence[str], view: View, artifact: str | None) -> list[Effect]:
+    """See `HistoryReader.taken`."""
+    asked = {
+        **_bounds(view),
+        "end_moment": keys.moment_behind(view.as_of_us),
+        "ids": list(dict.fromkeys(ids)),
+        "key": _key_or_none(artifact),
+    }
+    (rows,) = graph.ask(history_statements.TAKEN, **asked)
+    (named,) = graph.ask(history_statements.TAKEN_NAMED, **asked)
+    found = zip(_effects(graph, [row[:6] for row in named]), named, strict=True)
+    return [
+        *_effects(graph, [row[:6] for row in rows]),
+        *(effect for effect, (*_, label) in found if effect.version == label),
+    ]
+
+
+def names(graph: Asker, view: View, artifact: str) -> bool:
+    """See `HistoryReader.names`."""
+    asked = {"key": keys.key_of(artifact), "is_timed": view.as_of_us is not None}
+    (is_named,) = graph.ask(history_statements.NAMES_ARTIFACT, **_bounds(view), **asked)
+    return bool(is_named)
+
+
+def _effects(graph: Asker, rows: Sequence[Row]) -> list[Effect]:
+    """Return edges with the names that keys in them stand for."""
+    found, labels = _long_names(graph, rows)
+    return [
         Effect(
             cause,
             id_,
             keys.microseconds(occurred_at),
             position,
-            names.get(key, key),
+            found.get(key, key),
             labels.get((id_, key, label), label),
         )
         for cause, id_, occurred_at, position, key, label in rows
     ]
-    return sorted(found, key=_place_of_effect)[:limit]
 
 
-def users(graph: Asker, artifact: str, limit: int) -> list[Effect]:
+def _key_or_none(artifact: str | None) -> str | None:
+    return None if artifact is None else keys.key_of(artifact)
+
+
+def users(graph: Asker, artifact: str, view: View, limit: int) -> list[Effect]:
     """See `HistoryReader.users`."""
-    rows = _whole_events(graph, history_statements.USERS_OF, limit, key=keys.key_of(artifact))
+    asked = {**_bounds(view), "key": keys.key_of(artifact)}
+    rows = _whole_events(graph, history_statements.USERS_OF, limit, **asked)
     found = [
         Effect(cause, id_, keys.microseconds(occurred_at), position, artifact, label)
         for cause, id_, occurred_at, position, label in rows

@@ -19,18 +19,65 @@ from provgraph.graphstore.neo4j.statements import Statement, reading
 # ------------------------------------------------------------------------------------------------ edges between events
 
 _EFFECT = "u.rk_id, u.occurred_at, u.position"
-# What events led to. Returns of each edge: id of the event, what it led to, key of the artifact that this one used
-# (null: it named the event as its predecessor), key of the version that it named.
+# What events led to in a view: all of it, uses of one artifact (its $key), or those that $named them as predecessors.
+# Returns of each edge: id of the event, what it led to, key of the artifact that this one used (null: it named the
+# event as its predecessor), key of the version that it named.
 EFFECTS_OF: Final = reading(f"""
 CALL () {{
   UNWIND $ids AS rk_id
   MATCH (e:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK e:_PEM_@(rk_id)
-  MATCH (e)<-[r:INFORMED_BY|PREDECESSOR]-(u) WHERE u.position IS NOT NULL
+  MATCH (e)<-[r:INFORMED_BY|PREDECESSOR]-(u) WHERE u.position <= $position AND u.occurred_at <= $until
+    AND ($key IS NULL OR r.artifact = $key) AND NOT ($named AND r.artifact IS NOT NULL)
   WITH rk_id, r, u ORDER BY u.occurred_at, u.rk_id LIMIT $limit
   RETURN collect([rk_id, {_EFFECT}, r.artifact, r._version]) AS effects
 }}
 RETURN effects
 """)
+
+
+def _taken(entry: str, width: int, stated: str) -> Statement:
+    """Return a statement for one of the two indexes, whose entries begin with so many characters that say whose."""
+    return reading(
+        f"""
+CALL () {{
+  UNWIND $ids AS rk_id
+  MATCH (v:_PEM_@ {{rk_id: rk_id}}) USING INDEX SEEK v:_PEM_@(rk_id)
+  MATCH (v)-[y:PRODUCES]->(a) WHERE y.ENTRY IS NOT NULL AND ($key IS NULL OR a._key = $key)
+  WITH rk_id, a, y, y.ENTRY AS own, left(y.ENTRY, {width}) AS begin
+  CALL (own, begin) {{
+    MATCH (p)-[x:PRODUCES]->() USING INDEX SEEK x:PRODUCES(ENTRY)
+    WHERE x.ENTRY > begin AND x.ENTRY < own AND p.position <= $position
+    WITH x ORDER BY x.ENTRY DESC LIMIT 1
+    RETURN collect(x.ENTRY) AS before
+  }}
+  CALL (own, begin) {{
+    MATCH (p)-[x:PRODUCES]->() USING INDEX SEEK x:PRODUCES(ENTRY)
+    WHERE x.ENTRY > own AND x.ENTRY < begin + $end_moment AND p.position <= $position
+    WITH x ORDER BY x.ENTRY LIMIT 1
+    RETURN collect(x.ENTRY) AS behind
+  }}
+  WITH rk_id, a, y, own, before, coalesce(before[0], begin) AS low, coalesce(behind[0], begin + $end_moment) AS high
+  CALL (rk_id, a, own, before, low, high) {{
+    MATCH (q)-[x:PRODUCES]->() USING INDEX SEEK x:PRODUCES(ENTRY)
+    WHERE x.ENTRY > low AND x.ENTRY < high AND q.position > $position
+    MATCH (q)<-[r:INFORMED_BY]-(u)
+    WHERE r.artifact = a._key AND r._version {stated} AND u.position <= $position AND u.occurred_at <= $until
+      AND (x.ENTRY > own OR before = [] AND u.rk_id <> rk_id)
+    RETURN r, u
+  }}
+  RETURN collect([rk_id, {_EFFECT}, r.artifact, r._version, y.version]) AS taken
+}}
+RETURN taken
+""".replace("ENTRY", entry)
+    )
+
+
+# Uses that mean versions of events in a view, and ones recorded behind it in the whole graph: those lie between the
+# next versions of the view (low, high) before and behind one. Returns of each what EFFECTS_OF does, and the label of
+# the version that it means in the view. First, of those that name no version;
+TAKEN: Final = _taken("_at_@", 32, "IS NULL")
+# and of those that do: what they name is still to be compared with that label, for it may be an event's id.
+TAKEN_NAMED: Final = _taken("_named_@", 64, "IS NOT NULL")
 # Names of artifacts with these keys: key, name.
 NAMES: Final = reading("""
 CALL () {
@@ -44,7 +91,7 @@ RETURN names
 USERS_OF: Final = reading(f"""
 CALL () {{
   MATCH (a:_Artifact_@ {{_key: $key}}) USING INDEX SEEK a:_Artifact_@(_key)
-  MATCH (a)<-[r:USES]-(u) WHERE u.position IS NOT NULL
+  MATCH (a)<-[r:USES]-(u) WHERE u.position <= $position AND u.occurred_at <= $until
   WITH r, u ORDER BY u.occurred_at, u.rk_id LIMIT $limit
   RETURN collect([r._producer, {_EFFECT}, r.version]) AS uses
 }}
@@ -134,6 +181,18 @@ CALL (is_by_both) {{
 }}
 MATCH (c:Checkpoint {{name: '@'}}) USING INDEX SEEK c:Checkpoint(name)
 RETURN states, is_by_both OR NOT $is_timed OR c.position <= $position
+""")
+
+
+# One row when an event of a view uses or produces an artifact.
+NAMES_ARTIFACT: Final = reading(f"""
+CALL () {{
+  MATCH (n:_Artifact_@ {{_key: $key}}) USING INDEX SEEK n:_Artifact_@(_key)
+  WHERE n._since <= $position
+    AND (NOT $is_timed OR EXISTS {{ (n)<-[:USES|PRODUCES]-(p) WHERE {_COUNTS} }})
+  RETURN count(n) > 0 AS is_named
+}}
+RETURN is_named
 """)
 
 

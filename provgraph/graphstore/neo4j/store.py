@@ -117,13 +117,29 @@ class _Graph:
         """See `HistoryReader.events`."""
         return history.events(self._asker, ids)
 
-    def effects(self, ids: Sequence[str], *, limit: int) -> list[Effect]:
+    def effects(
+        self,
+        ids: Sequence[str],
+        *,
+        view: View,
+        artifact: str | None = None,
+        named: bool = False,
+        limit: int,
+    ) -> list[Effect]:
         """See `HistoryReader.effects`."""
-        return history.effects(self._asker, ids, limit)
+        return history.effects(self._asker, ids, view, artifact=artifact, named=named, limit=limit)
 
-    def users(self, artifact: str, *, limit: int) -> list[Effect]:
+    def users(self, artifact: str, *, view: View, limit: int) -> list[Effect]:
         """See `HistoryReader.users`."""
-        return history.users(self._asker, artifact, limit)
+        return history.users(self._asker, artifact, view, limit)
+
+    def taken(self, ids: Sequence[str], *, view: View, artifact: str | None = None) -> list[Effect]:
+        """See `HistoryReader.taken`."""
+        return history.taken(self._asker, ids, view, artifact)
+
+    def names(self, view: View, artifact: str) -> bool:
+        """See `HistoryReader.names`."""
+        return history.names(self._asker, view, artifact)
 
     def productions(
         self,

@@ -134,16 +134,16 @@ def test_the_effects_of_events_come_in_the_order_of_the_emitters_clocks(store: G
         Effect(pem_id(2), pem_id(9), at_us(9), 7, "c", None),
     ]
 
-    assert store.effects([pem_id(2), pem_id(1), pem_id(2), pem_id(4)], limit=100) == expected
+    assert store.effects([pem_id(2), pem_id(1), pem_id(2), pem_id(4)], view=ALL, limit=100) == expected
     for limit in range(len(expected)):
-        assert store.effects([pem_id(1), pem_id(2)], limit=limit) == expected[:limit]
-    assert store.effects([], limit=5) == []
+        assert store.effects([pem_id(1), pem_id(2)], view=ALL, limit=limit) == expected[:limit]
+    assert store.effects([], view=ALL, limit=5) == []
 
 
 def test_a_placeholder_has_effects(store: GraphStore) -> None:
     apply(store, pem(2, at=2, after=[1]))
 
-    assert store.effects([pem_id(1)], limit=5) == [
+    assert store.effects([pem_id(1)], view=ALL, limit=5) == [
         Effect(pem_id(1), pem_id(2), at_us(2), 1, None, None),
     ]
 
@@ -165,9 +165,69 @@ def test_the_users_of_an_artifact_come_in_the_order_of_the_emitters_clocks(store
     ]
 
     for limit in range(6):
-        assert store.users("a", limit=limit) == expected[:limit]
-    assert [use.event_id for use in store.users("b", limit=5)] == [pem_id(5)]
-    assert store.users("c", limit=5) == []
+        assert store.users("a", view=ALL, limit=limit) == expected[:limit]
+    assert [use.event_id for use in store.users("b", view=ALL, limit=5)] == [pem_id(5)]
+    assert store.users("c", view=ALL, limit=5) == []
+
+
+def test_edges_lead_to_the_events_of_a_view_alone(store: GraphStore) -> None:
+    apply(
+        store,
+        pem(1, at=1, produces=["a", "b"]),
+        pem(2, at=9, uses=["a"]),
+        pem(3, at=2, uses=["a", "b"], after=[1]),
+        pem(4, at=3, uses=["a"]),
+    )
+
+    def ids(found: Sequence[Effect]) -> list[str]:
+        return [effect.event_id for effect in found]
+
+    assert ids(store.effects([pem_id(1)], view=View(2), limit=1)) == [pem_id(2)]
+    assert ids(store.users("a", view=View(2), limit=1)) == [pem_id(2)]
+    assert ids(store.effects([pem_id(1)], view=by(3), artifact="a", limit=9)) == [pem_id(3), pem_id(4)]
+    assert ids(store.users("a", view=by(3), limit=9)) == [pem_id(3), pem_id(4)]
+    assert ids(store.effects([pem_id(1)], view=ALL, named=True, limit=9)) == [pem_id(3)]
+    assert store.effects([pem_id(1)], view=ALL, artifact="c", limit=9) == []
+
+
+@pytest.mark.parametrize("long", ["", "n" * 3_000])
+def test_uses_that_versions_behind_a_view_took_are_found_beside_their_own(
+    store: GraphStore, long: str
+) -> None:
+    a, label = "a" + long, "v" + long
+    apply(
+        store,
+        pem(1, at=1, produces=[version(a, label)]),
+        pem(2, at=5, uses=[a, version(a, label)]),
+        pem(3, at=7, produces=[a]),
+        pem(4, at=8, uses=[a, version(a, label)]),
+        # What comes now is behind the view.
+        pem(5, at=2, produces=[version(a, "other")]),
+        pem(6, at=3, produces=[version(a, label)]),
+        pem(7, at=9, uses=[a]),
+    )
+
+    found = store.taken([pem_id(1), pem_id(3)], view=View(4))
+
+    assert sorted(found, key=str) == sorted(
+        [
+            Effect(pem_id(1), pem_id(2), at_us(5), 2, a, None),
+            Effect(pem_id(1), pem_id(2), at_us(5), 2, a, label),
+            Effect(pem_id(1), pem_id(4), at_us(8), 4, a, label),
+        ],
+        key=str,
+    )
+    assert store.taken([pem_id(1)], view=View(4), artifact="c") == []
+    assert store.taken([pem_id(1)], view=View(7)) == []
+
+
+def test_a_view_names_an_artifact_when_one_of_its_events_does(store: GraphStore) -> None:
+    apply(store, pem(1, at=5, uses=["a"]), pem(2, at=1, uses=["a"], produces=["b"]))
+
+    assert [store.names(ALL, name) for name in "abc"] == [True, True, False]
+    assert [store.names(View(1), name) for name in "ab"] == [True, False]
+    assert [store.names(by(4, 1), name) for name in "ab"] == [False, False]
+    assert [store.names(by(4), name) for name in "ab"] == [True, True]
 
 
 # ------------------------------------------------------------------------------------------------ productions
@@ -397,7 +457,7 @@ def test_effects_through_long_names_and_versions_are_told_by_them(store: GraphSt
         key=lambda effect: (effect.occurred_us, effect.artifact or "", effect.version or ""),
     )
 
-    assert store.effects([pem_id(1), pem_id(2)], limit=limit) == expected[:limit]
+    assert store.effects([pem_id(1), pem_id(2)], view=ALL, limit=limit) == expected[:limit]
 
 
 # ------------------------------------------------------------------------------------------------ tags
@@ -621,7 +681,22 @@ def everything(store: HistoryReader, view: View) -> tuple[object, ...]:
         store.emitter_states(view),
         all_unseen(store, view, size=2),
         all_mismatches(store, view, size=2),
+        *(store.names(view, name) for name in "abc"),
+        *edges(store, view),
     )
+
+
+def edges(store: HistoryReader, view: View) -> Iterator[object]:
+    """Yield the edges that lead to events of a view, from every event of it, cut at several places."""
+    ids = [pem_id(number) for number in range(10)]
+    for limit in (1, 4, 100):
+        yield store.effects(ids, view=view, limit=limit)
+        yield store.effects(ids, view=view, named=True, limit=limit)
+        yield from (store.effects(ids, view=view, artifact=name, limit=limit) for name in "ab")
+        yield from (store.users(name, view=view, limit=limit) for name in "ab")
+    there = [facts.id for facts in store.events(ids) if view.holds(facts.occurred_us, facts.position)]
+    yield sorted(store.taken(there, view=view), key=str)
+    yield from (sorted(store.taken(there, view=view, artifact=name), key=str) for name in "ab")
 
 
 def whatever_the_view(store: HistoryReader, limit: int) -> list[object]:
@@ -630,8 +705,6 @@ def whatever_the_view(store: HistoryReader, limit: int) -> list[object]:
     moments = [None, Moment(at_us(1), pem_id(3)), Moment(at_us(2), pem_id(0))]
     return [
         sorted(store.events(ids)),
-        store.effects(ids, limit=limit),
-        *(store.users(name, limit=limit) for name in "ab"),
         *(
             store.productions(
                 name, version=label, before=before, after=after, newest_first=newest_first, limit=limit

@@ -7,7 +7,9 @@ Histories are generated: out of order, with ties, cycles, labels, ids as labels,
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,13 +24,13 @@ from provgraph.lineage.path import Path, path
 from provgraph.lineage.state import diff, state
 from provgraph.lineage.trace import Trace, trace
 from provgraph.lineage.why import Why, why
-from tests.contract.builders import at_us
+from tests.contract.builders import at_us, pem, pem_id
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import apply
 from tests.contract.lineage.reference import Counted, Moved, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from provgraph.events import NewEvent
     from provgraph.graphstore import GraphStore
@@ -39,10 +41,11 @@ _EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slo
 
 
 class Case(NamedTuple):
-    """A log, how it is cut into batches, and a view of it."""
+    """A log, how it is cut into batches, whether the graph was rebuilt then, and a view of it."""
 
     log: list[Made | Moved]
     batch: int
+    is_rebuilt: bool
     view: View
     other: View
 
@@ -56,6 +59,9 @@ class Case(NamedTuple):
         events = self.events()
         for begin in range(0, len(events), self.batch):
             apply(store, *events[begin : begin + self.batch])
+        if self.is_rebuilt:
+            apply(store.next_generation(), *events)
+            store.switch()
 
     def at(self, view: View) -> Counted:
         return Told(self.log).at(view)
@@ -74,7 +80,17 @@ def cases(draw: st.DrawFn) -> Case:
         position = draw(st.integers(1, len(log)) | st.just(len(log)))
         return View(position, draw(st.none() | st.integers(0, 3).map(at_us)))
 
-    return Case(log, draw(st.integers(1, 4)), view(), view())
+    return Case(log, draw(st.integers(1, 9)), draw(st.booleans()), view(), view())
+
+
+@contextmanager
+def reading_few_edges_at_once(count: int) -> Iterator[None]:
+    """Let walks downstream read no more edges at first, and so leave out what they do not need sooner."""
+    with (
+        patch("provgraph.lineage.downstream._EDGES_FOR_A_NODE", 0),
+        patch("provgraph.lineage.downstream._LEAST_EDGES", count),
+    ):
+        yield
 
 
 def at(view: View) -> dict[str, Any]:
@@ -147,24 +163,33 @@ def test_lineage_of_an_artifact(stores: Opener, case: Case, data: Any) -> None:
 
 
 @_EXAMPLES
-@given(case=cases(), limit=st.integers(1, 4))
-def test_pages_add_up_to_the_whole_answer(stores: Opener, case: Case, limit: int) -> None:
+@given(case=cases(), limit=st.integers(1, 4), few=st.integers(1, 5), any_version=st.booleans())
+def test_pages_add_up_to_the_whole_answer(
+    stores: Opener, case: Case, limit: int, few: int, *, any_version: bool
+) -> None:
     right = case.at(case.view)
     with stores.empty() as store:
         case.fill(store)
-        for id_ in right.events:
+        for node in (*right.events, *(f"artifact:{name}" for name in right.artifacts())):
             for direction in ("upstream", "downstream", "both"):
-                asked = Trace(id_, direction, **at(case.view))
+                asked = Trace(node, direction, any_version=any_version, **at(case.view))
                 whole = trace(store, asked)
-                nodes, edges, page = [], [], trace(store, asked._replace(limit=limit))
-                while True:
-                    nodes += page["nodes"]
-                    edges += page["edges"]
-                    if page["cursor"] is None:
-                        break
-                    page = trace(store, asked._replace(limit=limit, cursor=page["cursor"]))
+                with reading_few_edges_at_once(few):
+                    nodes, edges = paged(store, asked._replace(limit=limit))
                 assert nodes == whole["nodes"]
                 assert sorted(map(str, edges)) == sorted(map(str, whole["edges"]))
+
+
+def paged(store: GraphStore, asked: Trace) -> tuple[list[Any], list[Any]]:
+    """Return the nodes and edges of all pages of an answer."""
+    page = trace(store, asked)
+    nodes, edges = page["nodes"], page["edges"]
+    while page["cursor"] is not None:
+        assert (page["complete"], page["reason"]) == (False, "limit")
+        page = trace(store, asked._replace(cursor=page["cursor"]))
+        nodes += page["nodes"]
+        edges += page["edges"]
+    return nodes, edges
 
 
 @_EXAMPLES
@@ -315,3 +340,91 @@ def test_why(stores: Opener, case: Case) -> None:
         for name, pem in right.tags().items():
             if pem in right.events and "/" not in name:
                 assert why(store, Why(f"tag:n/{name}", **at(case.view)))["node"]["event"] == pem
+
+
+# ------------------------------------------------------------------------------------------------ what was wrong once
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_was_affected_before_a_late_version_does_not_depend_on_batches(
+    stores: Opener, batch: int
+) -> None:
+    log: list[Made | Moved] = [
+        Made(1, at=1, uses=(("a", None),)),
+        Made(2, at=3, produces=(("a", None),)),
+        Made(3, at=2, produces=(("a", None),)),
+    ]
+    view = View(2)
+    with stores.empty() as store:
+        Case(log, batch, is_rebuilt=False, view=view, other=view).fill(store)
+
+        down = trace(store, Trace(pem_id(2), "downstream", **at(view)))
+        affected = impact(store, Impact("artifact:a", pem_id(2), **at(view)))
+        found = path(store, Path("artifact:a", pem_id(1), pem_id(2), **at(view)))
+
+    assert depths(down) == {pem_id(2): 0, pem_id(1): 1}
+    assert [item["event"] for item in affected.items] == [pem_id(1)]
+    assert found["connected"]
+
+
+@pytest.mark.parametrize("clock", ["log", "emitters"])
+def test_uses_outside_a_view_do_not_crowd_out_those_in_it(stores: Opener, clock: str) -> None:
+    dated_back = [pem(number, at=number / 100, uses=["a"]) for number in range(1, 61)]
+    view = View(2) if clock == "log" else View(1_000, at_us(0.02))
+    first = pem(100, at=50 if clock == "log" else 0.01, uses=["a"])
+    with (
+        stores.filled([pem(99, at=0, produces=["a"]), first], dated_back) as store,
+        reading_few_edges_at_once(10),
+    ):
+        asked = Trace("artifact:a", "downstream", limit=10, **at(view))
+        found = trace(store, asked)
+        of_a_version = trace(store, asked._replace(version=pem_id(99)))
+
+    assert pem_id(100) in depths(found)
+    assert pem_id(100) in depths(of_a_version)
+    assert found["complete"]
+    assert of_a_version["complete"]
+
+
+def test_uses_of_other_artifacts_do_not_crowd_out_those_of_the_one_asked_for(stores: Opener) -> None:
+    others = [pem(number, at=number, uses=["b"]) for number in range(2, 62)]
+    with (
+        stores.filled([pem(1, at=1, produces=["a", "b"])], others, [pem(99, at=99, uses=["a"])]) as store,
+        reading_few_edges_at_once(10),
+    ):
+        found = trace(store, Trace("artifact:a", "downstream", pem_id(1), limit=10))
+
+    assert depths(found) == {pem_id(99): 1}
+    assert found["complete"]
+
+
+def test_a_page_has_the_edges_between_its_nodes_however_much_there_is_behind_it(stores: Opener) -> None:
+    users = [pem(number, at=99 + number / 100, uses=["b"]) for number in range(10, 22)]
+    story = [pem(1, at=1, produces=["a"]), pem(2, at=99, uses=["a"], produces=["b"])]
+    with stores.filled([*story, pem(3, at=100, uses=["a", "b"]), *users]) as store:
+        asked = Trace(pem_id(1), "downstream", **at(View(100)))
+        whole = trace(store, asked)
+        with reading_few_edges_at_once(8):
+            first = trace(store, asked._replace(limit=5))
+            _, edges = paged(store, asked._replace(limit=5))
+
+    used = {edge["target"] for edge in first["edges"] if edge["source"] == pem_id(3)}
+    assert used == {"a", "b"}
+    assert sorted(map(str, edges)) == sorted(map(str, whole["edges"]))
+
+
+def test_a_long_way_is_told_whole_or_says_how_much_is_left_out(stores: Opener) -> None:
+    chain = [
+        pem(number, at=number, uses=[f"c/{number - 1}"], produces=[f"c/{number}"]) for number in range(1, 251)
+    ]
+    with stores.filled(chain) as store:
+        found = path(store, Path("c/0", "c/250"))
+        *_, from_artifact = impact(store, Impact("c/0")).items
+        *_, from_event = impact(store, Impact(pem_id(1))).items
+        first = next(impact(store, Impact("c/0")).items)
+
+    assert [step["event"] for step in found["path"]] == [pem_id(number) for number in range(1, 251)]
+    for item, length in ((from_artifact, 250), (from_event, 250)):
+        assert [step["event"] for step in item["path"]] == [pem_id(number) for number in range(151, 251)]
+        assert item["path_left_out"] == length - 100
+    assert "path_left_out" not in first

@@ -84,7 +84,8 @@ def test_filters_say_which_events_are_listed(story: Story, only: dict[str, Any],
 def test_a_tag_stands_for_the_event_that_it_marks(story: Story) -> None:
     answer = story.ask("lineage", node="tag:prod/current", depth=1)
 
-    assert answer["node"] == {"kind": "tag", "id": "prod/current", "event": TRAIN}
+    told = {"kind": "tag", "id": "prod/current", "event": TRAIN, "tag_order": "arrival"}
+    assert answer["node"] == told
     assert ids(answer, "pem") == [TRAIN, INGEST, UNSEEN]
 
 
@@ -195,3 +196,21 @@ def test_an_answer_may_hold_properties_nested_as_deep_as_an_event_may(tmp_path: 
 
 
 _EVENT = {"ID": f"{7:032x}", "Type": "odd", "Emitter": "odd", "OccurredAt": "2026-04-01T00:00:00Z"}
+
+
+def test_an_answer_goes_on_as_it_began_whatever_time_it_may_take(story: Story) -> None:
+    asked = {"node": "decision/4711", "limit": 2}
+    quick, walked = story.ask("lineage", **asked), story.ask("lineage", **asked, seconds=9)
+
+    for first, other in ((quick, {"seconds": 9}), (walked, {})):
+        second = story.ask("lineage", **asked, **other, cursor=first["cursor"])
+        assert second["nodes"] == story.ask("lineage", **asked, **other, cursor=first["cursor"])["nodes"]
+        assert ids(second, "pem") == [TRAIN]
+
+
+def test_a_cursor_of_now_does_not_go_on_with_then(story: Story) -> None:
+    cursor = story.ask("lineage", node="decision/4711", limit=2)["cursor"]
+
+    problem = story.problem("lineage", node="decision/4711", limit=2, as_of="now", cursor=cursor)
+
+    assert (problem["field"], problem["rule"]) == ("cursor", "same-question")

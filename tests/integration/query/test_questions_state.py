@@ -120,7 +120,8 @@ def test_the_clock_of_a_difference_can_be_the_logs(story: Story) -> None:
     answer = story.ask("diff", from_=1, to=2, clock="recorded")
 
     assert changes(answer) == [("appeared", "model/churn"), ("appeared", "prod/current")]
-    assert (answer["from"], answer["to"]) == ({"position": 1, "as_of": None}, {"position": 2, "as_of": None})
+    for end, position in (("from", 1), ("to", 2)):
+        assert answer[end] == {"position": position, "as_of": None, "tag_order": "arrival"}
 
 
 def test_by_the_logs_clock_everything_was_recorded_just_now(story: Story) -> None:

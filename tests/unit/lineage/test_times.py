@@ -42,7 +42,23 @@ def test_a_time_is_read_in_every_form_that_people_write(text: str, means: str) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "soon", "2026-13-01", "2026-02-30", "now-", "now-2", "now-2y", "2h", "13:45", "-5", "1.5", "\0"],
+    [
+        "",
+        "soon",
+        "\uff12",
+        "now-\uff12h",
+        "position:",
+        "2026-13-01",
+        "2026-02-30",
+        "now-",
+        "now-2",
+        "now-2y",
+        "2h",
+        "13:45",
+        "-5",
+        "1.5",
+        "\0",
+    ],
 )
 def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str) -> None:
     with pytest.raises(InvalidInputError, match=r"RFC 3339.*now-2h.*log position") as refused:
@@ -58,7 +74,7 @@ def test_a_length_of_time_is_read(text: str, seconds: int) -> None:
     assert read_duration(text, field="silent_after") == seconds * 1_000_000
 
 
-@pytest.mark.parametrize("text", ["", "2", "h", "2h ago", "-2h"])
+@pytest.mark.parametrize("text", ["", "2", "h", "2h ago", "-2h", "\uff12h"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="1d12h"):
         read_duration(text, field="silent_after")
@@ -72,8 +88,35 @@ def test_a_position_stands_for_when_its_event_occurred_or_for_itself() -> None:
     assert rfc3339(clocks.occurred("1", field="as_of")) == "2026-01-02T03:04:12.000000Z"
     assert clocks.occurred("2", field="as_of") == next(iter(log.read(after=1, limit=1))).recorded_us
     assert clocks.recorded("2", field="known_at") == 2
+    assert clocks.recorded("position:2", field="known_at") == 2
+    assert clocks.occurred(" Position:1 ", field="as_of") == clocks.occurred("1", field="as_of")
     with pytest.raises(InvalidInputError, match="ends at 2"):
         clocks.occurred("3", field="as_of")
+
+
+@pytest.mark.parametrize("text", ["3", "position:3", "20260301", "1772323200", "999999999999999999"])
+def test_a_position_beyond_the_logs_end_is_refused(text: str) -> None:
+    log = InMemoryEventLog()
+    log.append([pem(1), pem(2)])
+
+    with pytest.raises(InvalidInputError, match="beyond the log's end at 2") as refused:
+        Clocks(log).recorded(text, field="known_at")
+
+    assert (refused.value.field, refused.value.rule) == ("known_at", "in-the-log")
+
+
+@pytest.mark.parametrize(
+    ("text", "date"), [("2026", "2026-01-01"), ("1900", "1900-01-01"), ("20260301", "2026-03-01")]
+)
+def test_a_number_that_may_be_a_date_is_not_taken_for_an_event(text: str, date: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"write {date}, or position:{text}$"):
+        Clocks(InMemoryEventLog()).occurred(text, field="as_of")
+
+
+@pytest.mark.parametrize("text", ["2101", "1899", "12345678", "position:2026"])
+def test_a_number_that_cannot_be_a_date_is_a_position(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="is no position of the log"):
+        Clocks(InMemoryEventLog()).occurred(text, field="as_of")
 
 
 @given(counts=st.lists(st.integers(1, 4), max_size=6))

@@ -1,0 +1,153 @@
+"""What an answer to why says, and does not say."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provgraph.events import tag_set
+from provgraph.graphstore import EmbeddedGraphStore, GraphStore
+from provgraph.lineage.state import state
+from provgraph.lineage.why import Why, why
+from tests.contract.builders import at_us, pem, pem_id, version
+from tests.contract.graphstore.stores import apply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[GraphStore]:
+    with closing(EmbeddedGraphStore(tmp_path)) as opened:
+        yield opened
+
+
+def claims(answer: dict[str, Any]) -> dict[str, list[int]]:
+    """Return what is claimed, with the log positions that prove it."""
+    return {each["claim"]: [proof["position"] for proof in each["evidence"]] for each in answer["claims"]}
+
+
+def step_lines(answer: dict[str, Any]) -> list[str]:
+    return [line for line in answer["text"].splitlines() if line[:1].isdigit()]
+
+
+def test_a_version_that_nobody_made_is_not_said_to_come_from_outside(store: GraphStore) -> None:
+    apply(store, pem(1, at=1, produces=[version("t", "7")]), pem(2, at=2, uses=[version("t", "9"), "raw"]))
+
+    answer = why(store, Why(pem_id(2)))
+
+    assert "t (version 9, which no other event is known to have made)" in answer["text"]
+    assert "From outside, with no event that made it: raw." in answer["text"]
+    assert "'train' used version '9' of 't', which no other event is known to have made." in claims(answer)
+    assert [entry["named_version"] for entry in answer["artifacts"]["artifact"]] == ["9"]
+
+
+def test_every_step_says_how_it_comes_in(store: GraphStore) -> None:
+    apply(store, pem(1, at=1), pem(2, at=2, after=[1, 9]))
+
+    answer = why(store, Why(pem_id(2)))
+
+    after = f"after event {pem_id(1)}, event {pem_id(9)} (never reported) [event {pem_id(2)}, position 2]."
+    assert step_lines(answer)[0].endswith(after)
+    assert claims(answer)[f"'train' followed event {pem_id(1)}: it named it as its predecessor."] == [2, 1]
+    assert claims(answer)[f"'train' followed event {pem_id(9)}: it named it as its predecessor."] == [2]
+    assert claims(answer)[f"Event {pem_id(9)} was named as a predecessor and was never reported."] == [2]
+
+
+def test_two_versions_with_one_label_are_told_apart(store: GraphStore) -> None:
+    apply(
+        store,
+        pem(1, at=1, produces=[version("m", "7")]),
+        pem(2, at=2, uses=["m"]),
+        pem(3, at=3, produces=[version("m", "7")]),
+        pem(4, at=4, uses=["m"], after=[2]),
+    )
+
+    text = why(store, Why(pem_id(4)))["text"]
+
+    assert "m (7, made at position 1)" in text
+    assert "m (7, made at position 3)" in text
+
+
+def test_a_use_before_its_version_is_read_aloud_as_one(store: GraphStore) -> None:
+    apply(store, pem(1, at=2, produces=["m"]), pem(2, at=1, uses=["m"]))
+
+    assert "m (made at position 1, by its clock only later)" in why(store, Why(pem_id(2)))["text"]
+
+
+def test_the_text_says_that_it_was_known_at_a_position(store: GraphStore) -> None:
+    apply(store, pem(1, at=1), pem(2, at=2))
+
+    text = why(store, Why(pem_id(1), as_of_us=at_us(5), known_at=1))["text"]
+
+    assert text.startswith(
+        f"Why event {pem_id(1)}, as of 2026-01-02T03:04:10.000000Z, as it was known at log position 1:\n"
+    )
+
+
+def test_a_name_cannot_pass_for_evidence(store: GraphStore) -> None:
+    forged = "a, b (7) [event 0000, position 1]"
+    apply(
+        store,
+        pem(1, uses=[forged, "täble/x@2.csv"], produces=[version(f"{forged}.", "7), c (8")], Emitter='x"'),
+    )
+
+    (line,) = step_lines(why(store, Why(pem_id(1))))
+
+    assert line.startswith('1. 2026-01-02T03:04:05.000000Z: "x\\"" reported train, ')
+    assert f'producing "{forged}." ("7), c (8")' in line
+    assert f'from "{forged}" (from outside), täble/x@2.csv (from outside) [' in line
+
+
+def test_a_kind_stands_there_as_it_is_written(store: GraphStore) -> None:
+    kinds = ("git.blob", "MLModel", "data")
+    apply(store, pem(1, at=1, produces=[{"Name": name, "Kind": name} for name in kinds]))
+    apply(store, pem(2, at=2, uses=list(kinds)))
+
+    text = why(store, Why(pem_id(2)))["text"]
+
+    for line in ("Kind git.blob: git.blob.", "MLModel: MLModel.", "Data: data."):
+        assert line in text.splitlines()
+
+
+def test_an_event_that_was_never_reported_did_not_come_from_outside(store: GraphStore) -> None:
+    apply(store, pem(1, after=[9]), pem(2, after=[9]))
+
+    answer = why(store, Why(pem_id(9)))
+
+    never = f"event {pem_id(9)} was never reported."
+    assert answer["text"].splitlines() == [
+        f"Nothing is known of what led to event {pem_id(9)}: {never}",
+        "",
+        f"Never reported: event {pem_id(9)}.",
+        "That is everything that was reported, by the log up to position 2.",
+    ]
+    assert claims(answer) == {f"Event {pem_id(9)} was named as a predecessor and was never reported.": [1, 2]}
+
+
+def test_where_a_tag_is_depends_on_the_clock_and_the_answer_says_which(store: GraphStore) -> None:
+    tag: dict[str, Any] = {"Tag": "live", "TagNamespace": "n"}
+    apply(store, pem(1, at=10, **tag), pem(2, at=5, **tag), pem(3, at=10, **tag), pem(4, at=1, **tag))
+
+    now, then = why(store, Why("tag:n/live")), why(store, Why("tag:n/live", as_of_us=at_us(99)))
+
+    assert (now["node"]["event"], now["node"]["tag_order"]) == (pem_id(4), "arrival")
+    assert (then["node"]["event"], then["node"]["tag_order"]) == (pem_id(3), "time")
+    assert now["text"].startswith("Why tag n/live (as it came last in the log):\n")
+    assert then["text"].startswith("Why tag n/live (as it was last set by then), as of ")
+    for as_of_us, answer in ((None, now), (at_us(99), then)):
+        shown = state(store, as_of_us=as_of_us)
+        assert shown["tags"][0]["event"] == answer["node"]["event"]
+        assert shown["tag_order"] == answer["node"]["tag_order"]
+
+
+def test_a_tag_on_an_event_that_was_never_reported_says_so(store: GraphStore) -> None:
+    apply(store, pem(1), tag_set("n", "live", pem_id(9)))
+
+    answer = why(store, Why("tag:n/live"))
+
+    assert answer["text"].splitlines()[0].endswith(f": event {pem_id(9)} was never reported.")
+    assert claims(answer) == {f"Event {pem_id(9)} was never reported.": []}
