@@ -231,7 +231,8 @@ def test_a_rollback_is_refused_when_somebody_changed_it_since(stores: Stores, sc
     with pytest.raises(ChangedSinceError) as refused:
         script.tracker.roll_back(command(), run)
 
-    (conflict,) = refused.value.members["conflicts"]  # type: ignore[misc] # a list
+    conflicts: Any = refused.value.members["conflicts"]
+    (conflict,) = conflicts
     assert (conflict["id"], conflict["actor"]) == (d, "somebody")
     assert stores.log.head().position == position
     assert script.tracker.roll_back(command(), run, force=True).answer["retired"] == [d]
