@@ -77,11 +77,19 @@ def state(
 
 def artifact(each: ArtifactState) -> Json:
     """Return an artifact of a state: its latest version, or null when it came from outside."""
-    return {
+    found = {
         "artifact": each.name,
         "version": None if each.production is None else told.version(each.production),
         "properties": orjson.loads(each.properties),
     }
+    return {**found, "retired": True} if is_retired(each) else found
+
+
+def is_retired(each: ArtifactState | None) -> bool:
+    """Tell whether an artifact's latest version is its last: the event that made it said ``retired: true``."""
+    if each is None or each.production is None or each.production.properties == "{}":
+        return False
+    return orjson.loads(each.production.properties).get("retired") is True
 
 
 def tag(each: TagFacts) -> Json:
@@ -191,7 +199,10 @@ def _artifact_changes(
 def _artifact_change(old: ArtifactState | None, new: ArtifactState | None) -> Json | None:
     if old == new:
         return None
-    change = "appeared" if old is None else "disappeared" if new is None else "changed"
+    was_there, is_there = (each is not None and not is_retired(each) for each in (old, new))
+    change = "changed" if was_there == is_there else "appeared" if is_there else "disappeared"
+    if not was_there and not is_there and old is None:
+        return None  # it came and went in between
     name = (new or old).name  # type: ignore[union-attr] # they differ, so one of them is there
     return {
         "change": change,

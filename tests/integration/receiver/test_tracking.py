@@ -195,3 +195,19 @@ def test_a_clock_that_is_asked_for_by_position_takes_a_tracked_step(served: Serv
     names = [one["artifact"] for one in answer.json()["artifacts"]]
     assert f"{KIND}/A" in names
     assert closed["group"]["artifact"] not in names
+
+
+def test_what_was_retired_has_disappeared_and_is_marked_in_the_state(served: Served) -> None:
+    client = served.client
+    first = _run(client, "A", "B")
+    second = _run(client, "A", "C")
+    served.flush()
+
+    parameters = {"from": str(first["position"]), "to": str(second["position"]), "clock": "recorded"}
+    changes = client.get("/api/v1/diff", params=parameters).json()["changes"]
+    state = client.get("/api/v1/state").json()["artifacts"]
+
+    told = {one["artifact"]: one["change"] for one in changes}
+    assert (told[f"{KIND}/B"], told[f"{KIND}/C"]) == ("disappeared", "appeared")
+    assert f"{KIND}/A" not in told
+    assert {one["artifact"] for one in state if one.get("retired")} == {f"{KIND}/B"}
