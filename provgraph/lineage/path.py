@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
+from provgraph.lineage.node import Asked
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from provgraph.lineage.told import Json
 
 _MOST_NODES = 500_000
+_SOURCE = Asked("source", "source_version")
+_TARGET = Asked("target", "target_version")
 
 
 class Path(NamedTuple):
@@ -45,9 +48,10 @@ def path(graph: HistoryReader, asked: Path) -> Json:
     :raises ConflictError: the log was cleaned meanwhile
     """
     until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
-    find = subject.find
-    source = find(graph, until.view, asked.source, version=asked.source_version, at_latest=False)
-    target = find(graph, until.view, asked.target, version=asked.target_version)
+    source = subject.find(
+        graph, until, asked.source, version=asked.source_version, at_latest=False, asked=_SOURCE
+    )
+    target = subject.find(graph, until, asked.target, version=asked.target_version, asked=_TARGET)
     query = WalkQuery(start_of(target, Direction.UPSTREAM), Direction.UPSTREAM, None, _MOST_NODES)
     looking = _Looking(source)
     walked = Upstream(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
