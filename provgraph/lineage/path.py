@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
@@ -15,7 +16,7 @@ from provgraph.lineage.walker import DEFAULT_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provgraph.graphstore import HistoryReader, WalkedUse
+    from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
 
@@ -63,16 +64,18 @@ def path(graph: HistoryReader, asked: Path) -> Json:
         "target": target.told(),
         "connected": None if cut_by is not None else looking.event is not None,
         "path": [
-            {**step, "emitter": facts.emitter, "type": facts.type}
-            if (facts := walked.facts.get(step["event"]))
-            else step
-            for step in steps
+            step if facts is None else {**step, **_event(facts)}
+            for step, facts in ((step, walked.facts.get(step["event"])) for step in steps)
         ],
         "used": looking.used,
         **told.truth(until),
         "complete": cut_by is None,
         "reason": cut_by,
     }
+
+
+def _event(facts: PemFacts) -> Json:
+    return {"emitter": facts.emitter, "type": facts.type, "occurred_at": rfc3339(facts.occurred_us)}
 
 
 class _Looking:
