@@ -82,10 +82,19 @@ class ForbiddenError(ProvgraphError):
 
 
 class NotFoundError(ProvgraphError):
-    """Nothing is stored under that name or id."""
+    """Nothing is stored under that name or id; ``field`` says which parameter named it."""
 
     status = 404
     title = "Not found"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {} if self.field is None else {"field": self.field}
 
 
 class ConflictError(ProvgraphError):

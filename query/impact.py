@@ -67,7 +67,7 @@ def _asked(services: Services, given: Given) -> Impact:
     return Impact(
         node=given.node(),
         version=given.text("version"),
-        depth=given.number("depth"),
+        depth=given.depth(),
         only=Filter(given.texts("type"), given.texts("emitter"), from_us, to_us),
         as_of_us=when.as_of_us,
         known_at=when.known_at,

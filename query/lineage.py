@@ -89,7 +89,7 @@ def quick_question(given: Given) -> LineageRequest:
     return LineageRequest(
         node=given.node(),
         direction=Direction(_direction(given)),
-        depth=given.number("depth"),
+        depth=given.depth(),
         limit=given.number("limit") or DEFAULT_LIMIT,
         cursor=given.text("cursor"),
         version=given.text("version"),
@@ -108,7 +108,7 @@ def _walk(services: Services, given: Given) -> Response:
         node=given.node(),
         direction=_direction(given),
         version=given.text("version"),
-        depth=given.number("depth"),
+        depth=given.depth(),
         any_version=given.choice("versions", (EXACT, ANY), EXACT) == ANY,
         only=Filter(given.texts("type"), given.texts("emitter"), from_us, to_us),
         as_of_us=when.as_of_us,

@@ -12,7 +12,9 @@ from provgraph.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+_MOST_DIGITS = 18
+_LARGEST = 10**_MOST_DIGITS - 1
 _ORDERS = {"asc": False, "desc": True}
 
 
@@ -64,20 +66,28 @@ def _read(query_string: bytes) -> _Given:
 _NOT_FILTERS = frozenset({"pageIndex", "pageSize", "sortField", "sortOrder"})
 
 
-def number(known: Mapping[str, str], name: str, *, at_least: int) -> int | None:
+def number(known: Mapping[str, str], name: str, *, at_least: int, at_most: int | None = None) -> int | None:
     """
     Return a parameter that is a whole number, None when it is absent.
 
-    :raises InvalidInputError: it is not one, or too small
+    :raises InvalidInputError: it is not one, too small or too large
     """
     stated = known.get(name)
     if stated is None:
         return None
-    if _WHOLE_NUMBER.fullmatch(stated) is None or int(stated) < at_least:
+    whole = _WHOLE_NUMBER.fullmatch(stated)
+    # How long a number may be that is turned into one has a limit of its own.
+    is_long = len(stated) > _MOST_DIGITS
+    if whole is None or stated[0] == "-" or (not is_long and int(stated) < at_least):
         raise InvalidInputError(
             f"{name} must be a whole number of at least {at_least}: {stated[:40]!r}",
             field=name,
             rule=f"at-least-{at_least}",
+        )
+    most = _LARGEST if at_most is None else at_most
+    if is_long or int(stated) > most:
+        raise InvalidInputError(
+            f"{name} must be from {at_least} to {most:,}", field=name, rule=f"{at_least}-to-{most}"
         )
     return int(stated)
 

@@ -67,6 +67,7 @@ event led to the next one, null where that one named it as its predecessor.
                 "by": None,
                 "emitter": "campaigns",
                 "type": "decide",
+                "occurred_at": "2026-03-02T11:05:00.000000Z",
             }
         ],
         "used": {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError
+from provgraph.lineage.request import LARGEST_DEPTH
 from provgraph.lineage.times import FORMS, Clocks
 from query.params import form, number
 
@@ -109,14 +110,15 @@ class Given:
 
         :raises InvalidInputError: it is none, too small or too large
         """
-        value = number(self._values, name, at_least=at_least)
-        if value is not None and at_most is not None and value > at_most:
-            raise InvalidInputError(
-                f"{name} must be from {at_least} to {at_most:,}",
-                field=name,
-                rule=f"{at_least}-to-{at_most}",
-            )
-        return value
+        return number(self._values, name, at_least=at_least, at_most=at_most)
+
+    def depth(self) -> int | None:
+        """
+        Return how many events to walk over, None for all.
+
+        :raises InvalidInputError: it is no whole number, or out of bounds
+        """
+        return self.number("depth", at_most=LARGEST_DEPTH)
 
     def choice(self, name: str, options: Sequence[str], default: str) -> str:
         """
@@ -217,7 +219,7 @@ def _refuse_repeated(pairs: Iterable[tuple[str, str]], known: Mapping[str, Param
 
 
 _TEXT = {"type": "string"}
-_POSITIVE = {"type": "integer", "minimum": 1}
+_DEPTH = {"type": "integer", "minimum": 1, "maximum": LARGEST_DEPTH}
 NODE_FORMS = "artifact:NAME, pem:ID, tag:NAMESPACE/TAG, or bare"
 
 NODE = Parameter(
@@ -231,7 +233,7 @@ NODE = Parameter(
 VERSION = Parameter(
     "version", _TEXT, "start from this version of the artifact: a label, or the id of the producing event"
 )
-DEPTH = Parameter("depth", _POSITIVE, "events to walk over; absent: all")
+DEPTH = Parameter("depth", _DEPTH, "events to walk over; absent: all")
 AS_OF = Parameter(
     "as_of",
     _TEXT,

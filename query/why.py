@@ -21,7 +21,7 @@ def _why(services: Services, given: Given) -> Response:
     asked = Why(
         node=given.node(),
         version=given.text("version"),
-        depth=given.number("depth"),
+        depth=given.depth(),
         as_of_us=when.as_of_us,
         known_at=when.known_at,
         limit=given.number("limit", at_most=LARGEST_LIMIT) or DEFAULT_LIMIT,

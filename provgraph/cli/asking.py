@@ -63,6 +63,15 @@ Seconds = Annotated[
     int | None,
     typer.Option(help="How long the service may look for an answer.", min=1, max=60, show_default="20"),
 ]
+Wait = Annotated[
+    int | None,
+    typer.Option(
+        metavar="POSITION",
+        help="Ask once the graph has everything up to this log position; it is waited for 30 s at most.",
+        min=0,
+        show_default=False,
+    ),
+]
 Everything = Annotated[bool, typer.Option("--all", help="Everything, not the first page.")]
 
 

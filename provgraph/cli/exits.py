@@ -74,8 +74,20 @@ def exit_code(error: ProvgraphError) -> ExitCode:
 
 def sentence(error: ProvgraphError) -> str:
     """Return what happened, and what to do about it where that is known."""
-    happened = str(error).strip() or error.title
+    happened = _as_option(error, str(error).strip() or error.title)
     if not happened.endswith((".", "!", "?", "`")):
         happened += "."
     advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), None)
     return f"{happened} {advice}" if advice else happened
+
+
+# Parameters of the service that options do not carry the names of.
+_OPTIONS = {"as_of": "--at"}
+
+
+def _as_option(error: ProvgraphError, happened: str) -> str:
+    """Return a refusal with the option in it instead of the parameter that it became."""
+    field = error.problem.get("field") if isinstance(error, RefusedRequestError) else None
+    if not isinstance(field, str) or "_" not in field:
+        return happened
+    return happened.replace(field, _OPTIONS.get(field, f"--{field.replace('_', '-')}"), 1)

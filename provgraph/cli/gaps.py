@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from provgraph.cli import asking, connection, output
-from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds
+from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Client
 
@@ -51,6 +51,7 @@ def gaps(
     cursor: Cursor = None,
     everything: Everything = False,
     seconds: Seconds = None,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -68,6 +69,7 @@ def gaps(
         "known_at": known_at,
         "limit": limit or (_LARGEST_PAGE if everything else None),
         "seconds": seconds,
+        "wait": wait,
     }
     with connection.connect(url, token) as client:
         answer = client.gaps(list=only, cursor=cursor, **parameters)

@@ -22,6 +22,7 @@ from provgraph.cli.asking import (
     To,
     Types,
     Version,
+    Wait,
 )
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import UsageError
@@ -55,6 +56,7 @@ def impact(
     format_: Annotated[
         Form, typer.Option("--format", help="What to print the list as; ndjson comes as it is found.")
     ] = Form.TEXT,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -82,6 +84,7 @@ def impact(
             limit=None if everything else limit,
             cursor=cursor,
             seconds=seconds,
+            wait=wait,
         )
         if form is Form.TEXT:
             for line in _lines(found):

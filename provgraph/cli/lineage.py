@@ -22,6 +22,7 @@ from provgraph.cli.asking import (
     To,
     Types,
     Version,
+    Wait,
 )
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Client, Lineage
@@ -69,6 +70,7 @@ def lineage(
     seconds: Seconds = None,
     full: Annotated[bool, typer.Option("--full", help="Print everything, not the first part.")] = False,
     format_: Format = Form.TEXT,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -93,6 +95,7 @@ def lineage(
         "to": to,
         "limit": limit or (_LARGEST_PAGE if everything else None),
         "seconds": seconds,
+        "wait": wait,
     }
     with connection.connect(url, token) as client:
         if everything:

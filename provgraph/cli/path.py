@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from provgraph.cli import asking, connection, output
-from provgraph.cli.asking import JSON, At, KnownAt, Seconds
+from provgraph.cli.asking import JSON, At, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode
 
@@ -23,6 +23,7 @@ def path(
     at: At = None,
     known_at: KnownAt = None,
     seconds: Seconds = None,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -41,6 +42,7 @@ def path(
             as_of=at,
             known_at=known_at,
             seconds=seconds,
+            wait=wait,
         )
     if as_json:
         output.say_json(answer)
@@ -71,7 +73,7 @@ def _lines(answer: JSON) -> Iterator[str]:
 
 
 def _step(number: int, step: JSON, by: str | None) -> Iterator[str]:
-    told = [output.printable(step[name]) for name in ("type", "emitter") if step.get(name)]
+    told = [output.printable(step[name]) for name in ("type", "emitter", "occurred_at") if step.get(name)]
     facts = "  ".join([*told, f"log position {step['position']}"] if told else ["(never reported)"])
     yield f"{number}. {facts}  event {step['event']}"
     if by is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from provgraph.cli import asking, connection, output
-from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds
+from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 
 _LARGEST_PAGE = 10_000
@@ -33,6 +33,7 @@ def state(
     limit: Limit = None,
     cursor: Cursor = None,
     everything: Everything = False,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -43,7 +44,7 @@ def state(
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
-            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor)
+            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor, wait=wait)
 
         answer = (
             asking.joined(fetch, lists=("artifacts", "tags"), label="Artifacts and tags")
@@ -72,6 +73,7 @@ def diff(
     cursor: Cursor = None,
     everything: Everything = False,
     seconds: Seconds = None,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -82,7 +84,9 @@ def diff(
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
-            return client.diff(from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds)
+            return client.diff(
+                from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds, wait=wait
+            )
 
         answer = asking.joined(fetch, lists=("changes",), label="Changes") if everything else fetch(cursor)
     if as_json:

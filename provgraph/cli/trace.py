@@ -101,16 +101,21 @@ def _start(node: JSON) -> str:
 
 def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
     if event.get("placeholder"):
-        yield f"[{event['depth']}] event {event['id']}  (named by others, not reported itself so far)"
+        yield f"[{_place(event)}] event {event['id']}  (named by others, not reported itself so far)"
         return
     told = (event.get("type"), event.get("emitter"), event.get("occurred_at"))
     facts = "  ".join(printable(fact) for fact in told if fact is not None)
-    yield f"[{event['depth']}] {facts}  log position {event.get('position')}  event {event['id']}"
+    yield f"[{_place(event)}] {facts}  log position {event.get('position')}  event {event['id']}"
     by_type: dict[str, list[JSON]] = defaultdict(list)
     for edge in edges:
         by_type[edge["type"]].append(edge)
     for edge_type, label in (("PRODUCES", "produced"), ("USES", "used    "), ("PREDECESSOR", "followed")):
         yield from _statements(by_type[edge_type], label, full=full)
+
+
+def _place(event: JSON) -> str:
+    """Return how far an event is, and where both were asked for, on which side."""
+    return f"{event['depth']} {event['side']}" if event.get("side") else str(event["depth"])
 
 
 def _statements(edges: list[JSON], label: str, *, full: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from provgraph.cli import asking, connection, output
-from provgraph.cli.asking import At, Depth, Form, Format, KnownAt, Node, Seconds, Version
+from provgraph.cli.asking import At, Depth, Form, Format, KnownAt, Node, Seconds, Version, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 
 
@@ -20,6 +20,7 @@ def why(
     ] = 1_000,
     seconds: Seconds = None,
     format_: Format = Form.TEXT,
+    wait: Wait = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -43,6 +44,7 @@ def why(
                     as_of=at,
                     known_at=known_at,
                     seconds=seconds,
+                    wait=wait,
                 )
             )
             return
@@ -54,6 +56,7 @@ def why(
             as_of=at,
             known_at=known_at,
             seconds=seconds,
+            wait=wait,
         )
     if form is Form.JSON:
         output.say_json(answer)

@@ -66,7 +66,7 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
     page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
     since: list[Any] = page.since or [0, asked.only.from_us, asked.only.to_us]
     given, only = int(since[0]), asked.only._replace(from_us=since[1], to_us=since[2])
-    about = subject.find(graph, page.past.view, asked.node, version=asked.version, at_latest=False)
+    about = subject.find(graph, page.past, asked.node, version=asked.version, at_latest=False)
     query = WalkQuery(start_of(about, Direction.DOWNSTREAM), Direction.DOWNSTREAM, asked.depth, _MOST_NODES)
     walked = Downstream(graph, query, page.past, seconds=asked.seconds).walk()
     past.check(graph, page.past)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ConflictError
+from provgraph.events.clock import rfc3339
 from provgraph.graphstore import View
 
 if TYPE_CHECKING:
@@ -21,7 +22,20 @@ class Past(NamedTuple):
 
     view: View
     epoch: str
-    whole: bool  # whether that is everything the graph has, so that nothing needs to be left out
+    is_behind: bool  # whether the graph has more, recorded behind the view
+
+    @property
+    def whole(self) -> bool:
+        """Whether that is everything the graph has, so that nothing needs to be left out."""
+        return self.view.as_of_us is None and not self.is_behind
+
+    @property
+    def when(self) -> str:
+        """Where what is not known is not known, as the end of a sentence."""
+        then = [] if self.view.as_of_us is None else [f"at {rfc3339(self.view.as_of_us)}"]
+        if self.is_behind:
+            then.append(f"up to log position {self.view.position}")
+        return ", ".join(then) or "in the graph"
 
 
 def look_back(
@@ -43,8 +57,7 @@ def look_back(
     if epoch is not None and epoch != checkpoint.epoch:
         raise _cleaned()
     position = checkpoint.position if known_at is None else min(known_at, checkpoint.position)
-    whole = as_of_us is None and position == checkpoint.position
-    return Past(View(position, as_of_us), checkpoint.epoch, whole)
+    return Past(View(position, as_of_us), checkpoint.epoch, position < checkpoint.position)
 
 
 def check(graph: HistoryReader, past: Past) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
+from provgraph.lineage.node import Asked
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -14,11 +16,13 @@ from provgraph.lineage.walker import DEFAULT_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provgraph.graphstore import HistoryReader, WalkedUse
+    from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
 
 _MOST_NODES = 500_000
+_SOURCE = Asked("source", "source_version")
+_TARGET = Asked("target", "target_version")
 
 
 class Path(NamedTuple):
@@ -45,9 +49,10 @@ def path(graph: HistoryReader, asked: Path) -> Json:
     :raises ConflictError: the log was cleaned meanwhile
     """
     until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
-    find = subject.find
-    source = find(graph, until.view, asked.source, version=asked.source_version, at_latest=False)
-    target = find(graph, until.view, asked.target, version=asked.target_version)
+    source = subject.find(
+        graph, until, asked.source, version=asked.source_version, at_latest=False, asked=_SOURCE
+    )
+    target = subject.find(graph, until, asked.target, version=asked.target_version, asked=_TARGET)
     query = WalkQuery(start_of(target, Direction.UPSTREAM), Direction.UPSTREAM, None, _MOST_NODES)
     looking = _Looking(source)
     walked = Upstream(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
@@ -59,16 +64,18 @@ def path(graph: HistoryReader, asked: Path) -> Json:
         "target": target.told(),
         "connected": None if cut_by is not None else looking.event is not None,
         "path": [
-            {**step, "emitter": facts.emitter, "type": facts.type}
-            if (facts := walked.facts.get(step["event"]))
-            else step
-            for step in steps
+            step if facts is None else {**step, **_event(facts)}
+            for step, facts in ((step, walked.facts.get(step["event"])) for step in steps)
         ],
         "used": looking.used,
         **told.truth(until),
         "complete": cut_by is None,
         "reason": cut_by,
     }
+
+
+def _event(facts: PemFacts) -> Json:
+    return {"emitter": facts.emitter, "type": facts.type, "occurred_at": rfc3339(facts.occurred_us)}
 
 
 class _Looking:

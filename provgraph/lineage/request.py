@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
-from provgraph.events import event_id
+from provgraph.errors import InvalidInputError
 from provgraph.graphstore import Direction, WalkStart
+from provgraph.lineage import node
+from provgraph.lineage.node import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 10_000
 LARGEST_LIMIT = 100_000
 LARGEST_DEPTH = 1_000_000_000
+_ASKED = Asked()
+_WHEN = "in the graph"
 
 
 class LineageRequest(NamedTuple):
@@ -64,29 +67,19 @@ def find(store: GraphReader, request: LineageRequest) -> tuple[Node, WalkStart]:
 
     :raises NotFoundError: the graph has no such node, or the artifact no such version
     """
-    kind, colon, rest = request.node.partition(":")
-    if colon and kind == "artifact":
-        return _artifact(store, rest, request)
-    if colon and kind == "pem":
-        pem_id = _as_id(rest)
-        if pem_id is None:
-            raise InvalidInputError(
-                f"node names no event: {rest[:40]!r} is not a UUID", field="node", rule="uuid"
-            )
-        if not store.has_pem(pem_id):
-            raise NotFoundError(f"No event {pem_id} in the graph")
-        return _pem(pem_id, request)
-    bare_id = _as_id(request.node)
-    if bare_id is not None and store.has_pem(bare_id):
-        return _pem(bare_id, request)
-    return _artifact(store, request.node, request)
+    kind, name, pem_id = node.read(request.node, _ASKED)
+    if kind == "tag":
+        name = request.node  # a tag is for `provgraph.lineage.trace`; here it is a name like any other
+    if pem_id is not None and (kind == "pem" or store.has_pem(pem_id)):
+        return _pem(store, pem_id, request)
+    return _artifact(store, name, request)
 
 
-def _pem(pem_id: str, request: LineageRequest) -> tuple[Node, WalkStart]:
+def _pem(store: GraphReader, pem_id: str, request: LineageRequest) -> tuple[Node, WalkStart]:
     if request.version is not None:
-        raise InvalidInputError(
-            "version goes with an artifact, not with an event", field="version", rule="artifact"
-        )
+        raise _ASKED.no_artifact()
+    if not store.has_pem(pem_id):
+        raise _ASKED.no_such(f"event {pem_id}", _WHEN)
     return Node("pem", pem_id), WalkStart((pem_id,))
 
 
@@ -100,29 +93,22 @@ def _artifact(store: GraphReader, name: str, request: LineageRequest) -> tuple[N
     versions = store.versions(name, version=request.version, limit=1)
     if not versions:
         _require(store, name, versions)
-        raise NotFoundError(f"Artifact {name!r} has no version {request.version!r}")
+        raise _ASKED.no_version(name, request.version, _WHEN)
     return Node("artifact", name, versions[0]), WalkStart(tuple(versions), name)
 
 
-def found(store: GraphReader, node: Node, start: WalkStart, walk: Walk) -> Node:
+def found(store: GraphReader, asked: Node, start: WalkStart, walk: Walk) -> Node:
     """
     Return the node that a question names, now that the walk has found its latest version if that was asked for.
 
     :raises NotFoundError: the graph has no such node
     """
     if not start.latest:
-        return node
-    _require(store, node.id, walk.start)
-    return node._replace(version=walk.start[0] if walk.start else None)
+        return asked
+    _require(store, asked.id, walk.start)
+    return asked._replace(version=walk.start[0] if walk.start else None)
 
 
 def _require(store: GraphReader, name: str, versions: Sequence[str]) -> None:
     if not versions and not store.has_artifact(name):
-        raise NotFoundError(f"No artifact {name!r} in the graph")
-
-
-def _as_id(text: str) -> str | None:
-    try:
-        return event_id(text)
-    except InvalidEventError:
-        return None
+        raise _ASKED.no_such(f"artifact {node.shown(name)}", _WHEN)

@@ -82,7 +82,7 @@ def trace(graph: HistoryReader, asked: Trace) -> Json:
     given, only = _since(page.since, asked)
     about = subject.find(
         graph,
-        page.past.view,
+        page.past,
         asked.node,
         version=asked.version,
         at_latest=asked.direction != Direction.DOWNSTREAM,

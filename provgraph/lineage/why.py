@@ -57,7 +57,7 @@ def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json
     :raises ConflictError: the log was cleaned meanwhile
     """
     until = past.look_back(graph, as_of_us=asked.as_of_us, known_at=asked.known_at)
-    about = subject.find(graph, until.view, asked.node, version=asked.version)
+    about = subject.find(graph, until, asked.node, version=asked.version)
     query = WalkQuery(start_of(about, Direction.UPSTREAM), Direction.UPSTREAM, asked.depth, asked.limit)
     walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)

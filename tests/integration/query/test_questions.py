@@ -12,7 +12,7 @@ from provgraph.cli.compose import build_app
 from provgraph.events import Role
 from provgraph.http import Places
 from provgraph.lineage.times import FORMS
-from tests.integration.query.story import TRAIN, lines, told
+from tests.integration.query.story import DECIDE, TRAIN, lines, told
 from tests.integration.serving import Client
 
 if TYPE_CHECKING:
@@ -316,3 +316,52 @@ def test_the_example_of_an_answer_has_the_members_of_one(story: Story) -> None:
         # What is null is left out of the description.
         said = {name for name, value in answer.items() if value is not None}
         assert said <= set(content["example"]) <= set(answer), question
+
+
+@pytest.mark.parametrize(
+    ("question", "asked", "field", "detail"),
+    [
+        ("lineage", {"node": "nope"}, "node", "No artifact 'nope' is known in the graph"),
+        ("lineage", {"node": "model/churn", "version": "9"}, "version", "has no version '9' in the graph"),
+        ("why", {"node": "nope"}, "node", "No artifact 'nope' is known in the graph"),
+        ("why", {"node": "model/churn", "known_at": 1}, "node", "is known up to log position 1"),
+        ("why", {"node": "model/churn", "as_of": "2026-03-01"}, "node", "at 2026-03-01T00:00:00.000000Z"),
+        ("why", {"node": f"pem:{DECIDE}", "known_at": 1}, "node", "is known up to log position 1"),
+        ("impact", {"node": "tag:no/such"}, "node", "No tag 'such' in namespace 'no' is known in the graph"),
+        ("impact", {"node": "model/churn", "version": "9", "format": "json"}, "version", "no version '9'"),
+        ("path", {"source": "nope", "target": "model/churn"}, "source", "No artifact 'nope', the source, is"),
+        ("path", {"source": "raw/crm", "target": "nope"}, "target", "No artifact 'nope', the target, is"),
+        (
+            "path",
+            {"source": "raw/crm", "target": "model/churn", "target_version": "9"},
+            "target_version",
+            "no version '9'",
+        ),
+    ],
+)
+def test_what_is_not_found_says_which_parameter_named_it_and_where(
+    story: Story, question: str, asked: dict[str, Any], field: str, detail: str
+) -> None:
+    problem = story.problem(question, **asked)
+
+    assert (problem["status"], problem["field"]) == (404, field)
+    assert detail in problem["detail"]
+
+
+def test_a_version_of_an_event_is_refused_by_its_own_name(story: Story) -> None:
+    problem = story.problem("path", source=f"pem:{TRAIN}", source_version="7", target="decision/4711")
+
+    assert (problem["status"], problem["field"]) == (400, "source_version")
+
+
+@pytest.mark.parametrize("question", ["lineage", "why", "impact"])
+def test_a_name_of_any_length_is_not_found_in_a_few_words(story: Story, question: str) -> None:
+    assert len(story.problem(question, node="x" * 20_000)["detail"]) < 200
+
+
+@pytest.mark.parametrize("question", ["lineage", "why", "impact"])
+@pytest.mark.parametrize("depth", [10**9 + 1, 10**17, "9" * 30, "9" * 6_000])
+def test_a_depth_has_the_same_bound_everywhere(story: Story, question: str, depth: object) -> None:
+    problem = story.problem(question, node="decision/4711", depth=depth)
+
+    assert (problem["field"], problem["detail"]) == ("depth", "depth must be from 1 to 1,000,000,000")

@@ -151,6 +151,21 @@ def test_lineage_takes_every_filter(run: Run, service: FakeService) -> None:
     ]
 
 
+def test_a_lineage_of_both_directions_says_on_which_side_an_event_is(run: Run, service: FakeService) -> None:
+    answer = _lineage("e1", "e2", "e3")
+    answer["nodes"][1] |= {"depth": 1, "side": "upstream"}
+    answer["nodes"][2] |= {"depth": 1, "side": "downstream", "placeholder": True}
+    service.answer("GET /api/v1/lineage", answer)
+
+    lines = run("lineage", "x", "--direction", "both").out.splitlines()
+
+    assert [line.partition("]")[0] for line in lines if line.startswith("[")] == [
+        "[0",
+        "[1 upstream",
+        "[1 downstream",
+    ]
+
+
 def test_all_of_a_lineage_is_its_pages_put_together(run: Run, service: FakeService) -> None:
     in_turn(service, "GET /api/v1/lineage", _lineage("e1", **_CUT), _lineage("e2"))
 
@@ -360,7 +375,14 @@ def _path(**changed: object) -> dict[str, Any]:
         "target": {"kind": "pem", "id": "e2"},
         "connected": True,
         "path": [
-            {"event": "e1", "position": 1, "by": "table", "emitter": "crm", "type": "ingest"},
+            {
+                "event": "e1",
+                "position": 1,
+                "by": "table",
+                "emitter": "crm",
+                "type": "ingest",
+                "occurred_at": "2026",
+            },
             {"event": "e2", "position": 2, "by": None, "emitter": "ml", "type": "train"},
             {"event": "e3", "position": None, "by": None},
         ],
@@ -379,7 +401,7 @@ def test_a_path_is_told_step_by_step(run: Run, service: FakeService) -> None:
     assert ended.out.splitlines() == [
         "Artifact raw led to pem e2, by 3 events:",
         "",
-        "1. ingest  crm  log position 1  event e1",
+        "1. ingest  crm  2026  log position 1  event e1",
         "      used      raw",
         "2. train  ml  log position 2  event e2",
         "      used      table",
@@ -530,3 +552,14 @@ def test_a_refusal_is_a_sentence_and_an_exit_code(
 
     assert (ended.code, ended.out) == (code, "")
     assert "as_of is not a time" in ended.err
+
+
+@pytest.mark.parametrize(
+    "command", [["why", "x"], ["lineage", "x"], ["state"], ["diff", "1", "2"], ["path", "a", "b"], ["gaps"]]
+)
+def test_a_question_can_wait_for_a_position(run: Run, service: FakeService, command: list[str]) -> None:
+    service.answer(f"GET /api/v1/{command[0]}", {"detail": "no"}, status=404)
+
+    run(*command, "--wait", "7")
+
+    assert params(service)["wait"] == "7"

@@ -202,3 +202,19 @@ def test_the_module_runs_as_the_command_in_an_empty_environment() -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{provgraph.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "detail", "said"),
+    [
+        ("as_of", "as_of is not a time: 'x'; write now", "Error: --at is not a time: 'x'; write now."),
+        ("known_at", "known_at=9 is beyond the log's end", "Error: --known-at=9 is beyond the log's end."),
+        ("node", "node names no event", "Error: node names no event."),
+    ],
+)
+def test_a_refusal_names_the_option_and_not_the_parameter_it_became(
+    run: Run, service: FakeService, field: str, detail: str, said: str
+) -> None:
+    service.answer("GET /api/v1/why", {"detail": detail, "field": field}, status=400)
+
+    assert run("why", "x", "--at", "x").err.strip() == said
