@@ -1,7 +1,9 @@
 """How the command line, and your own program, talks to a service."""
 
-from provgraph.client.admin import Admin, Progress
+from provgraph.client.admin import Admin, AsyncAdmin, Progress
+from provgraph.client.aio import AsyncClient
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
+from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
 from provgraph.client.errors import (
     BusyError,
@@ -17,17 +19,24 @@ from provgraph.client.errors import (
     UnreachableError,
     UnusableUrlError,
 )
-from provgraph.client.impact import Impact
+from provgraph.client.impact import AsyncImpact, Impact
+from provgraph.client.pages import AsyncPages, Pages
 from provgraph.client.questions import Questions, Time
 from provgraph.client.transport import Retry
 
 __all__ = [
     "DEFAULT_URL",
     "Admin",
+    "AsyncAdmin",
+    "AsyncClient",
+    "AsyncImpact",
+    "AsyncPages",
     "BusyError",
+    "Call",
     "Client",
     "ClientError",
     "ContradictionError",
+    "Conversation",
     "CredentialsRefusedError",
     "Impact",
     "Job",
@@ -35,6 +44,8 @@ __all__ = [
     "Lineage",
     "NotThereError",
     "OversizedError",
+    "Pages",
+    "Pause",
     "Progress",
     "Questions",
     "RefusedRequestError",
