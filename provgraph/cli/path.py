@@ -41,7 +41,7 @@ def path(
             as_of=at,
             known_at=known_at,
             seconds=seconds,
-        )
+        ).document
     if as_json:
         output.say_json(answer)
     else:

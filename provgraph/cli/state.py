@@ -43,7 +43,7 @@ def state(
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
-            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor)
+            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor).document
 
         answer = (
             asking.joined(fetch, lists=("artifacts", "tags"), label="Artifacts and tags")
@@ -82,7 +82,9 @@ def diff(
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
-            return client.diff(from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds)
+            return client.diff(
+                from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds
+            ).document
 
         answer = asking.joined(fetch, lists=("changes",), label="Changes") if everything else fetch(cursor)
     if as_json:

@@ -54,7 +54,7 @@ def why(
             as_of=at,
             known_at=known_at,
             seconds=seconds,
-        )
+        ).document
     if form is Form.JSON:
         output.say_json(answer)
         return

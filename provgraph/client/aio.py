@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from provgraph.client import calls, exchange
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
-from provgraph.client.client import DEFAULT_URL, Lists
+from provgraph.client.client import DEFAULT_URL, Stored
 from provgraph.client.questions import Questions
 from provgraph.client.transport import AsyncTransport, Retry
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncClient(Lists, Questions, AsyncAsker):
+class AsyncClient(Stored, Questions, AsyncAsker):
     """
     Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
 
         async with AsyncClient("https://provenance.example.org", token=token) as client:
-            print((await client.why("artifact:model/churn"))["text"])
+            print((await client.why("artifact:model/churn")).text)
 
     Lists that come in pages, and the impact, are iterated over with ``async for``, without ``await``.
 

@@ -14,13 +14,13 @@ import functools
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from provgraph.client.calls import Call, Conversation, Paging
 from provgraph.client.impact import AsyncImpact, Impact, Search
 from provgraph.client.pages import AsyncPages, Pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from provgraph.client.calls import Call, Conversation
     from provgraph.client.exchange import Retry
 
 P = ParamSpec("P")
@@ -94,7 +94,7 @@ class _Method(Generic[P, T]):
         return method
 
 
-class Asks(_Method[P, "Call[T]"], Generic[P, T]):
+class Asks(_Method[P, Call[T]], Generic[P, T]):
     """A method that makes one call."""
 
     @overload
@@ -107,7 +107,7 @@ class Asks(_Method[P, "Call[T]"], Generic[P, T]):
         return self if instance is None else self._bound(instance.ask)
 
 
-class Follows(_Method[P, "Conversation[T]"], Generic[P, T]):
+class Follows(_Method[P, Conversation[T]], Generic[P, T]):
     """A method that has a conversation."""
 
     @overload
@@ -120,7 +120,7 @@ class Follows(_Method[P, "Conversation[T]"], Generic[P, T]):
         return self if instance is None else self._bound(instance.follow)
 
 
-class Lists(_Method[P, "Paging[Page, Item]"], Generic[P, Page, Item]):
+class Lists(_Method[P, Paging[Page, Item]], Generic[P, Page, Item]):
     """A method that returns a list whose pages are fetched while it is iterated over."""
 
     @overload

@@ -20,6 +20,7 @@ import orjson
 
 from provgraph.client.answers import JSON, SendResult, a_list, an_object, typed
 from provgraph.client.errors import BusyError, UnreachableError
+from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
 
 T = TypeVar("T")
 Page = TypeVar("Page")
@@ -63,6 +64,14 @@ class Paging(Generic[Page, Item]):
     first: Call[Page]
     items: Callable[[Page], Sequence[Item]]
     following: Callable[[Page], Call[Page] | None]  # None: that was the last one
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[T]):
+    """A page of a list, counted from 0."""
+
+    index: int
+    items: tuple[T, ...]
 
 
 def get(
@@ -155,6 +164,92 @@ def tags() -> Call[list[JSON]]:
     return get("/query/tags", a_list)
 
 
+def get_pem(event_id: str) -> Call[StoredPem]:
+    """
+    Return one event.
+
+    :raises NotThereError: it is not stored
+    """
+    return get(f"/query/pem/{segment(event_id)}", lambda document: typed(StoredPem.read, document))
+
+
+def get_pems(
+    *,
+    filters: Mapping[str, str] | None = None,
+    sort_field: str | None = None,
+    sort_order: str | None = None,
+    page_size: int = 1_000,
+) -> Paging[Slice[StoredPem], StoredPem]:
+    """
+    Return events, fetched page by page: in order of arrival unless a sort is given.
+
+    :param filters: by field name, such as ``Type``; all must match
+    """
+    given = (filters, sort_field, sort_order, page_size)
+    return _paging("/query/pems", StoredPem.read, *given)
+
+
+def get_artifact(name: str) -> Call[StoredArtifact | None]:
+    """Return the artifact of exactly this name, None when there is none."""
+    read = _reads_each(StoredArtifact.read)
+
+    def found(document: Any) -> StoredArtifact | None:
+        # An empty filter restricts nothing.
+        return next((artifact for artifact in read(document) if artifact.name == name), None)
+
+    return get("/query/artifacts", found, {"NameIs": name, "pageSize": 1})
+
+
+def get_artifacts(
+    *,
+    filters: Mapping[str, str] | None = None,
+    sort_field: str | None = None,
+    sort_order: str | None = None,
+    page_size: int = 1_000,
+) -> Paging[Slice[StoredArtifact], StoredArtifact]:
+    """Return artifacts, fetched page by page; see `get_pems`."""
+    given = (filters, sort_field, sort_order, page_size)
+    return _paging("/query/artifacts", StoredArtifact.read, *given)
+
+
+def get_tag(namespace: str, tag: str) -> Call[str]:
+    """
+    Return the id of the event that a tag marks.
+
+    :raises NotThereError: there is no such tag
+    """
+    return Call("GET", f"/query/tag/{tag_segments(namespace, tag)}", str, as_text=True)
+
+
+def get_tags() -> Call[tuple[Tag, ...]]:
+    """Return the tags."""
+    return get("/query/tags", _reads_each(Tag.read))
+
+
+def tags_count() -> Call[int]:
+    """Return how many tags there are."""
+    return get("/query/tags_count", _count("tags_count"))
+
+
+def set_tag(namespace: str, tag: str, event_id: str) -> Call[None]:
+    """
+    Return the call that lets a tag mark an event that is stored.
+
+    :raises NotThereError: the event is not stored
+    """
+    # It may arrive twice: the second one marks the same event once more.
+    path = f"/receiver/tag/{tag_segments(namespace, tag)}/{segment(event_id)}"
+    return Call("POST", path, _nothing, content=b"", patient=True, as_text=True)
+
+
+def query_graph(
+    query: str, parameters: Mapping[str, object] | None = None, *, write: bool = False
+) -> Call[Rows]:
+    """Ask the graph in Cypher; ``write`` needs an administrator. docs/reference/cypher.md tells what is understood."""
+    body = {"query": query, "parameters": dict(parameters or {}), "write": write}
+    return post("/api/v1/cypher", lambda document: typed(Rows.read, document), body)
+
+
 def receiver_overview() -> Call[JSON]:
     """Return the receiver's version, limits, and whether credentials are required."""
     return get("/receiver/info", an_object)
@@ -213,6 +308,31 @@ def _listing(
         "sortField": sort_field,
         "sortOrder": sort_order,
     }
+
+
+def _paging(
+    path: str,
+    reader: Callable[[JSON], T],
+    filters: Mapping[str, str] | None,
+    sort_field: str | None,
+    sort_order: str | None,
+    page_size: int,
+) -> Paging[Slice[T], T]:
+    read = _reads_each(reader)
+
+    def page(index: int) -> Call[Slice[T]]:
+        parameters = _listing(filters, index, page_size, sort_field, sort_order)
+        return get(path, lambda document: Slice(index, read(document)), parameters)
+
+    return Paging(
+        page(0),
+        lambda found: found.items,
+        lambda found: None if len(found.items) < page_size else page(found.index + 1),
+    )
+
+
+def _reads_each(reader: Callable[[JSON], T]) -> Callable[[Any], tuple[T, ...]]:
+    return lambda document: tuple([typed(reader, each) for each in a_list(document)])
 
 
 def _count(member: str) -> Callable[[Any], int]:

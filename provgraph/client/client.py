@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from provgraph.client import calls, exchange
 from provgraph.client.admin import Admin
-from provgraph.client.asking import Asker, Asks, Follows
+from provgraph.client.asking import Asker, Asks, Follows, Lists
 from provgraph.client.questions import Questions
 from provgraph.client.transport import Retry, Transport
 
@@ -25,7 +25,7 @@ DEFAULT_URL = "http://127.0.0.1:8082"
 T = TypeVar("T")
 
 
-class Lists:
+class Stored:
     """The lists and the state of the services, as methods of a client."""
 
     send_events = Asks(calls.send_events)
@@ -36,13 +36,21 @@ class Lists:
     artifacts = Asks(calls.artifacts)
     artifacts_count = Asks(calls.artifacts_count)
     tags = Asks(calls.tags)
+    tags_count = Asks(calls.tags_count)
+    get_pem = Asks(calls.get_pem)
+    get_pems = Lists(calls.get_pems)
+    get_artifact = Asks(calls.get_artifact)
+    get_artifacts = Lists(calls.get_artifacts)
+    get_tag = Asks(calls.get_tag)
+    get_tags = Asks(calls.get_tags)
+    query_graph = Asks(calls.query_graph)
     receiver_overview = Asks(calls.receiver_overview)
     query_overview = Asks(calls.query_overview)
     graph_overview = Asks(calls.graph_overview)
     wait_ready = Follows(calls.wait_ready)
 
 
-class Client(Lists, Questions, Asker):
+class Client(Stored, Questions, Asker):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
@@ -50,7 +58,7 @@ class Client(Lists, Questions, Asker):
 
         with Client("https://provenance.example.org", token=token) as client:
             client.send_events([{"ID": ..., "Type": "train", "Emitter": "trainer", ...}])
-            print(client.why("artifact:model/churn")["text"])
+            print(client.why("artifact:model/churn").text)
 
     :raises ClientError: every method, see `provgraph.client.errors`
     """

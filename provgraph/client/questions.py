@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from provgraph.client.answers import JSON, Lineage, an_object, typed
+from provgraph.client.answers import JSON, Lineage, typed
 from provgraph.client.asking import Asks, Lists, Searches
 from provgraph.client.calls import Call, Paging, get
 from provgraph.client.impact import Search
+from provgraph.client.told import Diff, Gaps, Path, State, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ _LOOK_SECONDS = 20
 _WAY_SECONDS = 10
 
 T = TypeVar("T")
+Q = TypeVar("Q", State, Diff, Lineage)
 
 
 def why(
@@ -34,14 +36,14 @@ def why(
     known_at: Time | None = None,
     wait: int | None = None,
     seconds: int | None = None,
-) -> Call[JSON]:
+) -> Call[Why]:
     """
     Return what led to an event, to a version of an artifact, or to what a tag marks.
 
-    ``steps``, ``artifacts`` by kind, ``emitters``, ``claims`` with their evidence, a ``text``, and a ``graph``.
+    Steps, artifacts by kind, claims with their evidence, and a text.
     """
     parameters = {"node": node, "version": version, "depth": depth, "limit": limit}
-    return _ask("why", an_object, parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+    return _ask("why", _reads(Why.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
 
 def lineage(
@@ -80,7 +82,7 @@ def lineage(
         **_which(type, emitter, from_, to),
         **_when(as_of, known_at),
     }
-    return _ask("lineage", _lineage, parameters, wait=wait, seconds=seconds)
+    return _ask("lineage", _reads(Lineage.read), parameters, wait=wait, seconds=seconds)
 
 
 def export(question: str, form: str, **parameters: object) -> Call[str]:
@@ -108,21 +110,22 @@ def state(
     limit: int | None = None,
     cursor: str | None = None,
     wait: int | None = None,
-) -> Call[JSON]:
+) -> Call[State]:
     """Return a page of what the platform looked like: ``artifacts`` by name, then ``tags``."""
-    return _ask("state", an_object, {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait)
+    return _ask(
+        "state", _reads(State.read), {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait
+    )
 
 
 def states(
     *, as_of: Time | None = None, known_at: Time | None = None, limit: int | None = None
-) -> Paging[JSON, JSON]:
+) -> Paging[State, State]:
     """Return every page of a state, see `state`; all are true for what the first one says."""
 
-    def following(page: JSON) -> Call[JSON] | None:
-        cursor = page.get("cursor")
-        return cursor and state(as_of=as_of, known_at=known_at, limit=limit, cursor=cursor)
+    def page(cursor: str | None) -> Call[State]:
+        return state(as_of=as_of, known_at=known_at, limit=limit, cursor=cursor)
 
-    return Paging(state(as_of=as_of, known_at=known_at, limit=limit), lambda page: (page,), following)
+    return _paging(page)
 
 
 def diff(
@@ -134,10 +137,26 @@ def diff(
     cursor: str | None = None,
     wait: int | None = None,
     seconds: int | None = None,
-) -> Call[JSON]:
+) -> Call[Diff]:
     """Return a page of the ``changes`` between two times; ``clock`` is ``occurred`` (default) or ``recorded``."""
     parameters = {"from": from_, "to": to, "clock": clock, "limit": limit, "cursor": cursor}
-    return _ask("diff", an_object, parameters, wait=wait, seconds=seconds)
+    return _ask("diff", _reads(Diff.read), parameters, wait=wait, seconds=seconds)
+
+
+def diffs(
+    from_: Time,
+    to: Time,
+    *,
+    clock: str | None = None,
+    limit: int | None = None,
+    seconds: int | None = None,
+) -> Paging[Diff, Diff]:
+    """Return every page of a difference, see `diff`."""
+
+    def page(cursor: str | None) -> Call[Diff]:
+        return diff(from_, to, clock=clock, limit=limit, cursor=cursor, seconds=seconds)
+
+    return _paging(page)
 
 
 def impact(
@@ -184,7 +203,7 @@ def path(
     known_at: Time | None = None,
     wait: int | None = None,
     seconds: int | None = None,
-) -> Call[JSON]:
+) -> Call[Path]:
     """Return whether ``source`` is upstream of ``target`` (``connected``), and if so the shortest ``path``."""
     parameters = {
         "source": source,
@@ -193,7 +212,7 @@ def path(
         "target_version": target_version,
         **_when(as_of, known_at),
     }
-    return _ask("path", an_object, parameters, wait=wait, seconds=seconds)
+    return _ask("path", _reads(Path.read), parameters, wait=wait, seconds=seconds)
 
 
 def gaps(
@@ -206,14 +225,14 @@ def gaps(
     cursor: str | None = None,
     wait: int | None = None,
     seconds: int | None = None,
-) -> Call[JSON]:
+) -> Call[Gaps]:
     """
     Return what is missing: three lists, each with its ``items`` and ``cursor``, and the ``emitters``.
 
     ``list`` is the one list that is wanted, which a cursor goes on with.
     """
     parameters = {"list": list, "silent_after": silent_after, "limit": limit, "cursor": cursor}
-    return _ask("gaps", an_object, parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+    return _ask("gaps", _reads(Gaps.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
 
 def _ask(
@@ -232,8 +251,17 @@ def _ask(
     )
 
 
-def _lineage(document: Any) -> Lineage:
-    return typed(Lineage.read, document)
+def _reads(reader: Callable[[JSON], T]) -> Callable[[Any], T]:
+    return lambda document: typed(reader, document)
+
+
+def _paging(page: Callable[[str | None], Call[Q]]) -> Paging[Q, Q]:
+    """Return the pages of an answer, each of them an item, that a cursor leads on."""
+    return Paging(
+        page(None),
+        lambda found: (found,),
+        lambda found: None if found.cursor is None else page(found.cursor),
+    )
 
 
 def _when(as_of: Time | None, known_at: Time | None) -> dict[str, object]:
@@ -277,6 +305,7 @@ class Questions:
     state = Asks(state)
     states = Lists(states)
     diff = Asks(diff)
+    diffs = Lists(diffs)
     impact = Searches(impact)
     path = Asks(path)
     gaps = Asks(gaps)
