@@ -1,32 +1,53 @@
 """How the command line, and your own program, talks to a service."""
 
+from provgraph.client.activities import Activity, AsyncActivity, Run, current
 from provgraph.client.admin import Admin, AsyncAdmin, Progress
 from provgraph.client.aio import AsyncClient
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
 from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
+from provgraph.client.delivery import (
+    ConsoleDelivery,
+    Delivery,
+    FileDelivery,
+    Flushed,
+    NoopDelivery,
+    SpoolDelivery,
+)
 from provgraph.client.errors import (
     BusyError,
     ClientError,
     ContradictionError,
     CredentialsRefusedError,
+    DeliveryError,
     JobFailedError,
     NotThereError,
     OversizedError,
+    OversizedEventError,
+    RefusedEventError,
     RefusedRequestError,
     ServiceError,
+    SpoolFullError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnsendableError,
     UnusableUrlError,
 )
 from provgraph.client.impact import AsyncImpact, Impact
 from provgraph.client.pages import AsyncPages, Pages
+from provgraph.client.pems import Artifact, Pem
 from provgraph.client.questions import Questions, Time
+from provgraph.client.spool import Spool
+from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
+from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
 from provgraph.client.transport import Retry
 
 __all__ = [
     "DEFAULT_URL",
+    "Activity",
     "Admin",
+    "Artifact",
+    "AsyncActivity",
     "AsyncAdmin",
     "AsyncClient",
     "AsyncImpact",
@@ -35,26 +56,52 @@ __all__ = [
     "Call",
     "Client",
     "ClientError",
+    "ConsoleDelivery",
     "ContradictionError",
     "Conversation",
     "CredentialsRefusedError",
+    "Delivery",
+    "DeliveryError",
+    "Diff",
+    "FileDelivery",
+    "Flushed",
+    "Gaps",
     "Impact",
     "Job",
     "JobFailedError",
     "Lineage",
+    "NoopDelivery",
     "NotThereError",
     "OversizedError",
+    "OversizedEventError",
     "Pages",
     "Pause",
+    "Pem",
     "Progress",
     "Questions",
+    "RefusedEventError",
     "RefusedRequestError",
     "Retry",
+    "Route",
+    "Rows",
+    "Run",
     "SendResult",
     "ServiceError",
+    "Spool",
+    "SpoolDelivery",
+    "SpoolFullError",
+    "State",
+    "Step",
+    "StoredArtifact",
+    "StoredPem",
+    "Tag",
     "Time",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "UnsendableError",
     "UnusableUrlError",
     "Verdict",
+    "Version",
+    "Why",
+    "current",
 ]

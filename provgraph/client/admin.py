@@ -182,6 +182,10 @@ class Admin(_Calls, Asker):
         self.url = asker.url
         self.retry = asker.retry
 
+    def close(self) -> None:
+        """See `Asker.close`: those of the client that it belongs to."""
+        self._asker.close()
+
     def ask(self, call: Call[T]) -> T:
         """See `Asker.ask`."""
         return self._asker.ask(call)

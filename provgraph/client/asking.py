@@ -36,6 +36,10 @@ class Asker(ABC):
     retry: Retry
 
     @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
+
+    @abstractmethod
     def ask(self, call: Call[T]) -> T:
         """
         Make a call and return what its answer says.

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from provgraph.client import calls, exchange
+from provgraph.client import calls, environment, exchange
+from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
 from provgraph.client.asking import Asker, Asks, Follows, Lists
+from provgraph.client.delivery import Flushed
+from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
+from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from ssl import SSLContext
     from types import TracebackType
 
     import httpx
 
+    from provgraph.client.answers import SendResult, Verdict
     from provgraph.client.calls import Call, Conversation
+    from provgraph.client.delivery import Delivery
+    from provgraph.client.pems import EventRef, Pem
 
 DEFAULT_URL = "http://127.0.0.1:8082"
+
+# A delivery repeats by itself what is to be repeated.
+ONCE = Retry(attempts=1)
 
 T = TypeVar("T")
 
@@ -50,16 +61,22 @@ class Stored:
     wait_ready = Follows(calls.wait_ready)
 
 
-class Client(Stored, Questions, Asker):
+class Client(Emitting[Activity], Stored, Questions, Asker):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
     The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`.
 
-        with Client("https://provenance.example.org", token=token) as client:
-            client.send_events([{"ID": ..., "Type": "train", "Emitter": "trainer", ...}])
+        with Client("https://provenance.example.org", token=token, emitter="trainer") as client:
+            with client.activity("train", uses=["table/customers"]) as run:
+                run.produces("model/churn")
             print(client.why("artifact:model/churn").text)
 
+    :param emitter: in whose name events are made
+    :param delivery: where events go; None: each is sent at once, and waited for
+    :param verify: what TLS certificates are checked with: the system's authorities, or a context of your own
+    :param retry: how patiently events are sent again while the service is away
+    :param size_limit: the service's PROVGRAPH_PEM_SIZE_LIMIT; larger events are refused before they are sent
     :raises ClientError: every method, see `provgraph.client.errors`
     """
 
@@ -68,9 +85,12 @@ class Client(Stored, Questions, Asker):
         url: str = DEFAULT_URL,
         *,
         token: str | None = None,
+        emitter: str | None = None,
+        delivery: Delivery | None = None,
         timeout_seconds: float = 30.0,
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
+        size_limit: int = SIZE_LIMIT,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -80,7 +100,33 @@ class Client(Stored, Questions, Asker):
         self._sleep = sleep
         self.url = self._http.url
         self.retry = retry or Retry()
+        self.emitter = emitter
+        self.size_limit = size_limit
         self.admin = Admin(self)
+        self._delivery = delivery
+        if delivery is not None:
+            delivery.open(
+                functools.partial(
+                    Client,
+                    url,
+                    token=token,
+                    timeout_seconds=timeout_seconds,
+                    verify=verify,
+                    retry=ONCE,
+                    transport=transport,
+                )
+            )
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """
+        Return a client as the environment describes it; docs/howto/emit.md lists the variables.
+
+        :param options: arguments of the class, which come before what the environment says
+        :raises SettingsError: a variable cannot be read
+        """
+        described = environment.read()
+        return cls(**{"delivery": described.delivery, **described.options, **options})
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +137,57 @@ class Client(Stored, Questions, Asker):
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close the connections, and the delivery: a spool waits some seconds for what is left in it."""
+        try:
+            if self._delivery is not None:
+                self._delivery.close()
+        finally:
+            self._http.close()
+
+    def send_pem(self, pem: Pem) -> Verdict:
+        """
+        Send an event, and return what became of it: accepted, duplicate, or spooled, written, dropped by a delivery.
+
+        While the service is away or busy it is sent again, the same id, so it is stored once.
+
+        :raises RefusedEventError: the service did not take it
+        """
+        return one(self.send_pems([pem]))
+
+    def send_pems(self, pems: Iterable[Pem]) -> SendResult:
+        """
+        Send events, in order and in few requests; see `send_pem`.
+
+        What the service did not take raises no error: it is in ``refused`` of the result.
+        """
+        events = self._encoded(pems)
+        if self._delivery is not None:
+            return self._delivery.send(events)
+        return self.follow(send(events))
+
+    def set_tag(self, namespace: str, tag: str, event: EventRef) -> None:
+        """
+        Let a tag mark an event; one that marked another is moved.
+
+        :raises NotThereError: the event is not stored
+        """
+        if self._delivery is not None:
+            self._delivery.set_tag(namespace, tag, id_of(event))
+        else:
+            self.ask(set_tag(namespace, tag, event))
+
+    def flush(self, *, timeout_seconds: float = 30.0) -> Flushed:
+        """
+        Wait until what was sent has arrived, and return what became of it since the flush before.
+
+        Without a delivery everything has arrived when `send_pem` returns, and there is nothing to tell.
+        """
+        if self._delivery is None:
+            return Flushed(0, 0, 0)
+        return self._delivery.flush(timeout_seconds=timeout_seconds)
+
+    def _activity(self, type_: str, **stated: Any) -> Activity:
+        return Activity(self, type_, **stated)
 
     def ask(self, call: Call[T]) -> T:
         """See `Asker.ask`. A patient call is repeated, unchanged, while the service is away or busy."""
@@ -118,4 +213,4 @@ class Client(Stored, Questions, Asker):
             return result
 
     def _do(self, step: Call[Any] | calls.Pause) -> Any:
-        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self._http.send(step)
+        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import ipaddress
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -56,6 +57,7 @@ class Retry(NamedTuple):
 
 def patiently(call: Call[T], retry: Retry) -> Conversation[T]:
     """Make a call, and make it again, unchanged, while the service is away or busy."""
+    call = replace(call, patient=False)  # the patience is here
     for attempt in range(retry.attempts - 1):
         try:
             answer: T = yield call

@@ -9,7 +9,7 @@ from provgraph.client.answers import JSON, Lineage, typed
 from provgraph.client.asking import Asks, Lists, Searches
 from provgraph.client.calls import Call, Paging, get
 from provgraph.client.impact import Search
-from provgraph.client.told import Diff, Gaps, Path, State, Why
+from provgraph.client.told import Diff, Gaps, Route, State, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +203,7 @@ def path(
     known_at: Time | None = None,
     wait: int | None = None,
     seconds: int | None = None,
-) -> Call[Path]:
+) -> Call[Route]:
     """Return whether ``source`` is upstream of ``target`` (``connected``), and if so the shortest ``path``."""
     parameters = {
         "source": source,
@@ -212,7 +212,7 @@ def path(
         "target_version": target_version,
         **_when(as_of, known_at),
     }
-    return _ask("path", _reads(Path.read), parameters, wait=wait, seconds=seconds)
+    return _ask("path", _reads(Route.read), parameters, wait=wait, seconds=seconds)
 
 
 def gaps(

@@ -232,7 +232,7 @@ class Diff:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Route:
     """Whether one node led to another, and the shortest evidence."""
 
     connected: bool | None  # None: the search was cut before it was known
@@ -243,7 +243,7 @@ class Path:
     document: JSON = field(repr=False)
 
     @classmethod
-    def read(cls, document: JSON) -> Path:
+    def read(cls, document: JSON) -> Route:
         """Read an answer."""
         get = document.get
         return cls(
