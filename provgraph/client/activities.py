@@ -16,6 +16,7 @@ import functools
 import inspect
 import logging
 import time
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
@@ -116,7 +117,8 @@ class Run:
     def _end(self, error: BaseException | None) -> Pem:
         """Return the event of the activity, which is over now."""
         if self._token is not None:
-            _current.reset(self._token)
+            with suppress(ValueError):  # ended in another task than it began in: there it was never current
+                _current.reset(self._token)
             self._token = None
         began, clock = self._began or (datetime.now(UTC), time.monotonic())
         about: dict[str, Any] = {
