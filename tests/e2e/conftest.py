@@ -142,7 +142,7 @@ def cleanable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield started.url
 
 
-@pytest.fixture(params=LIBRARIES.values(), ids=LIBRARIES)
+@pytest.fixture(params=[*LIBRARIES.values()], ids=[*LIBRARIES])
 def library(request: pytest.FixtureRequest) -> Any:
     """The module of Record Keeper's client, or the one that takes its place."""
     return request.param
