@@ -1,8 +1,11 @@
 """How the command line, and your own program, talks to a service."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from provgraph.client.activities import Activity, AsyncActivity, Run, current
 from provgraph.client.admin import Admin, AsyncAdmin, Progress
-from provgraph.client.aio import AsyncClient
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
 from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
@@ -41,6 +44,9 @@ from provgraph.client.spool import Spool
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
 from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
 from provgraph.client.transport import Retry
+
+if TYPE_CHECKING:
+    from provgraph.client.aio import AsyncClient
 
 __all__ = [
     "DEFAULT_URL",
@@ -105,3 +111,12 @@ __all__ = [
     "Why",
     "current",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio takes a third as long to import as all the rest, and most programs do without.
+    if name == "AsyncClient":
+        from provgraph.client.aio import AsyncClient  # noqa: PLC0415 - see above
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

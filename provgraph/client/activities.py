@@ -11,7 +11,6 @@ its predecessors: it ended after them, and what it did rests on what they did.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
@@ -268,6 +267,8 @@ class _OnThread:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio  # noqa: PLC0415 - takes a third as long to import as all the rest; it is loaded where this runs
+
         activity = self._activity
         event = activity._end(error)  # noqa: SLF001 - its other half
         try:

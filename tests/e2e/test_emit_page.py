@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.service import PROJECT, environment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.wire import Wire
 
 _PAGE = (PROJECT / "docs" / "howto" / "emit.md").read_text()

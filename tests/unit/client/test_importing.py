@@ -11,7 +11,7 @@ _PROJECT = Path(__file__).resolve().parents[3]
 # What the extra `server` brings, and what only the command line needs.
 _NOT_NEEDED = {
     *("alembic", "fastapi", "neo4j", "networkx", "prometheus_client", "prov", "psycopg", "sqlalchemy"),
-    *("starlette", "uvicorn", "pydantic", "pydantic_settings", "typer"),
+    *("starlette", "uvicorn", "pydantic", "pydantic_settings", "typer", "asyncio"),
 }
 
 
