@@ -9,7 +9,7 @@ COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo example serve test test-production check fix lock bench bench-production bench-questions secrets clean
+.PHONY: help setup demo example serve test test-production check fix lock bench bench-production bench-questions bench-sdk secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -53,6 +53,9 @@ bench: setup  ## measure the speed beside plain SQLite, in the same run (ARGS ar
 
 bench-questions: setup  ## measure the questions on large and small graphs (ARGS are passed on)
 	@$(VENV)/python -m bench.questions $(ARGS)
+
+bench-sdk: setup  ## measure the client beside Record Keeper's own (ARGS are passed on)
+	@$(VENV)/python -m bench.sdk $(ARGS)
 
 secrets:  ## make the passwords that docker-compose.yml reads, in ./secrets, unless they are there
 	@scripts/secrets

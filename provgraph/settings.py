@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "PROVGRAPH_"
-# The command line reads these, and the tests what begins so.
-_OF_OTHERS = frozenset({f"{_PREFIX}URL", f"{_PREFIX}TOKEN"})
+# The command line and the client read these, and the tests what begins so.
+_OF_OTHERS = frozenset(
+    f"{_PREFIX}{name}"
+    for name in (
+        *("URL", "TOKEN", "EMITTER", "TIMEOUT_SECONDS", "TRANSPORT"),
+        *("SPOOL", "SPOOL_MAX_EVENTS", "SPOOL_MAX_BYTES", "FILE"),
+    )
+)
 _OF_TESTS = (f"{_PREFIX}TEST_", f"{_PREFIX}REQUIRE_")
 
 

@@ -109,6 +109,8 @@ ARTIFACT_FIELDS: Mapping[str, _Field] = {
     "Properties": _Field(_contains(_ARTIFACT.c.properties)),
     # Seconds tie; the finer time and the sequence decide what is the latest.
     "CreatedAt": _Field(_contains(_ARTIFACT.c.created_at), (_ARTIFACT.c.created_us, _ARTIFACT.c.sequence)),
+    # Not Record Keeper's: the one artifact of exactly this name.
+    "NameIs": _Field(lambda name: same_text(_ARTIFACT.c.name, name)),
 }
 _PEM_COLUMNS = [_PEM.c[name] for name in CatalogPem._fields]
 _ARTIFACT_COLUMNS = [_ARTIFACT.c[name] for name in CatalogArtifact._fields]

@@ -72,7 +72,7 @@ def gaps(
         "wait": wait,
     }
     with connection.connect(url, token) as client:
-        answer = client.gaps(list=only, cursor=cursor, **parameters)
+        answer = client.gaps(list=only, cursor=cursor, **parameters).document
         if everything:
             _complete(client, answer, parameters)
     if as_json:
@@ -93,7 +93,7 @@ def _complete(client: Client, answer: JSON, parameters: dict[str, Any]) -> None:
         for name in [name for name in List if name in answer]:
             found = answer[name]
             while found["cursor"] is not None:
-                page = client.gaps(list=name, cursor=found["cursor"], **parameters)[name]
+                page = client.gaps(list=name, cursor=found["cursor"], **parameters).document[name]
                 found |= {**page, "items": found["items"] + page["items"]}
                 show(len(found["items"]), None)
 

@@ -43,7 +43,7 @@ def path(
             known_at=known_at,
             seconds=seconds,
             wait=wait,
-        )
+        ).document
     if as_json:
         output.say_json(answer)
     else:

@@ -44,7 +44,7 @@ def state(
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
-            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor, wait=wait)
+            return client.state(as_of=at, known_at=known_at, limit=size, cursor=at_cursor, wait=wait).document
 
         answer = (
             asking.joined(fetch, lists=("artifacts", "tags"), label="Artifacts and tags")
@@ -86,7 +86,7 @@ def diff(
         def fetch(at_cursor: str | None) -> JSON:
             return client.diff(
                 from_, to, clock=clock.value, limit=size, cursor=at_cursor, seconds=seconds, wait=wait
-            )
+            ).document
 
         answer = asking.joined(fetch, lists=("changes",), label="Changes") if everything else fetch(cursor)
     if as_json:

@@ -57,7 +57,7 @@ def why(
             known_at=known_at,
             seconds=seconds,
             wait=wait,
-        )
+        ).document
     if form is Form.JSON:
         output.say_json(answer)
         return

@@ -1,49 +1,122 @@
 """How the command line, and your own program, talks to a service."""
 
-from provgraph.client.admin import Admin, Progress
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provgraph.client.activities import Activity, AsyncActivity, Run, current
+from provgraph.client.admin import Admin, AsyncAdmin, Progress
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
+from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
+from provgraph.client.delivery import (
+    ConsoleDelivery,
+    Delivery,
+    FileDelivery,
+    Flushed,
+    NoopDelivery,
+    SpoolDelivery,
+)
 from provgraph.client.errors import (
     BusyError,
     ClientError,
     ContradictionError,
     CredentialsRefusedError,
+    DeliveryError,
     JobFailedError,
     NotThereError,
     OversizedError,
+    OversizedEventError,
+    RefusedEventError,
     RefusedRequestError,
     ServiceError,
+    SpoolFullError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnsendableError,
     UnusableUrlError,
 )
-from provgraph.client.impact import Impact
+from provgraph.client.impact import AsyncImpact, Impact
+from provgraph.client.pages import AsyncPages, Pages
+from provgraph.client.pems import Artifact, Pem
 from provgraph.client.questions import Questions, Time
+from provgraph.client.spool import Spool
+from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
+from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
 from provgraph.client.transport import Retry
+
+if TYPE_CHECKING:
+    from provgraph.client.aio import AsyncClient
 
 __all__ = [
     "DEFAULT_URL",
+    "Activity",
     "Admin",
+    "Artifact",
+    "AsyncActivity",
+    "AsyncAdmin",
+    "AsyncClient",
+    "AsyncImpact",
+    "AsyncPages",
     "BusyError",
+    "Call",
     "Client",
     "ClientError",
+    "ConsoleDelivery",
     "ContradictionError",
+    "Conversation",
     "CredentialsRefusedError",
+    "Delivery",
+    "DeliveryError",
+    "Diff",
+    "FileDelivery",
+    "Flushed",
+    "Gaps",
     "Impact",
     "Job",
     "JobFailedError",
     "Lineage",
+    "NoopDelivery",
     "NotThereError",
     "OversizedError",
+    "OversizedEventError",
+    "Pages",
+    "Pause",
+    "Pem",
     "Progress",
     "Questions",
+    "RefusedEventError",
     "RefusedRequestError",
     "Retry",
+    "Route",
+    "Rows",
+    "Run",
     "SendResult",
     "ServiceError",
+    "Spool",
+    "SpoolDelivery",
+    "SpoolFullError",
+    "State",
+    "Step",
+    "StoredArtifact",
+    "StoredPem",
+    "Tag",
     "Time",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "UnsendableError",
     "UnusableUrlError",
     "Verdict",
+    "Version",
+    "Why",
+    "current",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # asyncio takes a third as long to import as all the rest, and most programs do without.
+    if name == "AsyncClient":
+        from provgraph.client.aio import AsyncClient  # noqa: PLC0415 - see above
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

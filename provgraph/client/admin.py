@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from provgraph.client.answers import JSON, Job, a_list, an_object, typed
+from provgraph.client.asking import Asker, Asks, AsyncAsker, Follows
+from provgraph.client.calls import Call, Conversation, Pause, get, post, segment
 from provgraph.client.errors import JobFailedError
 
 if TYPE_CHECKING:
-    from provgraph.client.transport import Transport
+    from collections.abc import AsyncIterator, Iterator
+
+T = TypeVar("T")
 
 # These two answer when the work is done, however long it takes.
 _WORK_TIMEOUT_SECONDS = 3600.0
@@ -21,126 +23,198 @@ _WORK_TIMEOUT_SECONDS = 3600.0
 Progress: TypeAlias = Callable[[int, int | None], None]
 
 
-class Admin:
+def overview() -> Call[JSON]:
+    """Return log head, epoch, counts in catalog and graph, checkpoint, lag, sizes."""
+    return get("/admin/info", an_object)
+
+
+def flush() -> Call[JSON]:
+    """Wait until the graph has everything that was in the log: ``{"position", "seconds"}``."""
+    return post("/admin/flush", an_object, timeout_seconds=_WORK_TIMEOUT_SECONDS)
+
+
+def verify(
+    *,
+    pems: bool = True,
+    artifacts: bool = True,
+    deep: bool = False,
+    repair: bool = False,
+    progress: Progress | None = None,
+) -> Conversation[JSON]:
+    """
+    Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``.
+
+    :param repair: first put right what differs; adds ``corrected``, ``rebuilt_catalog`` and ``repair_message``
+    """
+    body = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
+    return an_object((yield from _run("/admin/verify", body, progress)))
+
+
+def verify_connections(*, progress: Progress | None = None) -> Conversation[str]:
+    """Look for artifacts that no PEM names; returns the id of the report."""
+    return _report_id((yield from _run("/admin/verify-connections", {}, progress)))
+
+
+def remove_unconnected(report_id: str, *, progress: Progress | None = None) -> Conversation[str]:
+    """Remove the artifacts that a connection report lists; returns the id of a new report."""
+    path = f"/admin/reports/{segment(report_id)}/remove-unconnected"
+    return _report_id((yield from _run(path, {}, progress)))
+
+
+def rebuild(
+    *,
+    graph: bool = True,
+    catalog: bool = True,
+    compare: bool = False,
+    progress: Progress | None = None,
+) -> Conversation[Any]:
+    """
+    Make the projections anew from the log.
+
+    :param compare: adds ``digests``: those before and after, and whether they are ``equal``
+    """
+    body = {"graph": graph, "catalog": catalog} | ({"compare": True} if compare else {})
+    return (yield from _run("/admin/rebuild", body, progress)) or {}
+
+
+def clean() -> Call[JSON]:
+    """Remove every event, both projections and the reports; credentials stay."""
+    return post("/admin/clean", an_object, timeout_seconds=_WORK_TIMEOUT_SECONDS)
+
+
+def reports() -> Call[list[JSON]]:
+    """Return the stored reports."""
+    return get("/admin/reports", lambda document: a_list(document, within="reports"))
+
+
+def report(report_id: str) -> Call[JSON]:
+    """Return one report with its text."""
+    return get(f"/admin/reports/{segment(report_id)}", an_object)
+
+
+def create_credential(*, name: str, kind: str, role: str) -> Call[JSON]:
+    """Create a credential; its ``token`` is in this answer and in no other."""
+    return post("/admin/credentials", an_object, {"name": name, "kind": kind, "role": role})
+
+
+def credentials() -> Call[list[JSON]]:
+    """Return the credentials, without their tokens."""
+    return get("/admin/credentials", lambda document: a_list(document, within="credentials"))
+
+
+def revoke_credential(credential_id: str) -> Call[None]:
+    """Make a credential worthless from now on."""
+    return Call("DELETE", f"/admin/credentials/{segment(credential_id)}", lambda _: None)
+
+
+def jobs() -> Call[list[Job]]:
+    """Return the jobs that the service remembers."""
+    return get("/admin/jobs", lambda document: [_job(job) for job in a_list(document, within="jobs")])
+
+
+def job(job_id: str) -> Call[Job]:
+    """Return a job as it stands."""
+    return get(f"/admin/jobs/{segment(job_id)}", _job)
+
+
+def wait(job_: Job, *, progress: Progress | None = None) -> Conversation[Job]:
+    """
+    Return the job once it is done.
+
+    :raises JobFailedError: it ended without success
+    """
+    pause = 0.05
+    while job_.state == "running":
+        if progress:
+            progress(job_.done, job_.total)
+        yield Pause(pause)
+        pause = min(pause * 1.5, 1.0)
+        job_ = yield job(job_.id)
+    if job_.state != "done":
+        raise JobFailedError(job_.id, job_.error or job_.state)
+    if progress:
+        progress(job_.done, job_.total)
+    return job_
+
+
+def _run(path: str, body: JSON, progress: Progress | None) -> Conversation[Any]:
+    started: Job = yield post(path, _job, body)
+    return (yield from wait(started, progress=progress)).result
+
+
+def _job(document: Any) -> Job:
+    return typed(Job.read, document)
+
+
+def _report_id(result: Any) -> str:
+    return typed(lambda members: str(members["report_id"]), result)
+
+
+class _Calls:
+    """The calls of an operator. Jobs are waited for: the methods that start one return its result."""
+
+    overview = Asks(overview)
+    flush = Asks(flush)
+    verify = Follows(verify)
+    verify_connections = Follows(verify_connections)
+    remove_unconnected = Follows(remove_unconnected)
+    rebuild = Follows(rebuild)
+    clean = Asks(clean)
+    reports = Asks(reports)
+    report = Asks(report)
+    create_credential = Asks(create_credential)
+    credentials = Asks(credentials)
+    revoke_credential = Asks(revoke_credential)
+    jobs = Asks(jobs)
+    job = Asks(job)
+    wait = Follows(wait)
+
+
+class Admin(_Calls, Asker):
     """
     The calls of an operator. Jobs are waited for: the methods that start one return its result.
 
     :raises ClientError: every method, see `provgraph.client.errors`
     """
 
-    def __init__(self, transport: Transport, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._http = transport
-        self._sleep = sleep
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self.url = asker.url
+        self.retry = asker.retry
 
-    def overview(self) -> JSON:
-        """Return log head, epoch, counts in catalog and graph, checkpoint, lag, sizes."""
-        return an_object(self._http.get("/admin/info"))
+    def close(self) -> None:
+        """See `Asker.close`: those of the client that it belongs to."""
+        self._asker.close()
 
-    def flush(self) -> JSON:
-        """Wait until the graph has everything that was in the log: ``{"position", "seconds"}``."""
-        return an_object(self._http.post("/admin/flush", timeout_seconds=_WORK_TIMEOUT_SECONDS))
+    def ask(self, call: Call[T]) -> T:
+        """See `Asker.ask`."""
+        return self._asker.ask(call)
 
-    def verify(
-        self,
-        *,
-        pems: bool = True,
-        artifacts: bool = True,
-        deep: bool = False,
-        repair: bool = False,
-        progress: Progress | None = None,
-    ) -> JSON:
-        """
-        Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``.
+    def follow(self, conversation: Conversation[T]) -> T:
+        """See `Asker.follow`."""
+        return self._asker.follow(conversation)
 
-        :param repair: first put right what differs; adds ``corrected``, ``rebuilt_catalog`` and ``repair_message``
-        """
-        body = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
-        return an_object(self._run("/admin/verify", body, progress))
-
-    def verify_connections(self, *, progress: Progress | None = None) -> str:
-        """Look for artifacts that no PEM names; returns the id of the report."""
-        return typed(_report_id, self._run("/admin/verify-connections", {}, progress))
-
-    def remove_unconnected(self, report_id: str, *, progress: Progress | None = None) -> str:
-        """Remove the artifacts that a connection report lists; returns the id of a new report."""
-        path = f"/admin/reports/{_segment(report_id)}/remove-unconnected"
-        return typed(_report_id, self._run(path, {}, progress))
-
-    def rebuild(
-        self,
-        *,
-        graph: bool = True,
-        catalog: bool = True,
-        compare: bool = False,
-        progress: Progress | None = None,
-    ) -> Any:
-        """
-        Make the projections anew from the log.
-
-        :param compare: adds ``digests``: those before and after, and whether they are ``equal``
-        """
-        body = {"graph": graph, "catalog": catalog} | ({"compare": True} if compare else {})
-        return self._run("/admin/rebuild", body, progress) or {}
-
-    def clean(self) -> JSON:
-        """Remove every event, both projections and the reports; credentials stay."""
-        return an_object(self._http.post("/admin/clean", timeout_seconds=_WORK_TIMEOUT_SECONDS))
-
-    def reports(self) -> list[JSON]:
-        """Return the stored reports."""
-        return a_list(self._http.get("/admin/reports"), within="reports")
-
-    def report(self, report_id: str) -> JSON:
-        """Return one report with its text."""
-        return an_object(self._http.get(f"/admin/reports/{_segment(report_id)}"))
-
-    def create_credential(self, *, name: str, kind: str, role: str) -> JSON:
-        """Create a credential; its ``token`` is in this answer and in no other."""
-        return an_object(self._http.post("/admin/credentials", {"name": name, "kind": kind, "role": role}))
-
-    def credentials(self) -> list[JSON]:
-        """Return the credentials, without their tokens."""
-        return a_list(self._http.get("/admin/credentials"), within="credentials")
-
-    def revoke_credential(self, credential_id: str) -> None:
-        """Make a credential worthless from now on."""
-        self._http.json("DELETE", f"/admin/credentials/{_segment(credential_id)}")
-
-    def jobs(self) -> list[Job]:
-        """Return the jobs that the service remembers."""
-        return [typed(Job.read, job) for job in a_list(self._http.get("/admin/jobs"), within="jobs")]
-
-    def job(self, job_id: str) -> Job:
-        """Return a job as it stands."""
-        return typed(Job.read, self._http.get(f"/admin/jobs/{_segment(job_id)}"))
-
-    def wait(self, job: Job, *, progress: Progress | None = None) -> Job:
-        """
-        Return the job once it is done.
-
-        :raises JobFailedError: it ended without success
-        """
-        pause = 0.05
-        while job.state == "running":
-            if progress:
-                progress(job.done, job.total)
-            self._sleep(pause)
-            pause = min(pause * 1.5, 1.0)
-            job = self.job(job.id)
-        if job.state != "done":
-            raise JobFailedError(job.id, job.error or job.state)
-        if progress:
-            progress(job.done, job.total)
-        return job
-
-    def _run(self, path: str, body: JSON, progress: Progress | None) -> Any:
-        job = typed(Job.read, self._http.post(path, body))
-        return self.wait(job, progress=progress).result
+    def lines(self, call: Call[Any]) -> Iterator[bytes]:
+        """See `Asker.lines`."""
+        return self._asker.lines(call)
 
 
-def _segment(text: str) -> str:
-    return quote(text, safe="")
+class AsyncAdmin(_Calls, AsyncAsker):
+    """The calls of an operator, to be awaited; see `Admin`."""
 
+    def __init__(self, asker: AsyncAsker) -> None:
+        self._asker = asker
+        self.url = asker.url
+        self.retry = asker.retry
 
-def _report_id(result: JSON) -> str:
-    return str(result["report_id"])
+    async def ask(self, call: Call[T]) -> T:
+        """See `Asker.ask`."""
+        return await self._asker.ask(call)
+
+    async def follow(self, conversation: Conversation[T]) -> T:
+        """See `Asker.follow`."""
+        return await self._asker.follow(conversation)
+
+    def lines(self, call: Call[Any]) -> AsyncIterator[bytes]:
+        """See `Asker.lines`."""
+        return self._asker.lines(call)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from provgraph.client.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 JSON = dict[str, Any]
 _Answer = TypeVar("_Answer")
+
+REFUSALS = frozenset({"conflict", "invalid"})
 
 
 def an_object(document: Any) -> JSON:
@@ -59,7 +61,7 @@ class Verdict:
 
     index: int  # place in the batch, from 0
     id: str | None
-    verdict: str  # accepted, duplicate, conflict, invalid
+    verdict: str  # accepted, duplicate, conflict, invalid; spooled, written or dropped when it was not sent
     position: int | None = None  # in the log; of the stored one when it is a duplicate or a conflict
     field: str | None = None
     rule: str | None = None
@@ -89,7 +91,29 @@ class SendResult:
     duplicates: int
     conflicts: int
     invalid: int
-    position: int  # of the log behind this batch
+    position: int  # of the log behind this batch; 0 when no service was asked
+
+    @property
+    def refused(self) -> tuple[Verdict, ...]:
+        """The verdicts on the events that the service did not take."""
+        return tuple([each for each in self.verdicts if each.verdict in REFUSALS])
+
+    @classmethod
+    def told(cls, verdict: str, ids: Iterable[str]) -> SendResult:
+        """Return the same verdict on every event, by something that is no service."""
+        return cls(tuple([Verdict(index, id_, verdict) for index, id_ in enumerate(ids)]), 0, 0, 0, 0, 0)
+
+    def followed_by(self, other: SendResult) -> SendResult:
+        """Return the result of two batches as that of one."""
+        behind = len(self.verdicts)
+        return SendResult(
+            (*self.verdicts, *[replace(each, index=each.index + behind) for each in other.verdicts]),
+            self.accepted + other.accepted,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.invalid + other.invalid,
+            max(self.position, other.position),
+        )
 
     @classmethod
     def read(cls, document: JSON) -> SendResult:

@@ -1,39 +1,82 @@
-"""The synchronous client."""
+"""The client that waits for its answers; `provgraph.client.aio` has the one for event loops."""
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import orjson
-
+from provgraph.client import calls, environment, exchange
+from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
-from provgraph.client.answers import JSON, SendResult, a_list, an_object, typed
-from provgraph.client.errors import BusyError, UnreachableError
+from provgraph.client.asking import Asker, Asks, Follows, Lists
+from provgraph.client.delivery import Flushed
+from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
+from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from ssl import SSLContext
     from types import TracebackType
 
     import httpx
 
+    from provgraph.client.answers import SendResult, Verdict
+    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.delivery import Delivery
+    from provgraph.client.pems import EventRef, Pem
+
 DEFAULT_URL = "http://127.0.0.1:8082"
 
+# A delivery repeats by itself what is to be repeated.
+ONCE = Retry(attempts=1)
 
-class Client(Questions):
+T = TypeVar("T")
+
+
+class Stored:
+    """The lists and the state of the services, as methods of a client."""
+
+    send_events = Asks(calls.send_events)
+    send_encoded = Asks(calls.send_encoded)
+    pem = Asks(calls.pem)
+    pems = Asks(calls.pems)
+    pems_count = Asks(calls.pems_count)
+    artifacts = Asks(calls.artifacts)
+    artifacts_count = Asks(calls.artifacts_count)
+    tags = Asks(calls.tags)
+    tags_count = Asks(calls.tags_count)
+    get_pem = Asks(calls.get_pem)
+    get_pems = Lists(calls.get_pems)
+    get_artifact = Asks(calls.get_artifact)
+    get_artifacts = Lists(calls.get_artifacts)
+    get_tag = Asks(calls.get_tag)
+    get_tags = Asks(calls.get_tags)
+    query_graph = Asks(calls.query_graph)
+    receiver_overview = Asks(calls.receiver_overview)
+    query_overview = Asks(calls.query_overview)
+    graph_overview = Asks(calls.graph_overview)
+    wait_ready = Follows(calls.wait_ready)
+
+
+class Client(Emitting[Activity], Stored, Questions, Asker):
     """
-    Talks to one provgraph service. A context manager; its connections stay open between calls.
+    Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
     The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`.
 
-        with Client("https://provenance.example.org", token=token) as client:
-            client.send_events([{"ID": ..., "Type": "train", "Emitter": "trainer", ...}])
-            print(client.why("artifact:model/churn")["text"])
+        with Client("https://provenance.example.org", token=token, emitter="trainer") as client:
+            with client.activity("train", uses=["table/customers"]) as run:
+                run.produces("model/churn")
+            print(client.why("artifact:model/churn").text)
 
+    :param emitter: in whose name events are made
+    :param delivery: where events go; None: each is sent at once, and waited for
+    :param verify: what TLS certificates are checked with: the system's authorities, or a context of your own
+    :param retry: how patiently events are sent again while the service is away
+    :param size_limit: the service's PROVGRAPH_PEM_SIZE_LIMIT; larger events are refused before they are sent
     :raises ClientError: every method, see `provgraph.client.errors`
     """
 
@@ -42,27 +85,48 @@ class Client(Questions):
         url: str = DEFAULT_URL,
         *,
         token: str | None = None,
+        emitter: str | None = None,
+        delivery: Delivery | None = None,
         timeout_seconds: float = 30.0,
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
+        size_limit: int = SIZE_LIMIT,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        patience = retry or Retry()
-        super().__init__(
-            Transport(
-                url,
-                token=token,
-                timeout_seconds=timeout_seconds,
-                verify=verify,
-                retry=patience,
-                transport=transport,
-                sleep=sleep,
-            ),
-            retry=patience,
-            sleep=sleep,
+        self._http = Transport(
+            url, token=token, timeout_seconds=timeout_seconds, verify=verify, transport=transport
         )
-        self.admin = Admin(self._http, sleep=sleep)
+        self._sleep = sleep
+        self.url = self._http.url
+        self.retry = retry or Retry()
+        self.emitter = emitter
+        self.size_limit = size_limit
+        self.admin = Admin(self)
+        self._delivery = delivery
+        if delivery is not None:
+            delivery.open(
+                functools.partial(
+                    Client,
+                    url,
+                    token=token,
+                    timeout_seconds=timeout_seconds,
+                    verify=verify,
+                    retry=ONCE,
+                    transport=transport,
+                )
+            )
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """
+        Return a client as the environment describes it; docs/howto/emit.md lists the variables.
+
+        :param options: arguments of the class, which come before what the environment says
+        :raises SettingsError: a variable cannot be read
+        """
+        described = environment.read()
+        return cls(**{"delivery": described.delivery, **described.options, **options})
 
     def __enter__(self) -> Self:
         return self
@@ -73,124 +137,80 @@ class Client(Questions):
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        """Close the connections, and the delivery: a spool waits some seconds for what is left in it."""
+        try:
+            if self._delivery is not None:
+                self._delivery.close()
+        finally:
+            self._http.close()
 
-    @property
-    def url(self) -> str:
-        """Where the service is."""
-        return self._http.url
-
-    def send_events(self, events: Sequence[Mapping[str, Any]]) -> SendResult:
+    def send_pem(self, pem: Pem) -> Verdict:
         """
-        Send a batch of events and return what became of each.
+        Send an event, and return what became of it: accepted, duplicate, or spooled, written, dropped by a delivery.
 
-        While the service is away or busy the batch is sent again: the same ids, so nothing is stored twice. What an
-        earlier, unanswered attempt stored comes back as a duplicate.
+        While the service is away or busy it is sent again, the same id, so it is stored once.
+
+        :raises RefusedEventError: the service did not take it
         """
-        return self.send_encoded([orjson.dumps(event) for event in events])
+        return one(self.send_pems([pem]))
 
-    def send_encoded(self, events: Sequence[bytes]) -> SendResult:
-        """Send events that are JSON text already, one a line; see `send_events`."""
-        document = self._http.json(
-            "POST",
-            "/api/v1/events",
-            patient=True,
-            content=b"\n".join(events),
-            content_type="application/x-ndjson",
-        )
-        return typed(SendResult.read, document)
-
-    def pem(self, event_id: str) -> JSON:
-        """Return one PEM."""
-        return an_object(self._http.get(f"/query/pem/{quote(event_id, safe='')}"))
-
-    def pems(
-        self,
-        *,
-        filters: Mapping[str, str] | None = None,
-        page_index: int | None = None,
-        page_size: int | None = None,
-        sort_field: str | None = None,
-        sort_order: str | None = None,
-    ) -> list[JSON]:
-        """Return PEMs in order of arrival unless a sort is given. ``filters`` is by field name; all must match."""
-        return a_list(
-            self._http.get("/query/pems", _listing(filters, page_index, page_size, sort_field, sort_order))
-        )
-
-    def pems_count(self, *, filters: Mapping[str, str] | None = None) -> int:
-        """Return how many PEMs match."""
-        return typed(lambda answer: int(answer["pems_count"]), self._http.get("/query/pems_count", filters))
-
-    def artifacts(
-        self,
-        *,
-        filters: Mapping[str, str] | None = None,
-        page_index: int | None = None,
-        page_size: int | None = None,
-        sort_field: str | None = None,
-        sort_order: str | None = None,
-    ) -> list[JSON]:
-        """Return artifacts; see `pems`."""
-        return a_list(
-            self._http.get(
-                "/query/artifacts", _listing(filters, page_index, page_size, sort_field, sort_order)
-            )
-        )
-
-    def artifacts_count(self, *, filters: Mapping[str, str] | None = None) -> int:
-        """Return how many artifacts match."""
-        return typed(
-            lambda answer: int(answer["artifacts_count"]), self._http.get("/query/artifacts_count", filters)
-        )
-
-    def tags(self) -> list[JSON]:
-        """Return the tags."""
-        return a_list(self._http.get("/query/tags"))
-
-    def receiver_overview(self) -> JSON:
-        """Return the receiver's version, limits, and whether credentials are required."""
-        return an_object(self._http.get("/receiver/info"))
-
-    def query_overview(self) -> JSON:
-        """Return the query service's version, and whether credentials are required."""
-        return an_object(self._http.get("/query/info"))
-
-    def graph_overview(self) -> JSON:
-        """Return counts of log and graph, and how far they agree."""
-        return an_object(self._http.get("/graph_builder/info"))
-
-    def wait_ready(self, *, timeout_seconds: float = 30.0) -> None:
+    def send_pems(self, pems: Iterable[Pem]) -> SendResult:
         """
-        Return once the service can serve.
+        Send events, in order and in few requests; see `send_pem`.
 
-        :raises UnreachableError: nothing answered in that time
-        :raises BusyError: it answered that it is not ready, all that time
+        What the service did not take raises no error: it is in ``refused`` of the result.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            try:
-                self._http.exchange("GET", "/readyz")
-            except (UnreachableError, BusyError):
-                if time.monotonic() >= deadline:
-                    raise
-                self._sleep(0.1)
-            else:
-                return
+        events = self._encoded(pems)
+        if self._delivery is not None:
+            return self._delivery.send(events)
+        return self.follow(send(events))
 
+    def set_tag(self, namespace: str, tag: str, event: EventRef) -> None:
+        """
+        Let a tag mark an event; one that marked another is moved.
 
-def _listing(
-    filters: Mapping[str, str] | None,
-    page_index: int | None,
-    page_size: int | None,
-    sort_field: str | None,
-    sort_order: str | None,
-) -> dict[str, object]:
-    return {
-        **(filters or {}),
-        "pageIndex": page_index,
-        "pageSize": page_size,
-        "sortField": sort_field,
-        "sortOrder": sort_order,
-    }
+        :raises NotThereError: the event is not stored
+        """
+        if self._delivery is not None:
+            self._delivery.set_tag(namespace, tag, id_of(event))
+        else:
+            self.ask(set_tag(namespace, tag, event))
+
+    def flush(self, *, timeout_seconds: float = 30.0) -> Flushed:
+        """
+        Wait until what was sent has arrived, and return what became of it since the flush before.
+
+        Without a delivery everything has arrived when `send_pem` returns, and there is nothing to tell.
+        """
+        if self._delivery is None:
+            return Flushed(0, 0, 0)
+        return self._delivery.flush(timeout_seconds=timeout_seconds)
+
+    def _activity(self, type_: str, **stated: Any) -> Activity:
+        return Activity(self, type_, **stated)
+
+    def ask(self, call: Call[T]) -> T:
+        """See `Asker.ask`. A patient call is repeated, unchanged, while the service is away or busy."""
+        return self.follow(exchange.patiently(call, self.retry)) if call.patient else self._http.send(call)
+
+    def lines(self, call: Call[Any]) -> Iterator[bytes]:
+        """See `Asker.lines`."""
+        return self._http.lines(call)
+
+    def follow(self, conversation: Conversation[T]) -> T:
+        """See `Asker.follow`."""
+        try:
+            step = next(conversation)
+            while True:
+                try:
+                    answer = self._do(step)
+                except Exception as error:  # noqa: BLE001 - the conversation decides what to do about it
+                    step = conversation.throw(error)
+                else:
+                    step = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _do(self, step: Call[Any] | calls.Pause) -> Any:
+        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)

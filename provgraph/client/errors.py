@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import ProvgraphError
+from provgraph.errors import InvalidEventError, ProvgraphError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from provgraph.client.answers import Verdict
 
 
 class ClientError(ProvgraphError):
@@ -97,3 +99,53 @@ BY_STATUS: dict[int, type[ServiceError]] = {
     409: ContradictionError,
     413: OversizedError,
 }
+
+
+class UnsendableError(ClientError, InvalidEventError):
+    """An event, or an artifact in it, that the service would refuse: ``field`` and ``rule`` say why. Not sent."""
+
+    title = "Cannot be sent"
+
+
+class OversizedEventError(UnsendableError):
+    """An event is larger than the service takes. Nothing was sent."""
+
+    def __init__(self, event_id: str, *, size: int, limit: int) -> None:
+        super().__init__(
+            f"Event {event_id} has {size} bytes, the limit is {limit}: put what is large beside it, and name it as "
+            "an artifact",
+            rule="size",
+        )
+        self.event_id = event_id
+        self.size = size
+        self.limit = limit
+
+
+class RefusedEventError(ClientError):
+    """The service judged an event and did not take it; ``verdict`` says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(
+            f"The service refused event {verdict.id} as {verdict.verdict}: {verdict.detail or verdict.rule}"
+        )
+        self.verdict = verdict
+
+
+class DeliveryError(ClientError):
+    """Where events are put before, or instead of, being sent did not take them: a disk, a file, its permissions."""
+
+
+class SpoolFullError(DeliveryError):
+    """A spool has as much as it may hold; nothing of what was to be put into it was."""
+
+    def __init__(self, path: str, *, events: int, size: int, max_events: int, max_bytes: int) -> None:
+        super().__init__(
+            f"The spool {path} is full: it holds {events} of {max_events} events, {size} of {max_bytes} bytes. Bring "
+            "the service back so that it empties itself, look through what was refused (Spool.refused, "
+            "Spool.discard_refused), or allow it more (PROVGRAPH_SPOOL_MAX_EVENTS, PROVGRAPH_SPOOL_MAX_BYTES)"
+        )
+        self.path = path
+        self.events = events
+        self.size = size
+        self.max_events = max_events
+        self.max_bytes = max_bytes

@@ -2,23 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from provgraph.client.answers import JSON, an_object
-from provgraph.client.errors import BusyError, UnexpectedAnswerError, UnreachableError
+from provgraph.client.calls import Call, rest
+from provgraph.client.errors import BusyError, ClientError, UnexpectedAnswerError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from provgraph.client.transport import Retry, Transport
+    from provgraph.client.asking import Asker, AsyncAsker
+    from provgraph.client.exchange import Retry
 
 _PATH = "/api/v1/impact"
 _PAGE = 10_000
 
 
-class Impact:
+class Search:
+    """
+    How far the reading of an impact has come: what is to be asked next, and which events are new.
+
+    A page that breaks off is asked for once more, and what was given of it already is passed over.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, object],
+        *,
+        limit: int | None,
+        cursor: str | None,
+        timeout_seconds: float | None,
+    ) -> None:
+        self._parameters = dict(parameters)
+        self._timeout_seconds = timeout_seconds
+        self._left = limit
+        self.cursor = cursor
+        self.opening: JSON | None = None
+        self.closing: JSON | None = None
+        self._size = self._given = self._place = self._failures = 0
+        self._ended = False  # the page that was begun has been read to its end
+        self._begin_page()
+
+    def next_call(self) -> Call[Any] | None:
+        """Return what to ask now; None when everything was read."""
+        if self._ended:
+            if self.cursor is None or self._left == 0:
+                return None
+            self._begin_page()
+        self._place = -1
+        parameters = {**self._parameters, "limit": self._size, "cursor": self.cursor}
+        return Call("GET", _PATH, an_object, parameters, timeout_seconds=self._timeout_seconds)
+
+    def take(self, line: bytes) -> JSON | None:
+        """Take a line of the answer and return the event in it, if it is a new one."""
+        document = _object(line)
+        kind = document.get("kind")
+        self._place += 1
+        if kind == "start":
+            self.opening = self.opening or document
+            self.cursor = document.get("cursor")
+        elif kind == "end":
+            self.closing = document
+            self.cursor = document.get("cursor")
+            self._ended = True
+        elif self._place > self._given:
+            self._given = self._place
+            if self._left is not None:
+                self._left -= 1
+            return document
+        return None
+
+    def check_end(self, url: str) -> None:
+        """
+        Make sure that an answer had its end.
+
+        :raises UnreachableError: it broke off
+        """
+        if not self._ended:
+            raise UnreachableError(url, "the answer ended before its end")
+
+    def pause(self, error: ClientError, retry: Retry) -> float:
+        """
+        Return the seconds to wait before the page is asked for again.
+
+        :raises ClientError: the ``error``, when nothing came of it or it was tried often enough
+        """
+        self._failures += 1
+        if not (self._place >= 0 or self._given) or self._failures >= retry.attempts:
+            raise error
+        return retry.pause(self._failures - 1, error)
+
+    def _begin_page(self) -> None:
+        self._size = _PAGE if self._left is None else min(self._left, _PAGE)
+        self._given = self._failures = 0
+        self._ended = False
+
+
+class _Told:
+    """What both kinds of iterator tell beside the events."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on behind what was read, when a limit cut it; None when nothing is left to be had."""
+        return self._search.cursor
+
+    @property
+    def opening(self) -> JSON | None:
+        """What was said before the first event: how many are ``affected``, and what the answer is true for."""
+        return self._search.opening
+
+    @property
+    def closing(self) -> JSON | None:
+        """What was said behind the last one: whether it is ``complete``, and if not the ``reason``."""
+        return self._search.closing
+
+
+class Impact(_Told):
     """
     The events that a node led to, nearest first. Can be iterated over once.
 
@@ -27,30 +131,9 @@ class Impact:
     :raises ClientError: while it is iterated over
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        parameters: Mapping[str, object],
-        *,
-        limit: int | None,
-        cursor: str | None,
-        timeout_seconds: float | None,
-        retry: Retry,
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._http = transport
-        self._parameters = dict(parameters)
-        self._left = limit
-        self._timeout_seconds = timeout_seconds
-        self._retry = retry
-        self._sleep = sleep
-        self.cursor = cursor
-        """Where to go on behind what was read, when a limit cut it; None when nothing is left to be had."""
-        self.opening: JSON | None = None
-        """What was said before the first event: how many are ``affected``, and what the answer is true for."""
-        self.closing: JSON | None = None
-        """What was said behind the last one: whether it is ``complete``, and if not the ``reason``."""
-        self._events = self._all()
+    def __init__(self, asker: Asker, search: Search) -> None:
+        super().__init__(search)
+        self._events = _events(asker, search)
 
     def __iter__(self) -> Self:
         return self
@@ -58,50 +141,41 @@ class Impact:
     def __next__(self) -> JSON:
         return next(self._events)
 
-    def _all(self) -> Iterator[JSON]:
-        while True:
-            size = _PAGE if self._left is None else min(self._left, _PAGE)
-            for event in self._page(size):
-                if self._left is not None:
-                    self._left -= 1
-                yield event
-            if self.cursor is None or self._left == 0:
-                return
 
-    def _page(self, size: int) -> Iterator[JSON]:
-        """Yield the events of one answer; one that breaks is asked for again, if its beginning came through."""
-        given = attempt = 0
-        while True:
-            begun = False
-            try:
-                for place, event in enumerate(self._answer(size)):
-                    begun = True
-                    if place > given:  # the first one is the opening
-                        given = place
-                        yield event
-            except (UnreachableError, BusyError) as error:
-                attempt += 1
-                if not (begun or given) or attempt >= self._retry.attempts:
-                    raise
-                self._sleep(self._retry.pause(attempt - 1, error))
-            else:
-                return
+class AsyncImpact(_Told):
+    """The events that a node led to, for ``async for``; see `Impact`."""
 
-    def _answer(self, size: int) -> Iterator[JSON]:
-        """Yield the lines of one answer but its end, and note what its beginning and its end say."""
-        parameters = {**self._parameters, "limit": size, "cursor": self.cursor}
-        for line in self._http.lines(_PATH, parameters, timeout_seconds=self._timeout_seconds):
-            document = _object(line)
-            kind = document.get("kind")
-            if kind == "start":
-                self.opening = self.opening or document
-                self.cursor = document.get("cursor")
-            elif kind == "end":
-                self.closing = document
-                self.cursor = document.get("cursor")
-                return
-            yield document
-        raise UnreachableError(self._http.url, "the answer ended before its end")
+    def __init__(self, asker: AsyncAsker, search: Search) -> None:
+        super().__init__(search)
+        self._events = _async_events(asker, search)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> JSON:
+        return await anext(self._events)
+
+
+def _events(asker: Asker, search: Search) -> Iterator[JSON]:
+    while (call := search.next_call()) is not None:
+        try:
+            for line in asker.lines(call):
+                if (event := search.take(line)) is not None:
+                    yield event
+            search.check_end(asker.url)
+        except (UnreachableError, BusyError) as error:
+            asker.follow(rest(search.pause(error, asker.retry)))
+
+
+async def _async_events(asker: AsyncAsker, search: Search) -> AsyncIterator[JSON]:
+    while (call := search.next_call()) is not None:
+        try:
+            async for line in asker.lines(call):
+                if (event := search.take(line)) is not None:
+                    yield event
+            search.check_end(asker.url)
+        except (UnreachableError, BusyError) as error:
+            await asker.follow(rest(search.pause(error, asker.retry)))
 
 
 def _object(line: bytes) -> JSON:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from provgraph.client.answers import JSON, Lineage, an_object, typed
-from provgraph.client.impact import Impact
+from provgraph.client.answers import JSON, Lineage, typed
+from provgraph.client.asking import Asks, Lists, Searches
+from provgraph.client.calls import Call, Paging, get
+from provgraph.client.impact import Search
+from provgraph.client.told import Diff, Gaps, Route, State, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from provgraph.client.transport import Retry, Transport
+    from collections.abc import Callable, Mapping, Sequence
 
 # 2026-03-01, yesterday, now-2h, an RFC 3339 time, a datetime, or a log position. Without a zone it is UTC.
 Time: TypeAlias = str | int | datetime
@@ -21,229 +22,246 @@ _WAIT_SECONDS = 30
 _LOOK_SECONDS = 20
 _WAY_SECONDS = 10
 
+T = TypeVar("T")
+Q = TypeVar("Q", State, Diff, Lineage)
 
-class Questions:
+
+def why(
+    node: str,
+    *,
+    version: str | None = None,
+    depth: int | None = None,
+    limit: int | None = None,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    wait: int | None = None,
+    seconds: int | None = None,
+) -> Call[Why]:
     """
-    The questions. Parameters that are None are left to the service; docs/architecture.md describes them all.
+    Return what led to an event, to a version of an artifact, or to what a tag marks.
 
-    ``as_of`` counts only what had occurred by then on the emitters' clocks, ``known_at`` only what had been recorded by
-    then on the log's; ``wait`` is a log position that the graph must have first; ``seconds`` bounds how long the
-    service looks for an answer; ``cursor`` goes on with an answer that ``limit`` cut, the other parameters repeated.
-
-    :raises ClientError: every method, see `provgraph.client.errors`
+    Steps, artifacts by kind, claims with their evidence, and a text.
     """
+    parameters = {"node": node, "version": version, "depth": depth, "limit": limit}
+    return _ask("why", _reads(Why.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
-    def __init__(self, transport: Transport, *, retry: Retry, sleep: Callable[[float], None]) -> None:
-        self._http = transport
-        self._retry = retry
-        self._sleep = sleep
 
-    def why(
-        self,
-        node: str,
-        *,
-        version: str | None = None,
-        depth: int | None = None,
-        limit: int | None = None,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        wait: int | None = None,
-        seconds: int | None = None,
-    ) -> JSON:
-        """
-        Return what led to an event, to a version of an artifact, or to what a tag marks.
+def lineage(
+    node: str,
+    *,
+    direction: str = "upstream",
+    depth: int | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    version: str | None = None,
+    wait: int | None = None,
+    versions: str | None = None,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    type: str | Sequence[str] | None = None,  # noqa: A002 - the parameter's name
+    emitter: str | Sequence[str] | None = None,
+    from_: Time | None = None,
+    to: Time | None = None,
+    seconds: int | None = None,
+) -> Call[Lineage]:
+    """
+    Return what stands behind a node, or downstream what came of it.
 
-        ``steps``, ``artifacts`` by kind, ``emitters``, ``claims`` with their evidence, a ``text``, and a ``graph``.
-        """
-        parameters = {"node": node, "version": version, "depth": depth, "limit": limit}
-        return self._ask("why", parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+    ``node`` is ``artifact:NAME``, ``pem:ID``, ``tag:NAMESPACE/TAG`` or bare. ``direction`` is ``upstream``,
+    ``downstream`` or ``both``; ``depth`` counts events and is unbounded when None; ``versions`` is ``exact`` or
+    ``any``. ``type``, ``emitter``, ``from_`` and ``to`` say which events are listed; the others are walked over.
+    """
+    parameters = {
+        "node": node,
+        "direction": direction,
+        "depth": depth,
+        "limit": limit,
+        "cursor": cursor,
+        "version": version,
+        "versions": versions,
+        **_which(type, emitter, from_, to),
+        **_when(as_of, known_at),
+    }
+    return _ask("lineage", _reads(Lineage.read), parameters, wait=wait, seconds=seconds)
 
-    def lineage(
-        self,
-        node: str,
-        *,
-        direction: str = "upstream",
-        depth: int | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        version: str | None = None,
-        wait: int | None = None,
-        versions: str | None = None,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        type: str | Sequence[str] | None = None,  # noqa: A002 - the parameter's name
-        emitter: str | Sequence[str] | None = None,
-        from_: Time | None = None,
-        to: Time | None = None,
-        seconds: int | None = None,
-    ) -> Lineage:
-        """
-        Return what stands behind a node, or downstream what came of it.
 
-        ``node`` is ``artifact:NAME``, ``pem:ID``, ``tag:NAMESPACE/TAG`` or bare. ``direction`` is ``upstream``,
-        ``downstream`` or ``both``; ``depth`` counts events and is unbounded when None; ``versions`` is ``exact`` or
-        ``any``. ``type``, ``emitter``, ``from_`` and ``to`` say which events are listed; the others are walked over.
-        """
-        parameters = {
-            "node": node,
-            "direction": direction,
-            "depth": depth,
-            "limit": limit,
-            "cursor": cursor,
-            "version": version,
-            "versions": versions,
-            **_which(type, emitter, from_, to),
-            **_when(as_of, known_at),
-        }
-        return typed(Lineage.read, self._ask("lineage", parameters, wait=wait, seconds=seconds))
+def export(question: str, form: str, **parameters: object) -> Call[str]:
+    """
+    Return the answer to ``lineage`` or ``why`` in another format.
 
-    def export(self, question: str, form: str, **parameters: object) -> str:
-        """
-        Return the answer to ``lineage`` or ``why`` in another format.
+    :param form: of docs/reference/exports.md, such as ``prov-json`` or ``dot``; of ``why`` also ``text``
+    :param parameters: those of the question; ``from_`` is written with its underscore
+    """
+    named = {name.removesuffix("_"): value for name, value in parameters.items()}
+    return Call(
+        "GET",
+        f"/api/v1/{question}",
+        str,
+        {**named, "format": form},
+        timeout_seconds=_patience(named.get("wait"), named.get("seconds")),
+        as_text=True,
+    )
 
-        :param form: of docs/reference/exports.md, such as ``prov-json`` or ``dot``; of ``why`` also ``text``
-        :param parameters: those of the question; ``from_`` is written with its underscore
-        """
-        named = {name.removesuffix("_"): value for name, value in parameters.items()}
-        return self._http.text(
-            f"/api/v1/{question}",
-            {**named, "format": form},
-            timeout_seconds=_patience(named.get("wait"), named.get("seconds")),
-        )
 
-    def state(
-        self,
-        *,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        wait: int | None = None,
-    ) -> JSON:
-        """Return a page of what the platform looked like: ``artifacts`` by name, then ``tags``."""
-        return self._ask("state", {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait)
+def state(
+    *,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    wait: int | None = None,
+) -> Call[State]:
+    """Return a page of what the platform looked like: ``artifacts`` by name, then ``tags``."""
+    return _ask(
+        "state", _reads(State.read), {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait
+    )
 
-    def states(
-        self, *, as_of: Time | None = None, known_at: Time | None = None, limit: int | None = None
-    ) -> Iterator[JSON]:
-        """Yield every page of a state, see `state`; all are true for what the first one says."""
-        cursor: str | None = None
-        while True:
-            page = self.state(as_of=as_of, known_at=known_at, limit=limit, cursor=cursor)
-            yield page
-            cursor = page.get("cursor")
-            if cursor is None:
-                return
 
-    def diff(
-        self,
-        from_: Time,
-        to: Time,
-        *,
-        clock: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        wait: int | None = None,
-        seconds: int | None = None,
-    ) -> JSON:
-        """Return a page of the ``changes`` between two times; ``clock`` is ``occurred`` (default) or ``recorded``."""
-        parameters = {"from": from_, "to": to, "clock": clock, "limit": limit, "cursor": cursor}
-        return self._ask("diff", parameters, wait=wait, seconds=seconds)
+def states(
+    *, as_of: Time | None = None, known_at: Time | None = None, limit: int | None = None
+) -> Paging[State, State]:
+    """Return every page of a state, see `state`; all are true for what the first one says."""
 
-    def impact(
-        self,
-        node: str,
-        *,
-        version: str | None = None,
-        depth: int | None = None,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        type: str | Sequence[str] | None = None,  # noqa: A002 - the parameter's name
-        emitter: str | Sequence[str] | None = None,
-        from_: Time | None = None,
-        to: Time | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        wait: int | None = None,
-        seconds: int | None = None,
-    ) -> Impact:
-        """
-        Return an iterator over everything that came of a node, nearest first, each event with its path.
+    def page(cursor: str | None) -> Call[State]:
+        return state(as_of=as_of, known_at=known_at, limit=limit, cursor=cursor)
 
-        It reads from the service while it is iterated over, and goes on by itself where the connection broke. ``limit``
-        is how many there may be in all; when that cut them, its ``cursor`` goes on.
-        """
-        parameters = {
-            "node": node,
-            "version": version,
-            "depth": depth,
-            "wait": wait,
-            "seconds": seconds,
-            **_which(type, emitter, from_, to),
-            **_when(as_of, known_at),
-        }
-        return Impact(
-            self._http,
-            parameters,
-            limit=limit,
-            cursor=cursor,
-            timeout_seconds=_patience(wait, seconds),
-            retry=self._retry,
-            sleep=self._sleep,
-        )
+    return _paging(page)
 
-    def path(
-        self,
-        source: str,
-        target: str,
-        *,
-        source_version: str | None = None,
-        target_version: str | None = None,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        wait: int | None = None,
-        seconds: int | None = None,
-    ) -> JSON:
-        """Return whether ``source`` is upstream of ``target`` (``connected``), and if so the shortest ``path``."""
-        parameters = {
-            "source": source,
-            "target": target,
-            "source_version": source_version,
-            "target_version": target_version,
-            **_when(as_of, known_at),
-        }
-        return self._ask("path", parameters, wait=wait, seconds=seconds)
 
-    def gaps(
-        self,
-        *,
-        list: str | None = None,  # noqa: A002 - the parameter's name
-        silent_after: str | None = None,
-        as_of: Time | None = None,
-        known_at: Time | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        wait: int | None = None,
-        seconds: int | None = None,
-    ) -> JSON:
-        """
-        Return what is missing: three lists, each with its ``items`` and ``cursor``, and the ``emitters``.
+def diff(
+    from_: Time,
+    to: Time,
+    *,
+    clock: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    wait: int | None = None,
+    seconds: int | None = None,
+) -> Call[Diff]:
+    """Return a page of the ``changes`` between two times; ``clock`` is ``occurred`` (default) or ``recorded``."""
+    parameters = {"from": from_, "to": to, "clock": clock, "limit": limit, "cursor": cursor}
+    return _ask("diff", _reads(Diff.read), parameters, wait=wait, seconds=seconds)
 
-        ``list`` is the one list that is wanted, which a cursor goes on with.
-        """
-        parameters = {"list": list, "silent_after": silent_after, "limit": limit, "cursor": cursor}
-        return self._ask("gaps", parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
-    def _ask(
-        self, question: str, parameters: Mapping[str, object], *, wait: int | None, seconds: int | None = None
-    ) -> JSON:
-        return an_object(
-            self._http.get(
-                f"/api/v1/{question}",
-                {**parameters, "wait": wait, "seconds": seconds},
-                timeout_seconds=_patience(wait, seconds),
-            )
-        )
+def diffs(
+    from_: Time,
+    to: Time,
+    *,
+    clock: str | None = None,
+    limit: int | None = None,
+    seconds: int | None = None,
+) -> Paging[Diff, Diff]:
+    """Return every page of a difference, see `diff`."""
+
+    def page(cursor: str | None) -> Call[Diff]:
+        return diff(from_, to, clock=clock, limit=limit, cursor=cursor, seconds=seconds)
+
+    return _paging(page)
+
+
+def impact(
+    node: str,
+    *,
+    version: str | None = None,
+    depth: int | None = None,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    type: str | Sequence[str] | None = None,  # noqa: A002 - the parameter's name
+    emitter: str | Sequence[str] | None = None,
+    from_: Time | None = None,
+    to: Time | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    wait: int | None = None,
+    seconds: int | None = None,
+) -> Search:
+    """
+    Return an iterator over everything that came of a node, nearest first, each event with its path.
+
+    It reads from the service while it is iterated over, and goes on by itself where the connection broke. ``limit``
+    is how many there may be in all; when that cut them, its ``cursor`` goes on.
+    """
+    parameters = {
+        "node": node,
+        "version": version,
+        "depth": depth,
+        "wait": wait,
+        "seconds": seconds,
+        **_which(type, emitter, from_, to),
+        **_when(as_of, known_at),
+    }
+    return Search(parameters, limit=limit, cursor=cursor, timeout_seconds=_patience(wait, seconds))
+
+
+def path(
+    source: str,
+    target: str,
+    *,
+    source_version: str | None = None,
+    target_version: str | None = None,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    wait: int | None = None,
+    seconds: int | None = None,
+) -> Call[Route]:
+    """Return whether ``source`` is upstream of ``target`` (``connected``), and if so the shortest ``path``."""
+    parameters = {
+        "source": source,
+        "target": target,
+        "source_version": source_version,
+        "target_version": target_version,
+        **_when(as_of, known_at),
+    }
+    return _ask("path", _reads(Route.read), parameters, wait=wait, seconds=seconds)
+
+
+def gaps(
+    *,
+    list: str | None = None,  # noqa: A002 - the parameter's name
+    silent_after: str | None = None,
+    as_of: Time | None = None,
+    known_at: Time | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+    wait: int | None = None,
+    seconds: int | None = None,
+) -> Call[Gaps]:
+    """
+    Return what is missing: three lists, each with its ``items`` and ``cursor``, and the ``emitters``.
+
+    ``list`` is the one list that is wanted, which a cursor goes on with.
+    """
+    parameters = {"list": list, "silent_after": silent_after, "limit": limit, "cursor": cursor}
+    return _ask("gaps", _reads(Gaps.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+
+
+def _ask(
+    question: str,
+    reader: Callable[[Any], T],
+    parameters: Mapping[str, object],
+    *,
+    wait: int | None,
+    seconds: int | None = None,
+) -> Call[T]:
+    return get(
+        f"/api/v1/{question}",
+        reader,
+        {**parameters, "wait": wait, "seconds": seconds},
+        timeout_seconds=_patience(wait, seconds),
+    )
+
+
+def _reads(reader: Callable[[JSON], T]) -> Callable[[Any], T]:
+    return lambda document: typed(reader, document)
+
+
+def _paging(page: Callable[[str | None], Call[Q]]) -> Paging[Q, Q]:
+    """Return the pages of an answer, each of them an item, that a cursor leads on."""
+    return Paging(
+        page(None),
+        lambda found: (found,),
+        lambda found: None if found.cursor is None else page(found.cursor),
+    )
 
 
 def _when(as_of: Time | None, known_at: Time | None) -> dict[str, object]:
@@ -269,3 +287,25 @@ def _patience(wait: object, seconds: object) -> float | None:
         return None
     look = seconds if isinstance(seconds, int) else _LOOK_SECONDS
     return (0 if wait is None else _WAIT_SECONDS) + look + _WAY_SECONDS
+
+
+class Questions:
+    """
+    The questions, as methods of a client. Parameters that are None are left to the service.
+
+    docs/architecture.md describes them all. ``as_of`` counts only what had occurred by then on the emitters' clocks,
+    ``known_at`` only what had been recorded by then on the log's; ``wait`` is a log position that the graph must have
+    first; ``seconds`` bounds how long the service looks for an answer; ``cursor`` goes on with an answer that ``limit``
+    cut, the other parameters repeated.
+    """
+
+    why = Asks(why)
+    lineage = Asks(lineage)
+    export = Asks(export)
+    state = Asks(state)
+    states = Lists(states)
+    diff = Asks(diff)
+    diffs = Lists(diffs)
+    impact = Searches(impact)
+    path = Asks(path)
+    gaps = Asks(gaps)

@@ -1,10 +1,20 @@
-"""The unmodified RecordKeeper_Client's three classes, talking to one service."""
+"""
+The three classes of Record Keeper's programs, talking to one service.
+
+They are those of the unmodified RecordKeeper_Client, and then those of `provgraph.client.recordkeeper`: one set of
+tests for both, so a program moves from one to the other by changing one import.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from rkclient import RKAdmin, RKClient, RKQuery
+import rkclient
+
+from provgraph.client import recordkeeper
+
+# By the name that a test's id shows.
+LIBRARIES: dict[str, Any] = {"rkclient": rkclient, "facade": recordkeeper}
 
 # The client's own default is 5 s; a loaded machine is no wrong answer.
 TIMEOUT_SECONDS = 60
@@ -18,24 +28,27 @@ class Clients(NamedTuple):
     admin: Any
     emitter: str
     auth_required: bool
+    library: Any
 
 
 class Door(NamedTuple):
-    """Where a service is, and the keyword arguments with a credential for each role."""
+    """Where a service is, the keyword arguments with a credential for each role, and whose classes to use."""
 
     url: str
     credentials: dict[str, dict[str, str]]
+    library: Any = rkclient
 
     def clients(self, emitter: str) -> Clients:
         """Return the three classes for one emitter."""
         query, graph_builder = f"{self.url}/query", f"{self.url}/graph_builder"
         writer, reader, admin = (self.credentials.get(role, {}) for role in ("writer", "reader", "admin"))
         return Clients(
-            RKClient(f"{self.url}/receiver/", emitter, timeout_sec=TIMEOUT_SECONDS, **writer),
-            RKQuery(query, timeout_sec=TIMEOUT_SECONDS, **reader),
-            RKAdmin(query, graph_builder, timeout_sec=TIMEOUT_SECONDS, **admin),
+            self.library.RKClient(f"{self.url}/receiver/", emitter, timeout_sec=TIMEOUT_SECONDS, **writer),
+            self.library.RKQuery(query, timeout_sec=TIMEOUT_SECONDS, **reader),
+            self.library.RKAdmin(query, graph_builder, timeout_sec=TIMEOUT_SECONDS, **admin),
             emitter,
             bool(self.credentials),
+            self.library,
         )
 
 

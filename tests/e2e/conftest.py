@@ -8,13 +8,13 @@ Real services for the end-to-end tests.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.e2e import pairs
 from tests.e2e.builders import unique
-from tests.e2e.clients import Clients, Door
+from tests.e2e.clients import LIBRARIES, Clients, Door
 from tests.e2e.service import Service, create_credential, running
 from tests.e2e.wire import Wire
 
@@ -142,18 +142,24 @@ def cleanable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield started.url
 
 
+@pytest.fixture(params=[*LIBRARIES.values()], ids=[*LIBRARIES])
+def library(request: pytest.FixtureRequest) -> Any:
+    """The module of Record Keeper's client, or the one that takes its place."""
+    return request.param
+
+
 @pytest.fixture(params=["open", "user", "puc"])
-def door(request: pytest.FixtureRequest) -> Door:
+def door(request: pytest.FixtureRequest, library: Any) -> Door:
     """A service that is open, or asks for a user's token, or for a workload's (PUC)."""
     if request.param == "open":
-        return Door(request.getfixturevalue("cleanable"), {})
+        return Door(request.getfixturevalue("cleanable"), {}, library)
     secured: Secured = request.getfixturevalue("secured")
     tokens = {
         role: {f"{kind}_auth": token}
         for (kind, role), token in secured.tokens.items()
         if kind == request.param
     }
-    return Door(secured.service.url, tokens)
+    return Door(secured.service.url, tokens, library)
 
 
 @pytest.fixture

@@ -185,22 +185,22 @@ def test_what_cannot_be_asked_ends_with_its_exit_code(story: Story) -> None:
 def test_the_client_asks_every_question(story: Story, client: Client) -> None:
     decision, table = story.name("decision"), story.name("table")
 
-    assert client.why(decision)["steps"][0]["event"] == story.decide
+    assert client.why(decision).steps[0].event == story.decide
     assert client.lineage(decision, versions="exact", emitter=f"{story.prefix}-trainer").nodes
-    assert client.state(as_of="2026-03-05", limit=1)["artifacts"]
-    assert client.diff("2026-03-01", "2026-03-05", limit=1)["changes"]
+    assert client.state(as_of="2026-03-05", limit=1).artifacts
+    assert client.diff("2026-03-01", "2026-03-05", limit=1).changes
     assert [event["event"] for event in client.impact(table)] == [story.train, story.decide]
-    assert client.path(table, decision)["connected"] is True
-    assert "emitters" in client.gaps()
+    assert client.path(table, decision).connected is True
+    assert client.gaps().emitters
 
 
 def test_the_pages_of_a_state_are_one_picture(story: Story, client: Client) -> None:
     pages = list(client.states(as_of="2026-03-05", limit=50))
 
-    names = [each["artifact"] for page in pages for each in page["artifacts"]]
+    names = [each.artifact for page in pages for each in page.artifacts]
     assert names == sorted(set(names))
     assert {story.name(each) for each in ("raw", "table", "model", "decision")} <= set(names)
-    assert len({page["position"] for page in pages}) == 1
+    assert len({page.position for page in pages}) == 1
 
 
 def test_a_limited_impact_goes_on_with_its_cursor(story: Story, client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -44,6 +45,23 @@ def test_the_events_that_the_readme_sends_give_the_answer_that_it_shows(fresh: W
 
     assert sent.json()["accepted"] == 4
     assert traced.stdout.strip() == shown.strip()
+
+
+def test_the_program_with_the_client_in_the_readme_runs_as_it_stands(fresh: Wire, tmp_path: Path) -> None:
+    program = block("python", "from provgraph.client").replace(DEFAULT_URL, fresh.url)
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout == "True\n"
+    httpx.post(f"{fresh.url}/admin/flush")
+    assert httpx.get(f"{fresh.url}/api/v1/why?node=model/churn").json()["steps"][0]["type"] == "train"
 
 
 def test_the_program_in_the_readme_runs_as_it_stands(fresh: Wire) -> None:

@@ -1,5 +1,5 @@
 """
-Every method of the unmodified RecordKeeper_Client against a real service.
+Every method of the unmodified RecordKeeper_Client, and of what takes its place, against a real service.
 
 Each test runs three times: on an open service, with a user's token and with a workload's (PUC) token. The token's
 role is the least that the calls need: a writer sends and tags, a reader asks, an admin administers.
@@ -12,13 +12,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from rkclient import (
-    PEM,
-    RKClient,
-    deserialize_graph_builder_info,
-    deserialize_query_info,
-    deserialize_receiver_info,
-)
 
 from tests.e2e.builders import unique
 from tests.e2e.clients import Clients, Door, sent, train
@@ -54,7 +47,7 @@ def graph_info(clients: Clients) -> Any:
     """Return the graph builder's info as the client reads it; a surplus or missing field raises in there."""
     text, ok = clients.admin.get_graph_info()
     assert ok, text
-    return deserialize_graph_builder_info(text)
+    return clients.library.deserialize_graph_builder_info(text)
 
 
 def report(clients: Clients, report_id: UUID) -> dict[str, Any]:
@@ -78,7 +71,7 @@ def test_the_receivers_info_is_what_the_client_can_read(clients: Clients) -> Non
     text, ok = clients.receiver.get_info()
 
     assert ok, text
-    info = deserialize_receiver_info(text)
+    info = clients.library.deserialize_receiver_info(text)
     assert (info.pem_version, info.pem_size_limit) == ("2.0.0", 1_000_000)
     assert info.auth_required is info.pem_auth_required is clients.auth_required
     assert info.version
@@ -88,7 +81,7 @@ def test_the_queries_info_is_what_the_client_can_read(clients: Clients) -> None:
     text, ok = clients.query.get_info()
 
     assert ok, text
-    assert deserialize_query_info(text).auth_required is clients.auth_required
+    assert clients.library.deserialize_query_info(text).auth_required is clients.auth_required
 
 
 def test_the_graph_builders_info_is_what_the_client_can_read(clients: Clients) -> None:
@@ -188,7 +181,7 @@ def test_pems_are_listed_in_order_of_arrival(clients: Clients) -> None:
 
     assert (message, ok) == ("OK", True)
     assert [pem.ID for pem in pems] == ids
-    assert all(isinstance(pem, PEM) for pem in pems)
+    assert all(isinstance(pem, clients.library.PEM) for pem in pems)
 
 
 def test_pems_are_paged_and_sorted(clients: Clients) -> None:
@@ -233,7 +226,7 @@ def test_a_used_client_can_be_a_context_manager(door: Door) -> None:
     with door.clients(unique()).receiver as receiver:
         assert receiver.send_pem(receiver.prepare_pem("inside")) == ("OK", True)
 
-    assert RKClient.get_version() == "3.5.0"
+    assert door.library.RKClient.get_version() == "3.5.0"
 
 
 # Artifacts
@@ -520,7 +513,9 @@ def test_what_was_cleaned_can_be_sent_again(clients: Clients) -> None:
 @pytest.mark.parametrize("door", ["user", "puc"], indirect=True)
 def test_a_wrong_credential_is_a_regular_failure_of_every_class(door: Door) -> None:
     wrong = dict.fromkeys(door.credentials["reader"], "wrong")
-    strangers = Door(door.url, dict.fromkeys(("writer", "reader", "admin"), wrong)).clients(unique())
+    strangers = Door(door.url, dict.fromkeys(("writer", "reader", "admin"), wrong), door.library).clients(
+        unique()
+    )
 
     failures = [
         strangers.receiver.send_pem(strangers.receiver.prepare_pem("refused")),
@@ -537,7 +532,7 @@ def test_a_wrong_credential_is_a_regular_failure_of_every_class(door: Door) -> N
 @pytest.mark.parametrize("door", ["user", "puc"], indirect=True)
 def test_a_role_that_is_not_enough_is_a_regular_failure(door: Door) -> None:
     lesser = dict.fromkeys(("writer", "reader", "admin"), door.credentials["reader"])
-    readers = Door(door.url, lesser).clients(unique())
+    readers = Door(door.url, lesser, door.library).clients(unique())
 
     message, ok = readers.admin.clean_dbs()
 

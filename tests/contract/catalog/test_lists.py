@@ -324,6 +324,9 @@ def test_a_list_is_of_one_moment_whatever_is_appended_meanwhile(stores: Stores) 
     [
         ("Name", "a", ["table/a", "a"]),
         ("Name", "A", []),
+        ("NameIs", "a", ["a"]),
+        ("NameIs", "A", []),
+        ("NameIs", "", ["table/a", "b", "a"]),
         ("Properties", "ö", ["b"]),
         ("Properties", "{}", ["table/a", "a"]),
         ("CreatedAt", "2020-", ["b"]),

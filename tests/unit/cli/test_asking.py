@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TRUTH = {"position": 17, "as_of": None}
 _PAGE = {**_TRUTH, "complete": True, "reason": None, "cursor": None}
 _CUT = {**_TRUTH, "complete": False, "reason": "limit", "cursor": "c42"}
+_WHY: dict[str, Any] = {**_PAGE, "node": {}, "steps": [], "artifacts": {}, "claims": [], "text": "x"}
 _VERSION = {"event": "e1", "position": 12, "produced_at": "2026-01-02T03:04:05.000000Z", "label": "7"}
 _ARTIFACT = {"artifact": "model", "version": _VERSION, "properties": {"auc": 1}}
 _OUTSIDE: dict[str, Any] = {"artifact": "raw", "version": None, "properties": {}}
@@ -48,7 +49,7 @@ def test_the_formats_of_the_command_line_are_those_that_there_are() -> None:
 
 
 def test_why_prints_the_text(run: Run, service: FakeService) -> None:
-    service.answer("GET /api/v1/why", {"text": "Why model:\n\n1. \x1b[2Jtrained.\n", **_PAGE})
+    service.answer("GET /api/v1/why", {**_WHY, "text": "Why model:\n\n1. \x1b[2Jtrained.\n"})
 
     ended = run("why", "model", "--at", "yesterday", "--known-at", "12", "--depth", "3", "--seconds", "5")
 
@@ -65,7 +66,7 @@ def test_why_prints_the_text(run: Run, service: FakeService) -> None:
 
 @pytest.mark.parametrize("option", [["--json"], ["--format", "json"], ["--format", "json", "--json"]])
 def test_why_as_json_is_the_services_own_document(run: Run, service: FakeService, option: list[str]) -> None:
-    document: dict[str, Any] = {"text": "x", "steps": [], **_PAGE}
+    document = {**_WHY, "new": 1}
     service.answer("GET /api/v1/why", document)
 
     assert run("why", "model", *option).json == document

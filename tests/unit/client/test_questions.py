@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 _PAGE = {"position": 4, "as_of": None, "complete": True, "reason": None, "cursor": None}
 
 
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "why": {**_PAGE, "node": {}, "steps": [], "artifacts": {}, "claims": [], "text": ""},
+    "state": {**_PAGE, "artifacts": [], "tags": []},
+    "diff": {**_PAGE, "changes": []},
+    "path": {**_PAGE, "connected": True, "path": []},
+    "gaps": _PAGE,
+}
+
+
 class _Service:
     """Answers one after another, and remembers what was asked."""
 
@@ -114,12 +123,13 @@ def _event(number: int) -> dict[str, Any]:
 def test_a_question_sends_what_was_given_and_returns_the_document(
     ask: Callable[[Client], Any], path: str, sent: str
 ) -> None:
-    service = _Service(_json(_PAGE))
+    document = _ANSWERS[path.rsplit("/", 1)[-1]]
+    service = _Service(_json(document))
 
     with service.client() as client:
         answer = ask(client)
 
-    assert answer == _PAGE
+    assert answer.document == document
     assert (service.asked[0].path, service.asked[0].query.decode()) == (path, sent)
 
 
@@ -164,17 +174,17 @@ def test_an_export_that_is_no_text_is_an_unexpected_answer() -> None:
 
 
 def test_every_page_of_a_state_comes_after_the_other() -> None:
-    service = _Service(_json({**_PAGE, "cursor": "c1"}), _json(_PAGE))
+    service = _Service(_json({**_ANSWERS["state"], "cursor": "c1"}), _json(_ANSWERS["state"]))
 
     with service.client() as client:
         pages = list(client.states(as_of="today", limit=5))
 
-    assert [page["cursor"] for page in pages] == ["c1", None]
+    assert [page.cursor for page in pages] == ["c1", None]
     assert service.asked[1].query.decode() == "limit=5&cursor=c1&as_of=today"
 
 
 def test_a_client_waits_as_long_as_the_service_may_look() -> None:
-    service = _Service(_json(_PAGE), _json(_PAGE))
+    service = _Service(_json(_ANSWERS["why"]), _json(_ANSWERS["why"]))
 
     with service.client() as client:
         client.why("x", seconds=60)

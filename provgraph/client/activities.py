@@ -1,0 +1,299 @@
+"""
+Activities: a piece of work that is reported as one event when it ends, however it ends.
+
+    with client.activity("train", uses=["table/customers"]) as run:
+        run.produces(Artifact("model/churn", {"auc": 0.91}))
+
+The event occurs when the work ends. Its property ``activity`` says when it began and how many seconds it took; when an
+exception ended it, its property ``failure`` says which, and the exception goes on. Activities within an activity are
+its predecessors: it ended after them, and what it did rests on what they did.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import time
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
+
+from provgraph.client.ids import new_id
+from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
+from provgraph.client.plain import plain_object, text
+from provgraph.errors import ProvgraphError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from provgraph.client.aio import AsyncClient
+    from provgraph.client.client import Client
+    from provgraph.client.pems import EventRef, Named
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# So many of the activities within one are named as its predecessors, the latest; their number is told in any case.
+MOST_NESTED = 1_000
+_LONGEST_MESSAGE = 2_000
+
+_current: ContextVar[Run | None] = ContextVar("provgraph activity", default=None)
+
+
+def current() -> Run | None:
+    """Return the activity that the program is within, None outside of any."""
+    return _current.get()
+
+
+class Run:
+    """An activity, while it runs. Its methods may be called until it ends."""
+
+    def __init__(
+        self,
+        prepare: Callable[..., Pem],
+        type_: str,
+        *,
+        uses: Iterable[Named],
+        produces: Iterable[Named],
+        properties: Mapping[str, Any] | None,
+        predecessor: EventRef | Iterable[EventRef] | None,
+        tag: str | None,
+        tag_namespace: str | None,
+    ) -> None:
+        self.type = text(type_, "Type")
+        self.id = new_id()
+        """The id that its event will have."""
+        self.event: Pem | None = None
+        """Its event, once it has ended."""
+        self._prepare = prepare
+        self._uses = list(artifacts_of(uses, "UsesArtifacts"))
+        self._produces = list(artifacts_of(produces, "ProducesArtifacts"))
+        self._properties = plain_object(dict(properties or {}), "Properties")
+        self._predecessors = list(ids_of(predecessor))
+        self._tag = {"tag": tag, "tag_namespace": tag_namespace}
+        self._nested: list[str] = []
+        self._nested_count = 0
+        self._began: tuple[datetime, float] | None = None
+        self._token: Token[Run | None] | None = None
+        self._parent: Run | None = None
+
+    def uses(self, *artifacts: Named) -> Self:
+        """
+        Say that it used these.
+
+        :raises UnsendableError: one of them cannot be; nothing was noted
+        """
+        self._uses += artifacts_of(artifacts, "UsesArtifacts")
+        return self
+
+    def produces(self, *artifacts: Named) -> Self:
+        """Say that it produced these, see `uses`."""
+        self._produces += artifacts_of(artifacts, "ProducesArtifacts")
+        return self
+
+    def follows(self, *events: EventRef) -> Self:
+        """Say that it followed these events, see `uses`."""
+        self._predecessors += ids_of(events)
+        return self
+
+    def note(self, **properties: Any) -> Self:
+        """Give its event these properties, see `uses`."""
+        self._properties |= plain_object(properties, "Properties")
+        return self
+
+    def _begin(self) -> None:
+        if self._began is not None:
+            raise RuntimeError("an activity runs once: make another one")
+        self._began = datetime.now(UTC), time.monotonic()
+        self._parent = _current.get()
+        self._token = _current.set(self)
+
+    def _end(self, error: BaseException | None) -> Pem:
+        """Return the event of the activity, which is over now."""
+        if self._token is not None:
+            with suppress(ValueError):  # ended in another task than it began in: there it was never current
+                _current.reset(self._token)
+            self._token = None
+        began, clock = self._began or (datetime.now(UTC), time.monotonic())
+        about: dict[str, Any] = {
+            "began_at": began.isoformat(timespec="microseconds"),
+            "seconds": round(time.monotonic() - clock, 6),
+        }
+        if self._nested_count:
+            about["nested"] = self._nested_count
+        properties = {**self._properties, "activity": about}
+        if error is not None:
+            properties["failure"] = _failure(error)
+        self.event = self._prepare(
+            self.type,
+            dict.fromkeys((*self._predecessors, *self._nested)),
+            properties,
+            uses=self._uses,
+            produces=self._produces,
+            **self._tag,
+            id=self.id,
+        )
+        return self.event
+
+    def _reported(self) -> None:
+        """Tell the activity around it, now that its event is on its way."""
+        if self._parent is not None:
+            self._parent._take(self.id)  # noqa: SLF001 - of its own kind
+
+    def _take(self, event_id: str) -> None:
+        self._nested_count += 1
+        self._nested = [*self._nested[-(MOST_NESTED - 1) :], event_id]
+
+
+class Activity(Run):
+    """An activity, for ``with``."""
+
+    def __init__(self, client: Client, type_: str, **stated: Any) -> None:
+        super().__init__(client.prepare_pem, type_, **stated)
+        self._client = client
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        event = self._end(error)
+        try:
+            self._client.send_pem(event)
+        except ProvgraphError as problem:
+            _tell_or_raise(problem, event, error)
+        else:
+            self._reported()
+
+
+class AsyncActivity(Run):
+    """An activity, for ``async with``."""
+
+    def __init__(self, client: AsyncClient, type_: str, **stated: Any) -> None:
+        super().__init__(client.prepare_pem, type_, **stated)
+        self._client = client
+
+    async def __aenter__(self) -> Self:
+        self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        event = self._end(error)
+        try:
+            await self._client.send_pem(event)
+        except ProvgraphError as problem:
+            _tell_or_raise(problem, event, error)
+        else:
+            self._reported()
+
+
+class About(NamedTuple):
+    """How a decorated function's arguments and result tell what it used and produced."""
+
+    uses: Callable[..., Iterable[Named]] | None
+    produces: Callable[[Any], Iterable[Named]] | None
+
+    def called(self, run: Run, *arguments: Any, **named: Any) -> None:
+        """Note what a call uses."""
+        if self.uses is not None:
+            run.uses(*self.uses(*arguments, **named))
+
+    def returned(self, run: Run, result: R) -> R:
+        """Note what a call produced, and return its result."""
+        if self.produces is not None:
+            run.produces(*self.produces(result))
+        return result
+
+
+def wrap(
+    function: Callable[P, R], make: Callable[[], Activity | AsyncActivity], about: About
+) -> Callable[P, R]:
+    """
+    Return a function whose every call is an activity.
+
+    :raises TypeError: a generator, whose work is not done when it returns; when it is called, also a plain function
+        and a client whose calls have to be awaited
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__qualname__} is a generator: use an activity around its iteration")
+    if inspect.iscoroutinefunction(function):
+        wrapped: Callable[P, R] = _wrap_coroutine(function, make, about)
+        return wrapped
+
+    @functools.wraps(function)
+    def reported(*arguments: P.args, **named: P.kwargs) -> R:
+        activity = make()
+        if isinstance(activity, AsyncActivity):
+            raise TypeError(f"{function.__qualname__} is not asynchronous: report it with a Client")
+        with activity as run:
+            about.called(run, *arguments, **named)
+            return about.returned(run, function(*arguments, **named))
+
+    return reported
+
+
+def _wrap_coroutine(
+    function: Callable[P, Any], make: Callable[[], Activity | AsyncActivity], about: About
+) -> Any:
+    @functools.wraps(function)
+    async def reported(*arguments: P.args, **named: P.kwargs) -> Any:
+        activity = make()
+        async with _OnThread(activity) if isinstance(activity, Activity) else activity as run:
+            about.called(run, *arguments, **named)
+            return about.returned(run, await function(*arguments, **named))
+
+    return reported
+
+
+class _OnThread:
+    """An activity of a client that blocks, within a coroutine: the sending does not stop the event loop."""
+
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
+
+    async def __aenter__(self) -> Activity:
+        self._activity._begin()  # noqa: SLF001 - its other half
+        return self._activity
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import asyncio  # noqa: PLC0415 - takes a third as long to import as all the rest; it is loaded where this runs
+
+        activity = self._activity
+        event = activity._end(error)  # noqa: SLF001 - its other half
+        try:
+            await asyncio.to_thread(activity._client.send_pem, event)  # noqa: SLF001 - its other half
+        except ProvgraphError as problem:
+            _tell_or_raise(problem, event, error)
+        else:
+            activity._reported()  # noqa: SLF001 - its other half
+
+
+def _tell_or_raise(problem: ProvgraphError, event: Pem, error: BaseException | None) -> None:
+    """Raise what prevented the report, unless the work itself failed: then that error goes on, with a note."""
+    if error is None:
+        raise problem
+    logger.warning("The failure of %s was not reported: %s", event.type, problem)
+    error.add_note(f"provgraph: this failure of {event.type!r} was not reported: {problem}")
+
+
+def _failure(error: BaseException) -> dict[str, str]:
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an exception that cannot be shown is reported all the same
+        message = ""
+    readable = message.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_MESSAGE]
+    return {"type": type(error).__qualname__, "message": readable}
+
+
+__all__ = ["Activity", "Artifact", "AsyncActivity", "Run", "current", "wrap"]

@@ -1,0 +1,164 @@
+"""The client for event loops: every method of `Client` that talks to the service, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx
+
+from provgraph.client import calls, environment, exchange
+from provgraph.client.activities import AsyncActivity
+from provgraph.client.admin import AsyncAdmin
+from provgraph.client.asking import AsyncAsker
+from provgraph.client.client import DEFAULT_URL, ONCE, Client, Stored
+from provgraph.client.delivery import Flushed
+from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
+from provgraph.client.pems import id_of
+from provgraph.client.questions import Questions
+from provgraph.client.transport import AsyncTransport, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from ssl import SSLContext
+    from types import TracebackType
+
+    from provgraph.client.answers import SendResult, Verdict
+    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.delivery import Delivery
+    from provgraph.client.pems import EventRef, Pem
+
+T = TypeVar("T")
+
+
+class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncAsker):
+    """
+    Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
+
+        async with AsyncClient("https://provenance.example.org", token=token, emitter="trainer") as client:
+            async with client.activity("train", uses=["table/customers"]) as run:
+                run.produces("model/churn")
+            print((await client.why("artifact:model/churn")).text)
+
+    Lists that come in pages, and the impact, are iterated over with ``async for``, without ``await``. A delivery works
+    on threads of its own.
+
+    :raises ClientError: every method, see `provgraph.client.errors`
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        token: str | None = None,
+        emitter: str | None = None,
+        delivery: Delivery | None = None,
+        timeout_seconds: float = 30.0,
+        verify: bool | SSLContext = True,
+        retry: Retry | None = None,
+        size_limit: int = SIZE_LIMIT,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = AsyncTransport(
+            url, token=token, timeout_seconds=timeout_seconds, verify=verify, transport=transport
+        )
+        self._sleep = sleep
+        self.url = self._http.url
+        self.retry = retry or Retry()
+        self.emitter = emitter
+        self.size_limit = size_limit
+        self.admin = AsyncAdmin(self)
+        self._delivery = delivery
+        if delivery is not None:
+            delivery.open(
+                functools.partial(
+                    Client,
+                    url,
+                    token=token,
+                    timeout_seconds=timeout_seconds,
+                    verify=verify,
+                    retry=ONCE,
+                    transport=transport if isinstance(transport, httpx.BaseTransport) else None,
+                )
+            )
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """See `Client.from_environment`."""
+        described = environment.read()
+        return cls(**{"delivery": described.delivery, **described.options, **options})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See `Client.close`."""
+        try:
+            if self._delivery is not None:
+                await asyncio.to_thread(self._delivery.close)
+        finally:
+            await self._http.close()
+
+    async def send_pem(self, pem: Pem) -> Verdict:
+        """See `Client.send_pem`."""
+        return one(await self.send_pems([pem]))
+
+    async def send_pems(self, pems: Iterable[Pem]) -> SendResult:
+        """See `Client.send_pems`."""
+        events = self._encoded(pems)
+        if self._delivery is not None:
+            return await asyncio.to_thread(self._delivery.send, events)
+        return await self.follow(send(events))
+
+    async def set_tag(self, namespace: str, tag: str, event: EventRef) -> None:
+        """See `Client.set_tag`."""
+        if self._delivery is not None:
+            await asyncio.to_thread(self._delivery.set_tag, namespace, tag, id_of(event))
+        else:
+            await self.ask(set_tag(namespace, tag, event))
+
+    async def flush(self, *, timeout_seconds: float = 30.0) -> Flushed:
+        """See `Client.flush`."""
+        if self._delivery is None:
+            return Flushed(0, 0, 0)
+        return await asyncio.to_thread(self._delivery.flush, timeout_seconds=timeout_seconds)
+
+    def _activity(self, type_: str, **stated: Any) -> AsyncActivity:
+        return AsyncActivity(self, type_, **stated)
+
+    async def ask(self, call: Call[T]) -> T:
+        """See `Client.ask`."""
+        if call.patient:
+            return await self.follow(exchange.patiently(call, self.retry))
+        return await self._http.send(call)
+
+    def lines(self, call: Call[Any]) -> AsyncIterator[bytes]:
+        """See `Asker.lines`."""
+        return self._http.lines(call)
+
+    async def follow(self, conversation: Conversation[T]) -> T:
+        """See `Asker.follow`."""
+        try:
+            step = next(conversation)
+            while True:
+                try:
+                    answer = await self._do(step)
+                except Exception as error:  # noqa: BLE001 - the conversation decides what to do about it
+                    step = conversation.throw(error)
+                else:
+                    step = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _do(self, step: Call[Any] | calls.Pause) -> Any:
+        if isinstance(step, calls.Pause):
+            return await self._sleep(step.seconds)
+        return await self.ask(step)

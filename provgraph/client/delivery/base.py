@@ -1,0 +1,61 @@
+"""What a delivery owes its client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from provgraph.client.answers import SendResult
+    from provgraph.client.asking import Asker
+    from provgraph.client.pems import Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What became of the events (and tags) that were handed in since the flush before, or since the beginning."""
+
+    delivered: int  # the service has them for good
+    refused: int  # the service judged them and did not take them
+    left: int  # neither: still waiting to be sent
+    waiting: int = 0  # in the spool altogether, those of other clients too
+    reason: str | None = None  # why some are left, as far as known
+
+    @property
+    def complete(self) -> bool:
+        """Whether the service has everything."""
+        return self.left == 0 and self.refused == 0
+
+
+class Delivery(Protocol):
+    """Takes events from a client. Its methods may be called by several threads."""
+
+    def open(self, connect: Callable[[], Asker]) -> None:
+        """
+        Get ready; called once, by the client that it was given to.
+
+        :param connect: makes a client of the service, for this delivery alone, which closes it
+        :raises DeliveryError: it cannot be used
+        """
+
+    def send(self, events: Sequence[Encoded]) -> SendResult:
+        """
+        Take events, all of them or none.
+
+        :raises DeliveryError: it took none
+        """
+
+    def set_tag(self, namespace: str, tag: str, event_id: str) -> None:
+        """
+        Take a tag, which is set behind the events that were taken before.
+
+        :raises DeliveryError: it did not take it
+        """
+
+    def flush(self, *, timeout_seconds: float) -> Flushed:
+        """Return when everything that was taken is where it should go, or the time is over, and what became of it."""
+
+    def close(self) -> None:
+        """End. What was taken is not lost; what takes nothing more is told by an error."""

@@ -1,0 +1,205 @@
+"""The rules of one HTTP exchange, whichever way it is sent: what goes out, what the answer says, when to repeat."""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import httpx
+import orjson
+
+from provgraph.client.calls import Call, Conversation, Pause
+from provgraph.client.errors import (
+    BY_STATUS,
+    BusyError,
+    ClientError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    UnusableUrlError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ssl import SSLContext
+
+T = TypeVar("T")
+
+# A proxy answers 502 and 504 for a service that is away.
+_BUSY = (429, 502, 503, 504)
+# Below what services keep an idle connection for, so that none is used at the moment it is closed.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+BROKEN = (httpx.TransportError, httpx.DecodingError)
+
+
+class Retry(NamedTuple):
+    """How often, and how patiently, a request is repeated that no answer came to."""
+
+    attempts: int = 6
+    first_pause_seconds: float = 0.2
+    longest_pause_seconds: float = 15.0
+
+    def pause(self, attempt: int, error: ClientError) -> float:
+        """
+        Return the seconds to wait after ``attempt`` (from 0) failed with ``error``.
+
+        At least what the service asks for, and some chance added so that many clients do not come back at once.
+        """
+        backoff = min(self.first_pause_seconds * 2.0 ** min(attempt, 60), self.longest_pause_seconds)
+        pause = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients out, guards nothing
+        asked = error.retry_after_seconds if isinstance(error, BusyError) else None
+        return pause if asked is None else min(asked, 60.0) + pause * 0.25
+
+
+def patiently(call: Call[T], retry: Retry) -> Conversation[T]:
+    """Make a call, and make it again, unchanged, while the service is away or busy."""
+    call = replace(call, patient=False)  # the patience is here
+    for attempt in range(retry.attempts - 1):
+        try:
+            answer: T = yield call
+        except (UnreachableError, BusyError) as error:
+            yield Pause(retry.pause(attempt, error))
+        else:
+            return answer
+    last: T = yield call
+    return last
+
+
+def base(url: str) -> httpx.URL:
+    """
+    Return the address of a service.
+
+    :raises UnusableUrlError: it is none
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UnusableUrlError(url, f"it is malformed ({error})") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UnusableUrlError(url, "a URL starts with http:// or https:// and names a host")
+    return parsed
+
+
+def settings(
+    url: httpx.URL,
+    *,
+    token: str | None,
+    headers: Mapping[str, str] | None,
+    timeout_seconds: float,
+    verify: bool | SSLContext,
+) -> dict[str, Any]:
+    """Return what both of httpx's clients are made with."""
+    bearer = {"Authorization": f"Bearer {token}"} if token else {}
+    return {
+        "base_url": str(url).rstrip("/"),
+        "headers": {**bearer, **(headers or {})} or None,
+        "timeout": timeout_seconds,
+        "verify": verify,
+        "limits": _LIMITS,
+        "follow_redirects": False,
+        # A proxy that the environment names cannot reach this machine's own loopback.
+        "trust_env": not _is_loopback(url.host),
+    }
+
+
+def request(call: Call[Any]) -> dict[str, Any]:
+    """Return a call as the arguments of httpx."""
+    timeout = call.timeout_seconds
+    return {
+        "method": call.method,
+        "url": call.path,
+        "params": sent(call.parameters or {}),
+        "content": call.content,
+        "headers": None if call.content is None else {"Content-Type": call.content_type},
+        "timeout": httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+    }
+
+
+def answer(call: Call[T], response: httpx.Response) -> T:
+    """
+    Return what the answer to a call says.
+
+    :raises ServiceError: it is a refusal
+    :raises UnexpectedAnswerError: it is not what such a call is answered with
+    """
+    if not response.is_success:
+        raise refusal(response)
+    return call.reader(_text(response) if call.as_text else _document(response))
+
+
+def unreachable(url: str, error: httpx.HTTPError) -> UnreachableError:
+    """Return the error that says why no answer came."""
+    reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
+    return UnreachableError(url, reason or type(error).__name__)
+
+
+def refusal(response: httpx.Response) -> ServiceError:
+    """Return the error that a refusal, read to its end, stands for."""
+    problem, url = _problem(response), str(response.url)
+    if response.status_code in _BUSY:
+        return BusyError(response.status_code, problem, url=url, retry_after_seconds=_retry_after(response))
+    return BY_STATUS.get(response.status_code, ServiceError)(response.status_code, problem, url=url)
+
+
+def sent(parameters: Mapping[str, object]) -> list[tuple[str, str | int | float | bool | None]] | None:
+    """Return parameters as they are sent: none that are None, those that are lists once for each value."""
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    for name, value in parameters.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        pairs += [(name, str(each)) for each in values if each is not None]
+    return pairs or None
+
+
+def _text(response: httpx.Response) -> str:
+    try:
+        return response.content.decode()
+    except UnicodeDecodeError as error:
+        raise UnexpectedAnswerError(f"{_shown(response)} did not answer with a text.") from error
+
+
+def _document(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise UnexpectedAnswerError(f"{_shown(response)} did not answer with JSON.") from error
+
+
+def _shown(response: httpx.Response) -> str:
+    return str(response.url.copy_with(query=None))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """Return the problem document; Record Keeper's routes answer with a sentence instead."""
+    try:
+        document = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        document = response.text.strip()[:2000]
+    if isinstance(document, dict):
+        return document
+    return {"status": response.status_code, "detail": document or response.reason_phrase}
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for; it may be a number or a date."""
+    stated = response.headers.get("Retry-After", "")
+    if stated.isdecimal():
+        return float(stated)
+    try:
+        until = email.utils.parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

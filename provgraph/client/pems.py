@@ -1,0 +1,200 @@
+"""
+Events as a program states them, and what they look like on the wire.
+
+Whatever the service would refuse cannot be stated: making such an artifact or event raises `UnsendableError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import orjson
+
+from provgraph.client.errors import OversizedEventError, UnsendableError
+from provgraph.client.ids import new_id
+from provgraph.client.plain import plain_object, text
+from provgraph.errors import InvalidEventError
+from provgraph.events.pem import PEM_VERSION, event_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SIZE_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """
+    A thing that an event used or produced; its name is its identity.
+
+    ``version`` is a label of this version, in a use also the id of the event that made it.
+    """
+
+    name: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
+    digest: str | None = None
+    kind: str | None = None  # model, data, source, ...
+
+    def __post_init__(self) -> None:
+        text(self.name, "Name")
+        object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
+        for label, value in (("Version", self.version), ("Digest", self.digest), ("Kind", self.kind)):
+            if value is not None:
+                text(value, label)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the artifact as it stands in an event."""
+        stated = {
+            "Name": self.name,
+            "Properties": self.properties or None,
+            "Version": self.version,
+            "Digest": self.digest,
+            "Kind": self.kind,
+        }
+        return {label: value for label, value in stated.items() if value is not None}
+
+
+# An artifact, or the name of one about which nothing else is said.
+Named: TypeAlias = Artifact | str
+# An event: itself, or its id in any spelling.
+EventRef: TypeAlias = "Pem | UUID | str"
+
+
+class Encoded(NamedTuple):
+    """An event as it is sent, kept and sent again: never encoded twice."""
+
+    id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    """
+    A process event message: what an emitter did, with what, and what came of it.
+
+    Frozen: `using` and `producing` return a new one of the same id, which takes this one's place.
+    """
+
+    type: str
+    emitter: str
+    predecessors: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    tag: str | None = "latest"  # moves to this event, in its namespace; None or empty: moves none
+    tag_namespace: str | None = None  # None: the emitter's name
+    uses: tuple[Artifact, ...] = ()
+    produces: tuple[Artifact, ...] = ()
+    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: str = field(default_factory=new_id)
+
+    def __post_init__(self) -> None:
+        text(self.type, "Type")
+        text(self.emitter, "Emitter")
+        for label, value in (("Tag", self.tag), ("TagNamespace", self.tag_namespace)):
+            if value:
+                text(value, label)
+        object.__setattr__(self, "id", _event_id(self.id, "ID"))
+        if self.id in self.predecessors:
+            raise UnsendableError(
+                "PEM cannot be sent: an event cannot be its own Predecessor",
+                field="Predecessors",
+                rule="not-itself",
+            )
+        object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
+        if self.occurred_at.tzinfo is None:
+            raise UnsendableError(
+                "PEM cannot be sent: OccurredAt has no time zone", field="OccurredAt", rule="zone"
+            )
+
+    def using(self, *artifacts: Named) -> Pem:
+        """Return this event with these artifacts among those that it used."""
+        return replace(self, uses=(*self.uses, *artifacts_of(artifacts, "UsesArtifacts")))
+
+    def producing(self, *artifacts: Named) -> Pem:
+        """Return this event with these artifacts among those that it produced."""
+        return replace(self, produces=(*self.produces, *artifacts_of(artifacts, "ProducesArtifacts")))
+
+    def fields(self) -> dict[str, Any]:
+        """Return the event as JSON."""
+        stated: dict[str, Any] = {
+            "ID": self.id,
+            "Type": self.type,
+            "Emitter": self.emitter,
+            "Version": PEM_VERSION,
+            "OccurredAt": self.occurred_at.astimezone(UTC).isoformat(),
+        }
+        if self.predecessors:
+            stated["Predecessors"] = list(self.predecessors)
+        if self.properties:
+            stated["Properties"] = self.properties
+        if self.tag:
+            stated["Tag"] = self.tag
+            stated["TagNamespace"] = self.tag_namespace or self.emitter
+        if self.uses:
+            stated["UsesArtifacts"] = [artifact.fields() for artifact in self.uses]
+        if self.produces:
+            stated["ProducesArtifacts"] = [artifact.fields() for artifact in self.produces]
+        return stated
+
+    def encode(self, *, size_limit: int = SIZE_LIMIT) -> Encoded:
+        """
+        Return the event as it is sent.
+
+        :raises OversizedEventError: it is larger than ``size_limit`` bytes
+        """
+        content = orjson.dumps(self.fields())
+        if len(content) > size_limit:
+            raise OversizedEventError(self.id, size=len(content), limit=size_limit)
+        return Encoded(self.id, content)
+
+
+def artifacts_of(stated: Iterable[Named], field_: str) -> tuple[Artifact, ...]:
+    """
+    Return artifacts, those of which only the name was stated made into some.
+
+    :raises UnsendableError: one is neither, or cannot be; ``field`` says which: ``UsesArtifacts[1].Name``
+    """
+    if isinstance(stated, str):  # else its letters would be the artifacts
+        stated = (stated,)
+    return tuple([_artifact(each, f"{field_}[{index}]") for index, each in enumerate(stated)])
+
+
+def ids_of(stated: EventRef | Iterable[EventRef] | None) -> tuple[str, ...]:
+    """
+    Return the ids of the events that another one followed, each once.
+
+    :raises UnsendableError: one of them is not an id
+    """
+    if stated is None:
+        return ()
+    several = (stated,) if isinstance(stated, Pem | UUID | str) else stated
+    return tuple(dict.fromkeys(_event_id(each, "Predecessors") for each in several))
+
+
+def id_of(stated: EventRef) -> str:
+    """
+    Return the id of an event in its one spelling: 32 hexadecimal digits.
+
+    :raises UnsendableError: it is none
+    """
+    return _event_id(stated, "ID")
+
+
+def _artifact(stated: object, place: str) -> Artifact:
+    if isinstance(stated, Artifact):
+        return stated
+    return Artifact(text(stated, f"{place}.Name"))
+
+
+def _event_id(stated: object, field_: str) -> str:
+    if isinstance(stated, Pem):
+        return stated.id
+    if isinstance(stated, UUID):
+        return stated.hex
+    try:
+        return event_id(stated, field=field_)
+    except InvalidEventError as error:
+        raise UnsendableError(str(error), field=field_, rule=error.rule) from error

@@ -1,0 +1,238 @@
+"""
+The thread that empties a spool.
+
+One process at a time delivers, so the order of a spool is the order in which the service gets it: whoever sends holds a
+lock that the kernel takes back when its process ends, however that happens. An answer that never came leaves the batch
+at the front; it is sent again with the same ids, and what the service has already it says is a duplicate. So everything
+arrives, once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from contextlib import contextmanager
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import orjson
+
+from provgraph.client import calls, forks
+from provgraph.client.answers import REFUSALS, Verdict
+from provgraph.client.errors import (
+    ClientError,
+    NotThereError,
+    ServiceError,
+    UnexpectedAnswerError,
+)
+from provgraph.client.exchange import Retry
+from provgraph.client.spool import EVENT, Entry, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provgraph.client.answers import SendResult
+    from provgraph.client.asking import Asker
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 500
+_BATCH_BYTES = 2 * 2**20
+# How soon it notices what another process put, and that another one sends no more.
+_POLL_SECONDS = 0.5
+# While somebody waits for a flush, and for the lock.
+_SHORT_PAUSE_SECONDS = 0.25
+# The statuses by which the service says that a request is wrong in itself.
+_OWN_FAULT = frozenset({400, 413, 422})
+_PATIENCE = Retry(first_pause_seconds=0.2, longest_pause_seconds=15.0)
+
+
+_left_behind: list[Sender] = []
+
+
+class Sender:
+    """
+    Delivers what waits in a spool, from a thread of its own, until it is stopped.
+
+    :param connect: makes the client that it sends with
+    """
+
+    def __init__(self, spool: Spool, connect: Callable[[], Asker]) -> None:
+        self._spool = spool
+        self._connect = connect
+        self._lock_path = spool.path.with_name(f"{spool.path.name}-sender")
+        self._held: int | None = None  # the lock's file, while it is open
+        self._asker: Asker | None = None
+        self._condition = threading.Condition()
+        self._news = self._stopping = False
+        self._hurried = 0  # how many wait for a flush
+        self._most = _BATCH
+        self._failures = 0
+        self.reason: str | None = None
+        """Why the last attempt failed; None when it did not."""
+        self._thread = threading.Thread(target=self._run, name="provgraph sender", daemon=True)
+        forks.tell(self)
+        self._thread.start()
+
+    def after_fork(self) -> None:
+        """Leave the parent's lock alone in a child: its copy would hold it beyond the parent's end."""
+        _left_behind.append(self)  # nor are the parent's connections closed from here
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def wake(self) -> None:
+        """Say that there is something to deliver."""
+        with self._condition:
+            self._news = True
+            self._condition.notify_all()
+
+    def wait_until(self, is_done: Callable[[], bool], *, timeout_seconds: float) -> None:
+        """Hurry, and return when ``is_done`` says so or the time is over; it is asked after each delivery."""
+        give_up_at = time.monotonic() + timeout_seconds
+        with self._condition:
+            self._hurried += 1
+            self._condition.notify_all()
+        try:
+            while not is_done() and (left := give_up_at - time.monotonic()) > 0:
+                with self._condition:
+                    self._condition.wait(min(left, _SHORT_PAUSE_SECONDS))
+        finally:
+            with self._condition:
+                self._hurried -= 1
+
+    def stop(self, *, timeout_seconds: float) -> None:
+        """End the thread; a request that is on its way is not waited for longer than that."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._turn()
+            except ClientError as error:
+                self._failed(error)
+            except Exception as error:  # a thread that ends would end the delivery with it
+                logger.exception("The sender of %s failed", self._spool.path)
+                self._failed(ClientError(f"{type(error).__name__}: {error}"))
+        if self._asker is not None:
+            self._asker.close()
+        self._spool.close()
+
+    def _turn(self) -> None:
+        """Deliver one batch, or rest when there is none, or another process is at it."""
+        with self._condition:
+            self._news = False
+        with self._alone() as alone:
+            entries = self._spool.head(limit=_BATCH, max_bytes=_BATCH_BYTES) if alone else []
+            if entries:
+                self._deliver(entries)
+        if entries:
+            self._succeeded()
+        else:
+            self._rest(_POLL_SECONDS, until_news=alone)
+
+    def _deliver(self, entries: list[Entry]) -> None:
+        if self._asker is None:
+            self._asker = self._connect()
+        if entries[0].kind != EVENT:
+            self._deliver_tag(self._asker, entries[0])
+            return
+        events = list(takewhile(lambda entry: entry.kind == EVENT, entries))[: self._most]
+        try:
+            result = self._asker.ask(calls.send_encoded([entry.content for entry in events]))
+        except ServiceError as error:
+            if not _is_own_fault(error):
+                raise
+            if len(events) > 1:  # one of them spoils the request: fewer at once, until it stands alone
+                self._most = len(events) // 2
+                return
+            verdict = Verdict(0, events[0].id, "invalid", None, error.problem.get("field"), None, str(error))
+            self._spool.settle((), [(events[0], verdict)])
+            return
+        self._most = min(_BATCH, self._most * 2)
+        self._settle(events, result)
+
+    def _settle(self, events: list[Entry], result: SendResult) -> None:
+        if len(result.verdicts) != len(events):
+            raise UnexpectedAnswerError(f"{len(result.verdicts)} verdicts came on {len(events)} events.")
+        judged = list(zip(events, result.verdicts, strict=True))
+        self._spool.settle(
+            [entry for entry, verdict in judged if verdict.verdict not in REFUSALS],
+            [(entry, verdict) for entry, verdict in judged if verdict.verdict in REFUSALS],
+        )
+
+    def _deliver_tag(self, asker: Asker, entry: Entry) -> None:
+        namespace, tag = orjson.loads(entry.content)
+        try:
+            asker.ask(calls.set_tag(namespace, tag, entry.id))
+        except ServiceError as error:
+            if not isinstance(error, NotThereError) and not _is_own_fault(error):
+                raise
+            self._spool.settle((), [(entry, Verdict(0, entry.id, "invalid", detail=str(error)))])
+        else:
+            self._spool.settle((entry,), ())
+
+    def _failed(self, error: ClientError) -> None:
+        if self.reason is None:
+            logger.warning("What waits in %s cannot be delivered now: %s", self._spool.path, error)
+        self.reason = str(error)
+        self._failures += 1
+        self._tell()
+        self._rest(_PATIENCE.pause(self._failures - 1, error), until_news=False)
+
+    def _succeeded(self) -> None:
+        if self.reason is not None:
+            logger.info("What waits in %s is delivered again", self._spool.path)
+        self.reason = None
+        self._failures = 0
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._condition:
+            self._condition.notify_all()
+
+    def _rest(self, seconds: float, *, until_news: bool) -> None:
+        """Wait; not as long when somebody waits for a flush, and not at all for news that were told already."""
+        give_up_at = time.monotonic() + seconds
+        with self._condition:
+            while not self._stopping and not (until_news and self._news):
+                left = give_up_at - time.monotonic()
+                if self._hurried:
+                    left = min(left, give_up_at - seconds + _SHORT_PAUSE_SECONDS - time.monotonic())
+                if left <= 0:
+                    return
+                self._condition.wait(left)
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Tell whether no other process delivers, and hold it so meanwhile."""
+        try:
+            lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ClientError(f"{self._lock_path} cannot be used: {error}") from error
+        self._held = lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        else:
+            alone = True
+        try:
+            yield alone
+        finally:
+            if alone:
+                # A child that was forked meanwhile may not have closed its copy of the file yet.
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            self._held = None
+            os.close(lock)
+
+
+def _is_own_fault(error: ServiceError) -> bool:
+    """Tell whether the service itself says that a request is wrong, rather than something between it and here."""
+    return error.status in _OWN_FAULT and "title" in error.problem

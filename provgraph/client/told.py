@@ -1,0 +1,310 @@
+"""
+The answers to the questions, typed.
+
+Each keeps the JSON it was read from as ``document``: docs/architecture.md describes every member. Times are aware, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from provgraph.client.answers import JSON, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an artifact: what one event produced under its name."""
+
+    event: str
+    position: int  # of the event in the log
+    produced_at: datetime  # on the emitter's clock
+    label: str | None
+    digest: str | None
+    kind: str | None
+    properties: JSON
+
+    @classmethod
+    def read(cls, document: JSON) -> Version:
+        """Read a version."""
+        get = document.get
+        return cls(
+            document["event"],
+            document["position"],
+            datetime.fromisoformat(document["produced_at"]),
+            get("label"),
+            get("digest"),
+            get("kind"),
+            get("properties") or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An artifact that took part in something, in one of its versions."""
+
+    artifact: str
+    kind: str | None
+    version: Version | None  # None: it came from outside
+    out_of_order: bool = False  # no version was made before this use, by the emitters' clocks
+
+    @classmethod
+    def read(cls, document: JSON) -> Part:
+        """Read a part."""
+        get = document.get
+        return cls(document["artifact"], get("kind"), _version(document), bool(get("out_of_order")))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event of an answer, with what it used and produced."""
+
+    event: str
+    depth: int  # how many events away from where it began, from 1
+    placeholder: bool  # named as a predecessor, never reported: the rest is empty then
+    type: str
+    emitter: str
+    occurred_at: datetime | None
+    recorded_at: datetime | None
+    position: int
+    properties: JSON
+    used: tuple[Part, ...]
+    produced: tuple[Part, ...]
+    after: tuple[str, ...]  # its predecessors' ids
+    path: tuple[JSON, ...]  # of an impact: a shortest way to it, {"event", "position", "by"}
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Step:
+        """Read a step of ``why`` or ``impact``."""
+        get = document.get
+        return cls(
+            document["event"],
+            document["depth"],
+            bool(get("placeholder")),
+            get("type", ""),
+            get("emitter", ""),
+            _moment(get("occurred_at")),
+            _moment(get("recorded_at")),
+            get("position", 0),
+            get("properties") or {},
+            _each(Part.read, get("used", ())),
+            _each(Part.read, get("produced", ())),
+            tuple(get("after", ())),
+            tuple(get("path", ())),
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of an answer, and the events that prove it."""
+
+    claim: str
+    evidence: tuple[JSON, ...]  # {"event", "position"}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What led to something: steps, nearest first, and the same in sentences."""
+
+    node: JSON
+    steps: tuple[Step, ...]
+    artifacts: dict[str, tuple[Part, ...]]  # by kind: model, data, source, artifact, ...
+    claims: tuple[Claim, ...]
+    text: str
+    position: int  # the log position the answer is true for
+    complete: bool
+    reason: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Why:
+        """Read an answer."""
+        return cls(
+            document["node"],
+            _each(Step.read, document["steps"]),
+            {kind: _each(Part.read, parts) for kind, parts in document["artifacts"].items()},
+            tuple(Claim(each["claim"], tuple(each["evidence"])) for each in document["claims"]),
+            document["text"],
+            document["position"],
+            document["complete"],
+            document["reason"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactState:
+    """An artifact as it stood at a time."""
+
+    artifact: str
+    version: Version | None  # the latest; None: it came from outside
+    properties: JSON
+
+    @classmethod
+    def read(cls, document: JSON) -> ArtifactState:
+        """Read an artifact of a state."""
+        return cls(document["artifact"], _version(document), document["properties"])
+
+
+@dataclass(frozen=True, slots=True)
+class TagState:
+    """What a tag marked at a time."""
+
+    namespace: str
+    tag: str
+    event: str
+    since: datetime
+    position: int
+
+    @classmethod
+    def read(cls, document: JSON) -> TagState:
+        """Read a tag of a state."""
+        since = datetime.fromisoformat(document["since"])
+        return cls(document["namespace"], document["tag"], document["event"], since, document["position"])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A page of what the platform looked like: artifacts by name, then tags."""
+
+    artifacts: tuple[ArtifactState, ...]
+    tags: tuple[TagState, ...]
+    position: int
+    as_of: datetime | None
+    complete: bool
+    cursor: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> State:
+        """Read a page."""
+        return cls(
+            _each(ArtifactState.read, document["artifacts"]),
+            _each(TagState.read, document["tags"]),
+            document["position"],
+            _moment(document["as_of"]),
+            document["complete"],
+            document["cursor"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How an artifact or a tag differs between two times."""
+
+    change: str  # appeared, changed (an artifact), moved (a tag), disappeared
+    name: str  # of the artifact, or NAMESPACE/TAG
+    before: ArtifactState | TagState | None
+    after: ArtifactState | TagState | None
+
+    @classmethod
+    def read(cls, document: JSON) -> Change:
+        """Read a change."""
+        is_tag = "tag" in document
+        name = f"{document['namespace']}/{document['tag']}" if is_tag else document["artifact"]
+        read: Callable[[JSON], ArtifactState | TagState] = TagState.read if is_tag else ArtifactState.read
+        before, after = document["before"], document["after"]
+        return cls(document["change"], name, before and read(before), after and read(after))
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """A page of what changed between two times."""
+
+    changes: tuple[Change, ...]
+    complete: bool
+    reason: str | None
+    cursor: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Diff:
+        """Read a page."""
+        changes = _each(Change.read, document["changes"])
+        return cls(changes, document["complete"], document["reason"], document["cursor"], document)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whether one node led to another, and the shortest evidence."""
+
+    connected: bool | None  # None: the search was cut before it was known
+    path: tuple[JSON, ...]  # {"event", "position", "by", "emitter", "type"}, from the source to the target
+    position: int
+    complete: bool
+    reason: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Route:
+        """Read an answer."""
+        get = document.get
+        return cls(
+            document["connected"],
+            tuple(document["path"]),
+            document["position"],
+            document["complete"],
+            get("reason"),
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What the record lacks. A list that was not asked for is empty."""
+
+    never_produced: tuple[JSON, ...]  # {"artifact"}
+    unseen_predecessors: tuple[JSON, ...]  # {"event", "named_by", "times"}
+    out_of_order: tuple[
+        JSON, ...
+    ]  # {"event", "emitter", "occurred_at", "artifact", "version", "seconds_early"}
+    emitters: tuple[JSON, ...]  # {"emitter", "events", "silent", "coverage", ...}
+    cursors: dict[str, str]  # of the lists that were cut, by name
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Gaps:
+        """Read a page."""
+        lists = {name: document.get(name) or {} for name in _LISTS}
+        return cls(
+            tuple(lists["never_produced"].get("items", ())),
+            tuple(lists["unseen_predecessors"].get("items", ())),
+            tuple(lists["out_of_order"].get("items", ())),
+            tuple(document.get("emitters", ())),
+            {name: found["cursor"] for name, found in lists.items() if found.get("cursor")},
+            document["position"],
+            document,
+        )
+
+
+_LISTS = ("never_produced", "unseen_predecessors", "out_of_order")
+
+
+def step(document: JSON) -> Step:
+    """
+    Read an event of an impact.
+
+    :raises UnexpectedAnswerError: it lacks something
+    """
+    return typed(Step.read, document)
+
+
+def _version(document: JSON) -> Version | None:
+    version = document["version"]
+    return None if version is None else Version.read(version)
+
+
+def _moment(stated: str | None) -> datetime | None:
+    return None if stated is None else datetime.fromisoformat(stated)
+
+
+def _each(reader: Callable[[JSON], Any], documents: Iterable[JSON]) -> tuple[Any, ...]:
+    return tuple([reader(document) for document in documents])

@@ -1,0 +1,386 @@
+"""Making and sending events."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from provgraph.client import (
+    Artifact,
+    ConsoleDelivery,
+    CredentialsRefusedError,
+    DeliveryError,
+    FileDelivery,
+    NoopDelivery,
+    NotThereError,
+    OversizedEventError,
+    RefusedEventError,
+    UnsendableError,
+)
+from provgraph.errors import InvalidEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.contract.client.driver import Driver
+    from tests.contract.client.service import FakeService
+
+
+def test_an_event_says_what_was_stated(client: Any, service: FakeService) -> None:
+    before = client.prepare_pem("ingest")
+
+    pem = client.prepare_pem(
+        "train",
+        before,
+        {"epochs": 3},
+        tag="current",
+        tag_namespace="prod",
+        uses=["table/customers", client.prepare_artifact("table/orders", version="7")],
+        produces=[Artifact("model/churn", {"auc": 0.91}, kind="model", digest="sha256:1")],
+        occurred_at=datetime(2026, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=1))),
+    )
+    client.send_pem(pem)
+
+    assert service.sent == [
+        {
+            "ID": pem.id,
+            "Type": "train",
+            "Emitter": "trainer",
+            "Version": "2.0.0",
+            "OccurredAt": "2026-03-01T09:30:00+00:00",
+            "Predecessors": [before.id],
+            "Properties": {"epochs": 3},
+            "Tag": "current",
+            "TagNamespace": "prod",
+            "UsesArtifacts": [{"Name": "table/customers"}, {"Name": "table/orders", "Version": "7"}],
+            "ProducesArtifacts": [
+                {
+                    "Name": "model/churn",
+                    "Properties": {"auc": 0.91},
+                    "Kind": "model",
+                    "Digest": "sha256:1",
+                }
+            ],
+        }
+    ]
+
+
+def test_an_event_is_tagged_latest_in_its_emitters_name_unless_told_otherwise(
+    client: Any, service: FakeService
+) -> None:
+    client.send_pems([client.prepare_pem("a"), client.prepare_pem("b", tag=None)])
+
+    tagged, plain = service.sent
+    assert (tagged["Tag"], tagged["TagNamespace"]) == ("latest", "trainer")
+    assert not plain.keys() & {"Tag", "TagNamespace"}
+
+
+def test_an_event_with_more_artifacts_is_the_same_event(client: Any) -> None:
+    pem = client.prepare_pem("train")
+
+    more = pem.using("a").producing("b", Artifact("c"))
+
+    assert (more.id, [each.name for each in more.uses], [each.name for each in more.produces]) == (
+        pem.id,
+        ["a"],
+        ["b", "c"],
+    )
+    assert pem.uses == ()
+
+
+@pytest.mark.parametrize("spelling", [str, lambda id_: id_.hex, lambda id_: id_, lambda id_: f"{{{id_}}}"])
+def test_a_predecessor_may_be_spelled_in_any_way(client: Any, spelling: Callable[[uuid.UUID], Any]) -> None:
+    id_ = uuid.uuid4()
+
+    assert client.prepare_pem("x", [spelling(id_), id_]).predecessors == (id_.hex,)
+
+
+def test_ids_rise(client: Any) -> None:
+    ids = [client.prepare_pem("x").id for _ in range(1000)]
+
+    assert ids == sorted(set(ids))
+    assert {uuid.UUID(each).version for each in ids} == {7}
+
+
+_DEEP: list[Any] = []
+for _ in range(300):
+    _DEEP = [_DEEP]
+
+
+@pytest.mark.parametrize(
+    ("make_event", "field", "rule"),
+    [
+        (lambda make: make(""), "Type", "required"),
+        (lambda make: make(None), "Type", "text"),
+        (lambda make: make("a\ud800"), "Type", "no-lone-surrogate"),
+        (lambda make: make("a\0"), "Type", "no-nul"),
+        (lambda make: make("x", emitter=""), "Emitter", "required"),
+        (lambda make: make("x", "nonsense"), "Predecessors", "uuid"),
+        (lambda make: make("x", properties={"a": [1, {"b": float("nan")}]}), "Properties.a[1].b", "json"),
+        (lambda make: make("x", properties={"a": float("inf")}), "Properties.a", "json"),
+        (lambda make: make("x", properties={"a": 2**63}), "Properties.a", "integer-64-bit"),
+        (lambda make: make("x", properties={"a": "\0"}), "Properties.a", "no-nul"),
+        (lambda make: make("x", properties={"a": "\udfff"}), "Properties.a", "no-lone-surrogate"),
+        (lambda make: make("x", properties={"a\0": 1}), "Properties", "no-nul"),
+        (lambda make: make("x", properties={1: 1}), "Properties", "json"),
+        (lambda make: make("x", properties={"a": {1, 2}}), "Properties.a", "json"),
+        (lambda make: make("x", properties={"a": datetime.now(UTC)}), "Properties.a", "json"),
+        (lambda make: make("x", properties={"a": _DEEP}), "Properties", "depth"),
+        (lambda make: make("x", properties=[1]), "Properties", "object"),
+        (lambda make: make("x", tag="a\0"), "Tag", "no-nul"),
+        (lambda make: make("x", tag_namespace=7), "TagNamespace", "text"),
+        (lambda make: make("x", uses=["a", ""]), "UsesArtifacts[1].Name", "required"),
+        (lambda make: make("x", produces=[7]), "ProducesArtifacts[0].Name", "text"),
+        (lambda _: Artifact(""), "Name", "required"),
+        (lambda _: Artifact("a\ud800"), "Name", "no-lone-surrogate"),
+        (lambda _: Artifact("a", {"b": object()}), "Properties.b", "json"),
+        (lambda _: Artifact("a", version=7), "Version", "text"),  # type: ignore[arg-type] # the point
+        (lambda make: make("x", occurred_at=datetime(2026, 1, 1)), "OccurredAt", "zone"),  # noqa: DTZ001 - the point
+        (lambda make: make("x", id="7"), "ID", "uuid"),
+        (lambda make: make("x", "ab" * 16, id="ab" * 16), "Predecessors", "not-itself"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused_before_it_is_sent(
+    client: Any, service: FakeService, make_event: Callable[[Any], Any], field: str, rule: str
+) -> None:
+    with pytest.raises(UnsendableError) as refused:
+        make_event(client.prepare_pem)
+
+    assert (refused.value.field, refused.value.rule) == (field, rule)
+    assert isinstance(refused.value, InvalidEventError)
+    assert service.requests == []
+
+
+def test_an_event_that_is_too_large_is_refused_before_it_is_sent(
+    make: Callable[..., Any], service: FakeService
+) -> None:
+    client = make(size_limit=2_000)
+
+    with pytest.raises(OversizedEventError, match="limit is 2000") as refused:
+        client.send_pems([client.prepare_pem("a"), client.prepare_pem("b", properties={"x": "y" * 2_000})])
+
+    assert refused.value.size > 2_000
+    assert service.requests == []
+
+
+def test_an_emitter_is_needed(driver: Driver, service: FakeService) -> None:
+    client = driver.client(transport=service.transport)
+
+    with pytest.raises(UnsendableError, match="PROVGRAPH_EMITTER"):
+        client.prepare_pem("x")
+
+    assert client.prepare_pem("x", emitter="other").emitter == "other"
+
+
+def test_what_happens_to_the_properties_later_does_not_reach_the_event(client: Any) -> None:
+    properties = {"a": [1]}
+
+    pem = client.prepare_pem("x", properties=properties)
+    properties["a"].append(2)
+
+    assert pem.properties == {"a": [1]}
+
+
+def test_an_event_that_the_service_refuses_is_an_error(client: Any, service: FakeService) -> None:
+    service.invalid = {"bad"}
+
+    with pytest.raises(RefusedEventError, match="because") as refused:
+        client.send_pem(client.prepare_pem("bad"))
+
+    assert refused.value.verdict.verdict == "invalid"
+
+
+def test_what_a_batch_was_refused_of_is_in_its_result(client: Any, service: FakeService) -> None:
+    service.invalid = {"bad"}
+    pems = [client.prepare_pem(type_) for type_ in ("a", "bad", "b")]
+
+    result = client.send_pems(pems)
+
+    assert (result.accepted, result.invalid, [each.id for each in result.refused]) == (2, 1, [pems[1].id])
+
+
+def test_an_event_sent_twice_is_stored_once(client: Any, service: FakeService) -> None:
+    pem = client.prepare_pem("x")
+
+    assert [client.send_pem(pem).verdict, client.send_pem(pem).verdict] == ["accepted", "duplicate"]
+    assert len(service.sent) == 1
+
+
+def test_many_events_go_out_in_several_requests_and_come_back_as_one_result(
+    client: Any, service: FakeService
+) -> None:
+    pems = [client.prepare_pem("x") for _ in range(2_500)]
+
+    result = client.send_pems(pems)
+
+    assert [each.index for each in result.verdicts] == list(range(2_500))
+    assert [event["ID"] for event in service.sent] == [pem.id for pem in pems]
+    assert len(service.requests) == 3
+
+
+def test_nothing_is_sent_of_no_events(client: Any, service: FakeService) -> None:
+    assert client.send_pems([]).verdicts == ()
+    assert service.requests == []
+
+
+def test_a_tag_is_set_on_an_event(client: Any, service: FakeService) -> None:
+    pem = client.prepare_pem("x")
+
+    client.set_tag("???", ">>>", pem)
+
+    assert service.tags == [("POST /receiver/tag/Pz8_/Pj4-", pem.id)]
+
+
+def test_a_tag_on_an_event_that_is_not_there_is_an_error(client: Any, service: FakeService) -> None:
+    service.troubles = [httpx.Response(404, text="There is no PEM")]
+
+    with pytest.raises(NotThereError):
+        client.set_tag("a", "b", "ab" * 16)
+
+
+# Activities
+
+
+def test_an_activity_is_one_event_that_occurs_when_it_ends(client: Any, service: FakeService) -> None:
+    with client.activity("train", uses=["table"], properties={"a": 1}) as run:
+        began = datetime.now(UTC)
+        assert service.sent == []
+        run.uses("other").produces(Artifact("model", {"auc": 0.9})).note(b=2).follows("ab" * 16)
+
+    (event,) = service.sent
+    assert event["ID"] == run.id == run.event.id
+    assert [each["Name"] for each in event["UsesArtifacts"]] == ["table", "other"]
+    assert event["ProducesArtifacts"] == [{"Name": "model", "Properties": {"auc": 0.9}}]
+    assert event["Predecessors"] == ["ab" * 16]
+    assert {**event["Properties"], "activity": None} == {"a": 1, "b": 2, "activity": None}
+    assert datetime.fromisoformat(event["Properties"]["activity"]["began_at"]) <= began
+    assert datetime.fromisoformat(event["OccurredAt"]) >= began
+
+
+def test_an_exception_is_reported_and_goes_on(client: Any, service: FakeService) -> None:
+    with pytest.raises(ZeroDivisionError), client.activity("train", produces=["half"]):
+        _ = 1 // 0
+
+    (event,) = service.sent
+    assert event["Properties"]["failure"] == {
+        "type": "ZeroDivisionError",
+        "message": "integer division or modulo by zero",
+    }
+    assert event["ProducesArtifacts"] == [{"Name": "half"}]
+
+
+def test_a_message_that_may_not_stand_in_an_event_is_reported_readably(
+    client: Any, service: FakeService
+) -> None:
+    with pytest.raises(ValueError, match="bad"), client.activity("train"):
+        raise ValueError("bad\0\ud800" + "x" * 10_000)
+
+    message = service.sent[0]["Properties"]["failure"]["message"]
+    assert message.startswith("bad??x")
+    assert len(message) == 2_000
+
+
+def test_activities_within_an_activity_are_its_predecessors(
+    client: Any, driver: Driver, service: FakeService
+) -> None:
+    with client.activity("pipeline", predecessor="ab" * 16) as outer:
+        with client.activity("first") as first:
+            assert driver.current() == first
+        with client.activity("second") as second, client.activity("innermost") as innermost:
+            pass
+        assert driver.current() is outer
+
+    assert driver.current() is None
+    events = {event["Type"]: event for event in service.sent}
+    assert list(events) == ["first", "innermost", "second", "pipeline"]
+    assert events["pipeline"]["Predecessors"] == ["ab" * 16, first.id, second.id]
+    assert events["pipeline"]["Properties"]["activity"]["nested"] == 2
+    assert events["second"]["Predecessors"] == [innermost.id]
+
+
+def test_what_cannot_be_stated_is_refused_when_the_activity_begins(client: Any, service: FakeService) -> None:
+    with pytest.raises(UnsendableError, match=r"Properties\.a"):
+        client.activity("train", properties={"a": object()})
+    with client.activity("train") as run, pytest.raises(UnsendableError):
+        run.produces("good", "")
+
+    assert "ProducesArtifacts" not in service.sent[0]
+
+
+def test_a_report_that_fails_is_an_error_after_work_that_did_not(client: Any, service: FakeService) -> None:
+    service.troubles = [httpx.Response(401)]
+
+    with pytest.raises(CredentialsRefusedError), client.activity("train"):
+        pass
+
+
+def test_a_report_that_fails_does_not_hide_why_the_work_did(client: Any, service: FakeService) -> None:
+    service.troubles = [httpx.Response(401)]
+
+    with pytest.raises(ZeroDivisionError) as failed, client.activity("train"):
+        _ = 1 // 0
+
+    assert "was not reported" in failed.value.__notes__[0]
+
+
+def test_an_activity_runs_once(client: Any, driver: Driver) -> None:
+    activity = client._target.activity("x") if driver.is_async else client.activity("x")
+    activity._begin()
+
+    with pytest.raises(RuntimeError, match="once"):
+        activity._begin()
+    activity._end(None)
+
+
+# Deliveries
+
+
+def test_a_noop_delivery_sends_nothing(make: Callable[..., Any], service: FakeService) -> None:
+    client = make(delivery=NoopDelivery())
+
+    verdict = client.send_pem(client.prepare_pem("x"))
+    client.set_tag("a", "b", "ab" * 16)
+
+    assert (verdict.verdict, client.flush().delivered, service.requests) == ("dropped", 1, [])
+
+
+def test_a_console_delivery_writes_events_a_line_each(
+    make: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = make(delivery=ConsoleDelivery())
+
+    client.send_pems([client.prepare_pem("Zürich"), client.prepare_pem("b")])
+    client.set_tag("a", "b", "ab" * 16)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "Zürich" in lines[0]
+    assert lines[2] == f"tag a/b marks {'ab' * 16}"
+
+
+def test_a_file_delivery_appends_events_a_line_each(make: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "new" / "events.ndjson"
+    first, second = make(delivery=FileDelivery(path)), make(delivery=FileDelivery(path))
+
+    first.send_pem(first.prepare_pem("a"))
+    second.send_pem(second.prepare_pem("b"))
+    first.send_pem(first.prepare_pem("c"))
+
+    assert [line[40:60].count('"Type"') for line in path.read_text().splitlines()] == [1, 1, 1]
+    assert first.flush().delivered == 2
+    with pytest.raises(DeliveryError, match="tag=") as refused:
+        first.set_tag("a", "b", "ab" * 16)
+    assert "events only" in str(refused.value)
+
+
+def test_a_file_that_cannot_be_written_is_named(make: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError, match=str(tmp_path)):
+        make(delivery=FileDelivery(tmp_path))
+
+
+def test_without_a_delivery_there_is_nothing_to_flush(client: Any) -> None:
+    assert client.flush().complete
