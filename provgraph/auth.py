@@ -101,6 +101,15 @@ class Authenticator:
         elif found is not None:
             self._identify(found)
 
+    def who(self, request: HTTPConnection) -> str | None:
+        """
+        Return the name of the credential that a request comes with, None when it comes without one.
+
+        :raises UnauthenticatedError: not a known one
+        """
+        found = presented(request.scope["headers"])
+        return None if found is None else self._identify(found).name
+
     def forget(self) -> None:
         """Look every credential up anew: one was revoked."""
         self._remembered.clear()

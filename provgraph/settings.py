@@ -132,6 +132,12 @@ class Settings(BaseSettings):
         "commas between them, the first that fits counts. `why` groups what took part by it.",
     )
 
+    schema_file: Path | None = Field(
+        default=None,
+        description="File that defines kinds of tracked objects, in the form of Infrahub's schema files (JSON, or YAML "
+        "where PyYAML is installed). Kinds that nobody defines may be used all the same.",
+    )
+
     @property
     def is_local(self) -> bool:
         """Whether anything is kept in the data folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from receiver import native, recordkeeper
+from receiver import native, recordkeeper, tracking
 from receiver.ingest import Ingest
 
 if TYPE_CHECKING:
@@ -16,4 +16,8 @@ if TYPE_CHECKING:
 def routes(services: Services) -> list[BaseRoute]:
     """Return the receiver's routes, for the application that serves them."""
     ingest = Ingest(services)
-    return [*recordkeeper.routes(services, ingest), *native.routes(services, ingest)]
+    return [
+        *recordkeeper.routes(services, ingest),
+        *native.routes(services, ingest),
+        *tracking.routes(services),
+    ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from provgraph.catalog.tracking import TrackingQueries
     from provgraph.eventlog import EventLog
     from provgraph.events import Holder, Role
 
@@ -90,6 +91,10 @@ class ListQuery(NamedTuple):
 
 class Catalog(Protocol):
     """The read side of the catalog. Safe to use from several threads."""
+
+    @property
+    def tracking(self) -> TrackingQueries:
+        """What it knows of tracked work."""
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """Return the PEM with this id (32 hex digits), or None."""

@@ -13,6 +13,7 @@ from provgraph.catalog import rows as rule
 from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.schema import CONTENT, PEM_TEXTS, TABLES
 from provgraph.catalog.spelling import UNIQUE_PARTS
+from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import ConflictError, StoreError
 from provgraph.eventlog.migrations import migrate
 from provgraph.events import Kind, canonical
@@ -169,6 +170,11 @@ class PostgreSQLCatalogProjection:
         for event in rows.others:
             statement, row = self._rare[event.kind]
             connection.execute(statement.format(p=self._prefix), row(event))
+        for event in rows.tracked:
+            for statement, its_rows in tracking_rows(event):
+                spelled = statement.format(p=self._prefix).replace("?", "%s")
+                for one in its_rows:
+                    connection.execute(spelled, one)
 
 
 class PostgreSQLCatalog(CatalogQueries):

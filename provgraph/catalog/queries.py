@@ -21,6 +21,7 @@ from provgraph.catalog.base import (
 )
 from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
+from provgraph.catalog.tracking import TrackingQueries
 from provgraph.errors import InvalidInputError, OverloadedError, StoreError
 from provgraph.events import Holder, Role
 
@@ -131,6 +132,7 @@ class CatalogQueries:
         """
         self._engine = engine
         self._credentials = credentials
+        self.tracking = TrackingQueries(self._stream)
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """See `Catalog.pem`."""

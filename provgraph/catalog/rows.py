@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ReportOpened,
         Sighting,
         TagSet,
+        Tracked,
     )
 
 PemRow = tuple[int, str, str, str | None, str, str, str, str, str, str | None, str | None, str, str]
@@ -39,6 +40,7 @@ class Rows(NamedTuple):
     artifacts: dict[str, Sighting]
     tags: dict[tuple[str, str], TagRow]
     others: list[RecordedEvent]  # rare families, applied one by one after the rest
+    tracked: list[RecordedEvent]  # whose tables are their own
 
 
 # Families whose effect depends on the rows before them: a run of events is cut at each of these.
@@ -66,11 +68,15 @@ def runs(events: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
 
 def rows(events: Sequence[RecordedEvent]) -> Rows:
     """Return the rows of one run of events."""
-    found = Rows([], {}, {}, [])
+    found = Rows([], {}, {}, [], [])
     for event in events:
         received = second_text(event.recorded_us)
         if event.kind is Kind.PEM:
             _pem(event.content, event, received, found)  # type: ignore[arg-type] # its kind says so
+        elif event.kind is Kind.TRACKED:
+            tracked: Tracked = event.content  # type: ignore[assignment] # its kind says so
+            _pem(tracked.pem, event, received, found)
+            found.tracked.append(event)
         elif event.kind is Kind.TAG_SET:
             tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
             found.tags[tag.namespace, tag.tag] = (tag.namespace, tag.tag, tag.pem_id, received)

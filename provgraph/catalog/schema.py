@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, column, table
 
-TABLES = ("pem", "artifact", "tag", "report", "credential")
+TABLES = (
+    *("pem", "artifact", "tag", "report", "credential"),
+    *("tracked_step", "tracked_object", "tracked_member", "tracked_run", "tracked_operation", "tracked_kind"),
+)
 
 PEM_TEXTS = (
     *("id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
@@ -62,6 +65,55 @@ class Tables:
             *(Column(name, Text) for name in ("created_at", "revoked_at")),
             Column("position", BigInteger),
         )
+        self.step = Table(
+            f"{prefix}tracked_step",
+            metadata,
+            Column("sequence", BigInteger, primary_key=True),
+            *(Column(name, Text) for name in ("request", "event_id")),
+            *(Column(name, BigInteger) for name in ("occurred_us", "position")),
+            Column("answer", Text),
+        )
+        self.object = Table(
+            f"{prefix}tracked_object",
+            metadata,
+            Column("id", Text, primary_key=True),
+            *(Column(name, Text) for name in ("lookup", "artifact_lookup", "kind_lookup", "parent")),
+            *(Column(name, BigInteger) for name in ("is_group", "live")),
+            Column("version", Text),
+            *(Column(name, BigInteger) for name in ("position", "sequence", "recorded_us")),
+            *(Column(name, Text) for name in ("actor", "run_id", "document")),
+        )
+        self.member = Table(
+            f"{prefix}tracked_member",
+            metadata,
+            Column("group_id", Text, primary_key=True),
+            Column("ordinal", BigInteger, primary_key=True),
+            Column("member_id", Text),
+        )
+        self.run = Table(
+            f"{prefix}tracked_run",
+            metadata,
+            Column("id", Text, primary_key=True),
+            *(Column(name, Text) for name in ("group_id", "state", "identifier")),
+            *(Column(name, BigInteger) for name in ("opened", "closed", "position")),
+            Column("document", Text),
+        )
+        self.operation = Table(
+            f"{prefix}tracked_operation",
+            metadata,
+            Column("sequence", BigInteger, primary_key=True),
+            Column("ordinal", BigInteger, primary_key=True),
+            *(Column(name, Text) for name in ("run_id", "object_id", "event_id")),
+            *(Column(name, BigInteger) for name in ("position", "recorded_us")),
+            *(Column(name, Text) for name in ("actor", "document")),
+        )
+        self.kind = Table(
+            f"{prefix}tracked_kind",
+            metadata,
+            Column("kind", Text, primary_key=True),
+            Column("sequence", BigInteger),
+            Column("document", Text),
+        )
 
 
 _TABLES = Tables()
@@ -79,4 +131,10 @@ CONTENT = (
     _content(_TABLES.tag, order="namespace, tag"),
     _content(_TABLES.report, order="report_id"),
     _content(_TABLES.credential, order="credential_id"),
+    _content(_TABLES.step, order="sequence"),
+    _content(_TABLES.object, order="id"),
+    _content(_TABLES.member, order="group_id, ordinal"),
+    _content(_TABLES.run, order="id"),
+    _content(_TABLES.operation, order="sequence, ordinal"),
+    _content(_TABLES.kind, order="kind"),
 )

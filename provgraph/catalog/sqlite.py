@@ -13,6 +13,7 @@ from sqlalchemy.pool import QueuePool
 from provgraph.catalog import rows as rule
 from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.schema import CONTENT, TABLES
+from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import StoreError
 from provgraph.eventlog.sqlite import SELECT_EPOCH
 from provgraph.events import Kind, canonical
@@ -35,6 +36,7 @@ _NEARLY_THERE = 200
 _LOG_IS_BEHIND_SECONDS = 10.0
 _NEXT = "next_"
 
+# Every index is a constraint of its table: so it goes along when a rebuilt table takes the place of the served one.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS {p}pem (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, predecessor TEXT, emitter TEXT NOT NULL,
@@ -53,6 +55,29 @@ CREATE TABLE IF NOT EXISTS {p}credential (
     credential_id TEXT PRIMARY KEY, name TEXT NOT NULL, holder TEXT NOT NULL, role TEXT NOT NULL,
     token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT,
     position INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}tracked_step (
+    sequence INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL, occurred_us INTEGER NOT NULL,
+    position INTEGER NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}tracked_object (
+    id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL, parent TEXT,
+    is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL, position INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT, document TEXT NOT NULL,
+    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, sequence, id), UNIQUE (parent, id),
+    UNIQUE (is_group, sequence, id));
+CREATE TABLE IF NOT EXISTS {p}tracked_member (
+    group_id TEXT NOT NULL, ordinal INTEGER NOT NULL, member_id TEXT NOT NULL,
+    PRIMARY KEY (group_id, ordinal), UNIQUE (member_id, group_id, ordinal)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS {p}tracked_run (
+    id TEXT PRIMARY KEY, group_id TEXT, state TEXT NOT NULL, identifier TEXT NOT NULL, opened INTEGER NOT NULL,
+    closed INTEGER, position INTEGER NOT NULL, document TEXT NOT NULL,
+    UNIQUE (group_id, closed, id), UNIQUE (opened, id));
+CREATE TABLE IF NOT EXISTS {p}tracked_operation (
+    sequence INTEGER NOT NULL, ordinal INTEGER NOT NULL, run_id TEXT, object_id TEXT NOT NULL, event_id TEXT NOT NULL,
+    position INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, document TEXT NOT NULL,
+    PRIMARY KEY (sequence, ordinal), UNIQUE (run_id, sequence, ordinal), UNIQUE (object_id, sequence, ordinal))
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS {p}tracked_kind (
+    kind TEXT PRIMARY KEY, sequence INTEGER NOT NULL, document TEXT NOT NULL);
 """
 DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
 
@@ -121,6 +146,9 @@ class SQLiteCatalogProjection:
         for event in rows.others:
             statement, values = self._rare[event.kind]
             connection.execute(statement.format(p=self._prefix), values(event))
+        for event in rows.tracked:
+            for statement, its_rows in tracking_rows(event):
+                connection.executemany(statement.format(p=self._prefix), its_rows)
 
 
 class SQLiteCatalog(CatalogQueries):

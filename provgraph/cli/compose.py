@@ -48,6 +48,8 @@ from provgraph.operations.info import lag
 from provgraph.operations.jobs import Jobs
 from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
+from provgraph.tracking import ObjectKinds, Tracker
+from provgraph.tracking.schemafile import read_schema_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -123,6 +125,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
     :raises StoreError: a store cannot be opened
     """
     kinds = Kinds(settings.artifact_kinds)
+    schema = read_schema_file(settings.schema_file)
     with ExitStack() as stack:
         is_alone = settings.log_url is None
         with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
@@ -150,6 +153,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             metrics=metrics,
             kinds=kinds,
             jobs=stack.enter_context(Jobs()),
+            tracker=Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema)),
             building=building,
         )
 

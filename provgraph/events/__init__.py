@@ -15,6 +15,7 @@ from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, ev
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
 from provgraph.events.tag import TagSet, tag_set
+from provgraph.events.tracking import Tracked
 
 __all__ = [
     "DIGEST_BYTES",
@@ -35,6 +36,7 @@ __all__ = [
     "Role",
     "Sighting",
     "TagSet",
+    "Tracked",
     "accept",
     "artifacts_removed",
     "chain",

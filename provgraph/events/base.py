@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CREDENTIAL_REVOKED = "credential.revoked"
     LOG_CLEANED = "log.cleaned"
     REBUILD_REQUESTED = "rebuild.requested"
+    TRACKED = "tracking.step"
 
 
 class NewEvent(NamedTuple):

@@ -91,7 +91,11 @@ def accept(fields: object) -> NewEvent:
 
 def read(payload: bytes) -> Pem:
     """Return the PEM in a stored payload."""
-    normal = orjson.loads(payload)
+    return stored(orjson.loads(payload))
+
+
+def stored(normal: dict[str, Any]) -> Pem:
+    """Return the PEM of fields that were normalised at the door and stored."""
     return _pem(normal, _occurred_us(normal))
 
 

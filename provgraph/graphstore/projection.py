@@ -12,7 +12,7 @@ from provgraph.graphstore.base import TagFacts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.events import ArtifactsRemoved, Pem, RecordedEvent, Sighting, TagSet
+    from provgraph.events import ArtifactsRemoved, Pem, RecordedEvent, Sighting, TagSet, Tracked
 
 
 class GraphStep(NamedTuple):
@@ -41,6 +41,9 @@ def project(events: Sequence[RecordedEvent]) -> GraphBatch:
     for event in events:
         if event.kind is Kind.PEM:
             _add_pem(step, event.content, event)  # type: ignore[arg-type] # its kind says so
+        elif event.kind is Kind.TRACKED:
+            tracked: Tracked = event.content  # type: ignore[assignment] # its kind says so
+            _add_pem(step, tracked.pem, event)
         elif event.kind is Kind.TAG_SET:
             tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
             step.tags.append(TagFacts(tag.namespace, tag.tag, tag.pem_id, event.recorded_us, event.position))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provgraph.operations.jobs import Jobs
     from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
+    from provgraph.tracking import Tracker
 
 
 class ProjectorStatus(NamedTuple):
@@ -51,6 +52,7 @@ class Services:
     metrics: Metrics
     kinds: Kinds
     jobs: Jobs
+    tracker: Tracker
     building: Building | None
     """The graph's side; None in a process that only receives."""
 

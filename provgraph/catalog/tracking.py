@@ -1,0 +1,275 @@
+"""The catalog's questions about tracked work: objects, groups, runs, operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from sqlalchemy import func, select
+
+from provgraph.catalog.schema import Tables
+from provgraph.catalog.trackingrows import artifact_lookup, kind_lookup, object_lookup
+from provgraph.events.tracking import (
+    ObjectState,
+    Operation,
+    RunState,
+    RunStatus,
+    read_object,
+    read_run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Row, Select
+
+_TABLES = Tables()
+_STEP, _OBJECT, _MEMBER = _TABLES.step, _TABLES.object, _TABLES.member
+_RUN, _OPERATION, _KIND = _TABLES.run, _TABLES.operation, _TABLES.kind
+# So many ids are asked for in one statement.
+_IDS_AT_ONCE = 500
+
+
+class StoredObject(NamedTuple):
+    """An object with where its present state comes from."""
+
+    state: ObjectState
+    version: str  # id of the event that left it so
+    position: int
+    sequence: int
+    recorded_us: int
+    actor: str | None
+    run_id: str | None
+
+
+class StoredRun(NamedTuple):
+    """A run with its place among all."""
+
+    state: RunState
+    opened: int  # number of the step that opened it
+    closed: int | None
+    position: int  # of the last event that changed it
+
+
+class StoredOperation(NamedTuple):
+    """What was done to an object once."""
+
+    sequence: int
+    run_id: str | None
+    object_id: str
+    event_id: str
+    position: int
+    recorded_us: int
+    actor: str | None
+    operation: Operation
+    before: ObjectState | None
+    after: ObjectState
+    member: bool
+
+
+class LastStep(NamedTuple):
+    """The newest step of all."""
+
+    sequence: int
+    occurred_us: int
+
+
+class Answered(NamedTuple):
+    """What a command was answered with."""
+
+    answer: dict[str, Any]
+    position: int
+
+
+class TrackingQueries:
+    """What the catalog knows of tracked work. Safe to use from several threads."""
+
+    def __init__(self, stream: Callable[[Select[*tuple[Any, ...]]], Iterator[Row[*tuple[Any, ...]]]]) -> None:
+        """Ask by way of ``stream``, which executes a statement and yields its rows."""
+        self._stream = stream
+
+    def last_step(self) -> LastStep:
+        """Return the number and time of the newest step; zeros when there is none."""
+        newest = select(_STEP.c.sequence, _STEP.c.occurred_us).order_by(_STEP.c.sequence.desc()).limit(1)
+        for row in self._stream(newest):
+            return LastStep(*row)
+        return LastStep(0, 0)
+
+    def answered(self, request: str) -> Answered | None:
+        """Return what the command with this id was answered with, or None when it is new."""
+        known = select(_STEP.c.answer, _STEP.c.position).where(_STEP.c.request == request)
+        for answer, position in self._stream(known):
+            return Answered(orjson.loads(answer), position)
+        return None
+
+    def objects(self, ids: Sequence[str]) -> dict[str, StoredObject]:
+        """Return objects by id, retired ones too; nothing of those that are not there."""
+        return {stored.state.id: stored for stored in self._objects_where(_OBJECT.c.id, ids)}
+
+    def live_object(self, *, branch: str, kind: str, key: str) -> StoredObject | None:
+        """Return the live object with a key."""
+        wanted = select(_OBJECT).where(_OBJECT.c.lookup == object_lookup(branch=branch, kind=kind, key=key))
+        return next(map(_object, self._stream(wanted)), None)
+
+    def is_artifact_taken(self, artifact: str) -> bool:
+        """Tell whether a live object has this artifact."""
+        holders = select(_OBJECT.c.id).where(
+            _OBJECT.c.artifact_lookup == artifact_lookup(artifact), _OBJECT.c.live == 1
+        )
+        return any(True for _ in self._stream(holders))
+
+    def objects_of_kind(
+        self, *, branch: str, kind: str, live: bool, after: int = 0, limit: int | None = None
+    ) -> Iterator[StoredObject]:
+        """Yield the objects of a kind, in the order of their last change, those behind step ``after``."""
+        wanted = (
+            select(_OBJECT)
+            .where(
+                _OBJECT.c.kind_lookup == kind_lookup(branch=branch, kind=kind),
+                _OBJECT.c.live == int(live),
+                _OBJECT.c.sequence > after,
+            )
+            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+        )
+        return map(_object, self._stream(wanted if limit is None else wanted.limit(limit)))
+
+    def groups(self) -> Iterator[StoredObject]:
+        """Yield the live groups, in the order of their last change."""
+        wanted = (
+            select(_OBJECT)
+            .where(_OBJECT.c.is_group == 1, _OBJECT.c.live == 1)
+            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+        )
+        return map(_object, self._stream(wanted))
+
+    def children(self, ids: Sequence[str]) -> list[StoredObject]:
+        """Return the live objects whose parent is one of ``ids``, in the order of their last change."""
+        return [stored for stored in self._objects_where(_OBJECT.c.parent, ids) if stored.state.live]
+
+    def members(self, group_id: str) -> tuple[str, ...]:
+        """Return the ids of a group's members, in the group's order."""
+        wanted = select(_MEMBER.c.member_id).where(_MEMBER.c.group_id == group_id).order_by(_MEMBER.c.ordinal)
+        return tuple(row[0] for row in self._stream(wanted))
+
+    def groups_of(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Return the ids of the groups that list each of ``ids``, ordered; nothing of those in no group."""
+        found: dict[str, list[str]] = {}
+        for part in _parts(ids):
+            wanted = (
+                select(_MEMBER.c.member_id, _MEMBER.c.group_id)
+                .where(_MEMBER.c.member_id.in_(part))
+                .order_by(_MEMBER.c.member_id, _MEMBER.c.group_id)
+            )
+            for member_id, group_id in self._stream(wanted):
+                found.setdefault(member_id, []).append(group_id)
+        return found
+
+    def run(self, run_id: str) -> StoredRun | None:
+        """Return a run, or None."""
+        return next(map(_run, self._stream(select(_RUN).where(_RUN.c.id == run_id))), None)
+
+    def runs(
+        self,
+        *,
+        group_id: str | None = None,
+        state: RunStatus | None = None,
+        identifier: str | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[StoredRun]:
+        """Return runs, the last opened first, those that step ``before`` comes behind."""
+        wanted = select(_RUN)
+        if group_id is not None:
+            wanted = wanted.where(_RUN.c.group_id == group_id)
+        if state is not None:
+            wanted = wanted.where(_RUN.c.state == state)
+        if identifier is not None:
+            wanted = wanted.where(_RUN.c.identifier == identifier)
+        if before is not None:
+            wanted = wanted.where(_RUN.c.opened < before)
+        wanted = wanted.order_by(_RUN.c.opened.desc())
+        return list(map(_run, self._stream(wanted if limit is None else wanted.limit(limit))))
+
+    def run_closed_before(self, group_id: str, closed: int) -> StoredRun | None:
+        """Return the run of a group that closed last before the step ``closed``."""
+        wanted = (
+            select(_RUN)
+            .where(_RUN.c.group_id == group_id, _RUN.c.closed < closed)
+            .order_by(_RUN.c.closed.desc())
+            .limit(1)
+        )
+        return next(map(_run, self._stream(wanted)), None)
+
+    def operations(self, *, run_id: str | None = None, object_id: str | None = None) -> list[StoredOperation]:
+        """Return what was done by a run, or to an object, in order."""
+        wanted = select(_OPERATION).order_by(_OPERATION.c.sequence, _OPERATION.c.ordinal)
+        if run_id is not None:
+            wanted = wanted.where(_OPERATION.c.run_id == run_id)
+        if object_id is not None:
+            wanted = wanted.where(_OPERATION.c.object_id == object_id)
+        return list(map(_operation, self._stream(wanted)))
+
+    def last_events(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the number of the last step that did anything to each of ``ids``."""
+        found: dict[str, int] = {}
+        for part in _parts(ids):
+            wanted = (
+                select(_OPERATION.c.object_id, func.max(_OPERATION.c.sequence))
+                .where(_OPERATION.c.object_id.in_(part))
+                .group_by(_OPERATION.c.object_id)
+            )
+            found.update((object_id, sequence) for object_id, sequence in self._stream(wanted))
+        return found
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """Return the kinds that were defined over HTTP, in Infrahub's form, in the order of their definition."""
+        wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)
+        return [orjson.loads(document) for (document,) in self._stream(wanted)]
+
+    def _objects_where(self, column: Any, ids: Sequence[str]) -> Iterator[StoredObject]:
+        for part in _parts(ids):
+            yield from map(
+                _object,
+                self._stream(
+                    select(_OBJECT).where(column.in_(part)).order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+                ),
+            )
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        yield ids[start : start + _IDS_AT_ONCE]
+
+
+def _object(row: Row[*tuple[Any, ...]]) -> StoredObject:
+    return StoredObject(
+        read_object(orjson.loads(row.document)),
+        row.version,
+        row.position,
+        row.sequence,
+        row.recorded_us,
+        row.actor,
+        row.run_id,
+    )
+
+
+def _run(row: Row[*tuple[Any, ...]]) -> StoredRun:
+    return StoredRun(read_run(orjson.loads(row.document)), row.opened, row.closed, row.position)
+
+
+def _operation(row: Row[*tuple[Any, ...]]) -> StoredOperation:
+    document = orjson.loads(row.document)
+    before = document["before"]
+    return StoredOperation(
+        row.sequence,
+        row.run_id,
+        row.object_id,
+        row.event_id,
+        row.position,
+        row.recorded_us,
+        row.actor,
+        Operation(document["operation"]),
+        None if before is None else read_object(before),
+        read_object(document["after"]),
+        document["member"],
+    )

@@ -1,0 +1,93 @@
+"""Tracked work as JSON shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provgraph.events.clock import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
+    from provgraph.events.tracking import ObjectState
+
+JSONObject = dict[str, Any]
+
+
+def named(state: ObjectState) -> JSONObject:
+    """Return what names an object."""
+    return {"id": state.id, "kind": state.kind, "key": state.key, "artifact": state.artifact}
+
+
+def object_document(stored: StoredObject, *, members: Sequence[StoredObject] | None = None) -> JSONObject:
+    """
+    Return an object, or a group, as it is.
+
+    :param members: a group's, when they are to be shown
+    """
+    state = stored.state
+    document = {
+        **named(state),
+        "branch": state.branch,
+        "values": state.values,
+        "live": state.live,
+        "protected": state.protected,
+        "parent": state.parent,
+        "is_group": state.group is not None,
+        "version": stored.version,
+        "position": stored.position,
+        "updated_at": rfc3339(stored.recorded_us),
+        "updated_by": stored.actor,
+        "run": stored.run_id,
+    }
+    if state.group is not None:
+        document["name"] = state.values.get("name", state.key)
+        document["description"] = state.values.get("description", "")
+        document.update(state.group)
+    if members is not None:
+        document["members"] = [named(member.state) for member in members]
+    return document
+
+
+def run_document(stored: StoredRun) -> JSONObject:
+    """Return a run as it is."""
+    run = stored.state
+    return {
+        "id": run.id,
+        "state": run.state,
+        "identifier": run.identifier,
+        "params": run.params,
+        "branch": run.branch,
+        "delete_unused": run.delete_unused,
+        "actor": run.actor,
+        "group": {"id": run.group_id, "type": run.group_type, "name": run.group_name},
+        "opened_at": rfc3339(run.opened_us),
+        "closed_at": None if run.closed_us is None else rfc3339(run.closed_us),
+        "error": run.error,
+        "members": None if run.members is None else list(run.members),
+        "previous_members": None
+        if run.previous_members is None or not run.delete_unused
+        else list(run.previous_members),
+        "report": run.report,
+        "position": stored.position,
+    }
+
+
+def operation_document(stored: StoredOperation) -> JSONObject:
+    """Return what was done to an object once, with its values before and after."""
+    before, after = stored.before, stored.after
+    return {
+        "run": stored.run_id,
+        "object": stored.object_id,
+        "kind": after.kind,
+        "key": after.key,
+        "artifact": after.artifact,
+        "operation": stored.operation,
+        "before": None if before is None else before.values,
+        "after": after.values if after.live else None,
+        "event": stored.event_id,
+        "position": stored.position,
+        "at": rfc3339(stored.recorded_us),
+        "actor": stored.actor,
+    }

@@ -1,0 +1,292 @@
+"""What there is to read of tracked work: objects, groups, runs, and how two runs differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events.tracking import Operation
+from provgraph.tracking.documents import named, object_document, operation_document, run_document
+from provgraph.tracking.runs import previous_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
+    from provgraph.events.tracking import ObjectState, RunStatus
+
+JSONObject = dict[str, Any]
+
+
+class ObjectFilter(NamedTuple):
+    """Which objects to list."""
+
+    kind: str
+    branch: str
+    live: bool = True
+    key: str | None = None
+    values: Mapping[str, str] = {}  # attribute and its value as text; all must match
+
+
+class GroupFilter(NamedTuple):
+    """Which groups to list; None: any."""
+
+    name: str | None = None
+    type: str | None = None
+    branch: str | None = None
+    identifier: str | None = None
+
+
+class TrackedWork:
+    """The reading side. Safe to use from several threads; its methods block."""
+
+    def __init__(self, reads: TrackingQueries) -> None:
+        self._reads = reads
+
+    # ------------------------------------------------------------------------------------------------ objects
+
+    def object(self, id_: str) -> JSONObject:
+        """
+        Return an object, retired or not.
+
+        :raises NotFoundError: there never was one with this id
+        """
+        return object_document(self._stored(id_))
+
+    def objects(self, wanted: ObjectFilter, *, after: int, limit: int) -> tuple[list[JSONObject], int | None]:
+        """Return objects in the order of their last change, and where to go on; None: that was all."""
+        # All that one step changed stand on one page: the step is what a page goes on behind.
+        found: list[StoredObject] = []
+        for stored in self._matching(wanted, after):
+            if len(found) >= limit and stored.sequence != found[-1].sequence:
+                return [object_document(one) for one in found], found[-1].sequence
+            found.append(stored)
+        return [object_document(one) for one in found], None
+
+    def object_operations(self, id_: str) -> list[JSONObject]:
+        """
+        Return what was ever done to an object, the oldest first.
+
+        :raises NotFoundError: there never was one with this id
+        """
+        self._stored(id_)
+        return [operation_document(one) for one in self._reads.operations(object_id=id_)]
+
+    # --------------------------------------------------------------------------------------------------- runs
+
+    def run(self, run_id: str) -> JSONObject:
+        """
+        Return a run.
+
+        :raises NotFoundError: there is none with this id
+        """
+        return run_document(self._run(run_id))
+
+    def runs(
+        self,
+        *,
+        group_id: str | None,
+        identifier: str | None,
+        state: RunStatus | None,
+        before: int | None,
+        limit: int,
+    ) -> tuple[list[JSONObject], int | None]:
+        """Return runs, the newest first, and where to go on; None: that was all."""
+        found = self._reads.runs(
+            group_id=group_id, identifier=identifier, state=state, before=before, limit=limit + 1
+        )
+        following = found[limit - 1].opened if len(found) > limit else None
+        return [run_document(stored) for stored in found[:limit]], following
+
+    def run_operations(self, run_id: str) -> list[JSONObject]:
+        """
+        Return what a run did, in order.
+
+        :raises NotFoundError: there is no such run
+        """
+        self._run(run_id)
+        return [operation_document(one) for one in self._reads.operations(run_id=run_id)]
+
+    def difference(self, run_id: str, *, with_id: str | None = None) -> JSONObject:
+        """
+        Return how a run differs from another, or from the one of the same group before it.
+
+        :raises NotFoundError: one of them is not there
+        :raises InvalidInputError: one of them did not close
+        """
+        run = self._run(run_id)
+        other = previous_run(self._reads, run) if with_id is None else self._run(with_id)
+        now, before = _members(run), _members(other)
+        states = {stored.state.id: stored.state for stored in self._reads.objects([*now, *before]).values()}
+        return {
+            "from": other.state.id,
+            "to": run.state.id,
+            "added": _named(states, [id_ for id_ in now if id_ not in before]),
+            "kept": _named(states, [id_ for id_ in now if id_ in before]),
+            "dropped": _named(states, [id_ for id_ in before if id_ not in now]),
+            "changed": self._changed(run_id, before),
+        }
+
+    # ------------------------------------------------------------------------------------------------- groups
+
+    def group(self, id_: str, *, with_members: bool) -> JSONObject:
+        """
+        Return a group, retired or not.
+
+        :raises NotFoundError: there never was one with this id
+        """
+        stored = self._stored(id_)
+        if stored.state.group is None:
+            raise NotFoundError(f"{stored.state.artifact} is not a group")
+        return self._group(stored, with_members=with_members)
+
+    def groups(
+        self, wanted: GroupFilter, *, after: int, limit: int, with_members: bool
+    ) -> tuple[list[JSONObject], int | None]:
+        """Return live groups in the order of their last change, and where to go on; None: that was all."""
+        matching = (
+            stored for stored in self._live_groups() if stored.sequence > after and _fits(stored, wanted)
+        )
+        found: list[StoredObject] = []
+        for stored in matching:
+            if len(found) >= limit and stored.sequence != found[-1].sequence:
+                return [self._group(one, with_members=with_members) for one in found], found[-1].sequence
+            found.append(stored)
+        return [self._group(one, with_members=with_members) for one in found], None
+
+    def orphaned(self, wanted: GroupFilter, *, not_since_us: int | None) -> list[JSONObject]:
+        """
+        Return the groups that their script seems to have left behind, each with the reason.
+
+        Its script runs with parameters of other names by now, or (with ``not_since_us``) no run has closed since.
+        """
+        groups = [stored for stored in self._live_groups() if stored.state.group]
+        runs = {run.state.id: run for run in self._last_runs(groups)}
+        orphans = []
+        for stored in groups:
+            last = runs.get((stored.state.group or {}).get("last_run") or "")
+            if last is None or not _fits(stored, wanted):
+                continue
+            reason = _why_orphaned(stored, last, groups, runs, not_since_us)
+            if reason is not None:
+                orphans.append({**self._group(stored, with_members=False), "orphaned": reason})
+        return orphans
+
+    # ---------------------------------------------------------------------------------------------------------
+
+    def _matching(self, wanted: ObjectFilter, after: int) -> Iterator[StoredObject]:
+        if wanted.key is not None and wanted.live:
+            found = self._reads.live_object(branch=wanted.branch, kind=wanted.kind, key=wanted.key)
+            candidates = iter(() if found is None or found.sequence <= after else (found,))
+        else:
+            candidates = self._reads.objects_of_kind(
+                branch=wanted.branch, kind=wanted.kind, live=wanted.live, after=after
+            )
+        for stored in candidates:
+            same_key = wanted.key is None or stored.state.key == wanted.key
+            if same_key and all(
+                _as_text(stored.state.values.get(name)) == value for name, value in wanted.values.items()
+            ):
+                yield stored
+
+    def _live_groups(self) -> Iterator[StoredObject]:
+        return self._reads.groups()
+
+    def _last_runs(self, groups: Sequence[StoredObject]) -> Iterator[StoredRun]:
+        for stored in groups:
+            last = (stored.state.group or {}).get("last_run")
+            run = None if last is None else self._reads.run(last)
+            if run is not None:
+                yield run
+
+    def _group(self, stored: StoredObject, *, with_members: bool) -> JSONObject:
+        if not with_members:
+            return object_document(stored)
+        members = self._reads.members(stored.state.id)
+        known = self._reads.objects(members)
+        return object_document(stored, members=[known[id_] for id_ in members if id_ in known])
+
+    def _changed(self, run_id: str, before: Sequence[str]) -> list[JSONObject]:
+        first: dict[str, StoredOperation] = {}
+        last: dict[str, StoredOperation] = {}
+        for one in self._reads.operations(run_id=run_id):
+            if one.operation in (Operation.UPDATED, Operation.RESTORED) and one.object_id in before:
+                first.setdefault(one.object_id, one)
+                last[one.object_id] = one
+        return [
+            {
+                **named(last[id_].after),
+                "before": None if one.before is None else one.before.values,
+                "after": last[id_].after.values,
+            }
+            for id_, one in first.items()
+        ]
+
+    def _stored(self, id_: str) -> StoredObject:
+        stored = self._reads.objects([id_]).get(id_)
+        if stored is None:
+            raise NotFoundError(f"Unable to find the node {id_}")
+        return stored
+
+    def _run(self, run_id: str) -> StoredRun:
+        stored = self._reads.run(run_id)
+        if stored is None:
+            raise NotFoundError(f"There is no run {run_id}")
+        return stored
+
+
+def _members(run: StoredRun) -> tuple[str, ...]:
+    if run.state.members is None:
+        raise InvalidInputError(
+            f"The run {run.state.id} is {run.state.state} and never closed: it listed nothing to compare",
+            field="with",
+            rule="closed-run",
+        )
+    return run.state.members
+
+
+def _named(states: Mapping[str, ObjectState], ids: Sequence[str]) -> list[JSONObject]:
+    return [named(states[id_]) for id_ in ids if id_ in states]
+
+
+def _fits(stored: StoredObject, wanted: GroupFilter) -> bool:
+    state = stored.state
+    facts = state.group or {}
+    return (
+        (wanted.name is None or state.values.get("name", state.key) == wanted.name)
+        and (wanted.type is None or state.kind == wanted.type)
+        and (wanted.branch is None or state.branch == wanted.branch)
+        and (wanted.identifier is None or facts.get("identifier") == wanted.identifier)
+    )
+
+
+def _why_orphaned(
+    stored: StoredObject,
+    last: StoredRun,
+    groups: Sequence[StoredObject],
+    runs: Mapping[str, StoredRun],
+    not_since_us: int | None,
+) -> str | None:
+    closed_us = last.state.closed_us or last.state.opened_us
+    names = sorted(last.state.params)
+    for other in groups:
+        newer = runs.get((other.state.group or {}).get("last_run") or "")
+        if newer is None or newer.opened <= last.opened:
+            continue
+        same_script = (other.state.kind, other.state.branch, newer.state.identifier) == (
+            stored.state.kind,
+            stored.state.branch,
+            last.state.identifier,
+        )
+        if same_script and sorted(newer.state.params) != names:
+            told = ", ".join(sorted(newer.state.params)) or "none"
+            return f"{last.state.identifier} runs with other parameters by now: {told}"
+    if not_since_us is not None and closed_us < not_since_us:
+        return "no run has closed since the time asked for"
+    return None
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,175 @@
+"""How objects are saved and retired: one after the other in a draft."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events.tracking import ObjectState, Operation
+from provgraph.tracking.draft import new_id, refuse_taken_key
+from provgraph.tracking.kinds import MAIN
+from provgraph.tracking.sweep import Refused, with_children
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from provgraph.tracking.draft import Draft
+    from provgraph.tracking.kinds import ObjectKind, ObjectKinds
+
+
+class Save(NamedTuple):
+    """An object as somebody wants it."""
+
+    kind: str | None = None  # None: that of the object with this id
+    values: Mapping[str, Any] = {}
+    id: str | None = None  # 32 hex digits; None: by key, or a new one
+    key: str | None = None  # None: what the kind's naming attributes say
+    branch: str | None = None  # None: the run's, or main
+    parent: str | None = None
+    protected: bool | None = None  # None: as it is
+    member: bool = True  # whether the run counts it as saved
+    place: int = 0  # in the request, from 0
+
+
+class Retirement(NamedTuple):
+    """What became of objects that were to be retired; ids."""
+
+    retired: tuple[str, ...]
+    missing: tuple[str, ...]
+    refused: tuple[Refused, ...]
+
+
+def save(draft: Draft, kinds: ObjectKinds, wanted: Save, *, upsert: bool) -> tuple[str, Operation]:
+    """
+    Save one object, and return its id and what that did.
+
+    :param upsert: update the object that has the key already, instead of refusing
+    :raises NotFoundError: there is no object with the id
+    :raises UniqueError: another object has the key
+    :raises InvalidInputError: a new object without a kind, or a text that is too long
+    """
+    if wanted.id is not None:
+        return _update(draft, kinds, wanted, draft.object(wanted.id))
+    if not wanted.kind:
+        raise InvalidInputError(
+            "A new object needs a kind", field=f"objects[{wanted.place}].kind", rule="required"
+        )
+    kind = kinds.of(wanted.kind)
+    branch = _branch(draft, wanted)
+    key = wanted.key or kind.key(wanted.values)
+    found = None if key is None else draft.live(branch=branch, kind=kind.name, key=key)
+    if found is None:
+        return _create(draft, kind, wanted, branch=branch, key=key)
+    if not upsert:
+        raise refuse_taken_key(found)
+    return _update(draft, kinds, wanted, found)
+
+
+def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
+    """
+    Retire objects because somebody asked for it, with what goes with them, and take them off every group's list.
+
+    :raises NotFoundError: none of them is there
+    """
+    world = draft.world()
+    stored = world.objects(ids)
+    missing = tuple(id_ for id_ in ids if id_ not in stored or not stored[id_].state.live)
+    if ids and len(missing) == len(set(ids)):
+        raise NotFoundError(f"Unable to find the node {missing[0]}")
+    going: dict[str, ObjectState] = {}
+    refused: list[Refused] = []
+    for id_ in dict.fromkeys(ids):
+        if id_ in missing:
+            continue
+        together = [one.state for one in with_children(world, stored[id_])]
+        protected = next((one for one in together if one.protected), None)
+        if protected is None:
+            going.update((one.id, one) for one in together)
+        else:
+            refused.append(Refused(id_, stored[id_].state.artifact, f"{protected.artifact} is protected"))
+    for state in going.values():
+        draft.put(Operation.RETIRED, state._replace(live=False), before=state, member=False)
+    leave_groups(draft, list(going))
+    return Retirement(tuple(going), missing, tuple(refused))
+
+
+def leave_groups(draft: Draft, ids: Sequence[str], *, but: str | None = None) -> None:
+    """Take objects off the list of every live group, but for the group ``but``."""
+    gone = set(ids)
+    groups = sorted({group for its in draft.live_groups_of(ids).values() for group in its} - gone - {but})
+    for group_id in groups:
+        group = draft.object(group_id)
+        members = [id_ for id_ in draft.reads.members(group_id) if id_ not in gone]
+        draft.put(Operation.GROUPED, group, before=group, member=False)
+        draft.list_members(group, members)
+
+
+def _branch(draft: Draft, wanted: Save) -> str:
+    return wanted.branch or (MAIN if draft.run is None else draft.run.state.branch)
+
+
+def _create(
+    draft: Draft, kind: ObjectKind, wanted: Save, *, branch: str, key: str | None
+) -> tuple[str, Operation]:
+    _check(kind, wanted)
+    id_ = new_id()
+    state = ObjectState(
+        id_,
+        kind.name,
+        branch,
+        key,
+        draft.free_artifact(branch=branch, kind=kind.name, key=key, id_=id_),
+        dict(wanted.values),
+        protected=bool(wanted.protected),
+        parent=_parent(draft, wanted, None),
+        group={"identifier": None, "params": None, "last_run": None} if kind.is_group else None,
+    )
+    draft.put(Operation.CREATED, state, before=None, member=wanted.member)
+    return id_, Operation.CREATED
+
+
+def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState) -> tuple[str, Operation]:
+    kind = kinds.of(before.kind)
+    if wanted.kind is not None and wanted.kind != before.kind:
+        raise InvalidInputError(
+            f"The object {before.id} is a {before.kind}, not a {wanted.kind}",
+            field=f"objects[{wanted.place}].kind",
+            rule="kind",
+        )
+    _check(kind, wanted)
+    values = {**before.values, **wanted.values}
+    key = wanted.key or (kind.key(values) if kind.key(values) != kind.key(before.values) else before.key)
+    if key is not None and key != before.key:
+        holder = draft.live(branch=before.branch, kind=before.kind, key=key)
+        if holder is not None and holder.id != before.id:
+            raise refuse_taken_key(holder)
+    after = before._replace(
+        values=values,
+        key=key,
+        protected=before.protected if wanted.protected is None else wanted.protected,
+        parent=_parent(draft, wanted, before.parent),
+    )
+    operation = Operation.UNCHANGED if after == before else Operation.UPDATED
+    draft.put(operation, after, before=before, member=wanted.member)
+    return before.id, operation
+
+
+def _parent(draft: Draft, wanted: Save, before: str | None) -> str | None:
+    if wanted.parent is None:
+        return before
+    if wanted.parent == wanted.id:
+        raise InvalidInputError(
+            "An object cannot be its own parent", field=f"objects[{wanted.place}].parent", rule="not-itself"
+        )
+    return draft.object(wanted.parent).id
+
+
+def _check(kind: ObjectKind, wanted: Save) -> None:
+    for attribute, longest in kind.longest.items():
+        value = wanted.values.get(attribute)
+        if isinstance(value, str) and len(value) > longest:
+            raise InvalidInputError(
+                f"{attribute} of a {kind.name} has {len(value)} characters, at most {longest} are allowed",
+                field=f"objects[{wanted.place}].values.{attribute}",
+                rule="length",
+            )

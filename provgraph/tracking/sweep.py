@@ -1,0 +1,183 @@
+"""
+What a run's end does to a group: who stays, who goes, and what becomes of those who go.
+
+Mark and sweep: an object that was a member and was not saved this time is unused. It is retired unless another group
+lists it (then it is released: it leaves this group and lives on) or it is protected (then it stays a member, and the
+next run tries again).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import ConflictError
+from provgraph.events import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from provgraph.catalog.tracking import StoredObject
+
+
+class Refused(NamedTuple):
+    """An object that should have been retired and was not."""
+
+    id: str
+    artifact: str
+    reason: str
+
+
+class Limit(NamedTuple):
+    """How much a sweep may retire at most; None: any number."""
+
+    objects: int | None = None
+    percent: float | None = None  # of the members that the group had
+
+
+class Sweep(NamedTuple):
+    """What becomes of a group's members. All are ids, in the order that the group had, or the run saved."""
+
+    members: tuple[str, ...]  # from now on; those that were refused are among them
+    previous: tuple[str, ...]
+    added: tuple[str, ...]
+    kept: tuple[str, ...]
+    dropped: tuple[str, ...]
+    retire: tuple[str, ...]  # with what goes with them
+    release: tuple[str, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def percent(self) -> float:
+        """How many of the group's former members are retired, in percent."""
+        gone = sum(1 for id_ in self.retire if id_ in self.previous)
+        return round(100 * gone / len(self.previous), 1) if self.previous else 0.0
+
+    @property
+    def token(self) -> str:
+        """A digest of what would happen: the same plan has the same token."""
+        told = [self.members, self.previous, self.retire, self.release, [list(one) for one in self.refused]]
+        return hashlib.sha256(canonical.dumps(told)).hexdigest()[:32]
+
+    def check(self, limit: Limit) -> None:
+        """
+        Refuse a sweep that retires more than allowed.
+
+        :raises SweepLimitError: it does
+        """
+        gone = len(self.retire)
+        too_many = limit.objects is not None and gone > limit.objects
+        too_much = limit.percent is not None and self.percent > limit.percent
+        if too_many or too_much:
+            raise SweepLimitError(self, limit)
+
+
+class SweepLimitError(ConflictError):
+    """A sweep would retire more than its limit allows; nothing was changed."""
+
+    title = "Too much would be retired"
+
+    def __init__(self, sweep: Sweep, limit: Limit) -> None:
+        allowed = " and ".join(
+            text
+            for text in (
+                "" if limit.objects is None else f"{limit.objects} objects",
+                "" if limit.percent is None else f"{limit.percent:g} % of the members",
+            )
+            if text
+        )
+        super().__init__(
+            f"This run would retire {len(sweep.retire)} objects, {sweep.percent:g} % of the group's "
+            f"{len(sweep.previous)} members; at most {allowed} are allowed. Nothing was changed: look at the run's "
+            "plan, and close it with that plan or a higher limit if it is what you want"
+        )
+        self._retire = sweep.retire
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"rule": "sweep-limit", "retire": list(self._retire)}
+
+
+class World(NamedTuple):
+    """What a sweep has to know of the objects there are."""
+
+    objects: Callable[[Sequence[str]], dict[str, StoredObject]]
+    children: Callable[[Sequence[str]], list[StoredObject]]
+    groups_of: Callable[[Sequence[str]], dict[str, list[str]]]  # live groups that list an object
+
+
+def sweep(
+    world: World,
+    *,
+    group_id: str | None,
+    previous: Sequence[str],
+    members: Sequence[str],
+    delete_unused: bool,
+) -> Sweep:
+    """Return what becomes of a group that had ``previous`` members when ``members`` were saved."""
+    now, before = dict.fromkeys(members), dict.fromkeys(previous)
+    dropped = [id_ for id_ in before if id_ not in now]
+    retire: dict[str, None] = {}
+    release: list[str] = []
+    refused: list[Refused] = []
+    if delete_unused and dropped:
+        objects = world.objects(dropped)
+        owners = world.groups_of(dropped)
+        for id_ in dropped:
+            stored = objects.get(id_)
+            if stored is None or not stored.state.live:
+                continue  # somebody has retired it meanwhile
+            if any(owner != group_id for owner in owners.get(id_, ())):
+                release.append(id_)
+                continue
+            together = with_children(world, stored)
+            reason = _reason_to_refuse(world, together, now, group_id)
+            if reason is not None:
+                refused.append(Refused(id_, stored.state.artifact, reason))
+            else:
+                retire.update(dict.fromkeys(one.state.id for one in together))
+    left = [one.id for one in refused if one.id not in retire]
+    return Sweep(
+        members=(*now, *left),
+        previous=tuple(before),
+        added=tuple(id_ for id_ in now if id_ not in before),
+        kept=tuple(id_ for id_ in now if id_ in before),
+        dropped=tuple(id_ for id_ in dropped if id_ not in left),
+        retire=tuple(retire),
+        release=tuple(release),
+        refused=tuple(one for one in refused if one.id in left),
+    )
+
+
+def with_children(world: World, stored: StoredObject) -> list[StoredObject]:
+    """Return an object and all that goes with it when it is retired, itself first."""
+    found = {stored.state.id: stored}
+    layer = [stored.state.id]
+    while layer:
+        following = [child for child in world.children(layer) if child.state.id not in found]
+        found.update((child.state.id, child) for child in following)
+        layer = [child.state.id for child in following]
+    return list(found.values())
+
+
+def _reason_to_refuse(
+    world: World, together: Sequence[StoredObject], saved: Collection[str], group_id: str | None
+) -> str | None:
+    for one in together:
+        if one.state.protected:
+            return f"{one.state.artifact} is protected"
+    children = together[1:]
+    for child in children:
+        if child.state.id in saved:
+            return f"{child.state.artifact} goes with it and was saved by this run"
+    owners = world.groups_of([child.state.id for child in children])
+    for child in children:
+        if any(owner != group_id for owner in owners.get(child.state.id, ())):
+            return f"{child.state.artifact} goes with it and is listed by another group"
+    return None
+
+
+def document(refused: Refused) -> dict[str, Any]:
+    """Return what an answer says of an object that was refused."""
+    return refused._asdict()

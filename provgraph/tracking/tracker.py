@@ -1,0 +1,395 @@
+"""
+Tracked work: every command is decided here, and is one event.
+
+Who decides has seen every step before: one command at a time in a process, and across processes by the step's number,
+of which the log takes one. Who comes second decides anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
+from provgraph.eventlog import Verdict
+from provgraph.events.clock import now_us
+from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
+from provgraph.events.tracking import Operation, RunState, RunStatus
+from provgraph.tracking import documents
+from provgraph.tracking.draft import Command, Draft, Place, new_id
+from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
+from provgraph.tracking.runs import Closing, close, intended, roll_back, told_group
+from provgraph.tracking.saving import leave_groups, retire, save
+from provgraph.tracking.sweep import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from provgraph.catalog import Catalog
+    from provgraph.catalog.tracking import StoredRun
+    from provgraph.eventlog import EventLog
+    from provgraph.events import NewEvent
+    from provgraph.tracking.kinds import ObjectKinds
+    from provgraph.tracking.saving import Save
+    from provgraph.tracking.sweep import Limit
+
+JSONObject = dict[str, Any]
+
+# As many other processes may each be first once; more than that in a row is no coincidence.
+_ATTEMPTS = 50
+
+
+class Outcome(NamedTuple):
+    """What a command was answered with, and where its event stands."""
+
+    answer: JSONObject
+    position: int
+    repeated: bool = False  # the command had come before; nothing was done this time
+
+
+class Opening(NamedTuple):
+    """How a run is to be opened."""
+
+    identifier: str | None = None
+    params: Mapping[str, Any] | None = None
+    branch: str | None = None
+    group_type: str | None = None
+    group_params: Mapping[str, Any] | None = None
+    delete_unused: bool = False
+
+
+class Tracker:
+    """Decides commands on tracked work. Safe to use from several threads; its methods block."""
+
+    def __init__(self, log: EventLog, catalog: Catalog, kinds: ObjectKinds) -> None:
+        self._log = log
+        self._reads = catalog.tracking
+        self.kinds = kinds
+        self._lock = threading.Lock()
+
+    # --------------------------------------------------------------------------------------------------- runs
+
+    def open_run(self, command: Command, opening: Opening) -> Outcome:
+        """
+        Open a run. The answer names it: ``{"run": id}``.
+
+        :raises InvalidInputError: parameters that are no JSON object
+        """
+        params = dict(opening.params or {})
+        check_params(params)
+        identifier = opening.identifier or DEFAULT_IDENTIFIER
+
+        def decide(draft: Draft) -> NewEvent:
+            run = RunState(
+                id=new_id(),
+                state=RunStatus.OPEN,
+                identifier=identifier,
+                params=params,
+                branch=opening.branch or MAIN,
+                delete_unused=opening.delete_unused,
+                actor=command.actor,
+                group_type=opening.group_type or STANDARD_GROUP,
+                group_name=group_name(identifier, params),
+                group_params=dict(opening.group_params or {}),
+                opened_us=draft.place.occurred_us,
+            )
+            return draft.event("run.opened", answer={"run": run.id}, run=run)
+
+        return self._decide(command, decide)
+
+    def close(self, command: Command, run_id: str, closing: Closing) -> Outcome:
+        """
+        Close a run, see `provgraph.tracking.runs.close`. A run that is closed already is answered as it was then.
+
+        The answer names run and group, and says what was added, kept, dropped, retired, released and refused.
+
+        :raises NotFoundError: there is no such run
+        :raises ConflictError: it failed or was rolled back; or see there
+        """
+
+        def decide(draft: Draft) -> NewEvent | Outcome:
+            stored = self._run(run_id)
+            if stored.state.state is RunStatus.DONE:
+                return Outcome(_closed(stored.state), stored.position, repeated=True)
+            _refuse_unless_open(stored.state)
+            draft.run = stored
+            closed = close(draft, self.kinds, stored.state, closing)
+            return draft.event("run.closed", answer=_closed(closed), run=closed)
+
+        return self._decide(command, decide)
+
+    def plan(self, run_id: str, closing: Closing) -> JSONObject:
+        """
+        Return what closing a run would do now; nothing is written.
+
+        :raises NotFoundError: there is no such run
+        :raises ConflictError: it is closed
+        """
+        stored = self._run(run_id)
+        _refuse_unless_open(stored.state)
+        wanted = intended(self._draft(Command("")), stored.state, closing)
+        swept = wanted.sweep
+        concerned = self._reads.objects([*swept.retire, *swept.release])
+        return {
+            "plan": swept.token,
+            "group": {
+                "id": None if wanted.group is None else wanted.group.id,
+                "type": stored.state.group_type,
+                "name": stored.state.group_name,
+            },
+            "members": list(swept.members),
+            "added": list(swept.added),
+            "kept": list(swept.kept),
+            "dropped": list(swept.dropped),
+            "retire": [documents.named(concerned[id_].state) for id_ in swept.retire],
+            "release": [documents.named(concerned[id_].state) for id_ in swept.release],
+            "refused": [one._asdict() for one in swept.refused],
+            "share": swept.percent,
+        }
+
+    def fail(self, command: Command, run_id: str, error: str) -> Outcome:
+        """
+        Say that a run failed. Its group and what it saved stay as they are.
+
+        :raises NotFoundError: there is no such run
+        :raises ConflictError: it is closed
+        """
+
+        def decide(draft: Draft) -> NewEvent | Outcome:
+            stored = self._run(run_id)
+            if stored.state.state is RunStatus.FAILED:
+                return Outcome({"run": run_id}, stored.position, repeated=True)
+            _refuse_unless_open(stored.state)
+            draft.run = stored
+            draft.use(list(dict.fromkeys(one.object_id for one in self._reads.operations(run_id=run_id))))
+            failed = stored.state._replace(
+                state=RunStatus.FAILED, closed_us=draft.place.occurred_us, error=error
+            )
+            return draft.event("run.failed", answer={"run": run_id}, run=failed)
+
+        return self._decide(command, decide)
+
+    def roll_back(self, command: Command, run_id: str, *, force: bool = False) -> Outcome:
+        """
+        Undo what a run did, as new events. The answer says what was restored and what was retired.
+
+        :raises NotFoundError: there is no such run
+        :raises ChangedSinceError: somebody has changed some of it since, and ``force`` was not asked for
+        """
+
+        def decide(draft: Draft) -> NewEvent | Outcome:
+            stored = self._run(run_id)
+            if stored.state.state is RunStatus.ROLLED_BACK:
+                return Outcome({"run": run_id, "restored": [], "retired": []}, stored.position, repeated=True)
+            draft.run = stored
+            undone = roll_back(draft, stored, force=force)
+            run = stored.state._replace(
+                state=RunStatus.ROLLED_BACK,
+                closed_us=stored.state.closed_us or draft.place.occurred_us,
+            )
+            return draft.event("run.rolled-back", answer={"run": run_id, **undone}, run=run)
+
+        return self._decide(command, decide)
+
+    # ------------------------------------------------------------------------------------------------ objects
+
+    def save(
+        self,
+        command: Command,
+        wanted: Sequence[Save],
+        *,
+        run_id: str | None = None,
+        upsert: bool = False,
+        reads: Sequence[str] = (),
+    ) -> Outcome:
+        """
+        Save objects, all or none. The answer names them: ``{"objects": [{"id", "operation"}]}``.
+
+        :param reads: ids of objects that were read for it
+        :raises NotFoundError: there is no such object, or run
+        :raises ConflictError: the run is closed, or a key is another object's
+        :raises InvalidInputError: an object that cannot be saved so
+        """
+
+        def decide(draft: Draft) -> NewEvent:
+            draft.run = self._open_run(run_id)
+            saved = [save(draft, self.kinds, one, upsert=upsert) for one in wanted]
+            draft.use(reads)
+            did = {operation for _, operation in saved}
+            # Of several, the one that says most.
+            type_ = next((one for one in Operation if one in did), Operation.UNCHANGED)
+            answer = {"objects": [{"id": id_, "operation": operation} for id_, operation in saved]}
+            return draft.event(f"object.{type_}", answer=answer)
+
+        return self._decide(command, decide)
+
+    def retire(self, command: Command, ids: Sequence[str], *, run_id: str | None = None) -> Outcome:
+        """
+        Retire objects, with what goes with them. The answer says ``retired``, ``missing`` and ``refused``.
+
+        :raises NotFoundError: none of them is there, or no such run
+        :raises ConflictError: the run is closed
+        """
+
+        def decide(draft: Draft) -> NewEvent | Outcome:
+            draft.run = self._open_run(run_id)
+            done = retire(draft, ids)
+            answer = {
+                "retired": list(done.retired),
+                "missing": list(done.missing),
+                "refused": [one._asdict() for one in done.refused],
+            }
+            if not draft.has_changes:
+                return Outcome(answer, self._log.head().position)
+            return draft.event("object.retired", answer=answer)
+
+        return self._decide(command, decide)
+
+    def define(self, command: Command, schema: object) -> Outcome:
+        """
+        Define kinds of objects, see `provgraph.tracking.kinds.read_schema`. The answer names them.
+
+        :raises InvalidInputError: the schema cannot be read
+        """
+        kinds = read_schema(schema)
+
+        def decide(draft: Draft) -> NewEvent:
+            names = [f"{kind['namespace']}{kind['name']}" for kind in kinds]
+            return draft.event(
+                "kinds.defined", answer={"kinds": names}, kinds=kinds, properties={"kinds": names}
+            )
+
+        return self._decide(command, decide)
+
+    # ------------------------------------------------------------------------------------------------- groups
+
+    def adopt(self, command: Command, group_id: str, *, into: str) -> Outcome:
+        """
+        Hand a group's members over to another group, and retire the one that is left empty.
+
+        :raises NotFoundError: one of them is not there
+        :raises InvalidInputError: they are one group, or no groups
+        """
+        if group_id == into:
+            raise InvalidInputError("A group cannot adopt itself", field="into", rule="not-itself")
+
+        def decide(draft: Draft) -> NewEvent:
+            orphan, heir = _group(draft, group_id), _group(draft, into)
+            members = [*self._reads.members(into), *self._reads.members(group_id)]
+            united = [id_ for id_ in dict.fromkeys(members) if id_ not in (into, group_id)]
+            told = told_group(draft, heir.values, united)
+            draft.put(Operation.GROUPED, heir, before=heir, member=False, told=told)
+            draft.list_members(heir, united)
+            draft.put(Operation.RETIRED, orphan._replace(live=False), before=orphan, member=False)
+            draft.list_members(orphan, ())
+            leave_groups(draft, [group_id], but=into)
+            draft.use(united)
+            return draft.event("group.adopted", answer={"group": group_id, "into": into})
+
+        return self._decide(command, decide)
+
+    def remove(self, command: Command, group_id: str, *, limit: Limit | None = None) -> Outcome:
+        """
+        Retire a group and its members, but for those that other groups list and those that are protected.
+
+        A group with protected members stays, with these. The answer says ``retired``, ``released``, ``refused``.
+
+        :raises NotFoundError: there is no such group
+        :raises SweepLimitError: more would be retired than allowed
+        """
+
+        def decide(draft: Draft) -> NewEvent:
+            group = _group(draft, group_id)
+            swept = sweep(
+                draft.world(),
+                group_id=group_id,
+                previous=self._reads.members(group_id),
+                members=(),
+                delete_unused=True,
+            )
+            if limit is not None:
+                swept.check(limit)
+            stored = self._reads.objects(swept.retire)
+            for id_ in swept.retire:
+                state = stored[id_].state
+                draft.put(Operation.RETIRED, state._replace(live=False), before=state, member=False)
+            retired = list(swept.retire)
+            if swept.members:
+                told = told_group(draft, group.values, swept.members)
+                draft.put(Operation.GROUPED, group, before=group, member=False, told=told)
+            else:
+                draft.put(Operation.RETIRED, group._replace(live=False), before=group, member=False)
+                retired.append(group_id)
+            draft.list_members(group, swept.members)
+            leave_groups(draft, retired, but=group_id)
+            answer = {
+                "retired": retired,
+                "released": list(swept.release),
+                "refused": [one._asdict() for one in swept.refused],
+            }
+            return draft.event("group.removed", answer=answer)
+
+        return self._decide(command, decide)
+
+    # ------------------------------------------------------------------------------------------- how it is done
+
+    def _decide(self, command: Command, decide: Callable[[Draft], NewEvent | Outcome]) -> Outcome:
+        for _ in range(_ATTEMPTS):
+            with self._lock:
+                known = self._reads.answered(command.request)
+                if known is not None:
+                    return Outcome(known.answer, known.position, repeated=True)
+                draft = self._draft(command)
+                decided = decide(draft)
+                if isinstance(decided, Outcome):
+                    return decided
+                (appended,) = self._log.append([decided])
+            if appended.verdict is Verdict.ACCEPTED:
+                answer: JSONObject = decided.content.step.answer  # type: ignore[attr-defined] # a step's
+                return Outcome(answer, appended.recorded.position)
+        raise OverloadedError("Other processes are always first; send it again in a moment")
+
+    def _draft(self, command: Command) -> Draft:
+        last = self._reads.last_step()
+        place = Place(self._log.head().epoch, last.sequence + 1, max(now_us(), last.occurred_us + 1))
+        return Draft(self._reads, place, command)
+
+    def _run(self, run_id: str) -> StoredRun:
+        stored = self._reads.run(run_id)
+        if stored is None:
+            raise NotFoundError(f"There is no run {run_id}")
+        return stored
+
+    def _open_run(self, run_id: str | None) -> StoredRun | None:
+        if run_id is None:
+            return None
+        stored = self._run(run_id)
+        _refuse_unless_open(stored.state)
+        return stored
+
+
+def _group(draft: Draft, group_id: str) -> Any:
+    group = draft.object(group_id)
+    if group.group is None:
+        raise InvalidInputError(f"{group.artifact} is not a group", field="group", rule="group")
+    return group
+
+
+def _closed(run: RunState) -> JSONObject:
+    return {"run": run.id, "group": run.group_id, **(run.report or {})}
+
+
+def _refuse_unless_open(run: RunState) -> None:
+    if run.state is not RunStatus.OPEN:
+        raise RunClosedError(f"The run {run.id} is {run.state}: open another one")
+
+
+class RunClosedError(ConflictError):
+    """The run is not open any more."""
+
+    title = "Run closed"
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"rule": "run-open"}

@@ -1,0 +1,263 @@
+"""Tracked work below ``/api/v1``: what there is of runs, objects and groups, read from the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
+from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events import Role, event_id
+from provgraph.events.clock import now_us
+from provgraph.events.tracking import RunStatus
+from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.lineage.times import read_duration
+from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
+from query.endpoint import json
+from query.params import form
+from query.questions import Given, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.routing import BaseRoute
+
+    from provgraph.http import Services
+
+JSONObject = dict[str, Any]
+
+_DEFAULT_LIMIT = 100
+_MOST = 10_000
+_VALUE = "__value"
+
+_TEXT = {"type": "string"}
+_LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": _MOST}, "most in one answer")
+_CURSOR = Parameter("cursor", _TEXT, "goes on behind an earlier answer, the other parameters repeated")
+_MEMBERS = Parameter("members", {"type": "boolean"}, "true: with the group's members by name")
+_BRANCH = Parameter("branch", _TEXT, "of the objects; main when it is absent")
+_IDENTIFIER = Parameter("identifier", _TEXT, "of the script")
+
+
+class Work:
+    """Answers the calls. Its methods block."""
+
+    def __init__(self, services: Services) -> None:
+        self._work = TrackedWork(services.catalog.tracking)
+        self._kinds = services.tracker.kinds
+
+    def runs(self, _id: str, given: Given) -> JSONObject:
+        """List runs."""
+        group = given.text("group")
+        found, following = self._work.runs(
+            group_id=None if group is None else event_id(group, field="group"),
+            identifier=given.text("identifier"),
+            state=_state(given.text("state")),
+            before=_cursor(given),
+            limit=_limit(given),
+        )
+        return {"runs": found, "cursor": None if following is None else str(following)}
+
+    def run(self, id_: str, _given: Given) -> JSONObject:
+        """Tell of a run."""
+        return self._work.run(id_)
+
+    def run_operations(self, id_: str, _given: Given) -> JSONObject:
+        """Tell what a run did."""
+        return {"operations": self._work.run_operations(id_)}
+
+    def run_difference(self, id_: str, given: Given) -> JSONObject:
+        """Tell how a run differs from another."""
+        other = given.text("with")
+        return self._work.difference(id_, with_id=None if other is None else event_id(other, field="with"))
+
+    def groups(self, _id: str, given: Given) -> JSONObject:
+        """List groups."""
+        wanted = GroupFilter(
+            given.text("name"), given.text("type"), given.text("branch"), given.text("identifier")
+        )
+        if _is_true(given, "orphaned"):
+            return {
+                "groups": self._work.orphaned(wanted, not_since_us=_since(given)),
+                "cursor": None,
+            }
+        found, following = self._work.groups(
+            wanted,
+            after=_cursor(given) or 0,
+            limit=_limit(given),
+            with_members=_is_true(given, "members"),
+        )
+        return {"groups": found, "cursor": None if following is None else str(following)}
+
+    def group(self, id_: str, given: Given) -> JSONObject:
+        """Tell of a group."""
+        return self._work.group(id_, with_members=_is_true(given, "members"))
+
+    def objects(self, _id: str, given: Given) -> JSONObject:
+        """List objects."""
+        wanted = ObjectFilter(
+            given.required("kind", "the kind of the objects"),
+            given.text("branch") or MAIN,
+            live=given.text("live") is None or _is_true(given, "live"),
+            key=given.text("key"),
+            values={
+                name.removesuffix(_VALUE): value for name, value in given.question if name.endswith(_VALUE)
+            },
+        )
+        found, following = self._work.objects(wanted, after=_cursor(given) or 0, limit=_limit(given))
+        return {"objects": found, "cursor": None if following is None else str(following)}
+
+    def object(self, id_: str, _given: Given) -> JSONObject:
+        """Tell of an object."""
+        return self._work.object(id_)
+
+    def object_operations(self, id_: str, _given: Given) -> JSONObject:
+        """Tell what was ever done to an object."""
+        return {"operations": self._work.object_operations(id_)}
+
+    def kinds(self, _id: str, _given: Given) -> JSONObject:
+        """List the kinds that are defined."""
+        return {"kinds": self._kinds.definitions()}
+
+
+_ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[Parameter, ...]], ...] = (
+    (
+        "/api/v1/runs",
+        Work.runs,
+        "List runs, the newest first",
+        (
+            Parameter("group", _TEXT, "id of the group they closed"),
+            _IDENTIFIER,
+            Parameter("state", {"enum": list(RunStatus)}, "where they stand"),
+            _LIMIT,
+            _CURSOR,
+        ),
+    ),
+    ("/api/v1/runs/{id}", Work.run, "One run", ()),
+    ("/api/v1/runs/{id}/operations", Work.run_operations, "What a run did, before and after", ()),
+    (
+        "/api/v1/runs/{id}/diff",
+        Work.run_difference,
+        "How a run differs from another",
+        (Parameter("with", _TEXT, "id of the other run; absent: the one of the same group before it"),),
+    ),
+    (
+        "/api/v1/groups",
+        Work.groups,
+        "List groups",
+        (
+            Parameter("name", _TEXT, "the whole name"),
+            Parameter("type", _TEXT, "the kind of group"),
+            _BRANCH,
+            _IDENTIFIER,
+            Parameter("orphaned", {"type": "boolean"}, "true: those that their script seems to have left"),
+            Parameter("older_than", _TEXT, "with orphaned: also those without a run for so long", "30d"),
+            _MEMBERS,
+            _LIMIT,
+            _CURSOR,
+        ),
+    ),
+    ("/api/v1/groups/{id}", Work.group, "One group", (_MEMBERS,)),
+    (
+        "/api/v1/objects",
+        Work.objects,
+        "List objects of a kind; NAME__value=TEXT asks for those with that value",
+        (
+            Parameter("kind", _TEXT, "which kind", "TestNodeKind", required=True),
+            _BRANCH,
+            Parameter("key", _TEXT, "the object with this key"),
+            Parameter("live", {"type": "boolean"}, "false: the retired ones"),
+            _LIMIT,
+            _CURSOR,
+        ),
+    ),
+    ("/api/v1/objects/{id}", Work.object, "One object, retired or not", ()),
+    ("/api/v1/objects/{id}/operations", Work.object_operations, "What was ever done to an object", ()),
+    ("/api/v1/kinds", Work.kinds, "The kinds that are defined", ()),
+)
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Return the routes."""
+    work = Work(services)
+    return [
+        RawRoute(
+            path,
+            _Endpoint(services, work, answer, parameters).get,
+            methods=["GET"],
+            tags=["tracked work"],
+            name=path.rpartition("/")[2],
+            summary=summary,
+            responses=problem_answers(400, 401, 403, 404, 503),
+            openapi_extra={"parameters": [parameter.described() for parameter in parameters]},
+        )
+        for path, answer, summary, parameters in _ROUTES
+    ]
+
+
+class _Endpoint:
+    def __init__(
+        self,
+        services: Services,
+        work: Work,
+        answer: Callable[[Work, str, Given], JSONObject],
+        parameters: tuple[Parameter, ...],
+    ) -> None:
+        self._authenticator = services.authenticator
+        self._work = work
+        self._answer = answer
+        self._parameters = {parameter.name: parameter for parameter in parameters}
+
+    async def get(self, request: Request) -> Response:
+        """Answer from the catalog, which has everything that was acknowledged."""
+        self._authenticator.require(request, Role.READER)
+        pairs = form(request.scope["query_string"])
+        values = {} if "kind" not in self._parameters else _values(pairs)
+        given = Given(pairs, {**self._parameters, **values})
+        return json(await run_in_threadpool(self._answer, self._work, _path_id(request), given))
+
+
+def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:
+    return {name: Parameter(name, _TEXT, "a value") for name, _ in pairs if name.endswith(_VALUE)}
+
+
+def _path_id(request: Request) -> str:
+    stated = request.path_params.get("id")
+    if stated is None:
+        return ""
+    try:
+        return event_id(stated)
+    except InvalidInputError:
+        raise NotFoundError(f"There is nothing with the id {stated[:60]}") from None
+
+
+def _state(stated: str | None) -> RunStatus | None:
+    if stated is None:
+        return None
+    try:
+        return RunStatus(stated)
+    except ValueError:
+        raise InvalidInputError(
+            f"state must be one of {', '.join(RunStatus)}: {stated[:40]!r}", field="state", rule="known"
+        ) from None
+
+
+def _is_true(given: Given, name: str) -> bool:
+    stated = given.text(name)
+    if stated not in (None, "true", "false"):
+        raise InvalidInputError(f"{name} must be true or false: {stated[:40]!r}", field=name, rule="boolean")
+    return stated == "true"
+
+
+def _limit(given: Given) -> int:
+    return given.number("limit", at_least=1, at_most=_MOST) or _DEFAULT_LIMIT
+
+
+def _cursor(given: Given) -> int | None:
+    return given.number("cursor", at_least=0)
+
+
+def _since(given: Given) -> int | None:
+    stated = given.text("older_than")
+    return None if stated is None else now_us() - read_duration(stated, field="older_than")
