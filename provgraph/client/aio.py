@@ -10,6 +10,7 @@ from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
 from provgraph.client.client import DEFAULT_URL, Lists
 from provgraph.client.questions import Questions
+from provgraph.client.tracking.tracks import AsyncTracks
 from provgraph.client.transport import AsyncTransport, Retry
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     import httpx
 
     from provgraph.client.calls import Call, Conversation
+    from provgraph.client.tracking.settings import Tracking
 
 T = TypeVar("T")
 
 
-class AsyncClient(Lists, Questions, AsyncAsker):
+class AsyncClient(Lists, Questions, AsyncTracks, AsyncAsker):
     """
     Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
 
@@ -44,6 +46,7 @@ class AsyncClient(Lists, Questions, AsyncAsker):
         timeout_seconds: float = 30.0,
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
+        tracking: Tracking | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -54,6 +57,7 @@ class AsyncClient(Lists, Questions, AsyncAsker):
         self.url = self._http.url
         self.retry = retry or Retry()
         self.admin = AsyncAdmin(self)
+        self._track_with(tracking)
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,4 +99,4 @@ class AsyncClient(Lists, Questions, AsyncAsker):
     async def _do(self, step: Call[Any] | calls.Pause) -> Any:
         if isinstance(step, calls.Pause):
             return await self._sleep(step.seconds)
-        return await self._http.send(step)
+        return await self.ask(step)

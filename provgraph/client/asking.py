@@ -20,7 +20,7 @@ from provgraph.client.pages import AsyncPages, Pages
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.calls import Call, Conversation, Paging  # noqa: F401 - a base class below names it
     from provgraph.client.exchange import Retry
 
 P = ParamSpec("P")

@@ -9,6 +9,7 @@ from provgraph.client import calls, exchange
 from provgraph.client.admin import Admin
 from provgraph.client.asking import Asker, Asks, Follows
 from provgraph.client.questions import Questions
+from provgraph.client.tracking.tracks import Tracks
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from provgraph.client.calls import Call, Conversation
+    from provgraph.client.tracking.settings import Tracking
 
 DEFAULT_URL = "http://127.0.0.1:8082"
 
@@ -42,11 +44,12 @@ class Lists:
     wait_ready = Follows(calls.wait_ready)
 
 
-class Client(Lists, Questions, Asker):
+class Client(Lists, Questions, Tracks, Asker):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
-    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`.
+    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`; tracked
+    work (start_tracking, create, get, runs, groups, ...) is that of `provgraph.client.tracking`.
 
         with Client("https://provenance.example.org", token=token) as client:
             client.send_events([{"ID": ..., "Type": "train", "Emitter": "trainer", ...}])
@@ -63,6 +66,7 @@ class Client(Lists, Questions, Asker):
         timeout_seconds: float = 30.0,
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
+        tracking: Tracking | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -73,6 +77,7 @@ class Client(Lists, Questions, Asker):
         self.url = self._http.url
         self.retry = retry or Retry()
         self.admin = Admin(self)
+        self._track_with(tracking)
 
     def __enter__(self) -> Self:
         return self
@@ -110,4 +115,4 @@ class Client(Lists, Questions, Asker):
             return result
 
     def _do(self, step: Call[Any] | calls.Pause) -> Any:
-        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self._http.send(step)
+        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)

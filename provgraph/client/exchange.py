@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import ipaddress
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -56,14 +57,15 @@ class Retry(NamedTuple):
 
 def patiently(call: Call[T], retry: Retry) -> Conversation[T]:
     """Make a call, and make it again, unchanged, while the service is away or busy."""
+    once = replace(call, patient=False)
     for attempt in range(retry.attempts - 1):
         try:
-            answer: T = yield call
+            answer: T = yield once
         except (UnreachableError, BusyError) as error:
             yield Pause(retry.pause(attempt, error))
         else:
             return answer
-    last: T = yield call
+    last: T = yield once
     return last
 
 
