@@ -275,7 +275,8 @@ def roll_back(connection: Connection) -> None:
     if connection.closed or connection.info.transaction_status == TransactionStatus.IDLE:
         return
     try:
-        connection.execute("ROLLBACK")
+        # Not as a statement: this also forgets what was prepared in a pipeline that was given up, and so is not there.
+        connection.rollback()
     except psycopg.Error:
         connection.close()  # ends the transaction as well
 

@@ -134,8 +134,8 @@ class Settings(BaseSettings):
 
     schema_file: Path | None = Field(
         default=None,
-        description="File that defines kinds of tracked objects, in the form of Infrahub's schema files (JSON, or YAML "
-        "where PyYAML is installed). Kinds that nobody defines may be used all the same.",
+        description="File that defines kinds of tracked objects, in the form of Infrahub's schema files (YAML or JSON). "
+        "Kinds that nobody defines may be used all the same.",
     )
 
     @property

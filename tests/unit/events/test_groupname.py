@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+
+from provgraph.errors import InvalidInputError
+from provgraph.events.groupname import check_params, description, group_name, params_digest
+
+
+@pytest.mark.parametrize(
+    ("params", "digest"),
+    [
+        ({"one": 1, "two": "two"}, "11aaec5206c3dca37cbbcaaabf121550"),
+        ({"two": "two", "one": 1}, "11aaec5206c3dca37cbbcaaabf121550"),
+        ({"one": "1", "two": "two"}, "d49e1ee8f95d1d30afdbb10f37355430"),
+        ({"data_source": "external", "analysis_type": "ipam_data"}, "fbab2626dee994d5138e02d3f7c95d00"),
+        ({"p": "10.0.0.0/8"}, "397faabdae4be5db1f322b8ee106c93f"),
+        ({"é": "ü€"}, "4786405562baa78b6a9091c2a7a82b95"),
+        ({"a": 1.5}, "b8841015749599ba5884bc78d72da6c4"),
+        ({"n": {"b": 1, "a": [1, 2, None, True, 1.0]}}, "2ebae7ac4ebd2e78c41ce2faace7ae49"),
+    ],
+)
+def test_parameters_have_the_digest_that_infrahubs_sdk_gives_them(
+    params: dict[str, Any], digest: str
+) -> None:
+    assert params_digest(params) == digest
+
+
+def test_a_group_is_named_after_its_script_and_parameters() -> None:
+    assert group_name("MYID", {"a": 1.5}) == "MYID-b8841015749599ba5884bc78d72da6c4"
+    assert group_name("MYID") == group_name("MYID", {}) == "MYID"
+    assert group_name(None) == "sdk"
+    assert group_name("MYID", {"a": 1.5}, suffix="x") == "MYID-x-b8841015749599ba5884bc78d72da6c4"
+
+
+def test_a_description_tells_the_parameters_in_the_callers_order() -> None:
+    assert description({"two": "two", "one": 1}) == "two: two, one: 1"
+    assert description(None) == description({}) == ""
+
+
+@pytest.mark.parametrize(("limit", "told"), [(20, "one: xxxxxxxxxx..."), (40, None), (3, "...")])
+def test_a_long_description_is_cut_where_infrahubs_sdk_cuts_it(limit: int, told: str | None) -> None:
+    params = {"one": "xxxxxxxxxxx", "two": "yyyyyyyyyyy"}
+
+    assert description(params, limit=limit) == (told or description(params))
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"d": datetime.date(2026, 1, 1)}, "params.d"),
+        ({"d": {"deep": [uuid.UUID(int=0)]}}, "params.d.deep[0]"),
+        ({"d": {1, 2}}, "params.d"),
+        ({"d": {1: 2}}, "params.d"),
+        ({"d": float("nan")}, "params"),
+        (["no", "object"], "params"),
+        ("text", "params"),
+    ],
+)
+def test_parameters_that_json_cannot_hold_are_refused_with_the_place(value: object, where: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        check_params(value)
+
+    assert refused.value.field == where
