@@ -261,7 +261,7 @@ class GroupContextBase:
         """Mark the run failed, if the service can be reached; nothing is raised."""
         if self.report is not None and not self._touched and self._run is None:
             return
-        told = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+        told = ": ".join(filter(None, (type(error).__name__, str(error))))[:_LONGEST_ERROR]
         try:
             run_id = yield from self.opened(patient=False)
             yield commands.fail(run_id, told, actor=self.tracking_session.settings.actor)

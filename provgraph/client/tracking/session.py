@@ -190,9 +190,8 @@ class Session(Generic[NodeT, ContextT]):
 
     def save(self, record: Record, *, upsert: bool, member: bool | None) -> Conversation[None]:
         """Save an object; see `NodeBase.save`."""
-        context, is_member = self.context, self.is_member(member)
+        context, is_member, wanted = self.context, self.is_member(member), record.wanted()
         in_run = (yield from context.opened()) if self.mode is Mode.TRACKING else None
-        wanted = record.wanted()
         how = (wanted, in_run, upsert, is_member)
         told = context.reads()
         if record.unanswered is None or record.unanswered[0] != how:
