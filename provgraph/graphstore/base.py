@@ -99,6 +99,19 @@ class TagFacts(NamedTuple):
     position: int
 
 
+class Flaw(NamedTuple):
+    """
+    Something wrong in how a graph keeps what it holds, which its facts do not tell.
+
+    That is what users' own queries see, or what later events are resolved by.
+    """
+
+    what: str  # "PEM", "placeholder", "artifact": to be put as it should be; anything else the store mends by itself
+    name: str  # id or name
+    details: str  # what is wrong with it
+    key: str = ""  # what the store finds it by
+
+
 @dataclass(frozen=True, slots=True)
 class Corrections:
     """What makes a graph right: each item as it should be, or the name of one that should not be there."""
@@ -111,13 +124,14 @@ class Corrections:
     surplus_artifacts: list[str] = field(default_factory=list)
     tags: list[TagFacts] = field(default_factory=list)
     surplus_tags: list[TagFacts] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)  # those that the store mends by itself
 
     @property
     def count(self) -> int:
         """How many items there are."""
         right = len(self.pems) + len(self.placeholders) + len(self.artifacts) + len(self.tags)
         surplus = len(self.surplus_pems) + len(self.surplus_placeholders)
-        return right + surplus + len(self.surplus_artifacts) + len(self.surplus_tags)
+        return right + surplus + len(self.surplus_artifacts) + len(self.surplus_tags) + len(self.flaws)
 
 
 class Direction(StrEnum):
@@ -421,7 +435,11 @@ class GraphStore(HistoryReader, Protocol):
         """
 
     def pems(self) -> Iterator[PemFacts]:
-        """Yield every PEM that is not a placeholder, ordered by id."""
+        """
+        Yield every PEM that is not a placeholder, ordered by id.
+
+        A fact that somebody made unreadable comes as one that no event states.
+        """
 
     def artifacts(self) -> Iterator[ArtifactFacts]:
         """Yield every artifact, ordered by name (by code points)."""
@@ -431,6 +449,13 @@ class GraphStore(HistoryReader, Protocol):
 
     def placeholders(self) -> Iterator[str]:
         """Yield the ids of the placeholders, ordered."""
+
+    def flaws(self) -> Iterator[Flaw]:
+        """
+        Yield what is wrong although facts do not tell; nothing in a store that keeps nothing beside them.
+
+        While events are being applied, some of it may be on its way only.
+        """
 
     def unconnected_artifacts(self) -> list[str]:
         """Return the names of artifacts that no PEM in the graph uses or produces, ordered."""

@@ -94,13 +94,47 @@ def _mended(graph: GraphStore, corrections: Corrections, checkpoint: Checkpoint)
 def _corrections(right: GraphStore, served: GraphStore, meter: Meter) -> Corrections:
     """Return what differs; what is on its way meanwhile shows when the checkpoint is compared."""
     found = Corrections()
-    _compare(right.pems(), served.pems(), "id", found.pems, found.surplus_pems, meter)
-    _compare(right.artifacts(), served.artifacts(), "name", found.artifacts, found.surplus_artifacts, meter)
-    _compare_ids(right.placeholders(), served.placeholders(), found)
+    flawed = _flawed(served, found)
+    _compare(right.pems(), served.pems(), "id", found.pems, found.surplus_pems, flawed.pems, meter)
+    _compare(
+        right.artifacts(),
+        served.artifacts(),
+        "name",
+        found.artifacts,
+        found.surplus_artifacts,
+        flawed.artifacts,
+        meter,
+    )
+    _compare_ids(right.placeholders(), served.placeholders(), found, flawed.pems)
+    # What nothing right was found for should not be there.
+    known = {*found.placeholders, *found.surplus_placeholders, *found.surplus_pems}
+    found.surplus_pems.extend(sorted(flawed.pems - known - {pem.id for pem in found.pems}))
     expected, there = set(right.tags()), set(served.tags())
     found.tags.extend(sorted(expected - there))
     found.surplus_tags.extend(sorted(there - expected))
     return _bounded(found)
+
+
+class _Flawed(NamedTuple):
+    """What has flaws and is to be put as it should be: ids of PEMs and placeholders, names of artifacts."""
+
+    pems: set[str]
+    artifacts: set[str]
+
+
+def _flawed(served: GraphStore, found: Corrections) -> _Flawed:
+    """Return what has flaws, and note among corrections those that the store mends by itself."""
+    flawed = _Flawed(set(), set())
+    for flaw in served.flaws():
+        if flaw.what in {"PEM", "placeholder"}:
+            flawed.pems.add(flaw.name)
+        elif flaw.what == "artifact":
+            flawed.artifacts.add(flaw.name)
+        else:
+            found.flaws.append(flaw)
+        if len(flawed.pems) + len(flawed.artifacts) + len(found.flaws) > MOST_CORRECTIONS:
+            raise _too_many()
+    return flawed
 
 
 def _compare(
@@ -109,6 +143,7 @@ def _compare(
     key: str,
     wrong: list[_Item],
     surplus: list[str],
+    flawed: set[str],
     meter: Meter,
 ) -> None:
     by_key = attrgetter(key)
@@ -116,18 +151,18 @@ def _compare(
         meter.add()
         if expected is None:
             surplus.append(by_key(there))
-        elif expected != there:
+        elif expected != there or by_key(expected) in flawed:
             wrong.append(expected)
         if len(wrong) + len(surplus) > MOST_CORRECTIONS:
             raise _too_many()
 
 
-def _compare_ids(right: Iterable[str], served: Iterable[str], found: Corrections) -> None:
+def _compare_ids(right: Iterable[str], served: Iterable[str], found: Corrections, flawed: set[str]) -> None:
     for expected, there in side_by_side(right, served, left_key=str, right_key=str):
-        if there is None and expected is not None:
-            found.placeholders.append(expected)
-        elif expected is None and there is not None:
+        if expected is None and there is not None:
             found.surplus_placeholders.append(there)
+        elif expected is not None and (there is None or expected in flawed):
+            found.placeholders.append(expected)
 
 
 def _bounded(found: Corrections) -> Corrections:

@@ -237,6 +237,10 @@ def _compare_facts(
             _text_differences("placeholder", replayed.placeholders(), scope.graph.placeholders())
         )
         findings.add_all(_text_differences("tag", _tag_texts(replayed), _tag_texts(scope.graph)))
+    for flaw in scope.graph.flaws():
+        if scope.artifacts if flaw.what == "artifact" else scope.pems:
+            difference = Difference(Sense.DIFFERENT, flaw.what, flaw.name, flaw.details)
+            findings.add(difference, evidence=[flaw.details])
     if scope.artifacts:
         expected_artifacts = _metered(replayed.artifacts(), meter)
         findings.add_all(
@@ -282,9 +286,16 @@ def _text_differences(what: str, expected: Iterable[str], in_graph: Iterable[str
 def _tag_texts(graph: GraphStore) -> list[str]:
     """Return each move of a tag: one to another PEM, or at another time, is another text."""
     return sorted(
-        f"{move.namespace}/{move.tag} on {move.pem_id} at position {move.position}, {rfc3339(move.moved_us)}"
+        f"{move.namespace}/{move.tag} on {move.pem_id} at position {move.position}, {_told(move.moved_us)}"
         for move in graph.tags()
     )
+
+
+def _told(us: int) -> str:
+    try:
+        return rfc3339(us)
+    except OverflowError:  # somebody changed it by hand
+        return f"{us} microseconds"
 
 
 def _compare_catalog(scope: _Scope, replica: Replica, meter: Meter) -> Iterator[Difference]:

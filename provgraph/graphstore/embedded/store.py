@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         CypherResult,
         Effect,
         EmitterState,
+        Flaw,
         GraphCounts,
         GraphDigest,
         Mismatch,
@@ -302,6 +303,10 @@ class EmbeddedGraphStore:
         """See `GraphStore.placeholders`."""
         with self._reading() as connection:
             yield from reader.placeholders(connection)
+
+    def flaws(self) -> Iterator[Flaw]:
+        """See `GraphStore.flaws`."""
+        return iter(())
 
     def unconnected_artifacts(self) -> list[str]:
         """See `GraphStore.unconnected_artifacts`."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from provgraph.errors import CorruptStoreError
 from provgraph.graphstore.base import (
     ArtifactState,
     Effect,
@@ -22,7 +23,7 @@ from provgraph.graphstore.base import (
     TagFacts,
     Unseen,
 )
-from provgraph.graphstore.neo4j import history_statements, keys, reader, statements
+from provgraph.graphstore.neo4j import history_statements, keys, readable, reader, statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +40,21 @@ _Between = Callable[[str, str | None, int], list[tuple[str, _T]]]
 
 _ALL = 2**31 - 1
 _FOREVER_US = 2**62
+_UNREADABLE = {readable.NO_TEXT, readable.NO_NUMBER, readable.NO_TIME_US}
 
 
 def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
     """See `HistoryReader.events`."""
     (rows,) = graph.ask(statements.EVENTS, ids=list(dict.fromkeys(ids)))
-    return [reader.pem_facts(*row) for row in rows]
+    return [_told(reader.pem_facts(row)) for row in rows]
+
+
+def _told(facts: PemFacts) -> PemFacts:
+    if not _UNREADABLE.isdisjoint(facts[:8]):
+        raise CorruptStoreError(
+            f"The graph's event {facts.id} was changed by hand: have the graph verified and repaired"
+        )
+    return facts
 
 
 # ------------------------------------------------------------------------------------------------ edges between events

@@ -80,6 +80,11 @@ def moves_key(of: str, position: int) -> str:
     return f"{moves_begin(of)}{position:016x}"
 
 
+def tag_of_moves(key: str) -> str:
+    """Return the tag's key from the key of one of its runs of moves."""
+    return key[: -1 - _MOMENT_DIGITS]
+
+
 # ------------------------------------------------------------------------------------------------ moments
 
 
@@ -93,6 +98,11 @@ def until(us: int | None) -> str:
     if us is None or us > _LATEST_US:
         return END
     return "" if us < _EARLIEST_US else rfc3339(us)
+
+
+def is_time(us: int) -> bool:
+    """Tell whether `rfc3339` can tell a time."""
+    return _EARLIEST_US <= us <= _LATEST_US
 
 
 def moment_behind(us: int | None) -> str:

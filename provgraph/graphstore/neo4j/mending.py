@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.neo4j import keys, statements, tagmoves
+from provgraph.graphstore.neo4j import flaw_statements, flaws, keys, statements, tagmoves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,37 +22,60 @@ if TYPE_CHECKING:
 
 def mend(work: Work, corrections: Corrections) -> None:
     """See `GraphStore.mend`."""
-    work.do(statements.DELETE_ARTIFACTS, [keys.key_of(name) for name in corrections.surplus_artifacts])
-    work.do(
-        statements.PUT_ARTIFACTS,
-        [
-            [keys.key_of(name), name, *facts, described or None]
-            for name, *facts, described in corrections.artifacts
-        ],
-    )
-    touched = set(work.ask_of(statements.EMPTY_PEMS, corrections.surplus_pems))
-    touched |= _put_pems(work, corrections.pems, corrections.placeholders)
+    for flaw in corrections.flaws:
+        if flaw.what == flaws.UNREACHABLE:
+            work.run(flaw_statements.DELETE_UNREACHABLE[flaw.key])
+    work.do(statements.DELETE_ARTIFACTS, _keys_of_surplus(work, corrections.surplus_artifacts))
+    touched = _put_artifacts(work, corrections)
+    led_to = work.ask_of(statements.EMPTY_PEMS, corrections.surplus_pems)
+    led_to += _put_pems(work, corrections.pems, corrections.placeholders)
     # Last: by now nothing that is right leads to them.
     kept = {*corrections.placeholders, *(pem.id for pem in corrections.pems)}
     surplus = {*corrections.surplus_pems, *corrections.surplus_placeholders} - kept
     work.do(statements.DELETE_PEMS, sorted(surplus))
+    _mend_emitters(
+        work,
+        {node for node, is_emitter in led_to if is_emitter},
+        sorted(flaw.key for flaw in corrections.flaws if flaw.what == flaws.EMITTER),
+    )
     tagmoves.mend(work, corrections)
-    _note_anew(work, touched)
+    _note_anew(work, touched | {node for node, is_emitter in led_to if not is_emitter})
     work.run(statements.NOTE_MENDING, batch=work.token)
 
 
-def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Iterable[str]) -> set[int]:
-    """Make or replace events with their edges, and return the artifacts that they touch or touched."""
+def _keys_of_surplus(work: Work, names: Sequence[str]) -> list[str]:
+    """Return by which keys to find artifacts that should not be there."""
+    # Where name and key disagree, the key is what stands for the name: see `reader.artifacts`.
+    as_keys = [name for name in names if keys.is_shortened(name)]
+    astray = [
+        key
+        for key, name in work.ask_of(statements.NAMES_AT, as_keys)
+        if not isinstance(name, str) or keys.key_of(name) != key
+    ]
+    return [*map(keys.key_of, names), *astray]
+
+
+def _put_artifacts(work: Work, corrections: Corrections) -> set[int]:
+    rows = [
+        [keys.key_of(name), name, *facts, described or None]
+        for name, *facts, described in corrections.artifacts
+    ]
+    return set(work.ask_of(statements.PUT_ARTIFACTS, rows))
+
+
+def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str]) -> list[tuple[int, bool]]:
+    """Make or replace events with their edges. Returns the artifacts and emitters that they lead or led to."""
     ids = {*placeholders, *(pem.id for pem in pems)}
+    own = sorted(ids)
     for pem in pems:
         ids.update(pem.predecessors)
         ids.update(use.producer for use in pem.uses if use.producer is not None)
     work.do(statements.PUT_PLACEHOLDERS, sorted(ids))
-    touched = set(work.ask_of(statements.EMPTY_PEMS, [pem.id for pem in pems]))
+    led_to = work.ask_of(statements.EMPTY_PEMS, own)
     nodes = dict(work.ask_of(statements.KNOWN_PEMS, [pem.id for pem in pems]))
     names = sorted({pem.emitter for pem in pems})
     rows = [[keys.key_of(name), name] for name in names]
-    found = dict(work.ask_of(statements.MERGE_EMITTERS, rows))
+    found = dict(work.ask_of(statements.PUT_EMITTERS, rows))
     emitters = {name: found[key] for key, name in rows}
     work.do(
         statements.FILL_PLACEHOLDERS,
@@ -64,12 +87,22 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Iterable[str])
             for pem in pems
         ],
     )
-    touched.update(
-        work.ask_of(statements.PUT_PRODUCTIONS, [row for pem in pems for row in _productions(pem)])
-    )
-    touched.update(work.ask_of(statements.PUT_USES, [row for pem in pems for row in _uses(pem)]))
+    produced = work.ask_of(statements.PUT_PRODUCTIONS, [row for pem in pems for row in _productions(pem)])
+    used = work.ask_of(statements.PUT_USES, [row for pem in pems for row in _uses(pem)])
     work.do(statements.PUT_PREDECESSORS, [[pem.id, id_] for pem in pems for id_ in pem.predecessors])
-    return touched
+    return [*map(tuple, led_to), *((node, False) for node in (*produced, *used))]
+
+
+def _mend_emitters(work: Work, left: set[int], flawed: Sequence[str]) -> None:
+    """
+    Remove emitters that emitted nothing, and give the others their labels and names.
+
+    :param left: which of them events were taken away from
+    :param flawed: keys of those that are wrong themselves
+    """
+    work.do(statements.DELETE_IDLE_EMITTERS, sorted(left))
+    work.do(statements.DELETE_IDLE_EMITTERS_AT, flawed)
+    work.do(statements.PUT_EMITTERS, work.ask_of(statements.NAMES_OF_EMITTERS, flawed))
 
 
 def _productions(pem: PemFacts) -> Iterable[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import merge
 from itertools import chain, groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +17,7 @@ from provgraph.graphstore.base import (
     TagFacts,
     UseFacts,
 )
-from provgraph.graphstore.neo4j import keys, statements, tagmoves
+from provgraph.graphstore.neo4j import keys, readable, statements, tagmoves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,13 @@ class Asker:
         if served is None:
             served = self._served = self._generations.state().served
         return served
+
+    def are_labels_public(self) -> bool | None:
+        """Tell whether the nodes have public labels, or None while these are on their way."""
+        state, generation = self._generations.state(), self.current()
+        if not state.publishing and generation in (state.served, state.next):
+            return generation == state.served
+        return None
 
     def is_other_than(self, generation: Generation) -> None:
         """
@@ -173,7 +181,14 @@ def _characters(value: object) -> int:
 
 def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
-    epoch, position, changed_at, covers = graph.ask(statements.CHECKPOINT)
+    row = graph.ask(statements.CHECKPOINT)
+    epoch, *numbers = row
+    if not isinstance(epoch, str) or not all(type(number) is int for number in numbers):
+        raise CorruptStoreError(
+            f"The checkpoint of the graph was changed by hand, to {row}. Delete its node, (:Checkpoint), and the graph "
+            "is filled anew from the log"
+        )
+    position, changed_at, covers = numbers
     return GraphFacts(Checkpoint(epoch, position), changed_at, covers)
 
 
@@ -226,38 +241,39 @@ def pems(graph: Asker) -> Iterator[PemFacts]:
     """See `GraphStore.pems`."""
     for page in graph.pages(statements.SCAN_PEMS):
         for row in page:
-            yield pem_facts(*row)
+            yield pem_facts(row)
 
 
-def pem_facts(
-    id_: str,
-    type_: str,
-    emitter: str,
-    properties: str,
-    stated_at: str,
-    occurred_at: str,
-    position: int,
-    recorded_at: str,
-    predecessors: list[str],
-    uses: list[Row],
-    causes: list[Row],
-    productions: list[Row],
-) -> PemFacts:
-    """Return an event, from a row of `SCAN_PEMS` or `EVENTS`."""
+def pem_facts(row: Row) -> PemFacts:
+    """Return an event, from a row of `SCAN_PEMS` or `EVENTS`. What cannot be read comes as `readable` says."""
+    id_, type_, emitter, properties, stated_at, occurred_at, position, recorded_at, *edges = row
+    predecessors, uses, causes, productions = edges
     return PemFacts(
         id_,
-        type_,
-        emitter,
-        properties,
-        stated_at,
-        keys.microseconds(occurred_at),
-        position,
-        keys.microseconds(recorded_at),
-        tuple(sorted(predecessors)),
+        readable.text(type_),
+        readable.text(emitter),
+        readable.text(properties),
+        readable.text(stated_at),
+        readable.time_us(occurred_at),
+        readable.number(position),
+        readable.time_us(recorded_at),
+        tuple(sorted(map(readable.text, predecessors))),
         tuple(
             sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))
         ),
-        tuple(sorted((ProductionFacts(*row) for row in productions), key=lambda made: made.artifact)),
+        tuple(sorted((_production(*row) for row in productions), key=lambda made: made.artifact)),
+    )
+
+
+def _production(
+    artifact: object, version: object, digest: object, kind: object, properties: object
+) -> ProductionFacts:
+    return ProductionFacts(
+        readable.text(artifact),
+        readable.optional(version),
+        readable.optional(digest),
+        readable.optional(kind),
+        readable.text(properties),
     )
 
 
@@ -267,40 +283,91 @@ def _uses(uses: list[Row], causes: list[Row]) -> Iterator[UseFacts]:
 
     Should the two disagree, somebody meddled with the graph: that is for verify to tell, so it shows.
     """
-    producers = {(artifact, version): producer for artifact, version, producer in causes}
-    for artifact, version, stated in uses:
-        key = (keys.key_of(artifact), None if version is None else keys.key_of(version))
-        producer = producers.pop(key, None)
-        yield UseFacts(artifact, version, producer if producer == stated else "")
-    for (artifact, version), producer in producers.items():
+    producers: dict[tuple[str, str | None], list[str]] = {}
+    for artifact, version, producer in causes:
+        named = (readable.text(artifact), readable.optional(version))
+        producers.setdefault(named, []).append(readable.text(producer))
+    for name, label, stated in uses:
+        artifact, version, producer = readable.text(name), readable.optional(label), readable.optional(stated)
+        told = producers.get((keys.key_of(artifact), None if version is None else keys.key_of(version)), [])
+        if producer in told:
+            told.remove(producer)
+        elif told or producer is not None:
+            producer = ""
         yield UseFacts(artifact, version, producer)
+    for (artifact, version), left in producers.items():
+        yield from (UseFacts(artifact, version, producer) for producer in left)
 
 
 def artifacts(graph: Asker) -> Iterator[ArtifactFacts]:
     """See `GraphStore.artifacts`."""
-    for row in _by_name(graph.pages(statements.SCAN_ARTIFACTS), name=lambda row: row[1]):
-        if keys.key_of(row[1]) != row[0]:
-            raise CorruptStoreError(
-                f"The graph's artifact {row[1]!r} was changed by hand: its key is {row[0]!r}; rebuild the graph"
-            )
-        yield ArtifactFacts(*row[1:])
+    for key, name, properties, created_at, since_us, since, described in _by_name(
+        graph.pages(statements.SCAN_ARTIFACTS), name=_artifact_name
+    ):
+        yield ArtifactFacts(
+            _artifact_name([key, name]),
+            # Whatever the name is now, it is the key that uses find the artifact by.
+            readable.text(properties if _is_named(key, name) else None),
+            readable.text(created_at),
+            readable.number(since_us),
+            readable.number(since),
+            readable.number(described),
+        )
+
+
+def _artifact_name(row: Row) -> str:
+    key, name = row[:2]
+    return str(name if _is_named(key, name) else key)
+
+
+def _is_named(key: str, name: object) -> bool:
+    return isinstance(name, str) and keys.key_of(name) == key
 
 
 def unconnected_artifacts(graph: Asker) -> list[str]:
     """See `GraphStore.unconnected_artifacts`."""
-    return [row[1] for row in _by_name(graph.pages(statements.SCAN_UNCONNECTED), name=lambda row: row[1])]
+    return [
+        _artifact_name(row) for row in _by_name(graph.pages(statements.SCAN_UNCONNECTED), name=_artifact_name)
+    ]
 
 
 def tags(graph: Asker) -> Iterator[TagFacts]:
-    """See `GraphStore.tags`."""
+    """
+    See `GraphStore.tags`.
+
+    Should where a tag is now and its last move disagree, somebody meddled with the graph: that is for verify to tell.
+    """
+    return merge(_moves(graph), _made_up(graph), key=lambda move: (move.namespace, move.tag, move.position))
+
+
+def _moves(graph: Asker) -> Iterator[TagFacts]:
+    """Yield the moves of tags, the last one of each as the tag itself has it now."""
     runs = _by_name(
-        graph.pages(statements.SCAN_TAG_MOVES), key=lambda row: row[1], name=lambda row: (*row[2:4], row[0])
+        graph.pages(statements.SCAN_TAG_MOVES), key=lambda row: keys.tag_of_moves(row[0]), name=_run_place
     )
-    moves = ((move, run[-1]) for run in runs for move in tagmoves.moves_of(*run[2:-1]))
-    for (move, marked), (following, _) in pairwise(chain(moves, [(_NO_MOVE, "")])):
-        # Should a tag mark something else than its last move says, somebody meddled with the graph: so it shows.
-        is_last = move[:2] != following[:2]
-        yield move._replace(pem_id=marked) if is_last else move
+    moves = ((move, run[-1]) for run in runs for move in tagmoves.moves_in(run[:-1]))
+    for (move, marked), (following, _) in pairwise(chain(moves, [(_NO_MOVE, None)])):
+        if move[:2] == following[:2]:
+            yield move
+        elif marked is not None:
+            yield move._replace(pem_id=readable.text(marked))
+
+
+def _run_place(row: Row) -> tuple[str, str, str]:
+    return readable.text(row[2]), readable.text(row[3]), row[0]
+
+
+def _made_up(graph: Asker) -> Iterator[TagFacts]:
+    """Yield the tags that never moved."""
+    rows = _by_name(graph.pages(statements.SCAN_TAGS), name=_tag_place)
+    for key, namespace, tag, marked, has_moves in rows:
+        named = tagmoves.name_of(key, namespace, tag)
+        if named is not None and not has_moves:
+            yield TagFacts(*named, readable.text(marked), 0, 0)
+
+
+def _tag_place(row: Row) -> tuple[str, str]:
+    return readable.text(row[1]), readable.text(row[2])
 
 
 def placeholders(graph: Asker) -> Iterator[str]:

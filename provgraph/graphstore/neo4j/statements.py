@@ -53,6 +53,8 @@ from typing import Final
 # Of what is written below; a generation with another one is none.
 FORMAT: Final = 2
 
+# What users' queries call the nodes.
+PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})
 _PUBLIC = re.compile(r"\+([A-Z][A-Za-z]+)")
 _LETTER = re.compile("[a-z]").fullmatch
 
@@ -498,12 +500,20 @@ UNWIND $rows AS key
 MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
 DETACH DELETE a
 """)
-# Rows: key, name, properties, created_at, _since_us, _since, _described.
+# Which names these artifacts have, whatever their keys: key, name.
+NAMES_AT: Final = Statement("""
+UNWIND $rows AS key
+MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
+RETURN collect([key, a.rk_id])
+""")
+# Rows: key, name, properties, created_at, _since_us, _since, _described. Returns the artifacts.
 PUT_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (a:_Artifact_@ {_key: r[0]})
+REMOVE a:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Emitter_@:_Tag_@:_TagMoves_@
 SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3],
     a._since_us = r[4], a._since = r[5], a._described = r[6]
+RETURN collect(id(a))
 """)
 PUT_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS rk_id
@@ -511,16 +521,53 @@ MERGE (p:_PEM_@ {rk_id: rk_id})
 WITH p WHERE p.position IS NULL
 SET p:_PEM_@:_Placeholder_@+PEM
 """)
-# Makes events placeholders, whatever they were, and returns the artifacts that they used or produced.
+# Makes events placeholders, whatever they were. Returns what they led to: id, whether it is an emitter (else it is an
+# artifact).
 EMPTY_PEMS: Final = Statement("""
 UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
-SET p = {rk_id: rk_id}, p:_Placeholder_@
+SET p = {rk_id: rk_id}
+REMOVE p:PEM:Artifact:Emitter:Tag:_Artifact_@:_Emitter_@:_Tag_@:_TagMoves_@
+SET p:_PEM_@:_Placeholder_@+PEM
 WITH p
 OPTIONAL MATCH (p)-[r]->(x)
 DELETE r
-WITH CASE WHEN x:_Artifact_@ THEN id(x) END AS artifact
-RETURN collect(DISTINCT artifact)
+WITH DISTINCT CASE WHEN x:_Artifact_@ OR x:_Emitter_@ THEN [id(x), x:_Emitter_@] END AS led_to
+RETURN collect(led_to)
+""")
+# Rows: key, name. Returns key, id.
+PUT_EMITTERS: Final = Statement("""
+UNWIND $rows AS r
+MERGE (e:_Emitter_@ {_key: r[0]})
+REMOVE e:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Artifact_@:_Tag_@:_TagMoves_@
+SET e:_Emitter_@+Emitter, e.rk_id = r[1]
+RETURN collect([r[0], id(e)])
+""")
+# Which names emitters should have, by what their events say: key, name.
+NAMES_OF_EMITTERS: Final = Statement("""
+UNWIND $rows AS key
+MATCH (e:_Emitter_@ {_key: key}) USING INDEX SEEK e:_Emitter_@(_key)
+CALL (e) { MATCH (e)<-[:EMITTED_BY]-(p) RETURN p.emitter AS name LIMIT 1 }
+RETURN collect([key, name])
+""")
+# Rows: ids. Those among them that emitted nothing go.
+DELETE_IDLE_EMITTERS: Final = Statement("""
+UNWIND $rows AS emitter
+MATCH (e) WHERE id(e) = emitter AND e:_Emitter_@ AND NOT EXISTS { (e)<-[:EMITTED_BY]-() }
+DETACH DELETE e
+""")
+# The same by their keys.
+DELETE_IDLE_EMITTERS_AT: Final = Statement("""
+UNWIND $rows AS key
+MATCH (e:_Emitter_@ {_key: key}) USING INDEX SEEK e:_Emitter_@(_key)
+WHERE NOT EXISTS { (e)<-[:EMITTED_BY]-() }
+DETACH DELETE e
+""")
+# Rows: key of a run of moves.
+RELABEL_TAG_MOVES: Final = Statement("""
+UNWIND $rows AS key
+MATCH (m:_TagMoves_@ {_key: key}) USING INDEX SEEK m:_TagMoves_@(_key)
+REMOVE m:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Artifact_@:_Emitter_@:_Tag_@
 """)
 # Rows: event, name of the artifact, its key, version, digest, kind, properties, _named.
 PUT_PRODUCTIONS: Final = Statement("""
@@ -559,8 +606,14 @@ UNWIND $rows AS key
 MATCH (t:_Tag_@ {_key: key}) USING INDEX SEEK t:_Tag_@(_key)
 DETACH DELETE t
 """)
+# Tags that mark nothing mark their events, if these are there again.
+MARK_AGAIN: Final = Statement("""
+MATCH (t:_Tag_@) WHERE NOT EXISTS { (t)-[:MARKS]->() }
+MATCH (p:_PEM_@ {rk_id: t._pem}) USING INDEX SEEK p:_PEM_@(rk_id)
+CREATE (t)-[:MARKS]->(p)
+""")
 # Rows: index, beginning of the keys of a tag's runs of moves, and up to which key. Returns the last such run of each,
-# as index and key; and of those runs: key, positions, events, times.
+# as index and key; and those runs, as in `SCAN_TAG_MOVES`.
 TAG_MOVES_UP_TO: Final = Statement("""
 UNWIND $rows AS r
 CALL (r) {
@@ -568,12 +621,12 @@ CALL (r) {
   RETURN m ORDER BY m._key DESC LIMIT 1
 }
 WITH collect([r[0], m._key]) AS at, collect(DISTINCT m) AS runs
-RETURN [at, [m IN runs | [m._key, m._positions, m._pems, m._moved_us]]]
+RETURN [at, [m IN runs | [m._key, m._of, m._namespace, m._tag, m._positions, m._pems, m._moved_us]]]
 """)
 DELETE_TAG_MOVES: Final = Statement("""
 UNWIND $rows AS key
 MATCH (m:_TagMoves_@ {_key: key}) USING INDEX SEEK m:_TagMoves_@(_key)
-DELETE m
+DETACH DELETE m
 """)
 # What is kept with artifacts, worked out from their edges. Returns of each: id, name, number of productions, stated
 # moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
@@ -824,13 +877,23 @@ WHERE a._key > $after AND NOT EXISTS { (a)<-[:USES|PRODUCES]-() }
 WITH a ORDER BY a._key LIMIT $size
 RETURN a._key, a.rk_id
 """)
-# Runs of moves. With each comes what the tag marks now.
+# Runs of moves. With each comes what the tag marks now; null when there is no such tag.
 SCAN_TAG_MOVES: Final = Statement("""
 MATCH (m:_TagMoves_@) USING INDEX SEEK m:_TagMoves_@(_key) WHERE m._key > $after
 WITH m ORDER BY m._key LIMIT $size
 OPTIONAL MATCH (t:_Tag_@ {_key: m._of}) USING INDEX SEEK t:_Tag_@(_key)
-OPTIONAL MATCH (t)-[:MARKS]->(p)
-RETURN m._key, m._of, m._namespace, m._tag, m._positions, m._pems, m._moved_us, coalesce(p.rk_id, t._pem, '')
+RETURN m._key, m._of, m._namespace, m._tag, m._positions, m._pems, m._moved_us,
+  CASE WHEN t IS NOT NULL THEN coalesce(head(COLLECT { MATCH (t)-[:MARKS]->(p) RETURN p.rk_id }), t._pem, '') END
+""")
+# Tags, each with what it marks now and whether it has moves.
+SCAN_TAGS: Final = Statement("""
+MATCH (t:_Tag_@) USING INDEX SEEK t:_Tag_@(_key) WHERE t._key > $after
+WITH t ORDER BY t._key LIMIT $size
+RETURN t._key, t.namespace, t.tag, coalesce(head(COLLECT { MATCH (t)-[:MARKS]->(p) RETURN p.rk_id }), t._pem),
+  EXISTS {
+    MATCH (m:_TagMoves_@) USING INDEX SEEK m:_TagMoves_@(_key)
+    WHERE m._key > t._key + '\\u0000' AND m._key < t._key + '\\u0000~'
+  }
 """)
 SCAN_PLACEHOLDERS: Final = Statement("""
 MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id) WHERE p.rk_id > $after AND p.position IS NULL

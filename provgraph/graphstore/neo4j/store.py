@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.errors import OverloadedError, StoreError, UnsupportedQueryError
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.neo4j import history, mending, reader, walking, writer
+from provgraph.graphstore.neo4j import flaws, history, mending, reader, walking, writer
 from provgraph.graphstore.neo4j.gate import Gate
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CypherResult,
         Effect,
         EmitterState,
+        Flaw,
         GraphCounts,
         GraphDigest,
         GraphStore,
@@ -182,6 +183,10 @@ class _Graph:
     def placeholders(self) -> Iterator[str]:
         """See `GraphStore.placeholders`."""
         return reader.placeholders(self._asker)
+
+    def flaws(self) -> Iterator[Flaw]:
+        """See `GraphStore.flaws`."""
+        return flaws.flaws(self._asker)
 
     def unconnected_artifacts(self) -> list[str]:
         """See `GraphStore.unconnected_artifacts`."""

@@ -15,7 +15,7 @@ from provgraph.graphstore.base import TagFacts
 from provgraph.graphstore.neo4j import keys, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from provgraph.graphstore.base import Corrections
     from provgraph.graphstore.neo4j.server import Row
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _MOST_IN_RUN = 500
 
 Name = tuple[str, str]  # namespace, tag
+
+# What can be wrong with tags beside what facts tell: see `Flaw.what`.
+TAG, MOVES, LABELS_OF_MOVES = "tag", "moves of a tag", "labels of a tag's moves"
 
 
 def rows(moves: Iterable[TagFacts]) -> list[Row]:
@@ -50,12 +53,37 @@ def _row(moves: Sequence[TagFacts]) -> Row:
     ]
 
 
-def moves_of(
-    namespace: str, tag: str, positions: Sequence[int], pem_ids: Sequence[str], times: Sequence[int]
-) -> Iterator[TagFacts]:
-    """Yield the moves of a run."""
-    for position, pem_id, moved_us in zip(positions, pem_ids, times, strict=True):
-        yield TagFacts(namespace, tag, pem_id, moved_us, position)
+def moves_in(run: Row) -> list[TagFacts]:
+    """Return the moves of a run, as a row of `SCAN_TAG_MOVES` has it; of one that somebody made unreadable, none."""
+    key, of, namespace, tag, positions, pem_ids, times = run
+    if not (_are_texts([of, namespace, tag]) and of == keys.tag_key(namespace, tag)):
+        return []
+    if not (_are_texts(pem_ids) and _are_numbers(positions) and _are_numbers(times)):
+        return []
+    if not len(positions) == len(pem_ids) == len(times) or key != keys.moves_key(of, positions[0]):
+        return []
+    if positions != sorted(set(positions)) or not all(map(keys.is_time, times)):
+        return []
+    return [
+        TagFacts(namespace, tag, pem_id, moved_us, position)
+        for position, pem_id, moved_us in zip(positions, pem_ids, times, strict=True)
+    ]
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(value, str) for value in values)
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(value) is int for value in values)
+
+
+def name_of(key: str, namespace: object, tag: object) -> Name | None:
+    """Return the name of the tag with a key, as that has it or else as its node does; None when neither can be read."""
+    if isinstance(namespace, str) and isinstance(tag, str) and keys.tag_key(namespace, tag) == key:
+        return namespace, tag
+    begun, _, ended = key.partition("\0")
+    return (begun, ended) if ended and not keys.is_shortened(key) else None
 
 
 # ------------------------------------------------------------------------------------------------ mending
@@ -66,8 +94,14 @@ def mend(work: Work, corrections: Corrections) -> None:
     changes: dict[tuple[Name, int], TagFacts | None] = {}
     changes.update({_place(move): None for move in corrections.surplus_tags})
     changes.update({_place(move): move for move in corrections.tags})
+    flaws = corrections.flaws
+    work.do(statements.RELABEL_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == LABELS_OF_MOVES])
+    work.do(statements.DELETE_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == MOVES])
     _rewrite(work, changes)
-    _mark(work, sorted({name for name, _ in changes}))
+    _mark(
+        work, {keys.tag_key(*name) for name, _ in changes} | {flaw.key for flaw in flaws if flaw.what == TAG}
+    )
+    work.run(statements.MARK_AGAIN)
 
 
 def _place(move: TagFacts) -> tuple[Name, int]:
@@ -77,12 +111,12 @@ def _place(move: TagFacts) -> tuple[Name, int]:
 def _rewrite(work: Work, changes: dict[tuple[Name, int], TagFacts | None]) -> None:
     """Write the runs anew that changes fall into: the runs behind which they come."""
     places = sorted(changes)
-    at, found = _runs_up_to(work, [(*name, position) for name, position in places])
+    at, found = _runs_up_to(work, [(keys.tag_key(*name), position) for name, position in places])
     runs: dict[tuple[Name, str], dict[int, TagFacts]] = {}
     for index, (name, position) in enumerate(places):
         key = at.get(index, "")  # none: the move comes before all others
         if (name, key) not in runs:
-            together = moves_of(*name, *found[key]) if key else ()
+            together = found[key] if key else ()
             runs[name, key] = {move.position: move for move in together}
         move = changes[name, position]
         if move is None:
@@ -97,23 +131,23 @@ def _rewrite(work: Work, changes: dict[tuple[Name, int], TagFacts | None]) -> No
 
 
 def _runs_up_to(
-    work: Work, places: Sequence[tuple[str, str, int | None]]
-) -> tuple[dict[int, str], dict[str, Row]]:
-    """Return the key of the last run that begins up to each place (None: the last of all), and those runs."""
+    work: Work, places: Sequence[tuple[str, int | None]]
+) -> tuple[dict[int, str], dict[str, list[TagFacts]]]:
+    """Return the key of the last run of a tag that begins up to each place (None: of all), and what those runs hold."""
     asked: list[Row] = []
-    for index, (namespace, tag, position) in enumerate(places):
-        of = keys.tag_key(namespace, tag)
+    for index, (of, position) in enumerate(places):
         begin = keys.moves_begin(of)
         asked.append([index, begin, begin + keys.END if position is None else keys.moves_key(of, position)])
     if not asked:
         return {}, {}
     at, found = work.ask_of(statements.TAG_MOVES_UP_TO, asked)
-    return dict(at), {key: run for key, *run in found}
+    return dict(at), {run[0]: moves_in(run) for run in found}
 
 
-def _mark(work: Work, names: Sequence[Name]) -> None:
+def _mark(work: Work, tags: set[str]) -> None:
     """Make tags mark what their last moves say; a tag that never moved is none."""
-    at, found = _runs_up_to(work, [(*name, None) for name in names])
-    work.do(statements.DELETE_TAGS, [keys.tag_key(*name) for name in names])
-    last = [(names[index], found[key][1][-1]) for index, key in at.items()]
-    work.do(statements.SET_TAGS, [[keys.tag_key(*name), *name, pem_id] for name, pem_id in last])
+    of = sorted(tags)
+    at, found = _runs_up_to(work, [(key, None) for key in of])
+    work.do(statements.DELETE_TAGS, of)
+    last = [found[key][-1] for key in at.values() if found[key]]
+    work.do(statements.SET_TAGS, [[keys.tag_key(*move[:2]), *move[:2], move.pem_id] for move in last])

@@ -110,6 +110,7 @@ def test_a_mended_graph_is_right_and_goes_on_as_one_that_always_was(stores: Open
             apply(right, event)
             apply(wrong, event)
         assert wrong.digest() == right.digest()
+        assert list(wrong.flaws()) == []
         assert wrong.versions("a") == right.versions("a")
 
 
@@ -126,6 +127,7 @@ def test_any_graph_is_mended_to_be_any_other(
     ):
         mend(right, wrong)
         assert wrong.digest() == right.digest()
+        assert list(wrong.flaws()) == []
 
         here, there = wrong.checkpoint(), right.checkpoint()
         wrong.apply([], expected=here, to=Checkpoint(EPOCH, there.position))
@@ -134,6 +136,7 @@ def test_any_graph_is_mended_to_be_any_other(
             apply(wrong, event)
             apply(right, event)
         assert wrong.digest() == right.digest()
+        assert list(wrong.flaws()) == []
 
 
 def test_a_tag_that_moved_very_often_is_mended_wherever_it_was(stores: Opener) -> None:

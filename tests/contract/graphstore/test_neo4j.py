@@ -20,15 +20,22 @@ from provgraph.graphstore import (
     Direction,
     EmbeddedGraphStore,
     GraphCounts,
+    TagFacts,
     WalkQuery,
     WalkStart,
     project,
 )
-from provgraph.graphstore.neo4j import Neo4jGraphStore, generations, history_statements, statements
+from provgraph.graphstore.neo4j import (
+    Neo4jGraphStore,
+    flaw_statements,
+    generations,
+    history_statements,
+    statements,
+)
 from provgraph.graphstore.neo4j.generations import GRAPH, Generations
 from provgraph.graphstore.neo4j.server import Server
 from provgraph.graphstore.neo4j.statements import Statement
-from tests.contract.builders import pem, pem_id, version
+from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.stores import EPOCH, apply
 
 if TYPE_CHECKING:
@@ -470,32 +477,54 @@ def test_where_tags_were_goes_with_its_generation(store: Neo4jGraphStore, neo4j_
     assert list(store.tags()) == []
 
 
-@pytest.mark.parametrize(
-    "meddled",
-    [
+_MEDDLED_TAGS = {
+    "marks another one": (
         "MATCH (t:Tag {tag: 't'})-[r:MARKS]->() MATCH (p:PEM {rk_id: $id}) DELETE r CREATE (t)-[:MARKS]->(p)",
-        "MATCH (t:Tag {tag: 't'}) DETACH DELETE t",
-    ],
-)
+        [TagFacts("", "t", pem_id(3), at_us(0), 2)],
+    ),
+    "is gone": ("MATCH (t:Tag {tag: 't'}) DETACH DELETE t", []),
+    "lost its moves": (
+        "MATCH (m:_TagMoves_a {_tag: 't'}) DELETE m",
+        [TagFacts("", "t", pem_id(2), 0, 0)],
+    ),
+    "was made up": (
+        "MATCH (p:PEM {rk_id: $id}) CREATE (:_Tag_a:Tag {_key: '\\u0000s', namespace: '', tag: 's'})-[:MARKS]->(p)",
+        [TagFacts("", "s", pem_id(3), 0, 0)],
+    ),
+}
+
+
+@pytest.mark.parametrize("meddled", sorted(_MEDDLED_TAGS))
 def test_a_tag_that_somebody_meddled_with_shows_and_is_put_right(
     store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, meddled: str
 ) -> None:
     apply(store, pem(1, Tag="t"), pem(2, Tag="t"), pem(3, Tag="u"))
     right = list(store.tags())
+    statement, surplus = _MEDDLED_TAGS[meddled]
 
-    values(neo4j_stores, meddled, id=pem_id(3))
+    values(neo4j_stores, statement, id=pem_id(3))
     wrong = list(store.tags())
-    corrections = Corrections(
-        tags=sorted(set(right) - set(wrong)), surplus_tags=sorted(set(wrong) - set(right))
-    )
-    assert corrections.count == 2
+    assert wrong == sorted(wrong, key=lambda move: (move.namespace, move.tag, move.position))
+    assert sorted(set(wrong) - set(right)) == surplus
 
-    store.mend(corrections, expected=store.checkpoint())
+    store.mend(
+        Corrections(tags=sorted(set(right) - set(wrong)), surplus_tags=surplus), expected=store.checkpoint()
+    )
     assert list(store.tags()) == right
     assert values(neo4j_stores, "MATCH (t:Tag)-[:MARKS]->(p:PEM) RETURN t.tag, p.rk_id ORDER BY t.tag") == [
         ["t", pem_id(2)],
         ["u", pem_id(3)],
     ]
+
+
+def test_a_tag_whose_node_is_gone_is_not_where_its_last_move_was(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener
+) -> None:
+    apply(store, pem(1, Tag="t"), pem(2, Tag="t"), pem(3, Tag="u"))
+
+    values(neo4j_stores, "MATCH (t:Tag {tag: 't'}) DETACH DELETE t")
+
+    assert [(move.tag, move.position) for move in store.tags()] == [("t", 1), ("u", 3)]
 
 
 # ------------------------------------------------------------------------------------------------ long names
@@ -603,17 +632,27 @@ def test_an_event_with_very_many_effects_is_walked_up_to_the_limit(store: Neo4jG
 
 # ------------------------------------------------------------------------------------------------ plans
 
-# Reads everything there is of a kind. One removes what it finds first; counting reads the store of counts.
+# Reads everything there is of a kind. Some remove what they find first, or look for what no index finds; counting reads
+# the store of counts.
 _READS_EVERYTHING = re.compile(
     "AllNodesScan|ByLabelScan|IndexScan|TypeScan|IndexContains|IndexEndsWith|^Sort|ByAll"
 )
-_REMOVES = {form for statement in statements.REMOVE_NODES for form in (statement.of("a"),)}
+_MAY_READ_EVERYTHING = {
+    statement.of("a")
+    for statement in (
+        *statements.REMOVE_NODES,
+        statements.MARK_AGAIN,
+        *flaw_statements.COUNT_UNREACHABLE.values(),
+        *flaw_statements.DELETE_UNREACHABLE.values(),
+    )
+}
 _REPEATED = re.compile(r"\$([a-z_]+)")
 
 
 def all_statements() -> Iterator[str]:
     """Yield every statement on the graph in its form for one generation."""
-    for name, value in [*vars(statements).items(), *vars(history_statements).items()]:
+    modules = (statements, history_statements, flaw_statements)
+    for name, value in [each for module in modules for each in vars(module).items()]:
         if not name.isupper() or name.startswith("_") or name.endswith("_SCHEMA"):
             continue
         for statement in (
@@ -643,7 +682,7 @@ def test_no_statement_reads_everything_whatever_neo4j_believes_to_be_there(
     with ExitStack() as stack:
         driver = stack.enter_context(neo4j_stores.neo4j.driver())
         session = stack.enter_context(driver.session(database=neo4j_stores.neo4j.database))
-        for text in set(all_statements()) - _REMOVES:
+        for text in set(all_statements()) - _MAY_READ_EVERYTHING:
             parameters = dict.fromkeys(_REPEATED.findall(text))
             plan = session.run(f"EXPLAIN {text}", parameters).consume().plan
             assert plan is not None

@@ -1,0 +1,79 @@
+"""
+The statements that look for what is wrong in a generation of the graph although its facts do not tell.
+
+They read everything there is, a page at a time and in the order of keys; only deep verification asks them. For what
+the letter and the properties mean see `provgraph.graphstore.neo4j.statements`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from provgraph.graphstore.neo4j.statements import Statement, reading
+
+# Events and placeholders: id, labels, letter, whether it is a placeholder; emitter, occurred_at, recorded_at; keys of
+# the emitters that it leads to; uses; what informed it; productions.
+PEMS: Final = Statement("""
+MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after
+WITH p ORDER BY p.rk_id LIMIT $size
+RETURN p.rk_id, labels(p), '@', p.position IS NULL, p.emitter, p.occurred_at, p.recorded_at,
+  COLLECT { MATCH (p)-[:EMITTED_BY]->(e) RETURN CASE WHEN e:_Emitter_@ THEN e._key ELSE '' END },
+  COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a._key, a.rk_id, u.version, u._named_@, u.out_of_order] },
+  COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, i.out_of_order, q.occurred_at, q.rk_id] },
+  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a._key, a.rk_id, m.version, m._named_@, m._at_@, a._first IS NOT NULL] }
+""")
+# Artifacts: key, labels, letter, name, what is kept with it, and what its edges say: how many productions, stated
+# moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
+ARTIFACTS: Final = Statement("""
+MATCH (a:_Artifact_@) USING INDEX SEEK a:_Artifact_@(_key) WHERE a._key > $after
+WITH a ORDER BY a._key LIMIT $size
+CALL (a) {
+  OPTIONAL MATCH (a)<-[:PRODUCES]-(p) WHERE p.occurred_at IS :: STRING NOT NULL
+  WITH p.occurred_at + p.rk_id AS moment
+  RETURN count(moment) AS productions, min(moment) AS first, max(moment) AS last
+}
+CALL (a) {
+  OPTIONAL MATCH (a)<-[u:USES]-(p) WHERE p.occurred_at IS :: STRING NOT NULL
+  RETURN max(CASE WHEN u.version IS NULL THEN p.occurred_at + p.rk_id END) AS used, count(u.version) > 0 AS named
+}
+RETURN a._key, labels(a), '@', a.rk_id, [a._first, a._last, a._used, a._named], productions, first, last, used, named
+ORDER BY a._key
+""")
+# Emitters: key, labels, letter, name, whether they emitted anything.
+EMITTERS: Final = Statement("""
+MATCH (e:_Emitter_@) USING INDEX SEEK e:_Emitter_@(_key) WHERE e._key > $after
+WITH e ORDER BY e._key LIMIT $size
+RETURN e._key, labels(e), '@', e.rk_id, EXISTS { (e)<-[:EMITTED_BY]-() }
+""")
+# Tags: key, labels, letter, namespace, tag, id of the event that it should mark, whether there is one, ids of those
+# that it marks.
+TAGS: Final = Statement("""
+MATCH (t:_Tag_@) USING INDEX SEEK t:_Tag_@(_key) WHERE t._key > $after
+WITH t ORDER BY t._key LIMIT $size
+RETURN t._key, labels(t), '@', t.namespace, t.tag, t._pem,
+  EXISTS { MATCH (p:_PEM_@ {rk_id: t._pem}) USING INDEX SEEK p:_PEM_@(rk_id) },
+  COLLECT { MATCH (t)-[:MARKS]->(p) RETURN coalesce(p.rk_id, '') }
+""")
+# Runs of moves: key, labels, letter, and then as in `statements.SCAN_TAG_MOVES`.
+TAG_MOVES: Final = Statement("""
+MATCH (m:_TagMoves_@) USING INDEX SEEK m:_TagMoves_@(_key) WHERE m._key > $after
+WITH m ORDER BY m._key LIMIT $size
+RETURN m._key, labels(m), '@', m._of, m._namespace, m._tag, m._positions, m._pems, m._moved_us
+""")
+
+
+def _unreachable(what: str) -> dict[str, str]:
+    """Return for each label how nodes with it are found that no index on their key finds."""
+    key = {"PEM": "rk_id", "Artifact": "_key", "Emitter": "_key", "Tag": "_key", "TagMoves": "_key"}
+    return {
+        label: f"MATCH (n:_{label}_@) WHERE coalesce(NOT n.{name} IS :: STRING OR n.{name} = '', true) {what}"
+        for label, name in key.items()
+    }
+
+
+# How many nodes there are that nothing finds by a key, for each label.
+COUNT_UNREACHABLE: Final = {label: reading(text) for label, text in _unreachable("RETURN count(n)").items()}
+# Remove them.
+DELETE_UNREACHABLE: Final = {
+    label: Statement(text) for label, text in _unreachable("DETACH DELETE n").items()
+}
