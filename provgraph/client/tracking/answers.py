@@ -1,4 +1,4 @@
-"""What the service answers about tracked work, typed. Each keeps what it was made from as ``document``."""
+"""What the service answers about tracked work, typed. Whole answers keep what they were made from as ``document``."""
 
 from __future__ import annotations
 
@@ -345,6 +345,7 @@ class RolledBack:
     restored: tuple[str, ...]  # ids
     retired: tuple[str, ...]
     position: int
+    document: JSON = field(repr=False)
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -354,6 +355,7 @@ class RolledBack:
             tuple(document["restored"]),
             tuple(document["retired"]),
             document["position"],
+            document,
         )
 
 
@@ -365,6 +367,7 @@ class Retired:
     refused: tuple[Refused, ...]
     released: tuple[str, ...]
     position: int
+    document: JSON = field(repr=False)
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -374,6 +377,7 @@ class Retired:
             refusals(document["refused"]),
             tuple(document.get("released") or ()),
             document["position"],
+            document,
         )
 
 
@@ -384,11 +388,13 @@ class Adopted:
     group: Group  # retired now
     into: Group
     position: int
+    document: JSON = field(repr=False)
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
-        return cls(Group.read(document["group"]), Group.read(document["into"]), document["position"])
+        groups = Group.read(document["group"]), Group.read(document["into"])
+        return cls(*groups, document["position"], document)
 
 
 def members(listed: Any) -> tuple[Member, ...] | None:

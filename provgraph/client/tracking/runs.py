@@ -12,6 +12,7 @@ from provgraph.client.tracking.answers import (
     Conflict,
     Group,
     Operation,
+    Plan,
     Retired,
     RolledBack,
     Run,
@@ -51,6 +52,16 @@ class _Runs(Part):
         other = None if with_ is None else _id(with_)
         found: RunDiff = yield commands.diff(_id(run), with_=other)
         return found
+
+    @Does
+    def plan(self, run: Run | str) -> Conversation[Plan]:
+        """
+        Return what closing an open run would do now, with what the service knows of it; nothing is written.
+
+        :raises ContradictionError: it is not open
+        """
+        plan: Plan = yield commands.plan(_id(run), commands.Closing())
+        return plan
 
     @Does
     def rollback(self, run: Run | str, force: bool = False) -> Conversation[RolledBack]:
