@@ -105,22 +105,22 @@ def open_run(request: str, properties: Properties, *, actor: str | None, patient
 
 def save(
     request: str,
-    wanted: Save,
+    wanted: Sequence[Save],
     *,
     actor: str | None,
     run: str | None,
     upsert: bool,
     member: bool,
     reads: Sequence[str],
-) -> Call[JSON]:
-    """Save an object; answered with it as it is now."""
+) -> Call[list[JSON]]:
+    """Save objects, all or none; answered with them as they are now."""
     body = {
         "request": request,
-        "objects": [{**wanted.body(), "member": member}],
+        "objects": [{**each.body(), "member": member} for each in wanted],
         "upsert": upsert,
         "reads": list(reads),
     }
-    return _command("objects", lambda answer: an_object(answer["objects"][0]), _with_run(body, run), actor)
+    return _command("objects", lambda answer: a_list(answer["objects"]), _with_run(body, run), actor)
 
 
 def retire(request: str, ids: Sequence[str], *, actor: str | None, run: str | None) -> Call[Retired]:

@@ -26,7 +26,7 @@ from provgraph.client.tracking.nodes import saved_id
 from provgraph.client.tracking.settings import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from provgraph.client.answers import JSON
     from provgraph.client.calls import Conversation
@@ -39,7 +39,7 @@ _LONGEST_ERROR = 2_000
 
 @dataclass(slots=True)
 class _OpenRun:
-    """A run that has not ended. Its requests are its own, so that whoever opens or closes it twice does it once."""
+    """A run that has not ended. Its requests are its own: tasks or threads that open or close it at once do it once."""
 
     id: str | None = None  # None: the service has not heard of it
     open_request: str = field(default_factory=new_request)
@@ -63,7 +63,7 @@ class GroupContextBase:
         self.previous_members: list[Member] | None = None
         self.unused_member_ids: list[str] | None = None
         self.report: CloseReport | None = None  # of the last end
-        self._run: _OpenRun | None = None
+        self._run = _OpenRun()
         self._reads: dict[str, None] = {}
         self._touched = False  # whether anything was done since the last end
 
@@ -107,7 +107,7 @@ class GroupContextBase:
     @property
     def run_id(self) -> str | None:
         """The id of the run that is open, None when the service has heard of none."""
-        return None if self._run is None else self._run.id
+        return self._run.id
 
     # ------------------------------------------------------------------------------------------ what users do
 
@@ -183,8 +183,7 @@ class GroupContextBase:
     def opened(self, *, patient: bool = True) -> Conversation[str]:
         """Return the id of the run that is open, after opening one if there is none."""
         yield from self.tracking_session.give_up_replaced(self)
-        # Two tasks that come here at once send the same request, so there is one run all the same.
-        run = self._run = self._run or _OpenRun()
+        run = self._run
         if run.id is None:
             session = self.tracking_session
             opened = yield commands.open_run(
@@ -202,20 +201,22 @@ class GroupContextBase:
         self._reads.update(dict.fromkeys(ids))
         self._touched = True
 
-    def note_saved(self, document: JSON, *, member: bool, in_run: str | None, told: Sequence[str]) -> None:
+    def note_told(self, ids: Iterable[str]) -> None:
+        """Say that these reads went along with a command."""
+        for id_ in ids:
+            self._reads.pop(id_, None)
+
+    def note_saved(self, document: JSON, *, member: bool, in_run: str | None) -> None:
         """
         Say that an object was saved.
 
         :param in_run: the run that the service counts it for, None outside one
-        :param told: reads that went along
         """
         self._touched = True
-        for id_ in told:
-            self._reads.pop(id_, None)
         if not member:
             return
         (self.related_group_ids if document["is_group"] else self.related_node_ids).append(document["id"])
-        if self._run is not None and self._run.id == in_run is not None:
+        if in_run is not None and in_run == self._run.id:
             self._run.saved.add(document["id"])
 
     def note_retired(self, ids: Iterable[str]) -> None:
@@ -229,16 +230,15 @@ class GroupContextBase:
         self, *, plan: str | None = None, limit: Limit | None = None, delete_unused: bool | None = None
     ) -> Conversation[CloseReport]:
         """See `update_group`."""
-        if self.report is not None and not self.report.refused and not self._touched and self._run is None:
+        if self.report is not None and not self.report.refused and self._is_settled:
             return self.report
         run_id = yield from self.opened()
-        run = self._run or _OpenRun(run_id)
         # Who has looked at a plan needs no limit.
         limit = (limit or self.properties.limit) if plan is None else None
         closing = self._closing(plan=plan, limit=limit, delete_unused=delete_unused)
         try:
             report: CloseReport = yield commands.close(
-                run.close_request, run_id, closing, actor=self.tracking_session.settings.actor
+                self._run.close_request, run_id, closing, actor=self.tracking_session.settings.actor
             )
         except ContradictionError as error:
             yield from self._not_closed(error, run_id, closing)
@@ -259,7 +259,7 @@ class GroupContextBase:
 
     def fail(self, error: BaseException) -> Conversation[None]:
         """Mark the run failed, if the service can be reached; nothing is raised."""
-        if self.report is not None and not self._touched and self._run is None:
+        if self.report is not None and self._is_settled:
             return
         told = ": ".join(filter(None, (type(error).__name__, str(error))))[:_LONGEST_ERROR]
         try:
@@ -267,14 +267,18 @@ class GroupContextBase:
             yield commands.fail(run_id, told, actor=self.tracking_session.settings.actor)
         except Exception as trouble:  # noqa: BLE001 - what the caller is told is what failed, not this
             error.add_note(f"(The run could not be marked failed: {trouble})")
-        self._run = None
+        self._run = _OpenRun()
 
     def give_up(self) -> str | None:
         """Go on without the run that is open, and return its id if the service knows it."""
-        run_id, self._run = self.run_id, None
+        run_id, self._run = self.run_id, _OpenRun()
         return run_id
 
     # ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_settled(self) -> bool:
+        return not self._touched and self._run.id is None
 
     def _add(
         self, listed: list[str], ids: Iterable[NodeBase | str], update_group_context: bool | None
@@ -285,15 +289,15 @@ class GroupContextBase:
             self._touched = True
 
     def _closing(self, **how: Any) -> Closing:
-        saved = set() if self._run is None else self._run.saved
         listed = dict.fromkeys((*self.related_node_ids, *self.related_group_ids))
-        return Closing(members=[id_ for id_ in listed if id_ not in saved], reads=self.reads(), **how)
+        more = [id_ for id_ in listed if id_ not in self._run.saved]
+        return Closing(members=more, reads=self.reads(), **how)
 
     def _closed(self, report: CloseReport) -> None:
         self.report = report
         self.previous_members = None if report.previous_members is None else list(report.previous_members)
         self.unused_member_ids = None if report.unused is None else list(report.unused)
-        self._run = None
+        self._run = _OpenRun()
         self._reads.clear()
         self._touched = False
         self.tracking_session.store.drop(report.retired)

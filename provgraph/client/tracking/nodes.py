@@ -37,7 +37,7 @@ class Record:
     protected: bool | None = None
     document: JSON | None = None  # as the service last told it; None: it was never saved
     # The save that no answer came to: the same one again is the same command.
-    unanswered: tuple[object, Call[JSON]] | None = None
+    unanswered: tuple[object, Call[list[JSON]]] | None = None
     _known: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
@@ -219,6 +219,11 @@ class NodeBase:
         """Return a value by name, whatever it is called."""
         return Attribute(self._record, name)
 
+    @property
+    def record(self) -> Record:
+        """What the client holds of it."""
+        return self._record
+
     @Does
     def save(
         self, allow_upsert: bool = False, update_group_context: bool | None = None
@@ -232,7 +237,7 @@ class NodeBase:
         :raises NotJsonError: a value that cannot be written as JSON
         """
         session = self.tracking_session
-        yield from session.save(self._record, upsert=allow_upsert, member=update_group_context)
+        yield from session.save([self._record], upsert=allow_upsert, member=update_group_context)
         session.store.set(self)
 
     @Does

@@ -21,7 +21,7 @@ from provgraph.client.tracking.settings import DEFAULT_IDENTIFIER, Mode, Propert
 from provgraph.client.tracking.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from provgraph.client.answers import JSON
     from provgraph.client.asking import Asker, AsyncAsker
@@ -44,7 +44,13 @@ class Frame(Generic[ContextT]):
     mode: Mode
     entered: bool = False  # it is a `with` block's; else it stays until something else is tracked
     replaced: Frame[ContextT] | None = None  # what was in force before and is not any more
-    given_up: list[str] = field(default_factory=list)  # runs that the service should hear no more of
+    given_up: list[str] = field(default_factory=list)  # runs that are still to be marked failed
+
+    def pending(self) -> list[str]:
+        """Give up what is open here and in what this replaced; return the runs to mark failed."""
+        before = [] if self.replaced is None else self.replaced.pending()
+        run_id = self.context.give_up()
+        return [*before, *self.given_up, *([] if run_id is None else [run_id])]
 
 
 _frames: ContextVar[tuple[Frame[Any], ...]] = ContextVar("provgraph_tracked", default=())
@@ -115,12 +121,17 @@ class Session(Generic[NodeT, ContextT]):
         frame.entered = True
 
     def leave(self, frame: Frame[ContextT]) -> None:
-        """Have it in force no longer."""
-        frame.mode = Mode.DEFAULT
-        _frames.set(tuple(each for each in _frames.get() if each is not frame))
+        """Have it in force no longer, nor what was started by hand inside it."""
+        gone = (frame, *self._above(frame))
+        for each in gone:
+            each.mode = Mode.DEFAULT
+        _frames.set(tuple(each for each in _frames.get() if each not in gone))
 
     def end(self, frame: Frame[ContextT], error: BaseException | None) -> Conversation[None]:
         """Close the run of a block that is being left, or mark it failed; see `GroupContextBase.end`."""
+        for above in self._above(frame):
+            frame.given_up += above.pending()
+        yield from self.give_up_replaced(frame.context)
         if frame.mode is Mode.TRACKING:
             frame.mode = Mode.DEFAULT
             if error is None:
@@ -157,12 +168,11 @@ class Session(Generic[NodeT, ContextT]):
 
     def give_up_replaced(self, context: GroupContextBase) -> Conversation[None]:
         """Mark the runs failed that a context took the place of before they ended."""
-        frame = self._frame()
-        if frame is None or frame.context is not context:
+        frame = next((each for each in _frames.get() if each.context is context), None)
+        if frame is None:
             return
         if frame.replaced is not None:
-            run_id = frame.replaced.context.give_up()
-            frame.given_up += [*frame.replaced.given_up, *(() if run_id is None else (run_id,))]
+            frame.given_up += frame.replaced.pending()
             frame.replaced = None
         while frame.given_up:
             with suppress(ClientError):  # it stays open then, which harms nobody
@@ -188,9 +198,10 @@ class Session(Generic[NodeT, ContextT]):
             self.context.note_reads(node.id for node in nodes if node.id is not None)
         return nodes
 
-    def save(self, record: Record, *, upsert: bool, member: bool | None) -> Conversation[None]:
-        """Save an object; see `NodeBase.save`."""
-        context, is_member, wanted = self.context, self.is_member(member), record.wanted()
+    def save(self, records: Sequence[Record], *, upsert: bool, member: bool | None) -> Conversation[None]:
+        """Save objects, all or none; see `NodeBase.save`."""
+        context, is_member = self.context, self.is_member(member)
+        wanted, record = [each.wanted() for each in records], records[0]
         in_run = (yield from context.opened()) if self.mode is Mode.TRACKING else None
         how = (wanted, in_run, upsert, is_member)
         told = context.reads()
@@ -201,20 +212,21 @@ class Session(Generic[NodeT, ContextT]):
                 actor=self.settings.actor,
                 run=in_run,
                 upsert=upsert,
-                # Outside a run there is none to be a member of.
                 member=is_member,
                 reads=told,
             )
             record.unanswered = how, call
         try:
-            document = yield record.unanswered[1]
+            documents = yield record.unanswered[1]
         except ClientError as error:
             if _is_answer(error):
                 record.unanswered = None
             raise
         record.unanswered = None
-        record.take(document)
-        context.note_saved(document, member=is_member, in_run=in_run, told=told)
+        context.note_told(told)
+        for each, document in zip(records, documents, strict=True):
+            each.take(document)
+            context.note_saved(document, member=is_member, in_run=in_run)
 
     def delete(self, node_id: str) -> Conversation[None]:
         """Retire an object; see `NodeBase.delete`."""
@@ -235,6 +247,11 @@ class Session(Generic[NodeT, ContextT]):
 
     def _frame(self) -> Frame[ContextT] | None:
         return next((frame for frame in reversed(_frames.get()) if frame.session is self), None)
+
+    def _above(self, frame: Frame[ContextT]) -> list[Frame[ContextT]]:
+        """Return what was started on this client inside a block and is still in force."""
+        frames = [each for each in _frames.get() if each.session is self]
+        return frames[frames.index(frame) + 1 :] if frame in frames else []
 
     def _framed(self) -> Frame[ContextT]:
         frame = self._frame()

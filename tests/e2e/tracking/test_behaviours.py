@@ -6,7 +6,6 @@ import datetime
 import json
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from provgraph.client import ServiceError
@@ -499,8 +498,8 @@ async def test_a_thousand_members_are_swept_in_one_request(side: Side) -> None:
     names = [f"n{number:04}" for number in range(1_000)]
     client = side.client
     async with side.tracking(delete_unused_nodes=True):
-        saved = await stored(side, names)
-        await side.do(client.group_context.add_related_nodes(saved))
+        nodes = [await side.create(name) for name in names]
+        await side.do(client.save_all(nodes))
     side.wire.sent.clear()
 
     context = await side.run(names[0], delete_unused_nodes=True)
@@ -508,15 +507,6 @@ async def test_a_thousand_members_are_swept_in_one_request(side: Side) -> None:
     assert side.wire.what() == ["POST runs", "POST objects", "POST runs close"]
     assert len(context.report.retired) == 999
     assert await side.members() == {names[0]}
-
-
-async def stored(side: Side, names: list[str]) -> list[str]:
-    """Save many objects with one request, as no node of a client does; return their ids."""
-    objects = [{"kind": side.kind, "values": {"name": name}} for name in names]
-    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-        body = {"request": new_id(), "objects": objects}
-        answer = await http.post(f"{side.url}/api/v1/objects", json=body)
-    return [each["id"] for each in answer.json()["objects"]]
 
 
 async def test_a_block_works_in_every_spelling(side: Side) -> None:

@@ -84,6 +84,23 @@ async def test_a_save_that_fails_is_no_member(side: Side) -> None:
         assert client.group_context.related_node_ids == []
 
 
+async def test_many_objects_are_saved_with_few_requests_all_or_none(side: Side) -> None:
+    nodes = [await side.create(name) for name in "ABC"]
+    await side.save("taken")
+    side.wire.sent.clear()
+
+    with pytest.raises(ContradictionError):
+        await side.do(side.client.save_all([*nodes, await side.create("taken")]))
+    before = await side.live()
+    async with side.tracking():
+        await side.do(side.client.save_all([*nodes, nodes[0]]))
+
+    assert before == {"taken"}
+    assert side.wire.what() == ["POST objects", "POST runs", "POST objects", "POST runs close"]
+    assert await side.members() == {"A", "B", "C"}
+    assert side.client.store.get("B", kind=side.kind) is nodes[1]
+
+
 async def test_an_object_can_have_a_key_that_is_not_its_name(side: Side) -> None:
     node = await side.create("the same", key="first")
     await side.do(node.save())

@@ -9,6 +9,7 @@ import pytest
 from provgraph.client import ContradictionError, NotThereError
 from provgraph.client.tracking import (
     Limit,
+    Mode,
     NotAllRetiredError,
     PlanChangedError,
     SweepLimitError,
@@ -314,6 +315,18 @@ async def test_a_block_leaves_what_was_started_by_hand_in_force(side: Side) -> N
 
     assert await side.members() == {"O1", "O2"}
     assert await side.members(inner) == {"I1"}
+
+
+async def test_what_is_started_by_hand_in_a_block_ends_with_it(side: Side) -> None:
+    inner = unique("inner-")
+    async with side.tracking():
+        await side.save("O1")
+        side.client.start_tracking(inner)
+        await side.save("I1")
+
+    assert side.client.mode is Mode.DEFAULT
+    assert await side.members() == {"O1"}
+    assert [run.state for run in await side.runs(identifier=inner)] == ["failed"]
 
 
 async def test_properties_that_change_in_a_run_begin_another_one(side: Side) -> None:
