@@ -22,6 +22,7 @@ from provgraph.client.errors import (
 from provgraph.client.impact import AsyncImpact, Impact
 from provgraph.client.pages import AsyncPages, Pages
 from provgraph.client.questions import Questions, Time
+from provgraph.client.tracking import Limit, Mode, Tracking, TrackingError
 from provgraph.client.transport import Retry
 
 __all__ = [
@@ -41,7 +42,9 @@ __all__ = [
     "Impact",
     "Job",
     "JobFailedError",
+    "Limit",
     "Lineage",
+    "Mode",
     "NotThereError",
     "OversizedError",
     "Pages",
@@ -53,6 +56,8 @@ __all__ = [
     "SendResult",
     "ServiceError",
     "Time",
+    "Tracking",
+    "TrackingError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnusableUrlError",
