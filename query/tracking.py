@@ -35,7 +35,11 @@ _VALUE = "__value"
 _TEXT = {"type": "string"}
 _LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": _MOST}, "most in one answer")
 _CURSOR = Parameter("cursor", _TEXT, "goes on behind an earlier answer, the other parameters repeated")
-_MEMBERS = Parameter("members", {"type": "boolean"}, "true: with the group's members by name")
+_MEMBERS = Parameter(
+    "members",
+    {"enum": ["true", "false", "full"]},
+    "with the group's members: true: by name; full: as they are",
+)
 _BRANCH = Parameter("branch", _TEXT, "of the objects; main when it is absent")
 _IDENTIFIER = Parameter("identifier", _TEXT, "of the script")
 
@@ -86,13 +90,13 @@ class Work:
             wanted,
             after=_cursor(given) or 0,
             limit=_limit(given),
-            with_members=_is_true(given, "members"),
+            **_members(given),
         )
         return {"groups": found, "cursor": None if following is None else str(following)}
 
     def group(self, id_: str, given: Given) -> JSONObject:
         """Tell of a group."""
-        return self._work.group(id_, with_members=_is_true(given, "members"))
+        return self._work.group(id_, **_members(given))
 
     def objects(self, _id: str, given: Given) -> JSONObject:
         """List objects."""
@@ -241,6 +245,11 @@ def _state(stated: str | None) -> RunStatus | None:
         raise InvalidInputError(
             f"state must be one of {', '.join(RunStatus)}: {stated[:40]!r}", field="state", rule="known"
         ) from None
+
+
+def _members(given: Given) -> dict[str, bool]:
+    in_full = given.text("members") == "full"
+    return {"with_members": in_full or _is_true(given, "members"), "in_full": in_full}
 
 
 def _is_true(given: Given, name: str) -> bool:

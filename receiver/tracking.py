@@ -108,7 +108,7 @@ class Commands:
             **_told(done),
             "run": run,
             "group": None if group_id is None else self._work.group(group_id, with_members=False),
-            "previous_members": run["previous_members"],
+            "previous_members": self._work.names(run["previous_members"]),
         }
 
     def fail(self, run_id: str, body: FailBody, command: Command) -> JSONObject:

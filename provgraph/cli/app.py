@@ -13,6 +13,7 @@ from provgraph.cli import (
     copying,
     demo,
     gaps,
+    groups,
     impact,
     importing,
     lineage,
@@ -20,6 +21,7 @@ from provgraph.cli import (
     overview,
     path,
     pems,
+    runs,
     serving,
     state,
     trace,
@@ -87,4 +89,6 @@ app.command("diff")(state.diff)
 app.command("impact")(impact.impact)
 app.command("path")(path.path)
 app.command("gaps")(gaps.gaps)
+app.add_typer(runs.app, name="runs")
+app.add_typer(groups.app, name="groups")
 app.add_typer(admin.app, name="admin")

@@ -43,6 +43,7 @@ from provgraph.client.questions import Questions, Time
 from provgraph.client.spool import Spool
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
 from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
+from provgraph.client.tracking import Limit, Mode, Tracking, TrackingError
 from provgraph.client.transport import Retry
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ __all__ = [
     "Impact",
     "Job",
     "JobFailedError",
+    "Limit",
     "Lineage",
+    "Mode",
     "NoopDelivery",
     "NotThereError",
     "OversizedError",
@@ -102,6 +105,8 @@ __all__ = [
     "StoredPem",
     "Tag",
     "Time",
+    "Tracking",
+    "TrackingError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsendableError",

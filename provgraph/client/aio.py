@@ -17,6 +17,7 @@ from provgraph.client.delivery import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
+from provgraph.client.tracking.tracks import AsyncTracks
 from provgraph.client.transport import AsyncTransport, Retry
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from provgraph.client.calls import Call, Conversation
     from provgraph.client.delivery import Delivery
     from provgraph.client.pems import EventRef, Pem
+    from provgraph.client.tracking.settings import Tracking
 
 T = TypeVar("T")
 
 
-class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncAsker):
+class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, AsyncAsker):
     """
     Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
 
@@ -58,6 +60,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncAsker):
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
+        tracking: Tracking | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -70,6 +73,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncAsker):
         self.emitter = emitter
         self.size_limit = size_limit
         self.admin = AsyncAdmin(self)
+        self._track_with(tracking)
         self._delivery = delivery
         if delivery is not None:
             delivery.open(

@@ -14,6 +14,7 @@ from provgraph.client.delivery import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
+from provgraph.client.tracking.tracks import Tracks
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from provgraph.client.calls import Call, Conversation
     from provgraph.client.delivery import Delivery
     from provgraph.client.pems import EventRef, Pem
+    from provgraph.client.tracking.settings import Tracking
 
 DEFAULT_URL = "http://127.0.0.1:8082"
 
@@ -61,11 +63,12 @@ class Stored:
     wait_ready = Follows(calls.wait_ready)
 
 
-class Client(Emitting[Activity], Stored, Questions, Asker):
+class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
-    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`.
+    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`; tracked
+    work (start_tracking, create, get, runs, groups, ...) is that of `provgraph.client.tracking`.
 
         with Client("https://provenance.example.org", token=token, emitter="trainer") as client:
             with client.activity("train", uses=["table/customers"]) as run:
@@ -91,6 +94,7 @@ class Client(Emitting[Activity], Stored, Questions, Asker):
         verify: bool | SSLContext = True,
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
+        tracking: Tracking | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -103,6 +107,7 @@ class Client(Emitting[Activity], Stored, Questions, Asker):
         self.emitter = emitter
         self.size_limit = size_limit
         self.admin = Admin(self)
+        self._track_with(tracking)
         self._delivery = delivery
         if delivery is not None:
             delivery.open(

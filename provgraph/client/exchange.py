@@ -57,15 +57,15 @@ class Retry(NamedTuple):
 
 def patiently(call: Call[T], retry: Retry) -> Conversation[T]:
     """Make a call, and make it again, unchanged, while the service is away or busy."""
-    call = replace(call, patient=False)  # the patience is here
+    once = replace(call, patient=False)
     for attempt in range(retry.attempts - 1):
         try:
-            answer: T = yield call
+            answer: T = yield once
         except (UnreachableError, BusyError) as error:
             yield Pause(retry.pause(attempt, error))
         else:
             return answer
-    last: T = yield call
+    last: T = yield once
     return last
 
 

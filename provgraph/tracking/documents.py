@@ -20,11 +20,14 @@ def named(state: ObjectState) -> JSONObject:
     return {"id": state.id, "kind": state.kind, "key": state.key, "artifact": state.artifact}
 
 
-def object_document(stored: StoredObject, *, members: Sequence[StoredObject] | None = None) -> JSONObject:
+def object_document(
+    stored: StoredObject, *, members: Sequence[StoredObject] | None = None, in_full: bool = False
+) -> JSONObject:
     """
     Return an object, or a group, as it is.
 
     :param members: a group's, when they are to be shown
+    :param in_full: show them as they are, not by name alone
     """
     state = stored.state
     document = {
@@ -46,7 +49,9 @@ def object_document(stored: StoredObject, *, members: Sequence[StoredObject] | N
         document["description"] = state.values.get("description", "")
         document.update(state.group)
     if members is not None:
-        document["members"] = [named(member.state) for member in members]
+        document["members"] = [
+            object_document(member) if in_full else named(member.state) for member in members
+        ]
     return document
 
 

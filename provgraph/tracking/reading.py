@@ -63,6 +63,12 @@ class TrackedWork:
             found.append(stored)
         return [object_document(one) for one in found], None
 
+    def names(self, ids: Sequence[str] | None) -> list[JSONObject] | None:
+        """Return objects by name, retired or not, in the order of ``ids``; nothing of those that never were."""
+        if ids is None:
+            return None
+        return _named({id_: stored.state for id_, stored in self._reads.objects(ids).items()}, ids)
+
     def object_operations(self, id_: str) -> list[JSONObject]:
         """
         Return what was ever done to an object, the oldest first.
@@ -129,30 +135,32 @@ class TrackedWork:
 
     # ------------------------------------------------------------------------------------------------- groups
 
-    def group(self, id_: str, *, with_members: bool) -> JSONObject:
+    def group(self, id_: str, *, with_members: bool, in_full: bool = False) -> JSONObject:
         """
         Return a group, retired or not.
 
+        :param in_full: its members as they are, not by name alone
         :raises NotFoundError: there never was one with this id
         """
         stored = self._stored(id_)
         if stored.state.group is None:
             raise NotFoundError(f"{stored.state.artifact} is not a group")
-        return self._group(stored, with_members=with_members)
+        return self._group(stored, with_members=with_members, in_full=in_full)
 
     def groups(
-        self, wanted: GroupFilter, *, after: int, limit: int, with_members: bool
+        self, wanted: GroupFilter, *, after: int, limit: int, with_members: bool, in_full: bool = False
     ) -> tuple[list[JSONObject], int | None]:
         """Return live groups in the order of their last change, and where to go on; None: that was all."""
-        matching = (
-            stored for stored in self._live_groups() if stored.sequence > after and _fits(stored, wanted)
-        )
         found: list[StoredObject] = []
-        for stored in matching:
+        following = None
+        for stored in self._candidates(wanted):
+            if stored.sequence <= after or not _fits(stored, wanted):
+                continue
             if len(found) >= limit and stored.sequence != found[-1].sequence:
-                return [self._group(one, with_members=with_members) for one in found], found[-1].sequence
+                following = found[-1].sequence
+                break
             found.append(stored)
-        return [self._group(one, with_members=with_members) for one in found], None
+        return [self._group(one, with_members=with_members, in_full=in_full) for one in found], following
 
     def orphaned(self, wanted: GroupFilter, *, not_since_us: int | None) -> list[JSONObject]:
         """
@@ -189,6 +197,14 @@ class TrackedWork:
             ):
                 yield stored
 
+    def _candidates(self, wanted: GroupFilter) -> Iterator[StoredObject]:
+        """Yield the live groups that may be meant: the one with the key, where that is enough to find it."""
+        if wanted.name is not None and wanted.type is not None and wanted.branch is not None:
+            found = self._reads.live_object(branch=wanted.branch, kind=wanted.type, key=wanted.name)
+            if found is not None and found.state.group is not None:
+                return iter((found,))
+        return self._live_groups()
+
     def _live_groups(self) -> Iterator[StoredObject]:
         return self._reads.groups()
 
@@ -199,12 +215,13 @@ class TrackedWork:
             if run is not None:
                 yield run
 
-    def _group(self, stored: StoredObject, *, with_members: bool) -> JSONObject:
+    def _group(self, stored: StoredObject, *, with_members: bool, in_full: bool = False) -> JSONObject:
         if not with_members:
             return object_document(stored)
         members = self._reads.members(stored.state.id)
         known = self._reads.objects(members)
-        return object_document(stored, members=[known[id_] for id_ in members if id_ in known])
+        listed = [known[id_] for id_ in members if id_ in known]
+        return object_document(stored, members=listed, in_full=in_full)
 
     def _changed(self, run_id: str, before: Sequence[str]) -> list[JSONObject]:
         first: dict[str, StoredOperation] = {}

@@ -1,0 +1,206 @@
+"""``provgraph runs``: the history of tracked work."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provgraph.cli import connection, output
+from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.client.tracking import ChangedSinceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from provgraph.client.tracking import Changed, Member, Operation, Run
+
+app = typer.Typer(no_args_is_help=True, help="Tracked runs: what scripts did, and undoing it.")
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("list")
+def list_(
+    group: Annotated[
+        str | None, typer.Option(help="Id of the group that they keep.", show_default=False)
+    ] = None,
+    identifier: Annotated[str | None, typer.Option(help="Of the script.", show_default=False)] = None,
+    state: Annotated[
+        str | None, typer.Option(help="open, done, failed or rolled-back.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Most runs to show.", min=1)] = 20,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, the newest first."""
+    with connection.connect(url, token) as client:
+        listed = client.runs.list(group, identifier, state, min(limit, 1_000))
+        found = list(itertools.islice(listed, limit))
+    if as_json:
+        output.say_json([run.document for run in found])
+        return
+    output.say_table(
+        ("RUN", "STATE", "GROUP", "OPENED", "ACTOR", "MEMBERS", "ERROR"),
+        (
+            (
+                run.id,
+                run.state,
+                run.group.name,
+                moment(run.opened_at),
+                run.actor,
+                "" if run.members is None else len(run.members),
+                run.error,
+            )
+            for run in found
+        ),
+    )
+    output.note(f"{len(found)} shown, newest first")
+
+
+@app.command()
+def show(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Show a run, and what it did to which object."""
+    with connection.connect(url, token) as client:
+        run = client.runs.get(run_id)
+        done = client.runs.operations(run_id)
+    if as_json:
+        output.say_json({"run": run.document, "operations": [one.document for one in done]})
+        return
+    output.say_facts(f"Run {run.id}", _facts(run))
+    if done:
+        output.say()
+        output.say_table(("OPERATION", "OBJECT", "CHANGES", "EVENT"), map(_row, done))
+
+
+@app.command()
+def diff(
+    run_id: RunId,
+    other: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[OTHER]", help="Id of the run to compare with; else the one of the same group before it."
+        ),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a run differs from another: what it saved anew, changed, and no longer saved."""
+    with connection.connect(url, token) as client:
+        found = client.runs.diff(run_id, other)
+    if as_json:
+        output.say_json(found.document)
+        return
+    output.say(f"From run {found.from_run} to run {found.to_run}")
+    changed = {one.id for one in found.changed}
+    _say_members("added", found.added)
+    for one in found.changed:
+        output.say(f"  changed  {output.printable(one.artifact)}: {_difference(one)}")
+    _say_members("dropped", found.dropped)
+    output.note(f"{sum(1 for member in found.kept if member.id not in changed)} kept as they were")
+
+
+@app.command()
+def plan(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Show what closing an open run would do now. Nothing is written."""
+    with connection.connect(url, token) as client:
+        found = client.runs.plan(run_id)
+    if as_json:
+        output.say_json(found.document)
+        return
+    output.say(f"Plan {found.token} for group {output.printable(found.group.name)}")
+    _say_members("retire", found.retire)
+    _say_members("release", found.release)
+    for one in found.refused:
+        output.say(f"  refused  {output.printable(one.artifact)}: {output.printable(one.reason)}")
+    output.note(
+        f"{len(found.added)} added, {len(found.kept)} kept, {len(found.dropped)} dropped; "
+        f"{found.share:g} % of the members would be retired"
+    )
+
+
+@app.command()
+def rollback(
+    run_id: RunId,
+    force: Annotated[
+        bool, typer.Option("--force", help="Undo even what somebody has changed since, and lose that.")
+    ] = False,
+    yes: Yes = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo what a run did, as new events: nothing is forgotten."""
+    with connection.connect(url, token) as client:
+        if not yes:
+            run = client.runs.get(run_id)
+            typer.confirm(
+                f"Undo what the run of {run.identifier} from {moment(run.opened_at)} did?",
+                abort=True,
+                err=True,
+            )
+        try:
+            done = client.runs.rollback(run_id, force=force)
+        except ChangedSinceError as error:
+            for conflict in error.conflicts:
+                by = f"run {conflict.changed_by_run}" if conflict.changed_by_run else conflict.actor
+                output.note(
+                    f"  {output.printable(conflict.artifact)}: changed by {output.printable(by or 'others')}"
+                )
+            raise
+    if as_json:
+        output.say_json(done.document)
+        return
+    output.say(
+        f"Rolled back: {output.counted(len(done.restored), 'object')} restored, {len(done.retired)} retired."
+    )
+
+
+def moment(when: datetime) -> str:
+    """Return a time to the second, UTC."""
+    return f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def _facts(run: Run) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "state": run.state,
+        "identifier": run.identifier,
+        "params": run.params or None,
+        "branch": run.branch,
+        "group": f"{run.group.name} ({run.group.id or 'not there'})",
+        "retires unused": "yes" if run.delete_unused else "no",
+        "actor": run.actor,
+        "opened": moment(run.opened_at),
+        "closed": None if run.closed_at is None else moment(run.closed_at),
+        "members": None if run.members is None else len(run.members),
+        "error": run.error,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _row(one: Operation) -> tuple[object, ...]:
+    return one.operation, one.artifact, _difference(one), one.event
+
+
+def _difference(one: Operation | Changed) -> str:
+    before, after = one.before or {}, one.after or {}
+    if one.before is None or one.after is None:
+        return ""
+    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    return ", ".join(
+        f"{output.printable(name)}: {_shown(before, name)} -> {_shown(after, name)}" for name in names
+    )
+
+
+def _shown(values: dict[str, object], name: str) -> str:
+    return output.printable(values[name]) if name in values else "(none)"
+
+
+def _say_members(what: str, members: Iterable[Member]) -> None:
+    for member in members:
+        output.say(f"  {what:<7}  {output.printable(member.artifact)}")

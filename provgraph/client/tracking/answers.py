@@ -1,0 +1,419 @@
+"""What the service answers about tracked work, typed. Whole answers keep what they were made from as ``document``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from provgraph.client.answers import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An object by name."""
+
+    id: str
+    kind: str
+    key: str | None
+    artifact: str  # what it is called in the graph
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(document["id"], document["kind"], document["key"], document["artifact"])
+
+    @property
+    def typename(self) -> str:
+        """The kind, as Infrahub's clients call it."""
+        return self.kind
+
+    @property
+    def _typename(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An object that a run saved with other values than it had."""
+
+    id: str
+    kind: str
+    key: str | None
+    artifact: str
+    before: JSON | None
+    after: JSON | None
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["id"],
+            document["kind"],
+            document["key"],
+            document["artifact"],
+            document["before"],
+            document["after"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An object that should have been retired and was not."""
+
+    id: str
+    artifact: str
+    reason: str
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(document["id"], document["artifact"], document["reason"])
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why an object cannot be put back: somebody has changed it, or lists it."""
+
+    id: str
+    artifact: str
+    changed_by_run: str | None
+    actor: str | None
+    listed_by: tuple[str, ...]  # ids of other groups that list it
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        get = document.get
+        return cls(
+            document["id"],
+            document["artifact"],
+            get("changed_by_run"),
+            get("actor"),
+            tuple(get("listed_by") or ()),
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupName:
+    """Which group a run keeps."""
+
+    id: str | None  # None: it is not there
+    type: str
+    name: str
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(document["id"], document["type"], document["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One tracked block of work."""
+
+    id: str
+    state: str  # open, done, failed, rolled-back
+    identifier: str
+    params: JSON
+    branch: str
+    delete_unused: bool
+    actor: str | None
+    group: GroupName
+    opened_at: datetime
+    closed_at: datetime | None
+    error: str | None  # why it failed
+    members: tuple[str, ...] | None  # ids, as it closed; None: it did not
+    previous_members: tuple[str, ...] | None
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["id"],
+            document["state"],
+            document["identifier"],
+            document["params"],
+            document["branch"],
+            document["delete_unused"],
+            document["actor"],
+            GroupName.read(document["group"]),
+            datetime.fromisoformat(document["opened_at"]),
+            _time(document["closed_at"]),
+            document["error"],
+            _ids(document["members"]),
+            _ids(document["previous_members"]),
+            document["position"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The objects that the runs of one script with its parameters keep."""
+
+    id: str
+    kind: str
+    branch: str
+    name: str
+    description: str
+    identifier: str | None
+    params: JSON | None
+    last_run: str | None
+    live: bool
+    values: JSON
+    members: tuple[Member, ...] | None  # None: not asked for
+    orphaned: str | None  # why its script seems to have left it, when that was asked
+    updated_at: datetime
+    artifact: str
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        get = document.get
+        return cls(
+            document["id"],
+            document["kind"],
+            document["branch"],
+            document["name"],
+            document["description"],
+            get("identifier"),
+            get("params"),
+            get("last_run"),
+            document["live"],
+            document["values"],
+            members(get("members")),
+            get("orphaned"),
+            datetime.fromisoformat(document["updated_at"]),
+            document["artifact"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What was done to an object once."""
+
+    run: str | None
+    object: str
+    kind: str
+    key: str | None
+    artifact: str
+    operation: str  # created, updated, unchanged, retired, restored, grouped
+    before: JSON | None  # values
+    after: JSON | None
+    event: str
+    position: int
+    at: datetime
+    actor: str | None
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["run"],
+            document["object"],
+            document["kind"],
+            document["key"],
+            document["artifact"],
+            document["operation"],
+            document["before"],
+            document["after"],
+            document["event"],
+            document["position"],
+            datetime.fromisoformat(document["at"]),
+            document["actor"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What closing a run would do now. Give its token to ``update_group`` to do exactly that, or nothing."""
+
+    token: str
+    group: GroupName
+    members: tuple[str, ...]  # ids
+    added: tuple[str, ...]
+    kept: tuple[str, ...]
+    dropped: tuple[str, ...]
+    retire: tuple[Member, ...]  # with what goes with them
+    release: tuple[Member, ...]  # they leave the group and live on, for another group lists them
+    refused: tuple[Refused, ...]
+    share: float  # percent of the group's members that would be retired
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["plan"],
+            GroupName.read(document["group"]),
+            tuple(document["members"]),
+            tuple(document["added"]),
+            tuple(document["kept"]),
+            tuple(document["dropped"]),
+            _members(document["retire"]),
+            _members(document["release"]),
+            refusals(document["refused"]),
+            document["share"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReport:
+    """What the end of a run did."""
+
+    run: Run
+    group: Group | None
+    added: tuple[str, ...]  # ids
+    kept: tuple[str, ...]
+    dropped: tuple[str, ...]
+    previous_members: tuple[Member, ...] | None  # None: there was no group, or unused objects may stay
+    retired: tuple[str, ...]
+    released: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        group = document["group"]
+        return cls(
+            Run.read(document["run"]),
+            None if group is None else Group.read(group),
+            tuple(document["added"]),
+            tuple(document["kept"]),
+            tuple(document["dropped"]),
+            members(document["previous_members"]),
+            tuple(document["retired"]),
+            tuple(document["released"]),
+            refusals(document["refused"]),
+            document["position"],
+            document,
+        )
+
+    @property
+    def unused(self) -> tuple[str, ...] | None:
+        """The ids of former members that the run did not save, in the group's order."""
+        if self.previous_members is None:
+            return None
+        saved = {*self.added, *self.kept}
+        return tuple(member.id for member in self.previous_members if member.id not in saved)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff:
+    """How a run differs from another."""
+
+    from_run: str
+    to_run: str
+    added: tuple[Member, ...]
+    kept: tuple[Member, ...]
+    dropped: tuple[Member, ...]
+    changed: tuple[Changed, ...]
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["from"],
+            document["to"],
+            _members(document["added"]),
+            _members(document["kept"]),
+            _members(document["dropped"]),
+            tuple(Changed.read(one) for one in document["changed"]),
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What a rollback did."""
+
+    run: Run
+    restored: tuple[str, ...]  # ids
+    retired: tuple[str, ...]
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            Run.read(document["run"]),
+            tuple(document["restored"]),
+            tuple(document["retired"]),
+            document["position"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """What became of objects that were to be retired."""
+
+    retired: tuple[str, ...]  # ids, with those that went with them
+    refused: tuple[Refused, ...]
+    released: tuple[str, ...]
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            tuple(document["retired"]),
+            refusals(document["refused"]),
+            tuple(document.get("released") or ()),
+            document["position"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Two groups, after one has taken over the other's members."""
+
+    group: Group  # retired now
+    into: Group
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        groups = Group.read(document["group"]), Group.read(document["into"])
+        return cls(*groups, document["position"], document)
+
+
+def members(listed: Any) -> tuple[Member, ...] | None:
+    """Return a list of objects by name, or None."""
+    return None if listed is None else _members(listed)
+
+
+def refusals(listed: list[JSON]) -> tuple[Refused, ...]:
+    """Return those that were refused."""
+    return tuple(Refused.read(one) for one in listed)
+
+
+def _members(listed: list[JSON]) -> tuple[Member, ...]:
+    return tuple(Member.read(one) for one in listed)
+
+
+def _ids(listed: list[str] | None) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(listed)
+
+
+def _time(stated: str | None) -> datetime | None:
+    return None if stated is None else datetime.fromisoformat(stated)

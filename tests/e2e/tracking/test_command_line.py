@@ -1,0 +1,198 @@
+"""``provgraph runs`` and ``provgraph groups``, against a real service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from provgraph.cli.app import app
+from provgraph.cli.exits import ExitCode
+from provgraph.client import Client
+from provgraph.client.tracking import Tracking
+from tests.e2e.builders import unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.service import Service
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What stdout holds."""
+        return orjson.loads(self.out)
+
+
+class Script:
+    """A script that keeps the objects of one kind, and the command line beside it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.name = unique("script-")
+        self.kind = unique("Node")
+
+    def run(self, *names: str, script: str | None = None, **how: Any) -> str:
+        """Save these objects in a run; return its id."""
+        with self.client.start_tracking(script or self.name, **how) as client:
+            for name in names:
+                client.create(self.kind, name=name).save(allow_upsert=True)
+            context = client.group_context
+        assert context.report is not None
+        return context.report.run.id
+
+    def live(self) -> list[str | None]:
+        """Return the keys of the live objects."""
+        return [node.key for node in self.client.all(self.kind)]
+
+    def command(self, *arguments: str, answer: str | None = None) -> Ended:
+        """Run the command line."""
+        done = CliRunner().invoke(app, [*arguments, "--url", self.client.url], input=answer)
+        return Ended(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def script(service: Service) -> Iterator[Script]:
+    """A script that nobody else has."""
+    with Client(service.url, tracking=Tracking(actor="ada")) as client:
+        yield Script(client)
+
+
+def test_runs_are_listed_newest_first(script: Script) -> None:
+    first, second = script.run("A"), script.run("A", "B")
+
+    shown = script.command("runs", "list", "--identifier", script.name)
+    listed = script.command("runs", "list", "--identifier", script.name, "--limit", "1", "--json").json
+
+    assert shown.out.index(second) < shown.out.index(first)
+    assert "ada" in shown.out
+    assert [run["id"] for run in listed] == [second]
+
+
+def test_a_run_is_shown_with_what_it_did(script: Script) -> None:
+    script.run("A", params={"site": "bln"})
+    with script.client.start_tracking(script.name) as client:
+        client.create(script.kind, name="A", role="edge").save(allow_upsert=True)
+    (group,) = script.client.groups.list(name=script.name)
+    (run,) = script.client.runs.list(group=group)
+
+    shown = script.command("runs", "show", run.id)
+    document = script.command("runs", "show", run.id, "--json").json
+
+    assert f"updated    {script.kind}/A" in shown.out
+    assert "role: (none) -> edge" in shown.out
+    assert [one["operation"] for one in document["operations"]] == ["updated", "created"]
+
+
+def test_two_runs_are_compared(script: Script) -> None:
+    first = script.run("A", "B")
+    second = script.run("B", "C")
+
+    shown = script.command("runs", "diff", second)
+    document = script.command("runs", "diff", second, first, "--json").json
+
+    assert f"added    {script.kind}/C" in shown.out
+    assert f"dropped  {script.kind}/A" in shown.out
+    assert (document["from"], document["to"]) == (first, second)
+
+
+def test_the_plan_of_an_open_run_is_shown(script: Script) -> None:
+    script.run("A", "B")
+    script.client.start_tracking(script.name, delete_unused_nodes=True)
+    script.client.create(script.kind, name="A").save(allow_upsert=True)
+
+    shown = script.command("runs", "plan", str(script.client.group_context.run_id))
+
+    assert f"retire   {script.kind}/B" in shown.out
+    assert "50 % of the members" in shown.err
+    script.client.end_tracking()
+
+
+def test_a_run_is_rolled_back_when_one_says_yes(script: Script) -> None:
+    script.run("A")
+    run = script.run("A", "B")
+
+    refused = script.command("runs", "rollback", run, answer="n\n")
+    assert (refused.code, script.live()) == (ExitCode.NEGATIVE, ["A", "B"])
+    done = script.command("runs", "rollback", run, "--yes")
+
+    assert (done.code, script.live()) == (ExitCode.OK, ["A"])
+    assert done.out == "Rolled back: 1 object restored, 1 retired.\n"
+
+
+def test_a_rollback_over_others_changes_says_which(script: Script) -> None:
+    run = script.run("A")
+    script.client.get(script.kind, key="A")
+    node = script.client.create(script.kind, name="A", role="theirs")
+    node.save(allow_upsert=True)
+
+    refused = script.command("runs", "rollback", run, "--yes")
+    forced = script.command("runs", "rollback", run, "--yes", "--force", "--json")
+
+    assert refused.code == ExitCode.FAILED
+    assert f"{script.kind}/A: changed by ada" in refused.err
+    assert node.id in forced.json["retired"]
+    assert script.live() == []
+
+
+def test_groups_are_listed_and_shown_by_name(script: Script) -> None:
+    script.run("A", params={"site": "bln"})
+    (group,) = script.client.groups.list(identifier=script.name)
+
+    listed = script.command("groups", "list", "--identifier", script.name)
+    by_name = script.command("groups", "show", group.name)
+    by_id = script.command("groups", "show", group.id, "--json")
+
+    assert "site: bln" in listed.out
+    assert f"{script.kind}/A" in by_name.out
+    assert [member["key"] for member in by_id.json["members"]] == ["A"]
+    assert script.command("groups", "show", unique()).code == ExitCode.NOT_FOUND
+
+
+def test_a_name_of_several_groups_needs_a_branch(script: Script) -> None:
+    branch = unique("b-")
+    script.run("A")
+    script.run("A", branch=branch)
+
+    assert script.command("groups", "show", script.name).code == ExitCode.USAGE
+    assert script.command("groups", "show", script.name, "--branch", branch).code == ExitCode.OK
+
+
+def test_an_orphaned_group_is_found_and_adopted(script: Script) -> None:
+    script.run("A", "B", params={"site": 1})
+    script.run("A", params={"location": 1})
+    orphan, heir = sorted(
+        script.client.groups.list(identifier=script.name), key=lambda group: str(group.params), reverse=True
+    )
+
+    found = script.command("groups", "orphaned", "--identifier", script.name)
+    adopted = script.command("groups", "adopt", orphan.name, "--into", heir.id, answer="y\n")
+
+    assert orphan.name in found.out
+    assert "other parameters" in found.out
+    assert adopted.out.endswith(f"{heir.name} has 2 members now.\n")
+
+
+def test_a_group_is_removed_as_far_as_it_may_be(script: Script) -> None:
+    script.run("A")
+    with script.client.start_tracking(script.name) as client:
+        client.create(script.kind, name="A").save(allow_upsert=True)
+        client.create(script.kind, name="kept", protected=True).save()
+
+    stopped = script.command("groups", "remove", script.name, "--limit", "0", "--yes")
+    removed = script.command("groups", "remove", script.name, "--yes")
+
+    assert stopped.code == ExitCode.FAILED
+    assert removed.code == ExitCode.NEGATIVE
+    assert "1 member retired, 0 released." in removed.out
+    assert f"refused  {script.kind}/kept" in removed.out
+    assert script.live() == ["kept"]

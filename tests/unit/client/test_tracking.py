@@ -1,0 +1,261 @@
+"""How tracking copes with a service that is away, slow or says no: what cannot be had from a real one at will."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import orjson
+import pytest
+
+from provgraph.client import AsyncClient, Client, Retry, ServiceError, UnreachableError
+from provgraph.client.tracking import Mode, Tracking, TrackingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answer = Callable[[httpx.Request], httpx.Response]
+
+_RUN = {
+    "id": "r" * 32,
+    "state": "open",
+    "identifier": "script",
+    "params": {},
+    "branch": "main",
+    "delete_unused": False,
+    "actor": None,
+    "group": {"id": None, "type": "CoreStandardGroup", "name": "script"},
+    "opened_at": "2026-03-01T00:00:00Z",
+    "closed_at": None,
+    "error": None,
+    "members": None,
+    "previous_members": None,
+    "report": None,
+    "position": 1,
+}
+_REPORT: dict[str, Any] = {
+    "run": _RUN,
+    "group": None,
+    "added": [],
+    "kept": [],
+    "dropped": [],
+    "previous_members": None,
+    "retired": [],
+    "released": [],
+    "refused": [],
+    "position": 2,
+}
+
+
+class _Service:
+    """Answers runs, unless a call is told to do something else."""
+
+    def __init__(self, **otherwise: Answer) -> None:
+        self._otherwise = otherwise
+        self.asked: list[str] = []
+        self.bodies: list[Any] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        what = request.url.path.rpartition("/")[2]
+        self.asked.append(what)
+        self.bodies.append(orjson.loads(request.content or b"null"))
+        if what in self._otherwise:
+            return self._otherwise[what](request)
+        answers: dict[str, Any] = {"runs": _RUN, "fail": _RUN, "close": _REPORT}
+        return httpx.Response(200, content=orjson.dumps(answers[what]))
+
+    def client(self, **options: Any) -> Client:
+        return Client(
+            "http://service.test",
+            transport=httpx.MockTransport(self),
+            sleep=lambda _: None,
+            retry=Retry(attempts=3),
+            **options,
+        )
+
+    def async_client(self) -> AsyncClient:
+        return AsyncClient(
+            "http://service.test",
+            transport=httpx.MockTransport(self),
+            sleep=lambda _: asyncio.sleep(0),
+            retry=Retry(attempts=3),
+        )
+
+
+def _away(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+def _broken(_: httpx.Request) -> httpx.Response:
+    return httpx.Response(500, content=b'{"detail": "disk full"}')
+
+
+@pytest.mark.parametrize("trouble", [_away, _broken])
+@pytest.mark.parametrize("what", ["runs", "fail"])
+def test_a_run_that_cannot_be_marked_failed_hides_nothing(what: str, trouble: Answer) -> None:
+    service = _Service(**{what: trouble})
+    client = service.client()
+
+    with pytest.raises(ValueError, match="boom") as raised, client.start_tracking("script"):
+        raise ValueError("boom")
+
+    assert "could not be marked failed" in raised.value.__notes__[0]
+    assert service.asked.count(what) == 1  # it is not waited for
+    assert client.mode is Mode.DEFAULT
+
+
+def test_an_interrupted_run_is_marked_failed() -> None:
+    service = _Service()
+
+    with pytest.raises(KeyboardInterrupt), service.client().start_tracking("script"):
+        raise KeyboardInterrupt
+
+    assert service.asked == ["runs", "fail"]
+    assert service.bodies[1]["error"] == "KeyboardInterrupt"
+
+
+def test_a_cancelled_run_is_marked_failed() -> None:
+    service = _Service()
+
+    async def body() -> None:
+        client = service.async_client()
+        async with client.start_tracking("script"):
+            await asyncio.sleep(3600)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(body())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+
+    assert service.asked == ["runs", "fail"]
+
+
+def test_a_coroutine_that_is_thrown_away_waits_for_nothing() -> None:
+    service = _Service()
+
+    async def body() -> None:
+        async with service.async_client().start_tracking("script"):
+            await asyncio.sleep(0)
+
+    coroutine = body()
+    coroutine.send(None)
+    coroutine.close()
+
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(("trouble", "error"), [(_away, UnreachableError), (_broken, ServiceError)])
+def test_a_run_that_cannot_be_closed_is_said_so_and_over(trouble: Answer, error: type[Exception]) -> None:
+    service = _Service(close=trouble)
+    client = service.client()
+
+    with pytest.raises(error), client.start_tracking("script"):
+        pass
+
+    assert client.mode is Mode.DEFAULT
+
+
+def test_a_close_is_repeated_as_the_same_command() -> None:
+    service = _Service(close=_away)
+    client = service.client()
+    client.start_tracking("script")
+
+    for _ in range(2):
+        with pytest.raises(UnreachableError):
+            client.group_context.update_group()
+
+    requests = {body["request"] for body in service.bodies[1:]}
+    assert service.asked == ["runs", *["close"] * 6]
+    assert len(requests) == 1
+
+
+def test_a_run_that_was_ended_inside_its_block_stays_ended() -> None:
+    service = _Service()
+    client = service.client()
+
+    with client.start_tracking("script"):
+        client.end_tracking()
+        assert client.mode is Mode.DEFAULT
+
+    assert service.asked == ["runs", "close"]
+    with pytest.raises(TrackingError, match="Nothing is tracked"):
+        client.end_tracking()
+
+
+def test_a_block_is_entered_once() -> None:
+    block = _Service().client().start_tracking("script")
+    with block:
+        pass
+
+    with pytest.raises(TrackingError, match="ended"), block:
+        pass
+
+
+def test_a_block_can_be_entered_where_it_was_not_made() -> None:
+    client = _Service().client()
+    block = contextvars.copy_context().run(client.start_tracking, "script")
+    assert client.mode is Mode.DEFAULT
+
+    with block:
+        assert client.group_context.identifier == "script"
+
+    assert client.mode is Mode.DEFAULT
+
+
+def test_two_clients_track_side_by_side() -> None:
+    first, second = _Service().client(), _Service().client()
+
+    with first.start_tracking("first"):
+        assert (first.mode, second.mode) == (Mode.TRACKING, Mode.DEFAULT)
+        with second.start_tracking("second"):
+            assert first.group_context.identifier == "first"
+            assert second.group_context.identifier == "second"
+        assert (first.mode, second.mode) == (Mode.TRACKING, Mode.DEFAULT)
+
+
+def test_what_was_started_by_hand_is_replaced_by_the_next() -> None:
+    client = _Service().client(tracking=Tracking(identifier="configured"))
+    assert client.group_context.identifier == "configured"
+    client.start_tracking("first")
+    client.start_tracking("second")
+
+    client.end_tracking()
+
+    assert client.mode is Mode.DEFAULT
+
+
+def test_the_client_can_be_reached_through_what_start_tracking_returns() -> None:
+    client = _Service().client()
+
+    tracked = client.start_tracking("script")
+
+    assert tracked.url == client.url
+    assert tracked.create("Node", name="A").name.value == "A"
+    assert tracked.mode is Mode.TRACKING
+
+
+def test_a_value_that_is_not_there_is_said_so() -> None:
+    node = _Service().client().create("Node", name="A")
+
+    with pytest.raises(AttributeError, match="'role'; it has: name"):
+        _ = node.role.value
+    with pytest.raises(AttributeError, match=r"node\.role\.value = "):
+        node.role = "core"
+    with pytest.raises(AttributeError):
+        _ = node._role
+    assert repr(node) == "<Node A (not saved)>"
+
+
+def test_values_whose_names_are_taken_are_reached_too() -> None:
+    node = _Service().client().create("Node", {"name": "A", "kind": "router", "self": 1})
+
+    node.attribute("kind").value = "switch"
+
+    assert node.values == {"name": "A", "kind": "switch", "self": 1}
+    assert node.kind == "Node"
