@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -64,7 +65,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARTS = ("receiver", "graphbuilder", "query", "admin")
+PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
+# Parts that a process with all of them does without when their library is not installed.
+_OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
@@ -83,6 +86,16 @@ _GC_THRESHOLDS = (100_000, 20, 50)
 # Libraries that tell of their everyday work.
 _TALKATIVE = ("alembic", "neo4j")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def installed_parts() -> tuple[str, ...]:
+    """Return the parts that this installation can serve; the log says which optional ones are left out."""
+    parts = []
+    for part in PARTS:
+        library = _OPTIONAL.get(part)
+        if library is None or (importlib.util.find_spec(library) and importlib.util.find_spec(part)):
+            parts.append(part)
+    return tuple(parts)
 
 
 def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
