@@ -89,7 +89,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def installed_parts() -> tuple[str, ...]:
-    """Return the parts that this installation can serve; the log says which optional ones are left out."""
+    """Return the parts that this installation can serve: all but optional ones whose library is not there."""
     parts = []
     for part in PARTS:
         library = _OPTIONAL.get(part)
@@ -115,6 +115,11 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in unknown_settings(os.environ):
         logger.warning("there is no setting %s: it changes nothing", name)
+    for part in _OPTIONAL:
+        if part not in parts and {*parts, part} == set(PARTS):
+            logger.info(
+                '%s is not served: its library is not installed (pip install "provgraph[%s]")', part, part
+            )
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     with opened(settings, parts) as services, _listening(settings.host, settings.port) as listener:
         app = build_app(services, parts)

@@ -16,7 +16,7 @@ from provgraph.settings import read_settings, unknown_settings
 _ROOT = Path(__file__).parents[2]
 _COMPOSE: dict[str, Any] = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
 _SERVICES: dict[str, dict[str, Any]] = _COMPOSE["services"]
-_OURS = {"receiver", "graphbuilder", "query"}
+_OURS = {"receiver", "graphbuilder", "query", "infrahub"}
 _DOCKERFILE = (_ROOT / "Dockerfile").read_text()
 _PAGE = (_ROOT / "docs" / "reference" / "settings.md").read_text()
 
