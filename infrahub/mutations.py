@@ -180,7 +180,7 @@ class Mutations:
                 values[name] = ids if is_many else next(iter(ids), None)
                 related.extend(ids)
                 if relationships[name].get("kind") == "Parent":
-                    parent = next(iter(ids), None)
+                    parent = _parent(call, name, ids)
         return _Stated(values, parent, tuple(related), members)
 
     def _ids(self, call: _Call, name: str, value: Any, *, must_live: bool) -> list[str]:
@@ -211,6 +211,12 @@ class Mutations:
         if found is None:
             raise NotFoundError(f"Unable to find the node {key}, a {peer}, which {name} names")
         return found.state.id
+
+
+def _parent(call: _Call, name: str, ids: list[str]) -> str | None:
+    if not ids and call.before is not None and call.before.state.parent is not None:
+        raise UnsupportedError(f"What goes with another node stays with it: {name} cannot be cleared here")
+    return next(iter(ids), None)
 
 
 def _attribute_value(name: str, value: Any) -> Any:

@@ -148,7 +148,8 @@ def test_a_list_may_be_asked_with_fragments_and_aliases(served: Served) -> None:
             "{id: ...}",
         ),
         (
-            f'mutation {{ CoreStandardGroupCreate(data: {{members: [{{id: "{UNKNOWN}"}}], name: {{value: "g"}}}}) {{ok}} }}',
+            'mutation { CoreStandardGroupCreate(data: {name: {value: "g"}, members: {id: "%s"}}) { ok } }'
+            % UNKNOWN,
             "Unable to find the node",
         ),
     ],
@@ -300,6 +301,42 @@ def test_a_group_cannot_take_the_name_of_another(served: Served) -> None:
 
     groups = served.client.get("/api/v1/groups").json()["groups"]
     assert sorted(group["name"] for group in groups) == ["one", "three"]
+
+
+def test_a_group_whose_parameters_nobody_knows_is_not_called_orphaned(served: Served) -> None:
+    served.services.tracker.close_group(
+        Command(new_id()), Listing("CoreStandardGroup", (), {"name": f"MYID-{'0' * 32}"})
+    )
+    opened_run = {"request": new_id(), "identifier": "MYID", "params": {"one": 1}}
+    run = served.client.post("/api/v1/runs", json=opened_run).json()["id"]
+    member = {"request": new_id(), "run": run, "objects": [{"kind": "TestNodeKind", "values": {"name": "a"}}]}
+    served.client.post("/api/v1/objects", json=member)
+    served.client.post(f"/api/v1/runs/{run}/close", json={"request": new_id()})
+
+    assert served.client.get("/api/v1/groups?orphaned=true").json()["groups"] == []
+
+
+def test_what_goes_with_another_node_stays_with_it(served: Served) -> None:
+    parent = {"name": "device", "peer": "TestNodeKind", "kind": "Parent", "cardinality": "one"}
+    port = {
+        "namespace": "Net",
+        "name": "Port",
+        "attributes": [{"name": "name", "kind": "Text", "unique": True}],
+        "relationships": [parent],
+    }
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [port]}]}).status_code == 200
+    device = create(served, "switch")
+    made = data(
+        served,
+        'mutation { NetPortCreate(data: {name: {value: "eth0"}, device: {hfid: ["switch"], kind: "TestNodeKind"}}) '
+        "{ object { id device { node { id } } } } }",
+    )["NetPortCreate"]["object"]
+    assert made["device"]["node"]["id"] == device
+
+    clear = f'mutation {{ NetPortUpdate(data: {{id: "{made["id"]}", device: null}}) {{ ok }} }}'
+    assert "stays with it" in error(served, clear)
+    data(served, f'mutation {{ TestNodeKindDelete(data: {{id: "{device}"}}) {{ ok }} }}')
+    assert data(served, "{ NetPort { count } }")["NetPort"]["count"] == 0
 
 
 # Who may
