@@ -1,5 +1,5 @@
 # One image for each service, each with its own folder and no other:
-#   docker build --target receiver .      (or graphbuilder, or query, which serves the admin API too)
+#   docker build --target receiver .      (or graphbuilder, infrahub, or query, which serves the admin API too)
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build
@@ -30,6 +30,10 @@ CMD ["serve", "receiver"]
 FROM runtime AS graphbuilder
 COPY graphbuilder graphbuilder
 CMD ["serve", "graphbuilder"]
+
+FROM runtime AS infrahub
+COPY infrahub infrahub
+CMD ["serve", "infrahub"]
 
 FROM runtime AS query
 COPY query query

@@ -46,7 +46,7 @@ fix: setup  ## repair what ruff can repair, and format
 
 lock: setup  ## write the constraints anew from pyproject.toml (ARGS=--upgrade takes newer versions)
 	@$(LOCK) --all-extras --group dev -o constraints.txt
-	@$(LOCK) --extra server --group build -c constraints.txt -o constraints-server.txt
+	@$(LOCK) --extra server --extra infrahub --group build -c constraints.txt -o constraints-server.txt
 
 bench: setup  ## measure the speed beside plain SQLite, in the same run (ARGS are passed on)
 	@$(VENV)/python -m bench $(ARGS)

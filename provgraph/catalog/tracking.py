@@ -133,6 +133,18 @@ class TrackingQueries:
         )
         return map(_object, self._stream(wanted if limit is None else wanted.limit(limit)))
 
+    def page_of_kinds(
+        self, *, branch: str, kinds: Sequence[str], offset: int, limit: int
+    ) -> list[StoredObject]:
+        """Return live objects of some kinds by id: an order in which changes move none of them."""
+        wanted = _live_of(select(_OBJECT), branch, kinds).order_by(_OBJECT.c.id).offset(offset).limit(limit)
+        return list(map(_object, self._stream(wanted)))
+
+    def count_of_kinds(self, *, branch: str, kinds: Sequence[str]) -> int:
+        """Return how many live objects of some kinds there are."""
+        counted = _live_of(select(func.count()).select_from(_OBJECT), branch, kinds)
+        return sum(number for (number,) in self._stream(counted))
+
     def groups(self) -> Iterator[StoredObject]:
         """Yield the live groups, in the order of their last change."""
         wanted = (
@@ -234,6 +246,11 @@ class TrackingQueries:
                     select(_OBJECT).where(column.in_(part)).order_by(_OBJECT.c.sequence, _OBJECT.c.id)
                 ),
             )
+
+
+def _live_of(wanted: Select[*tuple[Any, ...]], branch: str, kinds: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    lookups = [kind_lookup(branch=branch, kind=kind) for kind in kinds]
+    return wanted.where(_OBJECT.c.kind_lookup.in_(lookups), _OBJECT.c.live == 1)
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -64,7 +65,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARTS = ("receiver", "graphbuilder", "query", "admin")
+PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
+# Parts that a process with all of them does without when their library is not installed.
+_OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
@@ -85,6 +88,16 @@ _TALKATIVE = ("alembic", "neo4j")
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+def installed_parts() -> tuple[str, ...]:
+    """Return the parts that this installation can serve: all but optional ones whose library is not there."""
+    parts = []
+    for part in PARTS:
+        library = _OPTIONAL.get(part)
+        if library is None or (importlib.util.find_spec(library) and importlib.util.find_spec(part)):
+            parts.append(part)
+    return tuple(parts)
+
+
 def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
     """
     Serve until told to stop (SIGTERM or SIGINT), and return when everything is closed.
@@ -102,6 +115,11 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in unknown_settings(os.environ):
         logger.warning("there is no setting %s: it changes nothing", name)
+    for part in _OPTIONAL:
+        if part not in parts and {*parts, part} == set(PARTS):
+            logger.info(
+                '%s is not served: its library is not installed (pip install "provgraph[%s]")', part, part
+            )
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     with opened(settings, parts) as services, _listening(settings.host, settings.port) as listener:
         app = build_app(services, parts)

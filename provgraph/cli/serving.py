@@ -15,7 +15,9 @@ from provgraph.errors import StoreError
 from provgraph.settings import read_settings
 
 _DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO})
-_SERVICES = frozenset({"receiver", "graphbuilder", "query", "admin"})
+_SERVICES = frozenset({"receiver", "graphbuilder", "query", "admin", "infrahub"})
+# Libraries of parts that not everybody needs, with the extra that brings them.
+_EXTRAS = {"graphql": "server,infrahub"}
 
 
 class Part(StrEnum):
@@ -26,6 +28,7 @@ class Part(StrEnum):
     GRAPHBUILDER = "graphbuilder"
     QUERY = "query"
     ADMIN = "admin"
+    INFRAHUB = "infrahub"
 
 
 class MissingServerError(UsageError):
@@ -63,7 +66,7 @@ def what_is_missing_named() -> Iterator[None]:
                 'from a checkout of the sources (pip install -e ".[server]").'
             ) from error
         raise MissingServerError(
-            f'The library `{missing}` is not installed. Run: pip install "provgraph[server]"'
+            f'The library `{missing}` is not installed. Run: pip install "provgraph[{_EXTRAS.get(missing, "server")}]"'
         ) from error
 
 
@@ -119,7 +122,7 @@ def serve(
     naming = _naming(settings.data_dir.absolute()) if settings.is_local else nullcontext()
     with naming, what_is_missing_named():
         wanted = {part.value for part in parts or [Part.ALL]}
-        compose.serve(settings, compose.PARTS if Part.ALL in wanted else sorted(wanted))
+        compose.serve(settings, compose.installed_parts() if Part.ALL in wanted else sorted(wanted))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """
 Answers, and errors as answers.
 
-Record Keeper's services speak plain text: one sentence for a person. Everything else speaks problem documents
-(RFC 9457).
+Record Keeper's services speak plain text: one sentence for a person. Infrahub's protocol speaks lists of errors.
+Everything else speaks problem documents (RFC 9457).
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 # Parts of the origin that speak plain text when something is wrong.
 _PLAIN_TEXT = frozenset({"receiver", "query", "graph_builder"})
+# The same for lists of errors, as Infrahub's clients read them.
+_GRAPHQL = "graphql"
+_INFRAHUB = tuple(f"/api/{part}" for part in ("schema", "auth", "query", "storage", "artifact"))
 
 
 class MethodNotAllowedError(ProvgraphError):
@@ -68,7 +71,17 @@ def error_answer(scope: Scope, error: ProvgraphError) -> Response:
     """Answer with an error, in the form that this part of the origin speaks."""
     if area(scope["path"]) in _PLAIN_TEXT:
         return Response(_one_line(str(error)), error.status, _headers(error), "text/plain")
+    if area(scope["path"]) == _GRAPHQL or scope["path"].startswith(_INFRAHUB):
+        return Response(
+            orjson.dumps(infrahub_errors(error)), error.status, _headers(error), "application/json"
+        )
     return Response(orjson.dumps(problem(error)), error.status, _headers(error), "application/problem+json")
+
+
+def infrahub_errors(error: ProvgraphError) -> dict[str, Any]:
+    """Return an error as Infrahub's clients read it: a list of one, with its status and further facts."""
+    extensions = {**error.members, "code": error.status, "http_status": error.status, "title": error.title}
+    return {"data": None, "errors": [{"message": _encodable(str(error)), "extensions": extensions}]}
 
 
 def problem(error: ProvgraphError) -> dict[str, object]:

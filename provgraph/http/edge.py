@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 # Path and query string together. The HTTP parser itself cannot take 64 KiB.
 MAX_TARGET_BYTES = 64_000
 # Request counts are grouped by the first segment of the path; whatever else somebody asks for is one group.
-_GROUPS = frozenset({"receiver", "query", "graph_builder", "api", "admin"})
+_GROUPS = frozenset({"receiver", "query", "graph_builder", "api", "admin", "graphql"})
 _CLIENT_WENT_AWAY = 0
 
 

@@ -2,6 +2,7 @@
 
 from provgraph.tracking.draft import Command, UniqueError
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, ObjectKind, ObjectKinds, kind_name, read_schema
+from provgraph.tracking.listing import Listing
 from provgraph.tracking.reading import GroupFilter, ObjectFilter, TrackedWork
 from provgraph.tracking.runs import ChangedSinceError, Closing, PlanError
 from provgraph.tracking.saving import Save
@@ -16,6 +17,7 @@ __all__ = [
     "Command",
     "GroupFilter",
     "Limit",
+    "Listing",
     "ObjectFilter",
     "ObjectKind",
     "ObjectKinds",

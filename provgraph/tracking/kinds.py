@@ -97,6 +97,10 @@ class ObjectKinds:
         """Return all definitions, the latest of each kind, in the order in which they were first defined."""
         return list(self._defined().values())
 
+    def all(self) -> dict[str, ObjectKind]:
+        """Return the kinds that are defined, by name."""
+        return {name: _kind(name, definition) for name, definition in self._defined().items()}
+
     def of(self, kind: str) -> ObjectKind:
         """Return what is known of a kind, defined or not."""
         definition = self._defined().get(kind)

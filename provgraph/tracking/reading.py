@@ -288,7 +288,7 @@ def _why_orphaned(
     names = sorted(last.state.params)
     for other in groups:
         newer = runs.get((other.state.group or {}).get("last_run") or "")
-        if newer is None or newer.opened <= last.opened:
+        if newer is None or newer.opened <= last.opened or None in (_params(stored), _params(other)):
             continue
         same_script = (other.state.kind, other.state.branch, newer.state.identifier) == (
             stored.state.kind,
@@ -301,6 +301,11 @@ def _why_orphaned(
     if not_since_us is not None and closed_us < not_since_us:
         return "no run has closed since the time asked for"
     return None
+
+
+def _params(stored: StoredObject) -> JSONObject | None:
+    """Return the parameters of a group's script; None: nobody knows them."""
+    return (stored.state.group or {}).get("params")
 
 
 def _as_text(value: object) -> str:

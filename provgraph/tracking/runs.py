@@ -129,15 +129,20 @@ def close(draft: Draft, kinds: ObjectKinds, run: RunState, closing: Closing) -> 
         delete_unused=wanted.delete_unused,
         members=swept.members if group is not None else (),
         previous_members=None if wanted.group is None else swept.previous,
-        report={
-            "added": list(swept.added),
-            "kept": list(swept.kept),
-            "dropped": list(swept.dropped),
-            "retired": list(swept.retire),
-            "released": list(swept.release),
-            "refused": [one._asdict() for one in swept.refused],
-        },
+        report=report_of(swept),
     )
+
+
+def report_of(swept: Sweep) -> JSONObject:
+    """Return what a run's document says of its end."""
+    return {
+        "added": list(swept.added),
+        "kept": list(swept.kept),
+        "dropped": list(swept.dropped),
+        "retired": list(swept.retire),
+        "released": list(swept.release),
+        "refused": [one._asdict() for one in swept.refused],
+    }
 
 
 def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject:
@@ -181,10 +186,23 @@ def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject
 
 def _saved(draft: Draft, run: RunState, stated: Sequence[str]) -> list[str]:
     """Return whom a run leaves in its group: those stated, then what it saved, as far as they are alive."""
-    wanted = dict.fromkeys(stated)
-    for operation in draft.reads.operations(run_id=run.id):
-        if operation.member and operation.operation in _TOUCHED:
-            wanted.setdefault(operation.object_id)
+    saved = [
+        operation.object_id
+        for operation in draft.reads.operations(run_id=run.id)
+        if operation.member and operation.operation in _TOUCHED
+    ]
+    return listed(draft, stated, saved)
+
+
+def listed(draft: Draft, stated: Sequence[str], saved: Sequence[str] = ()) -> list[str]:
+    """
+    Return those that a group can list: each once, as far as they are alive.
+
+    :param stated: ids that somebody named
+    :param saved: ids that are known
+    :raises InvalidInputError: one was named that nobody knows
+    """
+    wanted = dict.fromkeys((*stated, *saved))
     known = draft.reads.objects(list(wanted))
     for id_ in stated:
         if id_ not in known:
@@ -208,17 +226,30 @@ def _written_group(draft: Draft, kinds: ObjectKinds, run: RunState, wanted: Inte
         **run.group_params,
     }
     facts = {"identifier": run.identifier, "params": run.params, "last_run": run.id}
+    return put_group(draft, run, before, values=values, facts=facts, members=swept.members)
+
+
+def put_group(
+    draft: Draft,
+    run: RunState,
+    before: ObjectState | None,
+    *,
+    values: JSONObject,
+    facts: JSONObject,
+    members: Sequence[str],
+) -> ObjectState:
+    """Write the group of a run, a new one if there was none before, and list its members."""
     if before is None:
         id_ = new_id()
         artifact = draft.free_artifact(branch=run.branch, kind=run.group_type, key=run.group_name, id_=id_)
         group = ObjectState(id_, run.group_type, run.branch, run.group_name, artifact, values, group=facts)
         operation = Operation.CREATED
     else:
-        group = before._replace(values=values, group=facts)
+        group = before._replace(values=values, key=run.group_name, group=facts)
         operation = Operation.GROUPED
-    told = told_group(draft, values, swept.members)
+    told = told_group(draft, values, members)
     draft.put(operation, group, before=before, member=False, told=told)
-    draft.list_members(group, swept.members)
+    draft.list_members(group, members)
     return group
 
 

@@ -104,6 +104,23 @@ def leave_groups(draft: Draft, ids: Sequence[str], *, but: str | None = None) ->
         draft.list_members(group, members)
 
 
+def check_lengths(kind: ObjectKind, values: Mapping[str, Any], *, place: int = 0) -> None:
+    """
+    Refuse texts that are longer than the kind allows.
+
+    :param place: of the object in the request, for the error
+    :raises InvalidInputError: one of them is
+    """
+    for attribute, longest in kind.longest.items():
+        value = values.get(attribute)
+        if isinstance(value, str) and len(value) > longest:
+            raise InvalidInputError(
+                f"{attribute} of a {kind.name} has {len(value)} characters, at most {longest} are allowed",
+                field=f"objects[{place}].values.{attribute}",
+                rule="length",
+            )
+
+
 def _branch(draft: Draft, wanted: Save) -> str:
     return wanted.branch or (MAIN if draft.run is None else draft.run.state.branch)
 
@@ -111,7 +128,7 @@ def _branch(draft: Draft, wanted: Save) -> str:
 def _create(
     draft: Draft, kind: ObjectKind, wanted: Save, *, branch: str, key: str | None
 ) -> tuple[str, Operation]:
-    _check(kind, wanted)
+    check_lengths(kind, wanted.values, place=wanted.place)
     id_ = new_id()
     state = ObjectState(
         id_,
@@ -136,7 +153,7 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
             field=f"objects[{wanted.place}].kind",
             rule="kind",
         )
-    _check(kind, wanted)
+    check_lengths(kind, wanted.values, place=wanted.place)
     values = {**before.values, **wanted.values}
     key = wanted.key or (kind.key(values) if kind.key(values) != kind.key(before.values) else before.key)
     if key is not None and key != before.key:
@@ -162,14 +179,3 @@ def _parent(draft: Draft, wanted: Save, before: str | None) -> str | None:
             "An object cannot be its own parent", field=f"objects[{wanted.place}].parent", rule="not-itself"
         )
     return draft.object(wanted.parent).id
-
-
-def _check(kind: ObjectKind, wanted: Save) -> None:
-    for attribute, longest in kind.longest.items():
-        value = wanted.values.get(attribute)
-        if isinstance(value, str) and len(value) > longest:
-            raise InvalidInputError(
-                f"{attribute} of a {kind.name} has {len(value)} characters, at most {longest} are allowed",
-                field=f"objects[{wanted.place}].values.{attribute}",
-                rule="length",
-            )

@@ -18,6 +18,7 @@ from provgraph.events.tracking import Operation, RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
+from provgraph.tracking.listing import list_group
 from provgraph.tracking.runs import Closing, close, intended, roll_back, told_group
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent
     from provgraph.tracking.kinds import ObjectKinds
+    from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
     from provgraph.tracking.sweep import Limit
 
@@ -114,6 +116,23 @@ class Tracker:
             _refuse_unless_open(stored.state)
             draft.run = stored
             closed = close(draft, self.kinds, stored.state, closing)
+            return draft.event("run.closed", answer=_closed(closed), run=closed)
+
+        return self._decide(command, decide)
+
+    def close_group(self, command: Command, listing: Listing) -> Outcome:
+        """
+        Write a group with the members that somebody states, as a run that was opened and closed in one.
+
+        The answer is that of `close`.
+
+        :raises NotFoundError: there is no group with the id
+        :raises ConflictError: another group has the name
+        :raises InvalidInputError: a group that cannot be written so, or a member that nobody knows
+        """
+
+        def decide(draft: Draft) -> NewEvent:
+            closed = list_group(draft, self.kinds, listing)
             return draft.event("run.closed", answer=_closed(closed), run=closed)
 
         return self._decide(command, decide)

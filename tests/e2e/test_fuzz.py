@@ -39,6 +39,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
             *("credentials", "credentials/", "jobs", "jobs/", "openapi.json", "docs"),
         )
     ),
+    "infrahub": (
+        *("/graphql", "/graphql/main", "/api/schema", "/api/schema/load", "/api/schema/check"),
+        *("/api/auth/login", "/api/auth/refresh"),
+    ),
     "operations": ("/healthz", "/readyz", "/metrics", "/favicon.ico", "/docs", "/openapi.json"),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW")

@@ -19,7 +19,7 @@ from provgraph.settings import Settings, read_settings, unknown_settings
 _ROOT = Path(__file__).parents[2]
 _COMPOSE: dict[str, Any] = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())
 _SERVICES: dict[str, dict[str, Any]] = _COMPOSE["services"]
-_OURS = {"receiver", "graphbuilder", "query"}
+_OURS = {"receiver", "graphbuilder", "query", "infrahub"}
 _EDGE = (_ROOT / "edge.conf").read_text()
 _DOCKERFILE = (_ROOT / "Dockerfile").read_text()
 _PAGE = (_ROOT / "docs" / "reference" / "settings.md").read_text()
@@ -55,22 +55,32 @@ def test_the_edge_passes_each_call_on_to_who_serves_it(part: str) -> None:
     target = "query" if part == "admin" else part
 
     with opened(Settings(data_dir=Path(tempfile.mkdtemp()))) as services:
-        paths = [route.path for route in routes(services)]
+        served = [(route.path, method) for route in routes(services) for method in _methods(route)]
 
-    assert paths
-    assert {_passed_to(path) for path in paths} == {target}
+    assert served
+    assert {_passed_to(path, method) for path, method in served} == {target}
 
 
-def _passed_to(path: str) -> str:
-    """Return where nginx passes a path: to what it is exactly, else to its longest beginning."""
-    locations = re.findall(r"location (=)? ?(\S+) \{ proxy_pass http://\$(\w+); \}", _EDGE)
-    exact: list[str] = [target for sign, location, target in locations if sign and location == path]
-    begun = [
-        (len(location), target)
-        for sign, location, target in locations
-        if not sign and path.startswith(location)
-    ]
-    return exact[0] if exact else str(max(begun)[1])
+def _methods(route: object) -> set[str]:
+    return set(getattr(route, "methods", None) or {"GET"})
+
+
+def _passed_to(path: str, method: str) -> str:
+    """Return where nginx passes a call: to what it is exactly, else by a pattern, else to its longest beginning."""
+    locations = re.findall(r"location (?:([=~]) )?(\S+) \{ proxy_pass http://\$(\w+); \}", _EDGE)
+    found: dict[str, list[tuple[int, str]]] = {"=": [], "~": [], "": []}
+    for sign, location, target in locations:
+        fits = {"=": location == path, "~": bool(re.search(location, path)), "": path.startswith(location)}
+        if fits[sign]:
+            found[sign].append((len(location), target))
+    target = max(found["="] or found["~"][:1] or found[""])[1]
+    return _by_method(method) if target == "tracked" else str(target)
+
+
+def _by_method(method: str) -> str:
+    """Return what the map from methods to services says."""
+    mapped = dict(re.findall(r"^    (default|[A-Z]+) (\w+):8082;", _EDGE, re.MULTILINE))
+    return str(mapped.get(method, mapped["default"]))
 
 
 def test_every_name_that_the_edge_passes_to_is_a_service() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.cli.compose import PARTS, build_app, open_credentials, opened, serve
+from provgraph.cli.compose import PARTS, build_app, installed_parts, open_credentials, opened, serve
+from provgraph.cli.serving import MissingServerError, what_is_missing_named
 from provgraph.errors import LockedError, SettingsError, StoreError
 from provgraph.settings import Settings, read_settings
 from tests.integration.serving import Client, pem, serving
@@ -58,6 +59,7 @@ def test_a_single_part_answers_for_itself_alone(tmp_path: Path, part: str) -> No
         "graphbuilder": "/graph_builder/info",
         "query": "/query/info",
         "admin": "/admin/info",
+        "infrahub": "/api/schema",
     }
 
     with opened(read_settings(data_dir=tmp_path)) as services:
@@ -67,6 +69,19 @@ def test_a_single_part_answers_for_itself_alone(tmp_path: Path, part: str) -> No
 
     assert statuses == {name: 200 if name == part else 404 for name in infos}
     assert alive == 200
+
+
+def test_a_part_without_its_library_is_left_out_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed_parts() == PARTS
+
+    monkeypatch.setattr("importlib.util.find_spec", {}.get)
+
+    assert installed_parts() == tuple(part for part in PARTS if part != "infrahub")
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it() -> None:
+    with pytest.raises(MissingServerError, match=r"provgraph\[server,infrahub\]"), what_is_missing_named():
+        raise ModuleNotFoundError(name="graphql.language")
 
 
 def test_an_unknown_part_is_refused(tmp_path: Path) -> None:

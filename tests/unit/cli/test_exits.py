@@ -134,7 +134,7 @@ def test_a_service_that_cannot_write_names_its_folder(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(serving, "composition", lambda: SimpleNamespace(serve=fail, PARTS=()))
+    monkeypatch.setattr(serving, "composition", lambda: SimpleNamespace(serve=fail, installed_parts=tuple))
 
     ended = run("serve", "--data", str(tmp_path))
 

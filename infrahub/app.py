@@ -1,0 +1,173 @@
+"""Assembles Infrahub's protocol: its schema, its logins and its GraphQL, at the origin's root."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
+from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+
+from infrahub.access import Access
+from infrahub.documents import read_document
+from infrahub.errors import DocumentError, UnsupportedError
+from infrahub.mutations import Mutations
+from infrahub.nodes import Nodes
+from infrahub.queries import Queries
+from infrahub.schema import is_shown, read_load, schema_document
+from provgraph.errors import InvalidInputError, ProvgraphError
+from provgraph.events.canonical import loads
+from provgraph.http import json, read_body
+from provgraph.http.answers import infrahub_errors
+from provgraph.http.openapi import RawRoute
+from provgraph.tracking import MAIN, Command
+from provgraph.tracking.kinds import kind_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.routing import BaseRoute
+
+    from infrahub.documents import Document
+    from provgraph.http import Services
+
+JSONObject = dict[str, Any]
+
+logger = logging.getLogger(__name__)
+
+_UNREADABLE = 422  # what the SDK takes for an answer about its schema
+_CHECKED = 202
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """Return the routes, for the application that serves them."""
+    endpoints = _Endpoints(services)
+    graphql = "GraphQL of Infrahub's SDK: create, upsert, update and delete nodes and groups, list them"
+    return [
+        _route(
+            "GET", "/api/schema", endpoints.schema, "The kinds that are defined, as Infrahub's SDK reads them"
+        ),
+        _route("POST", "/api/schema/load", endpoints.load, "Define kinds, as Infrahub's SDK sends them"),
+        _route("POST", "/api/schema/check", endpoints.check, "Whether kinds could be defined"),
+        _route("POST", "/api/auth/login", endpoints.login, "A credential's name and token, as a login"),
+        _route("POST", "/api/auth/refresh", endpoints.refresh, "The tokens of a login, once more"),
+        _route("POST", "/graphql", endpoints.graphql, graphql),
+        _route("POST", "/graphql/{branch:path}", endpoints.graphql, f"{graphql}, on a branch"),
+    ]
+
+
+def _route(method: str, path: str, endpoint: Callable[..., Any], summary: str) -> RawRoute:
+    return RawRoute(path, endpoint, methods=[method], tags=["infrahub"], name=path, summary=summary)
+
+
+class _Endpoints:
+    def __init__(self, services: Services) -> None:
+        self._tracker = services.tracker
+        self._reads = services.catalog.tracking
+        self._body_limit = services.settings.batch_size_limit
+        self._access = Access(services)
+        self._queries = Queries(services)
+        self._mutations = Mutations(services)
+
+    # ------------------------------------------------------------------------------------------------- schema
+
+    async def schema(self, request: Request) -> Response:
+        """Answer with the schema. Every branch has the same."""
+        self._access.reader(request)
+        namespaces = request.query_params.getlist("namespaces")
+        return json(
+            await run_in_threadpool(lambda: schema_document(self._tracker.kinds.definitions(), namespaces))
+        )
+
+    async def load(self, request: Request) -> Response:
+        """Define kinds. What is defined so already changes nothing."""
+        actor = self._access.writer(request)
+        body = await self._body(request)
+        return await run_in_threadpool(self._load, body, actor)
+
+    async def check(self, request: Request) -> Response:
+        """Tell whether kinds could be defined; nothing changes."""
+        self._access.reader(request)
+        body = await self._body(request)
+        return await run_in_threadpool(self._check, body)
+
+    def _load(self, body: object, actor: str | None) -> Response:
+        try:
+            loaded = read_load(body, self._tracker.kinds.definitions())
+            if loaded.kinds:
+                self._tracker.define(Command(uuid.uuid4().hex, actor), {"nodes": loaded.kinds})
+        except InvalidInputError as error:
+            return json(infrahub_errors(error), status=_UNREADABLE)
+        return json({"hash": loaded.after, "previous_hash": loaded.before, "warnings": []})
+
+    def _check(self, body: object) -> Response:
+        try:
+            loaded = read_load(body, self._tracker.kinds.definitions())
+        except InvalidInputError as error:
+            return json(infrahub_errors(error), status=_UNREADABLE)
+        changed = {kind_name(kind): None for kind in loaded.kinds}
+        return json({"diff": {"added": {}, "changed": changed, "removed": {}}}, status=_CHECKED)
+
+    # -------------------------------------------------------------------------------------------------- logins
+
+    async def login(self, request: Request) -> Response:
+        """Answer a login with its tokens."""
+        body = await self._body(request)
+        return json(await run_in_threadpool(self._access.login, body))
+
+    async def refresh(self, request: Request) -> Response:
+        """Answer a refresh token with tokens."""
+        return json(await run_in_threadpool(self._access.refresh, request))
+
+    # ------------------------------------------------------------------------------------------------- GraphQL
+
+    async def graphql(self, request: Request) -> Response:
+        """Answer a document. Its mutations are carried out one after the other; what is answered is durable."""
+        self._access.someone(request)
+        if request.query_params.get("at") is not None:
+            raise UnsupportedError("`at` is not served here: ask /api/v1/state how things were at a time")
+        body = await self._body(request)
+        if not isinstance(body, dict):
+            raise DocumentError(
+                "The body is an object with `query`, and with `variables` where there are some"
+            )
+        document = await run_in_threadpool(
+            read_document,
+            body.get("query"),
+            variables=body.get("variables"),
+            operation=body.get("operationName"),
+        )
+        actor = None
+        if document.is_mutation:
+            actor = self._access.writer(request)
+        else:
+            self._access.reader(request)
+        branch = request.path_params.get("branch") or MAIN
+        return await run_in_threadpool(self._answer, document, branch, actor)
+
+    def _answer(self, document: Document, branch: str, actor: str | None) -> Response:
+        data: JSONObject = {}
+        errors: list[JSONObject] = []
+        for call in document.calls:
+            kinds = {
+                name: kind
+                for name, kind in self._tracker.kinds.all().items()
+                if kind.document is not None and is_shown(kind.document)
+            }
+            nodes = Nodes(self._reads, kinds)
+            try:
+                if document.is_mutation:
+                    data[call.key] = self._mutations.carry_out(call, nodes, branch, actor)
+                else:
+                    data[call.key] = self._queries.answer(call, nodes, branch)
+            except ProvgraphError as error:
+                if len(document.calls) == 1 and error.status >= 500:
+                    raise  # nothing was done: the whole request may be sent again
+                data[call.key] = None
+                errors.extend({**one, "path": [call.key]} for one in infrahub_errors(error)["errors"])
+        return json({"data": data, **({"errors": errors} if errors else {})})
+
+    async def _body(self, request: Request) -> Any:
+        return loads(await read_body(request, limit=self._body_limit, what="Body"))

@@ -1,0 +1,275 @@
+"""Mutations: each of them one command of the tracker, and so one event."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from infrahub.documents import merged, strings
+from infrahub.errors import DocumentError, UnsupportedError
+from infrahub.nodes import MEMBERS, dashed
+from infrahub.queries import SUPPORTED
+from provgraph.catalog.tracking import StoredObject
+from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
+from provgraph.events import event_id
+from provgraph.events.tracking import ObjectState
+from provgraph.tracking import Command, Listing, Save
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infrahub.documents import Selected
+    from infrahub.nodes import Nodes
+    from provgraph.http import Services
+    from provgraph.tracking import ObjectKind
+
+JSONObject = dict[str, Any]
+
+_CREATE, _UPSERT, _UPDATE, _DELETE = "Create", "Upsert", "Update", "Delete"
+_VERBS = (_CREATE, _UPSERT, _UPDATE, _DELETE)
+
+
+class _Call(NamedTuple):
+    """A mutation, read."""
+
+    kind: ObjectKind
+    verb: str
+    data: JSONObject  # without what names the node
+    before: StoredObject | None  # the node that the id or the human-friendly id names
+    key: str | None  # what a human-friendly id names when there is no such node
+    branch: str
+
+
+class _Stated(NamedTuple):
+    """What a mutation says of a node."""
+
+    values: JSONObject
+    parent: str | None
+    related: tuple[str, ...]  # ids
+    members: tuple[str, ...] | None  # None: not said
+
+
+class Mutations:
+    """Carries out the calls of mutations. Its methods block."""
+
+    def __init__(self, services: Services) -> None:
+        self._tracker = services.tracker
+        self._reads = services.catalog.tracking
+
+    def carry_out(self, field: Selected, nodes: Nodes, branch: str, actor: str | None) -> JSONObject:
+        """
+        Carry out one call, and return its answer.
+
+        :raises ProvgraphError: nothing was changed
+        """
+        call = self._read(field, branch)
+        # What cannot be answered is not done: a selection is tried out on a node that is not there.
+        _answer(field, nodes, _blank(call.kind.name, branch))
+        # A mutation that is sent again is a new one: GraphQL has no way to say that it is not.
+        command = Command(uuid.uuid4().hex, actor)
+        if call.verb == _DELETE:
+            self._delete(call, command)
+            return _answer(field, nodes, None)
+        id_ = self._save(call, nodes, command)
+        return _answer(field, nodes, self._reads.objects([id_])[id_])
+
+    def _read(self, field: Selected, branch: str) -> _Call:
+        verb = next((one for one in _VERBS if field.name.endswith(one)), "")
+        kind = self._tracker.kinds.of(field.name.removesuffix(verb))
+        if not verb or kind.document is None:
+            raise UnsupportedError(
+                f"Cannot query field {field.name!r} on type 'Mutation': there is no such mutation here, or its kind "
+                f"is not defined (client.schema.load defines kinds). Served here are {SUPPORTED}"
+            )
+        unknown = [name for name, value in field.arguments.items() if name != "data" and value is not None]
+        if unknown:
+            raise UnsupportedError(f"{field.name} takes `data` alone here, not {', '.join(unknown)}")
+        data = field.arguments.get("data")
+        if not isinstance(data, dict):
+            raise DocumentError(f"{field.name} needs an object `data`", field="data")
+        rest = {name: value for name, value in data.items() if name not in ("id", "hfid")}
+        id_, hfid = data.get("id"), data.get("hfid")
+        key = None if hfid is None else "/".join(strings(hfid, "hfid"))
+        call = _Call(kind, verb, rest, None, key, branch)
+        if id_ is not None:
+            return call._replace(before=self._node(call, id_))
+        return call._replace(before=None if key is None else self._by_key(call, key))
+
+    def _node(self, call: _Call, stated: object) -> StoredObject:
+        if call.verb == _CREATE:
+            raise InvalidInputError("The id of a new node is given by the service", field="id", rule="given")
+        try:
+            id_ = event_id(stated)
+        except InvalidInputError:
+            raise _missing(str(stated)[:60], call) from None
+        found = self._reads.objects([id_]).get(id_)
+        if found is None or not found.state.live:
+            raise _missing(dashed(id_), call)
+        if (found.state.kind, found.state.branch) != (call.kind.name, call.branch):
+            raise _missing(dashed(id_), call)
+        return found
+
+    def _by_key(self, call: _Call, key: str) -> StoredObject | None:
+        found = self._reads.live_object(branch=call.branch, kind=call.kind.name, key=key)
+        if found is None and call.verb in (_UPDATE, _DELETE):
+            raise _missing(key, call)
+        return found
+
+    def _save(self, call: _Call, nodes: Nodes, command: Command) -> str:
+        if call.verb == _UPDATE and call.before is None:
+            raise InvalidInputError("An update names its node: id or hfid", field="id", rule="required")
+        stated = self._stated(call, nodes)
+        id_ = None if call.before is None or call.verb == _CREATE else call.before.state.id
+        if id_ is None:
+            _require_mandatory(call.kind, call.data)
+        if stated.members is not None:
+            return self._list(call, stated, stated.members, id_, command)
+        save = Save(
+            kind=call.kind.name,
+            values=stated.values,
+            id=id_,
+            key=call.key if id_ is None else None,
+            branch=call.branch,
+            parent=stated.parent,
+        )
+        done = self._tracker.save(command, [save], upsert=call.verb == _UPSERT, reads=stated.related)
+        saved: str = done.answer["objects"][0]["id"]
+        return saved
+
+    def _list(
+        self, call: _Call, stated: _Stated, members: tuple[str, ...], id_: str | None, command: Command
+    ) -> str:
+        listing = Listing(
+            type=call.kind.name,
+            members=members,
+            values=stated.values,
+            id=id_,
+            branch=call.branch,
+            upsert=call.verb == _UPSERT,
+        )
+        group: str = self._tracker.close_group(command, listing).answer["group"]
+        return group
+
+    def _delete(self, call: _Call, command: Command) -> None:
+        if call.before is None:
+            raise InvalidInputError("A deletion names its node: id or hfid", field="id", rule="required")
+        done = self._tracker.retire(command, [call.before.state.id])
+        for refused in done.answer["refused"]:
+            raise ConflictError(f"{refused['artifact']} was not deleted: {refused['reason']}")
+
+    # ------------------------------------------------------------------------------------------ what it says
+
+    def _stated(self, call: _Call, nodes: Nodes) -> _Stated:
+        attributes = nodes.attributes(call.kind.name)
+        relationships = nodes.relationships(call.kind.name)
+        values: JSONObject = {}
+        parent, members = None, None
+        related: list[str] = []
+        for name, value in call.data.items():
+            if name in attributes:
+                values[name] = _attribute_value(name, value)
+            elif name not in relationships:
+                raise DocumentError(f"Field {name!r} is not defined by type '{call.kind.name}'", field=name)
+            elif call.kind.is_group and name == MEMBERS:
+                members = tuple(self._ids(call, name, value, must_live=False))
+            else:
+                is_many = relationships[name].get("cardinality", "many") == "many"
+                ids = self._ids(call, name, value, must_live=True)
+                if not is_many and len(ids) > 1:
+                    raise DocumentError(f"{name} is related to one node, not to {len(ids)}", field=name)
+                values[name] = ids if is_many else next(iter(ids), None)
+                related.extend(ids)
+                if relationships[name].get("kind") == "Parent":
+                    parent = _parent(call, name, ids)
+        return _Stated(values, parent, tuple(related), members)
+
+    def _ids(self, call: _Call, name: str, value: Any, *, must_live: bool) -> list[str]:
+        stated = [] if value is None else value if isinstance(value, list) else [value]
+        ids = [self._related_id(call, name, one) for one in stated]
+        if must_live:
+            known = self._reads.objects(ids)
+            for id_ in ids:
+                if id_ not in known or not known[id_].state.live:
+                    raise NotFoundError(f"Unable to find the node {dashed(id_)}, which {name} names")
+        return ids
+
+    def _related_id(self, call: _Call, name: str, value: Any) -> str:
+        """Return the id of a node that a relationship names: ``{id: ...}``, or a human-friendly id with its kind."""
+        if not isinstance(value, dict):
+            raise DocumentError(f"{name} names nodes as {{id: ...}}", field=name)
+        unknown = [part for part in value if part not in ("id", "hfid", "kind")]
+        if unknown:
+            raise UnsupportedError(f"{name}: {', '.join(unknown)} of a relationship is not kept here")
+        if value.get("id") is not None:
+            try:
+                return event_id(value["id"])
+            except InvalidInputError:
+                raise NotFoundError(f"Unable to find the node {str(value['id'])[:60]}") from None
+        peer = value.get("kind") or _peer(call.kind, name)
+        key = "/".join(strings(value.get("hfid"), f"{name}.hfid"))
+        found = self._reads.live_object(branch=call.branch, kind=str(peer), key=key)
+        if found is None:
+            raise NotFoundError(f"Unable to find the node {key}, a {peer}, which {name} names")
+        return found.state.id
+
+
+def _parent(call: _Call, name: str, ids: list[str]) -> str | None:
+    if not ids and call.before is not None and call.before.state.parent is not None:
+        raise UnsupportedError(f"What goes with another node stays with it: {name} cannot be cleared here")
+    return next(iter(ids), None)
+
+
+def _attribute_value(name: str, value: Any) -> Any:
+    if not isinstance(value, dict) or "value" not in value:
+        raise DocumentError(f"{name} is stated as {{value: ...}}", field=name)
+    unknown = [part for part, given in value.items() if part != "value" and given not in (None, False)]
+    if unknown:
+        raise UnsupportedError(f"{name}: {', '.join(unknown)} of an attribute is not kept here")
+    return value["value"]
+
+
+def _require_mandatory(kind: ObjectKind, data: Mapping[str, Any]) -> None:
+    document = kind.document or {}
+    mandatory = [
+        part["name"]
+        for part in document.get("attributes") or []
+        if not part.get("optional") and not part.get("read_only") and part.get("default_value") is None
+    ]
+    mandatory += [
+        part["name"] for part in document.get("relationships") or [] if part.get("optional") is False
+    ]
+    for name in mandatory:
+        stated = data.get(name)
+        if stated is None or (isinstance(stated, dict) and stated.get("value", "") is None):
+            raise InvalidInputError(f"{name} is mandatory for {kind.name}", field=name, rule="required")
+
+
+def _peer(kind: ObjectKind, name: str) -> str:
+    parts = (kind.document or {}).get("relationships") or []
+    return next((part["peer"] for part in parts if part["name"] == name), "")
+
+
+def _missing(what: str, call: _Call) -> NotFoundError:
+    # The SDK looks for the first words.
+    return NotFoundError(
+        f"Unable to find the node {what}: there is no such {call.kind.name} on the branch {call.branch}"
+    )
+
+
+def _blank(kind: str, branch: str) -> StoredObject:
+    state = ObjectState("0" * 32, kind, branch, None, "", {})
+    return StoredObject(state, "", 0, 0, 0, None, None)
+
+
+def _answer(field: Selected, nodes: Nodes, saved: StoredObject | None) -> JSONObject:
+    answer: JSONObject = {}
+    for key, one in merged(field.selection or (), lambda _: True).items():
+        if one.name == "ok":
+            answer[key] = True
+        elif one.name == "object":
+            answer[key] = None if saved is None else nodes.shown(saved, one.selection or ())
+        elif one.name == "__typename":
+            answer[key] = field.name
+        else:
+            raise DocumentError(f"Cannot query field {one.name!r} on {field.name}: it has ok and object")
+    return answer

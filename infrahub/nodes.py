@@ -1,0 +1,266 @@
+"""Objects as nodes: what a document selects of them, and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from infrahub.documents import merged
+from infrahub.errors import DocumentError, UnsupportedError
+from provgraph.events.clock import rfc3339
+from provgraph.tracking.kinds import GROUP, NODE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from infrahub.documents import Selected, Selection
+    from provgraph.catalog.tracking import StoredObject, TrackingQueries
+    from provgraph.tracking import ObjectKind
+
+JSONObject = dict[str, Any]
+
+MEMBERS = "members"
+_VALUE = "__value"
+# Nodes in one answer, members and members of members included.
+_MOST_NODES = 100_000
+# What Infrahub tells of an attribute or a relationship besides its value, and is not kept here.
+_NOT_KEPT = frozenset({"id", "source", "owner", "updated_by"})
+_NEVER = frozenset({"is_from_profile", "is_inherited", "is_protected"})
+
+
+def dashed(id_: str) -> str:
+    """Return an id as Infrahub's programs write it."""
+    return str(uuid.UUID(id_))
+
+
+class Nodes:
+    """Shows objects to one request. What it has read once it does not read again."""
+
+    def __init__(self, reads: TrackingQueries, kinds: Mapping[str, ObjectKind]) -> None:
+        self._reads = reads
+        self._kinds = kinds
+        self._known: dict[str, StoredObject] = {}
+        self._parts: dict[tuple[str, str], dict[str, JSONObject]] = {}
+        self._left = _MOST_NODES
+
+    def shown(self, stored: StoredObject, selection: Selection) -> JSONObject:
+        """
+        Return what is selected of an object.
+
+        :raises DocumentError: it has no such field, or the answer would be too large
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise DocumentError(f"The answer would have more than {_MOST_NODES} nodes: ask for fewer at once")
+        state = stored.state
+        fields = merged(selection, lambda type_: self.is_a(state.kind, type_))
+        return {key: self._field(stored, field) for key, field in fields.items()}
+
+    def shown_all(self, page: Sequence[StoredObject], selection: Selection) -> list[JSONObject]:
+        """Return what is selected of several objects; what they are related to is read at once."""
+        fields = {field.name for stored in page for field in self._fields(stored, selection)}
+        self.know(id_ for stored in page for name in fields for id_ in self._stated(stored, name))
+        return [self.shown(stored, selection) for stored in page]
+
+    def is_a(self, kind: str, type_: str) -> bool:
+        """Tell whether objects of a kind are of a type: that kind, or one that it inherits from."""
+        return type_ in (kind, NODE) or type_ in _inherited(self._kinds.get(kind))
+
+    def kinds_of(self, type_: str) -> list[str]:
+        """Return the kinds whose objects are of a type."""
+        return [kind for kind in self._kinds if self.is_a(kind, type_)]
+
+    def related(self, stored: StoredObject, name: str) -> list[StoredObject]:
+        """Return the live objects that one is related to, in order."""
+        return [
+            other
+            for id_ in self._related_ids(stored, name)
+            if (other := self._object(id_)) is not None and other.state.live
+        ]
+
+    def value(self, stored: StoredObject, name: str) -> Any:
+        """Return an attribute's value, or its default."""
+        values = stored.state.values
+        return (
+            values[name] if name in values else self.attributes(stored.state.kind)[name].get("default_value")
+        )
+
+    def attributes(self, kind: str) -> dict[str, JSONObject]:
+        """Return the definitions of a kind's attributes, by name."""
+        return self._defined(kind, "attributes")
+
+    def relationships(self, kind: str) -> dict[str, JSONObject]:
+        """Return the definitions of a kind's relationships, by name."""
+        return self._defined(kind, "relationships")
+
+    def key_attributes(self, kind: str) -> Sequence[str]:
+        """Return the attributes whose values together name an object of a kind."""
+        found = self._kinds.get(kind)
+        return () if found is None else found.key_attributes
+
+    def know(self, ids: Iterable[str]) -> None:
+        """Read objects that will be asked for."""
+        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._known]
+        if missing:
+            self._known.update(self._reads.objects(missing))
+
+    # ---------------------------------------------------------------------------------------------------------
+
+    def _defined(self, kind: str, member: str) -> dict[str, JSONObject]:
+        found = self._parts.get((kind, member))
+        if found is None:
+            its = self._kinds.get(kind)
+            document = {} if its is None or its.document is None else its.document
+            found = {part["name"]: part for part in document.get(member) or []}
+            self._parts[kind, member] = found
+        return found
+
+    def _fields(self, stored: StoredObject, selection: Selection) -> Iterable[Selected]:
+        return merged(selection, lambda type_: self.is_a(stored.state.kind, type_)).values()
+
+    def _field(self, stored: StoredObject, field: Selected) -> Any:
+        state = stored.state
+        plain = _PLAIN.get(field.name)
+        if plain is not None:
+            return _leaf(field, plain(self, stored))
+        attribute = self.attributes(state.kind).get(field.name)
+        if attribute is not None:
+            return self._attribute(stored, attribute, field)
+        relationship = self.relationships(state.kind).get(field.name)
+        if relationship is None:
+            raise _unknown(field.name, state.kind)
+        below = merged(_selection(field), lambda _: True)
+        if relationship.get("cardinality", "many") == "many":
+            return self._many(stored, below, field)
+        found = self.related(stored, field.name)
+        return self._edge(found[0] if found else None, below, f"the relationship {field.name}")
+
+    def _attribute(self, stored: StoredObject, attribute: JSONObject, field: Selected) -> JSONObject:
+        answer: JSONObject = {}
+        for key, one in merged(_selection(field), lambda _: True).items():
+            if one.name == "value":
+                answer[key] = self.value(stored, field.name)
+            elif one.name == "__typename":
+                answer[key] = f"{attribute.get('kind', 'Text')}Attribute"
+            elif one.name == "is_default":
+                answer[key] = stored.state.values.get(field.name) in (None, attribute.get("default_value"))
+            elif one.name == "updated_at":
+                answer[key] = rfc3339(stored.recorded_us)
+            else:
+                answer[key] = _not_kept(one, f"the attribute {field.name}")
+        return answer
+
+    def _many(self, stored: StoredObject, below: Mapping[str, Selected], field: Selected) -> JSONObject:
+        others = self.related(stored, field.name)
+        answer: JSONObject = {}
+        for key, one in below.items():
+            if one.name == "count":
+                answer[key] = len(others)
+            elif one.name == "edges":
+                edge = merged(_selection(one), lambda _: True)
+                answer[key] = [self._edge(other, edge, f"an edge of {field.name}") for other in others]
+            elif one.name == "__typename":
+                answer[key] = "NestedPaginated"
+            else:
+                raise _unknown(one.name, f"the relationship {field.name}")
+        return answer
+
+    def _edge(self, other: StoredObject | None, below: Mapping[str, Selected], what: str) -> JSONObject:
+        answer: JSONObject = {}
+        for key, one in below.items():
+            if one.name == "node":
+                answer[key] = None if other is None else self.shown(other, _selection(one))
+            elif one.name == "properties":
+                inner = merged(_selection(one), lambda _: True)
+                answer[key] = {name: _not_kept(part, what) for name, part in inner.items()}
+            elif one.name == "__typename":
+                answer[key] = "NestedEdged"
+            else:
+                raise _unknown(one.name, what)
+        return answer
+
+    def _object(self, id_: str) -> StoredObject | None:
+        self.know([id_])
+        return self._known.get(id_)
+
+    def _related_ids(self, stored: StoredObject, name: str) -> Sequence[str]:
+        state = stored.state
+        if state.group is not None and name == MEMBERS:
+            members = self._reads.members(state.id)
+            self.know(members)
+            return members
+        if name in state.values:
+            return self._stated(stored, name)
+        relationship = self.relationships(state.kind).get(name, {})
+        if relationship.get("kind") == "Parent":
+            return [] if state.parent is None else [state.parent]
+        if relationship.get("kind") == "Component":
+            peer = relationship.get("peer", NODE)
+            children = self._reads.children([state.id])
+            return [child.state.id for child in children if self.is_a(child.state.kind, peer)]
+        return []
+
+    def _stated(self, stored: StoredObject, name: str) -> list[str]:
+        if name not in self.relationships(stored.state.kind):
+            return []
+        value = stored.state.values.get(name)
+        return [id_ for id_ in (value if isinstance(value, list) else [value]) if isinstance(id_, str)]
+
+    def hfid(self, stored: StoredObject) -> list[str] | None:
+        """Return the values that name an object for people, None when it has none."""
+        values = [stored.state.values.get(name) for name in self.key_attributes(stored.state.kind)]
+        return None if not values or None in values else [str(value) for value in values]
+
+    def label(self, stored: StoredObject) -> str:
+        """Return what a person calls an object."""
+        kind = self._kinds.get(stored.state.kind)
+        document = {} if kind is None or kind.document is None else kind.document
+        stated = document.get("display_labels") or [document.get("display_label")]
+        names = [name.removesuffix(_VALUE) for name in stated if isinstance(name, str)]
+        values = [stored.state.values.get(name) for name in names]
+        shown = [str(value) for value in values if value is not None] or self.hfid(stored)
+        return " ".join(shown) if shown else f"{stored.state.kind}(ID: {dashed(stored.state.id)})"
+
+
+def _inherited(kind: ObjectKind | None) -> Sequence[str]:
+    if kind is None or kind.document is None:
+        return ()
+    inherits = kind.document.get("inherit_from") or ()
+    return (*inherits, GROUP) if kind.is_group else tuple(inherits)
+
+
+def _leaf(field: Selected, value: Any) -> Any:
+    if field.selection is not None:
+        raise DocumentError(f"{field.name} has no fields of its own")
+    return value
+
+
+def _selection(field: Selected) -> Selection:
+    if field.selection is None:
+        raise DocumentError(f"{field.name} needs a selection of its fields: {field.name} {{ ... }}")
+    if field.arguments:
+        raise UnsupportedError(f"{field.name} takes no arguments here: {', '.join(field.arguments)}")
+    return field.selection
+
+
+def _not_kept(field: Selected, what: str) -> Any:
+    if field.name in _NOT_KEPT:
+        return None
+    if field.name in _NEVER:
+        return False
+    if field.name == "is_visible":
+        return True
+    raise _unknown(field.name, what)
+
+
+def _unknown(name: str, what: str) -> DocumentError:
+    # Infrahub's words, which programs look for.
+    return DocumentError(f"Cannot query field {name!r} on {what}: there is no such field here", field=name)
+
+
+_PLAIN: Mapping[str, Callable[[Nodes, StoredObject], Any]] = {
+    "id": lambda _, stored: dashed(stored.state.id),
+    "hfid": lambda nodes, stored: nodes.hfid(stored),
+    "display_label": lambda nodes, stored: nodes.label(stored),
+    "__typename": lambda _, stored: stored.state.kind,
+}

@@ -1,0 +1,424 @@
+"""Infrahub's protocol without its SDK: what else may arrive."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provgraph.cli.compose import build_app, opened
+from provgraph.events import Role
+from provgraph.settings import read_settings
+from provgraph.tracking import Command, Listing, Save, UniqueError
+from tests.e2e.builders import new_id
+from tests.integration.serving import Client, Served, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+UNKNOWN = "5f0c7bd1-3f57-4d16-9f02-0123456789ab"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as running:
+        yield running
+
+
+def ask(served: Served, query: str, *, branch: str = "/main", **options: Any) -> dict[str, Any]:
+    """Return the answer to a document, errors or not."""
+    body = {"query": query, **({"variables": options.pop("variables")} if "variables" in options else {})}
+    answer = served.client.post(f"/graphql{branch}", json=body, **options)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def data(served: Served, query: str, **options: Any) -> dict[str, Any]:
+    """Return the data of a document that has no errors."""
+    told = ask(served, query, **options)
+    assert "errors" not in told, told
+    found: dict[str, Any] = told["data"]
+    return found
+
+
+def error(served: Served, query: str, **options: Any) -> str:
+    """Return the message of a document's only error."""
+    (only,) = ask(served, query, **options)["errors"]
+    message: str = only["message"]
+    return message
+
+
+def create(served: Served, name: str, **options: Any) -> str:
+    """Create a node, and return its id."""
+    query = "mutation ($n: String!) { TestNodeKindCreate(data: {name: {value: $n}}) { ok object { id } } }"
+    id_: str = data(served, query, variables={"n": name}, **options)["TestNodeKindCreate"]["object"]["id"]
+    return id_
+
+
+# Documents
+
+
+def test_several_mutations_are_carried_out_in_order_each_for_itself(served: Served) -> None:
+    told = ask(
+        served,
+        'mutation { a: TestNodeKindCreate(data: {name: {value: "a"}}) { ok object { display_label } } '
+        'b: TestNodeKindCreate(data: {name: {value: "a"}}) { ok } '
+        'c: TestNodeKindUpsert(data: {name: {value: "a"}, description: {value: "x"}}) '
+        "{ object { description { value } __typename } } }",
+    )
+
+    assert told["data"] == {
+        "a": {"ok": True, "object": {"display_label": "a"}},
+        "b": None,
+        "c": {"object": {"description": {"value": "x"}, "__typename": "TestNodeKind"}},
+    }
+    assert [(one["path"], one["extensions"]["code"]) for one in told["errors"]] == [(["b"], 409)]
+
+
+def test_a_document_sent_twice_is_two_commands(served: Served) -> None:
+    query = 'mutation { TestNodeKindUpsert(data: {name: {value: "a"}}) { object { id } } }'
+
+    assert data(served, query) == data(served, query)
+    assert served.services.log.head().position == 2
+
+
+def test_a_list_may_be_asked_with_fragments_and_aliases(served: Served) -> None:
+    id_ = create(served, "a")
+
+    told = data(
+        served,
+        "query { all: CoreNode { count edges { node { ...F ... on CoreGroup { members { count } } } } } "
+        '  named: TestNodeKind(name__values: ["a", "b"]) { count } '
+        '  none: TestNodeKind(description__value: "x") { count } '
+        "  empty: TestNodeKind(description__value: null) { count } info: InfrahubInfo { version } } "
+        "fragment F on TestNodeKind { id hfid label: name { value type: __typename is_default } }",
+    )
+
+    assert told["all"]["edges"] == [
+        {
+            "node": {
+                "id": id_,
+                "hfid": ["a"],
+                "label": {"value": "a", "type": "TextAttribute", "is_default": False},
+            }
+        }
+    ]
+    assert (told["named"]["count"], told["none"]["count"], told["empty"]["count"]) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{ __schema { types { name } } }", "Served here are"),
+        ("{ Nobody { count } }", "no kind of that name"),
+        ("{ TestNodeKind }", "needs a selection"),
+        ("{ TestNodeKind { nodes } }", "'nodes'"),
+        ("{ TestNodeKind { edges { cursor } } }", "'cursor'"),
+        ("{ TestNodeKind(partial_match: true) { count } }", "partial_match"),
+        ('{ TestNodeKind(nothing__value: "x") { count } }', "nothing__value"),
+        ("{ TestNodeKind(limit: -1) { count } }", "limit"),
+        ("{ TestNodeKind(ids: [1]) { count } }", "ids must be"),
+        ("{ InfrahubInfo { secrets } }", "'secrets'"),
+        ("mutation { NobodyCreate(data: {}) { ok } }", "no such mutation"),
+        ("mutation { TestNodeKindRename(data: {}) { ok } }", "no such mutation"),
+        ("mutation { TestNodeKindCreate { ok } }", "object `data`"),
+        ("mutation { TestNodeKindCreate(data: {}) { ok } }", "name is mandatory"),
+        ("mutation { TestNodeKindCreate(data: {name: {value: null}}) { ok } }", "name is mandatory"),
+        ('mutation { TestNodeKindCreate(data: {name: "a"}) { ok } }', "{value: ...}"),
+        ('mutation { TestNodeKindCreate(data: {nam: {value: "a"}}) { ok } }', "not defined by type"),
+        ('mutation { TestNodeKindCreate(data: {name: {value: "a", owner: "x"}}) { ok } }', "owner"),
+        ('mutation { TestNodeKindCreate(data: {name: {value: "a"}}, context: {a: 1}) { ok } }', "context"),
+        ('mutation { TestNodeKindCreate(data: {name: {value: "a"}}) { ok nothing } }', "'nothing'"),
+        ('mutation { TestNodeKindCreate(data: {name: {value: "a"}}) { object { nam } } }', "'nam'"),
+        ('mutation { TestNodeKindCreate(data: {name: {value: "a"}}) { object { name } } }', "selection"),
+        (
+            f'mutation {{ TestNodeKindCreate(data: {{id: "{UNKNOWN}", name: {{value: "a"}}}}) {{ ok }} }}',
+            "given",
+        ),
+        ('mutation { TestNodeKindUpdate(data: {name: {value: "a"}}) { ok } }', "names its node"),
+        (f'mutation {{ TestNodeKindUpdate(data: {{id: "{UNKNOWN}"}}) {{ ok }} }}', "Unable to find the node"),
+        ('mutation { TestNodeKindDelete(data: {id: "x"}) { ok } }', "Unable to find the node"),
+        ('mutation { TestNodeKindDelete(data: {hfid: ["x"]}) { ok } }', "Unable to find the node"),
+        ("mutation { CoreStandardGroupUpsert(data: {members: []}) { ok } }", "name is mandatory"),
+        (
+            'mutation { CoreStandardGroupCreate(data: {name: {value: "g"}, members: [1]}) { ok } }',
+            "{id: ...}",
+        ),
+        (
+            'mutation { CoreStandardGroupCreate(data: {name: {value: "g"}, members: {id: "ID"}}) { ok } }'.replace(
+                "ID", UNKNOWN
+            ),
+            "Unable to find the node",
+        ),
+    ],
+)
+def test_what_is_refused_says_why_and_changes_nothing(served: Served, query: str, message: str) -> None:
+    assert message in error(served, query)
+    assert served.services.log.head().position == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "JSON"),
+        (b"[]", "object with `query`"),
+        (b'{"query": ""}', "no GraphQL document"),
+        (b'{"query": "{ a"}', "cannot be read"),
+        (b'{"query": "{ a }", "variables": 3}', "variables"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_a_list_of_errors(served: Served, body: bytes, message: str) -> None:
+    answer = served.client.post("/graphql", content=body)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/json"
+    assert message in answer.json()["errors"][0]["message"]
+
+
+def test_the_past_is_asked_elsewhere(served: Served) -> None:
+    answer = served.client.post("/graphql/main?at=2026-01-01", json={"query": "{ InfrahubInfo { version } }"})
+
+    assert (answer.status_code, "/api/v1/state" in answer.text) == (400, True)
+
+
+# Branches, groups
+
+
+def test_a_node_is_on_its_branch_alone(served: Served) -> None:
+    id_ = create(served, "a", branch="/team/one")
+    count = "{ TestNodeKind { count } }"
+
+    assert data(served, count, branch="/team/one")["TestNodeKind"]["count"] == 1
+    assert data(served, count, branch="")["TestNodeKind"]["count"] == 0
+    delete = f'mutation {{ TestNodeKindDelete(data: {{id: "{id_}"}}) {{ ok }} }}'
+    assert "on the branch main" in error(served, delete)
+    assert data(served, delete, branch="/team/one")["TestNodeKindDelete"]["ok"]
+
+
+def test_a_member_may_be_named_with_and_without_dashes_and_counts_once(served: Served) -> None:
+    id_ = create(served, "a")
+    query = (
+        'mutation ($m: [RelatedNodeInput]) { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: $m}) '
+        "{ object { members { count edges { node { id } } } } } }"
+    )
+
+    told = data(served, query, variables={"m": [{"id": id_}, {"id": id_.replace("-", "")}]})
+
+    assert told["CoreStandardGroupUpsert"]["object"]["members"] == {
+        "count": 1,
+        "edges": [{"node": {"id": id_}}],
+    }
+
+
+def test_an_update_of_a_groups_members_keeps_what_it_does_not_say(served: Served) -> None:
+    first, second = create(served, "a"), create(served, "b")
+    made = data(
+        served,
+        f'mutation {{ CoreStandardGroupCreate(data: {{name: {{value: "g"}}, label: {{value: "G"}}, members: '
+        f'[{{id: "{first}"}}]}}) {{ object {{ id }} }} }}',
+    )["CoreStandardGroupCreate"]["object"]["id"]
+
+    told = data(
+        served,
+        f'mutation {{ CoreStandardGroupUpdate(data: {{id: "{made}", members: [{{id: "{second}"}}]}}) '
+        "{ object { id label { value } members { edges { node { display_label } } } } } }",
+    )["CoreStandardGroupUpdate"]["object"]
+
+    assert told == {
+        "id": made,
+        "label": {"value": "G"},
+        "members": {"edges": [{"node": {"display_label": "b"}}]},
+    }
+    runs = served.client.get(f"/api/v1/runs?group={made}").json()["runs"]
+    assert [(run["state"], len(run["report"]["added"])) for run in runs] == [("done", 1), ("done", 1)]
+
+
+def test_a_group_upsert_is_one_event_that_can_be_rolled_back(served: Served) -> None:
+    id_ = create(served, "a")
+    upsert = 'mutation { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: %s}) { object { id } } }'
+    before = served.services.log.head().position
+    group = data(served, upsert % f'[{{id: "{id_}"}}]')["CoreStandardGroupUpsert"]["object"]["id"]
+    assert served.services.log.head().position == before + 1
+    data(served, upsert % "[]")
+    run = served.client.get(f"/api/v1/runs?group={group}").json()["runs"][0]
+
+    done = served.client.post(f"/api/v1/runs/{run['id']}/rollback", json={"request": new_id()})
+
+    assert done.status_code == 200, done.text
+    members = served.client.get(f"/api/v1/groups/{group}?members=true").json()["members"]
+    assert [member["key"] for member in members] == ["a"]
+
+
+def test_a_protected_node_is_not_deleted(served: Served) -> None:
+    saved = served.services.tracker.save(
+        Command(new_id()), [Save(kind="TestNodeKind", values={"name": "a"}, protected=True)]
+    )
+    id_ = saved.answer["objects"][0]["id"]
+
+    assert "is protected" in error(
+        served, f'mutation {{ TestNodeKindDelete(data: {{id: "{id_}"}}) {{ ok }} }}'
+    )
+
+
+def test_a_group_that_a_run_wrote_keeps_its_script_when_members_are_stated(served: Served) -> None:
+    tracker = served.services.tracker
+    params = {"one": 1, "two": "two"}
+    command = {"request": new_id(), "identifier": "MYID", "params": params}
+    run = served.client.post("/api/v1/runs", json=command).json()["id"]
+    served.client.post(
+        "/api/v1/objects",
+        json={
+            "request": new_id(),
+            "run": run,
+            "objects": [{"kind": "TestNodeKind", "values": {"name": "a"}}],
+        },
+    )
+    closed = served.client.post(f"/api/v1/runs/{run}/close", json={"request": new_id()}).json()
+    name = closed["group"]["name"]
+
+    done = tracker.close_group(Command(new_id(), "ada"), Listing("CoreStandardGroup", (), {"name": name}))
+
+    told = served.client.get(f"/api/v1/groups/{done.answer['group']}").json()
+    assert (told["identifier"], told["params"]) == ("MYID", params)
+    assert tracker.close_group(
+        Command(new_id()), Listing("CoreStandardGroup", (), {"name": f"other-{'0' * 32}"})
+    )
+    (other,) = served.client.get("/api/v1/groups?identifier=other").json()["groups"]
+    assert other["params"] is None
+
+
+def test_a_group_cannot_take_the_name_of_another(served: Served) -> None:
+    tracker = served.services.tracker
+    for name in ("one", "two"):
+        done = tracker.close_group(Command(new_id()), Listing("CoreStandardGroup", (), {"name": name}))
+    listing = Listing("CoreStandardGroup", (), {"name": "one"}, id=done.answer["group"])
+
+    with pytest.raises(UniqueError):
+        tracker.close_group(Command(new_id()), listing)
+    tracker.close_group(Command(new_id()), listing._replace(values={"name": "three"}))
+
+    groups = served.client.get("/api/v1/groups").json()["groups"]
+    assert sorted(group["name"] for group in groups) == ["one", "three"]
+
+
+def test_a_group_whose_parameters_nobody_knows_is_not_called_orphaned(served: Served) -> None:
+    served.services.tracker.close_group(
+        Command(new_id()), Listing("CoreStandardGroup", (), {"name": f"MYID-{'0' * 32}"})
+    )
+    opened_run = {"request": new_id(), "identifier": "MYID", "params": {"one": 1}}
+    run = served.client.post("/api/v1/runs", json=opened_run).json()["id"]
+    member = {"request": new_id(), "run": run, "objects": [{"kind": "TestNodeKind", "values": {"name": "a"}}]}
+    served.client.post("/api/v1/objects", json=member)
+    served.client.post(f"/api/v1/runs/{run}/close", json={"request": new_id()})
+
+    assert served.client.get("/api/v1/groups?orphaned=true").json()["groups"] == []
+
+
+def test_what_goes_with_another_node_stays_with_it(served: Served) -> None:
+    parent = {"name": "device", "peer": "TestNodeKind", "kind": "Parent", "cardinality": "one"}
+    port = {
+        "namespace": "Net",
+        "name": "Port",
+        "attributes": [{"name": "name", "kind": "Text", "unique": True}],
+        "relationships": [parent],
+    }
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [port]}]}).status_code == 200
+    device = create(served, "switch")
+    made = data(
+        served,
+        'mutation { NetPortCreate(data: {name: {value: "eth0"}, device: {hfid: ["switch"], kind: "TestNodeKind"}}) '
+        "{ object { id device { node { id } } } } }",
+    )["NetPortCreate"]["object"]
+    assert made["device"]["node"]["id"] == device
+
+    clear = f'mutation {{ NetPortUpdate(data: {{id: "{made["id"]}", device: null}}) {{ ok }} }}'
+    assert "stays with it" in error(served, clear)
+    data(served, f'mutation {{ TestNodeKindDelete(data: {{id: "{device}"}}) {{ ok }} }}')
+    assert data(served, "{ NetPort { count } }")["NetPort"]["count"] == 0
+
+
+# Who may
+
+
+def test_sending_may_be_open_where_reading_is_not(tmp_path: Path) -> None:
+    with serving(tmp_path, auth_required=True, pem_auth_required=False) as served:
+        assert create(served, "a")
+        answer = served.client.post("/graphql", json={"query": "{ TestNodeKind { count } }"})
+        wrong = served.client.post("/graphql", json={"query": "{ a }"}, headers={"X-INFRAHUB-KEY": "wrong"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, 401)
+    assert wrong.status_code == 401
+
+
+def test_the_key_comes_before_authorization(tmp_path: Path) -> None:
+    with serving(tmp_path, auth_required=True) as served:
+        headers = {"X-INFRAHUB-KEY": served.token(Role.WRITER), "Authorization": "Bearer wrong"}
+
+        assert create(served, "a", headers=headers)
+
+
+def test_a_token_of_an_open_login_opens_no_service_that_asks(tmp_path: Path) -> None:
+    token = f"open.{base64.urlsafe_b64encode(b'ada').decode()}"
+    with serving(tmp_path, auth_required=True) as served:
+        for headers in ({"Authorization": f"Bearer {token}"}, {"X-INFRAHUB-KEY": token}):
+            assert served.client.get("/api/schema", headers=headers).status_code == 401
+        assert served.client.post("/api/auth/refresh", headers=headers).status_code == 401
+        login = served.client.post("/api/auth/login", json={"username": "ada", "password": "x"})
+
+    assert (login.status_code, "Wrong user name" in login.json()["errors"][0]["message"]) == (401, True)
+
+
+def test_a_revoked_credential_ends_its_logins(tmp_path: Path) -> None:
+    with serving(tmp_path, auth_required=True) as served:
+        token = served.token(Role.READER)
+        tokens = served.client.post("/api/auth/login", json={"username": "ada", "password": token}).json()
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        assert served.client.get("/api/schema", headers=headers).status_code == 200
+
+        revoke = served.bearer(Role.ADMIN)
+        (listed,) = [
+            one
+            for one in served.client.get("/admin/credentials", headers=revoke).json()
+            if one["role"] == "reader"
+        ]
+        served.client.request("DELETE", f"/admin/credentials/{listed['id']}", headers=revoke)
+
+        assert served.client.get("/api/schema", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"username": "ada"}, {"username": "", "password": "x"}, {"username": 1}]
+)
+def test_a_login_of_another_form_is_refused(served: Served, body: Any) -> None:
+    answer = served.client.post("/api/auth/login", json=body)
+
+    assert (answer.status_code, len(answer.json()["errors"])) == (400, 1)
+
+
+def test_a_foreign_page_may_not_change_anything(served: Served) -> None:
+    headers = {"Origin": "https://evil.example"}
+    answer = served.client.post("/graphql", json={"query": "{ a }"}, headers=headers)
+
+    assert (answer.status_code, list(answer.json())) == (403, ["data", "errors"])
+
+
+# The part
+
+
+def test_the_part_can_be_served_alone(tmp_path: Path) -> None:
+    with opened(read_settings(data_dir=tmp_path)) as services:
+        client = Client(build_app(services, ("infrahub",)))
+        answers = [client.get(path).status_code for path in ("/api/schema", "/query/info", "/api/v1/runs")]
+        created = create(Served(client, services), "a")
+
+    assert (answers, bool(created)) == ([200, 404, 404], True)
+
+
+def test_a_service_without_the_part_says_so_in_the_clients_form(tmp_path: Path) -> None:
+    with opened(read_settings(data_dir=tmp_path)) as services:
+        answer = Client(build_app(services, ("receiver",))).post("/graphql/main", json={})
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, 404)
