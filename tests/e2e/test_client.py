@@ -58,7 +58,7 @@ def test_what_an_activity_reports_is_why(client: Any) -> None:
     assert why.steps[0].event == run.id
     assert why.steps[0].properties["epochs"] == 3
     assert (why.steps[0].produced[0].version.label, why.complete) == ("7", True)
-    assert [event["type"] for event in client.impact(table)] == ["train"]
+    assert [step.type for step in client.impact(table)] == ["train"]
     assert client.path(table, model).connected
     assert client.get_artifact(model).properties == {"auc": 0.9}
 
