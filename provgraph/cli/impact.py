@@ -99,9 +99,9 @@ def _say_for_programs(found: Impact, form: Form) -> None:
     with output.progress_bar("Events") if form is Form.JSON else nullcontext() as show:
         for done, event in enumerate(found, 1):
             if show is None:
-                output.say_json_line(event)
+                output.say_json_line(event.document)
                 continue
-            items.append(event)
+            items.append(event.document)
             show(done, (found.opening or {}).get("affected"))
     closing = {**(found.closing or {}), "cursor": found.cursor}
     if form is Form.JSON:
@@ -118,7 +118,7 @@ def _lines(found: Impact) -> Iterator[str]:
             yield _headline(found)
         shown += 1
         yield ""
-        yield from _event(event)
+        yield from _event(event.document)
     closing = found.closing or {}
     if not shown:
         yield _headline(found)

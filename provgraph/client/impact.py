@@ -9,12 +9,14 @@ import orjson
 from provgraph.client.answers import JSON, an_object
 from provgraph.client.calls import Call, rest
 from provgraph.client.errors import BusyError, ClientError, UnexpectedAnswerError, UnreachableError
+from provgraph.client.told import step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from provgraph.client.asking import Asker, AsyncAsker
     from provgraph.client.exchange import Retry
+    from provgraph.client.told import Step
 
 _PATH = "/api/v1/impact"
 _PAGE = 10_000
@@ -55,7 +57,7 @@ class Search:
         parameters = {**self._parameters, "limit": self._size, "cursor": self.cursor}
         return Call("GET", _PATH, an_object, parameters, timeout_seconds=self._timeout_seconds)
 
-    def take(self, line: bytes) -> JSON | None:
+    def take(self, line: bytes) -> Step | None:
         """Take a line of the answer and return the event in it, if it is a new one."""
         document = _object(line)
         kind = document.get("kind")
@@ -71,7 +73,7 @@ class Search:
             self._given = self._place
             if self._left is not None:
                 self._left -= 1
-            return document
+            return step(document)
         return None
 
     def check_end(self, url: str) -> None:
@@ -138,7 +140,7 @@ class Impact(_Told):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> JSON:
+    def __next__(self) -> Step:
         return next(self._events)
 
 
@@ -152,11 +154,11 @@ class AsyncImpact(_Told):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> JSON:
+    async def __anext__(self) -> Step:
         return await anext(self._events)
 
 
-def _events(asker: Asker, search: Search) -> Iterator[JSON]:
+def _events(asker: Asker, search: Search) -> Iterator[Step]:
     while (call := search.next_call()) is not None:
         try:
             for line in asker.lines(call):
@@ -167,7 +169,7 @@ def _events(asker: Asker, search: Search) -> Iterator[JSON]:
             asker.follow(rest(search.pause(error, asker.retry)))
 
 
-async def _async_events(asker: AsyncAsker, search: Search) -> AsyncIterator[JSON]:
+async def _async_events(asker: AsyncAsker, search: Search) -> AsyncIterator[Step]:
     while (call := search.next_call()) is not None:
         try:
             async for line in asker.lines(call):

@@ -250,9 +250,10 @@ class Spool:
     def requeue_refused(self) -> int:
         """Let everything that the service did not take wait once more, behind what waits; returns how much."""
         with self._transaction() as connection:
+            # Whoever put it was told already what became of it, so it counts for nobody's flush again.
             moved = connection.execute(
                 "INSERT INTO pending (kind, id, content, source) "
-                "SELECT kind, id, content, source FROM refused ORDER BY seq"
+                "SELECT kind, id, content, 'requeued' FROM refused ORDER BY seq"
             ).rowcount
             connection.execute("DELETE FROM refused")
         return moved

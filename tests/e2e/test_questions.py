@@ -189,7 +189,7 @@ def test_the_client_asks_every_question(story: Story, client: Client) -> None:
     assert client.lineage(decision, versions="exact", emitter=f"{story.prefix}-trainer").nodes
     assert client.state(as_of="2026-03-05", limit=1).artifacts
     assert client.diff("2026-03-01", "2026-03-05", limit=1).changes
-    assert [event["event"] for event in client.impact(table)] == [story.train, story.decide]
+    assert [step.event for step in client.impact(table)] == [story.train, story.decide]
     assert client.path(table, decision).connected is True
     assert client.gaps().emitters
 
@@ -205,8 +205,8 @@ def test_the_pages_of_a_state_are_one_picture(story: Story, client: Client) -> N
 
 def test_a_limited_impact_goes_on_with_its_cursor(story: Story, client: Client) -> None:
     first = client.impact(story.name("raw"), limit=1)
-    found = [event["event"] for event in first]
-    rest = [event["event"] for event in client.impact(story.name("raw"), cursor=first.cursor)]
+    found = [step.event for step in first]
+    rest = [step.event for step in client.impact(story.name("raw"), cursor=first.cursor)]
 
     assert found + rest == [story.ingest, story.train, story.decide]
 

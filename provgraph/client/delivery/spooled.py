@@ -6,7 +6,6 @@ import atexit
 import logging
 import threading
 import uuid
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,6 +95,10 @@ class SpoolDelivery:
         if self._connect is None:
             return
         _open.discard(self)
+        if self._sender is None:  # a child that has put nothing: at its end no thread may be started any more
+            self.spool.close()
+            self._connect = None
+            return
         flushed = self.flush(timeout_seconds=self.close_timeout_seconds)
         if flushed.left:
             logger.warning(
@@ -136,7 +139,8 @@ class SpoolDelivery:
             return self._sender
 
 
-_open: weakref.WeakSet[SpoolDelivery] = weakref.WeakSet()
+# Kept until they are closed, so that the end of the program finds those that nobody closed.
+_open: set[SpoolDelivery] = set()
 
 
 @atexit.register

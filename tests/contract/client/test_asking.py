@@ -314,14 +314,17 @@ def test_gaps_and_routes_are_typed(client: Any, service: FakeService) -> None:
 
 def test_an_impact_goes_on_where_the_connection_broke(client: Any, service: FakeService) -> None:
     start = b'{"kind":"start","affected":2,"position":4,"cursor":"c0"}\n'
-    whole = start + b'{"event":"e1"}\n{"event":"e2"}\n{"kind":"end","complete":true,"cursor":null}\n'
+    whole = (
+        start
+        + b'{"event":"e1","depth":1}\n{"event":"e2","depth":1}\n{"kind":"end","complete":true,"cursor":null}\n'
+    )
     service.troubles = [
-        httpx.Response(200, content=start + b'{"event":"e1"}\n{"ev'),
+        httpx.Response(200, content=start + b'{"event":"e1","depth":1}\n{"ev'),
         httpx.Response(503),
         httpx.Response(200, content=whole),
     ]
 
-    events = [event["event"] for event in client.impact("x")]
+    events = [step.event for step in client.impact("x")]
 
     assert events == ["e1", "e2"]
     assert [dict(request.url.params).get("cursor") for request in service.requests] == [None, "c0", "c0"]

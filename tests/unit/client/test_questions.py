@@ -86,7 +86,7 @@ def _end(cursor: str | None = None) -> dict[str, Any]:
 
 
 def _event(number: int) -> dict[str, Any]:
-    return {"event": f"e{number}"}
+    return {"event": f"e{number}", "depth": 1}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_what_came_of_a_node_is_read_as_it_comes() -> None:
 
     with service.client() as client:
         found = client.impact("x", type="train", seconds=9)
-        events = list(found)
+        events = [step.document for step in found]
 
     assert events == [_event(1), _event(2)]
     assert found.opening == _start()
@@ -215,7 +215,7 @@ def test_a_limit_counts_over_all_pages_and_leaves_a_cursor() -> None:
 
     with service.client() as client:
         found = client.impact("x", limit=2)
-        events = list(found)
+        events = [step.document for step in found]
 
     assert (len(events), found.cursor, len(service.asked)) == (2, "c2", 1)
 
@@ -224,7 +224,7 @@ def test_pages_follow_each_other_until_there_is_nothing_left() -> None:
     service = _Service(_stream(_start(), _event(1), _end("c1")), _stream(_start("c1"), _event(2), _end()))
 
     with service.client() as client:
-        events = list(client.impact("x", cursor="c0"))
+        events = [step.document for step in client.impact("x", cursor="c0")]
 
     assert events == [_event(1), _event(2)]
     assert [dict(url.params)["cursor"] for url in service.asked] == ["c0", "c1"]
@@ -243,7 +243,7 @@ def test_a_stream_that_breaks_is_gone_on_with_where_it_broke(broken: Callable[[]
     service = _Service(broken(), httpx.Response(503), _stream(*whole))
 
     with service.client() as client:
-        events = list(client.impact("x"))
+        events = [step.document for step in client.impact("x")]
 
     assert events == [_event(1), _event(2), _event(3)]
     assert [dict(url.params).get("cursor") for url in service.asked] == [None, "c0", "c0"]
