@@ -172,6 +172,7 @@ class Mutations:
                 raise DocumentError(f"Field {name!r} is not defined by type '{call.kind.name}'", field=name)
             elif call.kind.is_group and name == MEMBERS:
                 members = tuple(self._ids(call, name, value, must_live=False))
+                _refuse_other_spellings(value)
             else:
                 is_many = relationships[name].get("cardinality", "many") == "many"
                 ids = self._ids(call, name, value, must_live=True)
@@ -211,6 +212,23 @@ class Mutations:
         if found is None:
             raise NotFoundError(f"Unable to find the node {key}, a {peer}, which {name} names")
         return found.state.id
+
+
+def _refuse_other_spellings(members: Any) -> None:
+    """
+    Refuse members whose ids are not spelled as this service spells them.
+
+    The SDK compares ids as texts: with `delete_unused_nodes` it would go on to delete members that it has just listed.
+    """
+    for member in members if isinstance(members, list) else [members]:
+        stated = member.get("id") if isinstance(member, dict) else None
+        if stated is not None and stated != dashed(event_id(stated)):
+            raise InvalidInputError(
+                f"Spell the member {stated} as {dashed(event_id(stated))}: Infrahub's SDK compares ids as texts, and "
+                "would take the member for an unused one",
+                field=MEMBERS,
+                rule="spelling",
+            )
 
 
 def _parent(call: _Call, name: str, ids: list[str]) -> str | None:

@@ -11,6 +11,7 @@ import inspect
 import re
 import subprocess
 import sys
+import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -281,14 +282,14 @@ def test_a_node_deleted_in_its_own_run_is_no_member(sdk: Sdk, wire: Wire) -> Non
     assert keys(group_of(wire, identifier)) == {a}
 
 
-def test_a_group_of_a_thousand_members_shrinks_to_one(sdk: Sdk, wire: Wire) -> None:
+def test_a_group_of_a_thousand_members_shrinks(sdk: Sdk, wire: Wire) -> None:
     identifier = unique("thousand-")
     names = [unique("n-") for _ in range(1_000)]
     saved = wire.post_json(
         "/api/v1/objects",
         {"request": new_id(), "objects": [{"kind": KIND, "values": {"name": name}} for name in names]},
     )
-    ids = [one["id"] for one in saved.json()["objects"]]
+    ids = [str(uuid.UUID(one["id"])) for one in saved.json()["objects"]]
 
     async def script() -> int:
         client = sdk.client()
@@ -296,10 +297,29 @@ def test_a_group_of_a_thousand_members_shrinks_to_one(sdk: Sdk, wire: Wire) -> N
             await done(client.group_context.add_related_nodes(ids))
         async with tracking(client, identifier, delete_unused_nodes=True):
             await save(client, names[0], upsert=True)
+            await done(client.group_context.add_related_nodes(ids[100:]))
         return len(client.group_context.previous_members)
 
     assert asyncio.run(script()) == 1_000
-    assert keys(group_of(wire, identifier)) == {names[0]}
+    assert keys(group_of(wire, identifier)) == {names[0], *names[100:]}
+    left = wire.get("/api/v1/objects", kind=KIND, key=names[99]).json()["objects"]
+    assert left == []
+
+
+def test_members_in_another_spelling_are_refused_before_the_sdk_deletes_them(sdk: Sdk, wire: Wire) -> None:
+    identifier, name = unique("spelling-"), unique("a-")
+
+    async def script() -> None:
+        client = sdk.client()
+        async with tracking(client, identifier):
+            node = await save(client, name)
+        async with tracking(client, identifier, delete_unused_nodes=True):
+            await done(client.group_context.add_related_nodes([node.id.replace("-", "")]))
+
+    with pytest.raises(GraphQLError, match="Spell the member"):
+        asyncio.run(script())
+
+    assert keys(group_of(wire, identifier)) == {name}
 
 
 def test_a_run_on_a_branch_stays_there(sdk: Sdk, wire: Wire) -> None:

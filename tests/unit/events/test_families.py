@@ -15,6 +15,7 @@ from provgraph.events import (
     ReportOpened,
     Role,
     TagSet,
+    Tracked,
     accept,
     artifacts_removed,
     canonical,
@@ -28,9 +29,49 @@ from provgraph.events import (
     tag_set,
 )
 from provgraph.events.report import CONNECTIONS, DONE
+from provgraph.events.tracking import (
+    Change,
+    Members,
+    ObjectState,
+    Operation,
+    RunState,
+    RunStatus,
+    Step,
+    tracked,
+)
 from tests.unit.events.fields import PEM_ID, fields
 
 ODD = "Ä\u0308 \U0001f600 %_\\'\"\n"
+SAVED = ObjectState(PEM_ID, "TestNodeKind", "main", ODD, f"TestNodeKind/{ODD}", {"name": ODD, "n": [1, None]})
+EVERYTHING = Step(
+    7,
+    "1" * 32,
+    {"run": PEM_ID},
+    ODD,
+    PEM_ID,
+    RunState(
+        id=PEM_ID,
+        state=RunStatus.DONE,
+        identifier=ODD,
+        params={"one": 1.5},
+        branch="main",
+        delete_unused=True,
+        actor=None,
+        group_type="CoreStandardGroup",
+        group_name=ODD,
+        group_params={},
+        opened_us=1,
+        members=(PEM_ID,),
+        previous_members=(),
+        report={"refused": []},
+    ),
+    (
+        Change(Operation.CREATED, None, SAVED),
+        Change(Operation.RETIRED, SAVED, SAVED._replace(live=False), member=False),
+    ),
+    (Members(PEM_ID, (PEM_ID, "2" * 32)),),
+    ({"namespace": "Infra", "name": "Rack"},),
+)
 FAMILIES: dict[Kind, NewEvent] = {
     Kind.PEM: accept(fields(Tag=ODD, Predecessors=["f" * 32], UsesArtifacts=[{"Name": ODD}])),
     Kind.TAG_SET: tag_set("", ODD, PEM_ID),
@@ -43,6 +84,7 @@ FAMILIES: dict[Kind, NewEvent] = {
     Kind.CREDENTIAL_REVOKED: credential_revoked(PEM_ID),
     Kind.LOG_CLEANED: log_cleaned(previous_epoch="old", previous_position=7, previous_digest=b"\x01" * 32),
     Kind.REBUILD_REQUESTED: rebuild_requested(),
+    Kind.TRACKED: tracked(fields(), EVERYTHING),
 }
 TYPES = {
     Kind.TAG_SET: TagSet,
@@ -53,6 +95,7 @@ TYPES = {
     Kind.CREDENTIAL_REVOKED: CredentialRevoked,
     Kind.LOG_CLEANED: LogCleaned,
     Kind.REBUILD_REQUESTED: RebuildRequested,
+    Kind.TRACKED: Tracked,
 }
 
 
