@@ -43,11 +43,11 @@ from provgraph.client.questions import Questions, Time
 from provgraph.client.spool import Spool
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
 from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
-from provgraph.client.tracking import Limit, Mode, Tracking, TrackingError
 from provgraph.client.transport import Retry
 
 if TYPE_CHECKING:
     from provgraph.client.aio import AsyncClient
+    from provgraph.client.tracking import Limit, Mode, Tracking, TrackingError
 
 __all__ = [
     "DEFAULT_URL",
@@ -119,9 +119,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # asyncio takes a third as long to import as all the rest, and most programs do without.
+    # asyncio takes a third as long to import as all the rest, and tracking a tenth: most programs do without.
     if name == "AsyncClient":
         from provgraph.client.aio import AsyncClient  # noqa: PLC0415 - see above
 
         return AsyncClient
+    if name in ("Limit", "Mode", "Tracking", "TrackingError"):
+        from provgraph.client import tracking  # noqa: PLC0415 - see above
+
+        return getattr(tracking, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

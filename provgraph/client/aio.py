@@ -17,7 +17,7 @@ from provgraph.client.delivery import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
-from provgraph.client.tracking.tracks import AsyncTracks
+from provgraph.client.tracks import AsyncTracks
 from provgraph.client.transport import AsyncTransport, Retry
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         self.emitter = emitter
         self.size_limit = size_limit
         self.admin = AsyncAdmin(self)
-        self._track_with(tracking)
+        self._tracking = tracking
         self._delivery = delivery
         if delivery is not None:
             delivery.open(

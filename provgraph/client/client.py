@@ -14,7 +14,7 @@ from provgraph.client.delivery import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
-from provgraph.client.tracking.tracks import Tracks
+from provgraph.client.tracks import Tracks
 from provgraph.client.transport import Retry, Transport
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         self.emitter = emitter
         self.size_limit = size_limit
         self.admin = Admin(self)
-        self._track_with(tracking)
+        self._tracking = tracking
         self._delivery = delivery
         if delivery is not None:
             delivery.open(

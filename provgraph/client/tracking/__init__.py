@@ -35,7 +35,6 @@ from provgraph.client.tracking.nodes import AsyncNode, Node
 from provgraph.client.tracking.runs import AsyncGroups, AsyncRuns, Groups, Runs
 from provgraph.client.tracking.settings import Limit, Mode, Tracking
 from provgraph.client.tracking.store import Store
-from provgraph.client.tracking.tracks import AsyncTracks, Tracks
 
 __all__ = [
     "Adopted",
@@ -44,7 +43,6 @@ __all__ = [
     "AsyncNode",
     "AsyncRuns",
     "AsyncTracked",
-    "AsyncTracks",
     "Changed",
     "ChangedSinceError",
     "CloseReport",
@@ -78,5 +76,4 @@ __all__ = [
     "Tracked",
     "Tracking",
     "TrackingError",
-    "Tracks",
 ]

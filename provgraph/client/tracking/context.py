@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import BusyError, ContradictionError, ServiceError
+from provgraph.client.parts import Awaited, Does, Waiting
 from provgraph.client.tracking import commands
 from provgraph.client.tracking.answers import CloseReport, Group, Member, Plan
 from provgraph.client.tracking.commands import Closing, new_request
@@ -21,7 +22,6 @@ from provgraph.client.tracking.errors import (
     SweepLimitError,
     rule,
 )
-from provgraph.client.tracking.methods import Awaited, Does, Waiting
 from provgraph.client.tracking.nodes import saved_id
 from provgraph.client.tracking.settings import Limit
 
@@ -54,6 +54,8 @@ class GroupContextBase:
     ``related_node_ids`` and ``related_group_ids`` are what was saved or added so far, ``previous_members`` and
     ``unused_member_ids`` what the group held before the last end and what of it was not saved again (None: not known).
     """
+
+    tracking_session: Session[Any, Any]
 
     def __init__(self, session: Session[Any, Any], properties: Properties) -> None:
         self.tracking_session = session

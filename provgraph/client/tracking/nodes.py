@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from provgraph.client.parts import Awaited, Does, Waiting
 from provgraph.client.tracking import names
 from provgraph.client.tracking.commands import Save
 from provgraph.client.tracking.errors import NotJsonError, NotSavedError
-from provgraph.client.tracking.methods import Awaited, Does, Waiting
 
 if TYPE_CHECKING:
     from provgraph.client.answers import JSON

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import ContradictionError
 from provgraph.client.pages import AsyncPages, Pages
+from provgraph.client.parts import Awaited, Does, Part, Waiting
 from provgraph.client.tracking import commands
 from provgraph.client.tracking.answers import (
     Adopted,
@@ -19,7 +20,6 @@ from provgraph.client.tracking.answers import (
     RunDiff,
 )
 from provgraph.client.tracking.errors import ChangedSinceError, rule
-from provgraph.client.tracking.methods import Awaited, Does, Part, Waiting
 from provgraph.client.tracking.settings import Limit
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class _Runs(Part):
 class Runs(_Runs, Waiting):
     """The runs that there were."""
 
+    tracking_session: Session[Any, Any]
+
     def __init__(self, asker: Asker, session: Session[Any, Any]) -> None:
         self._asker = asker
         self.tracking_session = session
@@ -108,6 +110,8 @@ class Runs(_Runs, Waiting):
 
 class AsyncRuns(_Runs, Awaited):
     """The runs that there were; see `Runs`."""
+
+    tracking_session: Session[Any, Any]
 
     def __init__(self, asker: AsyncAsker, session: Session[Any, Any]) -> None:
         self._asker = asker
@@ -173,6 +177,8 @@ class _Groups(Part):
 class Groups(_Groups, Waiting):
     """The groups that runs keep."""
 
+    tracking_session: Session[Any, Any]
+
     def __init__(self, asker: Asker, session: Session[Any, Any]) -> None:
         self._asker = asker
         self.tracking_session = session
@@ -195,6 +201,8 @@ class Groups(_Groups, Waiting):
 
 class AsyncGroups(_Groups, Awaited):
     """The groups that runs keep; see `Groups`."""
+
+    tracking_session: Session[Any, Any]
 
     def __init__(self, asker: AsyncAsker, session: Session[Any, Any]) -> None:
         self._asker = asker

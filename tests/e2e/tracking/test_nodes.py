@@ -221,7 +221,7 @@ def public(of: type) -> dict[str, list[str]]:
         member = inspect.getattr_static(of, name)
         function = getattr(member, "_function", member)
         module = getattr(getattr(member, "fget", None) or function, "__module__", "")
-        if not name.startswith("_") and module.startswith("provgraph.client.tracking"):
+        if not name.startswith("_") and module.startswith("provgraph.client.track"):
             found[name] = list(inspect.signature(function).parameters) if callable(function) else []
     assert found
     return found

@@ -28,3 +28,18 @@ def test_the_client_brings_in_no_library_of_the_server(module: str) -> None:
     )
 
     assert not _NOT_NEEDED.intersection(done.stdout.split())
+
+
+def test_the_client_brings_in_no_tracking_before_something_is_tracked() -> None:
+    code = "import sys; from provgraph.client import Client; Client(); print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(_PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "provgraph.client.tracks" in done.stdout.split()
+    assert "provgraph.client.tracking" not in done.stdout.split()

@@ -7,46 +7,36 @@ The methods of a client that keep objects up to date.
 
 Run again, it creates nothing twice, and retires what was not saved any more. Runs nest, and belong to the task or
 thread that started them.
+
+What does the work, `provgraph.client.tracking`, is loaded when something is tracked: most programs only emit.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from provgraph.client.errors import NotThereError
-from provgraph.client.tracking import commands, names
-from provgraph.client.tracking.blocks import AsyncTracked, Settled, Tracked
-from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
-from provgraph.client.tracking.errors import NoSuchNodeError, SeveralNodesError
-from provgraph.client.tracking.methods import Awaited, Does, Part, Waiting
-from provgraph.client.tracking.nodes import AsyncNode, Node, NodeBase, Record, saved_id
-from provgraph.client.tracking.runs import AsyncGroups, AsyncRuns, Groups, Runs
-from provgraph.client.tracking.session import Session
-from provgraph.client.tracking.settings import (
-    DEFAULT_IDENTIFIER,
-    STANDARD_GROUP,
-    Limit,
-    Mode,
-    Properties,
-    Tracking,
-    checked_params,
-)
+from provgraph.client.parts import Awaited, Does, Part, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from provgraph.client.aio import AsyncClient
-    from provgraph.client.answers import JSON
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.calls import Conversation
     from provgraph.client.client import Client
     from provgraph.client.tracking.answers import CloseReport
+    from provgraph.client.tracking.blocks import AsyncTracked, Settled, Tracked
+    from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
+    from provgraph.client.tracking.nodes import AsyncNode, Node, NodeBase
+    from provgraph.client.tracking.runs import AsyncGroups, AsyncRuns, Groups, Runs
+    from provgraph.client.tracking.session import Session
+    from provgraph.client.tracking.settings import Limit, Mode, Tracking
     from provgraph.client.tracking.store import Store
 
-NodeT = TypeVar("NodeT", bound=NodeBase)
+NodeT = TypeVar("NodeT", bound="NodeBase")
 
-_VALUE = "__value"
-# So many objects go with one request: a step of the log that is neither many round trips nor a pause for others.
-_AT_ONCE = 500
+# Threads that track at once on a new client find one session.
+_beginning = threading.Lock()
 
 
 class _Tracks(Part, Generic[NodeT]):
@@ -84,17 +74,18 @@ class _Tracks(Part, Generic[NodeT]):
         :param protected: whether the service refuses to retire it
         :raises ImpossibleNameError: a kind, branch or key that cannot be one
         """
-        session = self.tracking_session
-        record = Record(
-            names.kind(kind),
-            names.text(session.branch if branch is None else branch, what="branch"),
-            {**(data or {}), **values},
-            None if key is None else names.text(key, what="key"),
-            parent,
-            protected,
-        )
+        from provgraph.client.tracking import objects
+
         yield from ()
-        node: NodeT = session.new(record)
+        node: NodeT = objects.create(
+            self.tracking_session,
+            kind,
+            {**(data or {}), **values},
+            branch=branch,
+            key=key,
+            parent=parent,
+            protected=protected,
+        )
         return node
 
     @Does
@@ -115,32 +106,24 @@ class _Tracks(Part, Generic[NodeT]):
         :raises NoSuchNodeError: there is none
         :raises SeveralNodesError: there is more than one
         """
-        session, kind = self.tracking_session, names.kind(kind)
-        asked = {} if key is None else {"key": names.text(key, what="key")}
-        asked |= _filters(values)
-        if id is not None:
-            document = yield from _live(kind, id, url=session.asker.url)
-        else:
-            paging = commands.nodes(kind, branch=branch or session.branch, filters=asked, limit=2)
-            found = paging.items((yield paging.first))
-            told = ", ".join(f"{name.removesuffix(_VALUE)}={value!r}" for name, value in asked.items())
-            if not found:
-                raise NoSuchNodeError(f"There is no {kind} with {told or 'any key'}", url=session.asker.url)
-            if len(found) > 1:
-                raise SeveralNodesError(f"There is more than one {kind} with {told or 'any key'}")
-            document = found[0]
-        node: NodeT = session.met([document])[0]
-        return node
+        from provgraph.client.tracking import objects
+
+        session: Session[NodeT, Any] = self.tracking_session
+        return (yield from objects.get(session, kind, node_id=id, key=key, branch=branch, values=values))
 
     @Does
     def all(self, kind: str, branch: str | None = None) -> Conversation[list[NodeT]]:
         """Return all live objects of a kind, in the order of their last change. In a run they are noted as read."""
-        return (yield from _all(self.tracking_session, kind, branch, {}))
+        from provgraph.client.tracking import objects
+
+        return (yield from objects.filtered(self.tracking_session, kind, branch=branch, values={}))
 
     @Does
     def filters(self, /, kind: str, branch: str | None = None, **values: object) -> Conversation[list[NodeT]]:
         """Return the live objects of a kind with certain values (``role__value="edge"``); see `all`."""
-        return (yield from _all(self.tracking_session, kind, branch, _filters(values)))
+        from provgraph.client.tracking import objects
+
+        return (yield from objects.filtered(self.tracking_session, kind, branch=branch, values=values))
 
     @Does
     def delete(self, kind: str, id: str | NodeBase) -> Conversation[None]:  # noqa: A002 - see `get`
@@ -150,9 +133,9 @@ class _Tracks(Part, Generic[NodeT]):
         :raises NoSuchNodeError: no live object of this kind has the id
         :raises NotAllRetiredError: it is protected, or something that goes with it
         """
-        session, node_id = self.tracking_session, saved_id(id)
-        yield from _live(names.kind(kind), node_id, url=session.asker.url)
-        yield from session.delete(node_id)
+        from provgraph.client.tracking import objects
+
+        yield from objects.delete(self.tracking_session, kind, id)
 
     @Does
     def save_all(
@@ -168,14 +151,10 @@ class _Tracks(Part, Generic[NodeT]):
 
         :raises ContradictionError: another object has one's key
         """
+        from provgraph.client.tracking import objects
+
         session = self.tracking_session
-        wanted = list(dict.fromkeys(nodes))
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            records = [node.record for node in part]
-            yield from session.save(records, upsert=allow_upsert, member=update_group_context)
-            for node in part:
-                session.store.set(node)
+        yield from objects.save_all(session, nodes, upsert=allow_upsert, member=update_group_context)
 
     @Does
     def end_tracking(self) -> Conversation[CloseReport]:
@@ -187,15 +166,36 @@ class _Tracks(Part, Generic[NodeT]):
         return (yield from self.tracking_session.end_here())
 
 
-class Tracks(_Tracks[Node], Waiting):
+class Tracks(_Tracks["Node"], Waiting):
     """The methods of the client that waits."""
 
-    def _track_with(self: Client, tracking: Tracking | None) -> None:  # type: ignore[misc] # it is mixed into a client
-        self.tracking_session = Session(
-            self, tracking or Tracking(), make_node=Node, make_context=GroupContext
-        )
-        self.runs = Runs(self, self.tracking_session)
-        self.groups = Groups(self, self.tracking_session)
+    _tracking: Tracking | None
+    _session: Session[Node, GroupContext] | None = None
+
+    @property
+    def tracking_session(self) -> Session[Node, GroupContext]:
+        """What all parts of this client that track share."""
+        if self._session is None:
+            from provgraph.client.tracking import begin
+
+            with _beginning:
+                if self._session is None:
+                    self._session = begin.waiting(self, self._tracking)  # type: ignore[arg-type] # it is mixed into a client
+        return self._session
+
+    @property
+    def runs(self: Client) -> Runs:  # type: ignore[misc] # it is mixed into a client
+        """The runs that there were."""
+        from provgraph.client.tracking.runs import Runs
+
+        return Runs(self, self.tracking_session)
+
+    @property
+    def groups(self: Client) -> Groups:  # type: ignore[misc] # it is mixed into a client
+        """The groups that runs keep."""
+        from provgraph.client.tracking.runs import Groups
+
+        return Groups(self, self.tracking_session)
 
     @property
     def group_context(self) -> GroupContext:
@@ -230,8 +230,10 @@ class Tracks(_Tracks[Node], Waiting):
         :raises NotJsonError: ``params`` or ``group_params`` cannot be written as JSON
         :raises ImpossibleNameError: an identifier, group type or branch that cannot be one
         """
+        from provgraph.client.tracking import objects
+
         session = self.tracking_session
-        properties = _properties(
+        properties = objects.properties(
             session.settings,
             identifier,
             params,
@@ -239,8 +241,10 @@ class Tracks(_Tracks[Node], Waiting):
             group_params,
             branch,
             delete_unused_nodes=delete_unused_nodes,
-            limit=Limit.read(limit),
+            limit=limit,
         )
+        from provgraph.client.tracking.blocks import Tracked
+
         return Tracked(self, session, session.start(properties))
 
     def set_context_properties(
@@ -260,8 +264,10 @@ class Tracks(_Tracks[Node], Waiting):
 
         :param reset: forget what was saved so far
         """
+        from provgraph.client.tracking import objects
+
         session = self.tracking_session
-        properties = _properties(
+        properties = objects.properties(
             session.settings,
             identifier,
             params,
@@ -273,15 +279,36 @@ class Tracks(_Tracks[Node], Waiting):
         session.set_properties(properties, reset=reset)
 
 
-class AsyncTracks(_Tracks[AsyncNode], Awaited):
+class AsyncTracks(_Tracks["AsyncNode"], Awaited):
     """The methods of the client for event loops."""
 
-    def _track_with(self: AsyncClient, tracking: Tracking | None) -> None:  # type: ignore[misc] # see `Tracks`
-        self.tracking_session = Session(
-            self, tracking or Tracking(), make_node=AsyncNode, make_context=AsyncGroupContext
-        )
-        self.runs = AsyncRuns(self, self.tracking_session)
-        self.groups = AsyncGroups(self, self.tracking_session)
+    _tracking: Tracking | None
+    _session: Session[AsyncNode, AsyncGroupContext] | None = None
+
+    @property
+    def tracking_session(self) -> Session[AsyncNode, AsyncGroupContext]:
+        """What all parts of this client that track share."""
+        if self._session is None:
+            from provgraph.client.tracking import begin
+
+            with _beginning:
+                if self._session is None:
+                    self._session = begin.awaited(self, self._tracking)  # type: ignore[arg-type] # it is mixed into a client
+        return self._session
+
+    @property
+    def runs(self: AsyncClient) -> AsyncRuns:  # type: ignore[misc] # it is mixed into a client
+        """The runs that there were."""
+        from provgraph.client.tracking.runs import AsyncRuns
+
+        return AsyncRuns(self, self.tracking_session)
+
+    @property
+    def groups(self: AsyncClient) -> AsyncGroups:  # type: ignore[misc] # it is mixed into a client
+        """The groups that runs keep."""
+        from provgraph.client.tracking.runs import AsyncGroups
+
+        return AsyncGroups(self, self.tracking_session)
 
     @property
     def group_context(self) -> AsyncGroupContext:
@@ -300,8 +327,10 @@ class AsyncTracks(_Tracks[AsyncNode], Awaited):
         limit: Limit | int | None = None,
     ) -> AsyncTracked:
         """See `Tracks.start_tracking`. Tracking is on when this returns; the result may be awaited."""
+        from provgraph.client.tracking import objects
+
         session = self.tracking_session
-        properties = _properties(
+        properties = objects.properties(
             session.settings,
             identifier,
             params,
@@ -309,8 +338,10 @@ class AsyncTracks(_Tracks[AsyncNode], Awaited):
             group_params,
             branch,
             delete_unused_nodes=delete_unused_nodes,
-            limit=Limit.read(limit),
+            limit=limit,
         )
+        from provgraph.client.tracking.blocks import AsyncTracked
+
         return AsyncTracked(self, session, session.start(properties))
 
     def set_context_properties(
@@ -324,8 +355,10 @@ class AsyncTracks(_Tracks[AsyncNode], Awaited):
         branch: str | None = None,
     ) -> Settled:
         """See `Tracks.set_context_properties`. It is done when this returns; the result may be awaited."""
+        from provgraph.client.tracking import objects
+
         session = self.tracking_session
-        properties = _properties(
+        properties = objects.properties(
             session.settings,
             identifier,
             params,
@@ -335,58 +368,6 @@ class AsyncTracks(_Tracks[AsyncNode], Awaited):
             delete_unused_nodes=delete_unused_nodes,
         )
         session.set_properties(properties, reset=reset)
+        from provgraph.client.tracking.blocks import Settled
+
         return Settled()
-
-
-def _properties(
-    settings: Tracking,
-    identifier: str | None,
-    params: object,
-    group_type: str | None,
-    group_params: object,
-    branch: str | None,
-    *,
-    delete_unused_nodes: bool,
-    limit: Limit | None = None,
-) -> Properties:
-    return Properties(
-        names.text(identifier or settings.identifier or DEFAULT_IDENTIFIER, what="identifier"),
-        checked_params(params, field_name="params"),
-        delete_unused_nodes,
-        names.kind(group_type or STANDARD_GROUP),
-        checked_params(group_params, field_name="group_params"),
-        names.text(branch or settings.branch, what="branch"),
-        limit,
-    )
-
-
-def _filters(values: Mapping[str, object]) -> dict[str, str]:
-    asked = {}
-    for name, value in values.items():
-        if not name.endswith(_VALUE) or value is None:
-            raise TypeError(f"{name}={value!r}: ask for a value like name__value='...'")
-        asked[name] = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    return asked
-
-
-def _live(kind: str, node_id: str, *, url: str) -> Conversation[JSON]:
-    try:
-        document: JSON = yield commands.node(node_id)
-    except NotThereError as error:
-        raise NoSuchNodeError(str(error), url=url) from error
-    if not document["live"] or document["kind"] != kind:
-        raise NoSuchNodeError(f"Unable to find the node {node_id}: it is no live {kind}", url=url)
-    return document
-
-
-def _all(
-    session: Session[NodeT, Any], kind: str, branch: str | None, filters: Mapping[str, str]
-) -> Conversation[list[NodeT]]:
-    paging = commands.nodes(names.kind(kind), branch=branch or session.branch, filters=filters)
-    nodes: list[NodeT] = []
-    call: Call[JSON] | None = paging.first
-    while call is not None:
-        page = yield call
-        nodes += session.met(paging.items(page))
-        call = paging.following(page)
-    return nodes

@@ -19,7 +19,12 @@ class Part:
     """Something that belongs to a client that tracks."""
 
     __slots__ = ()
-    tracking_session: Session[Any, Any]
+
+    if TYPE_CHECKING:
+
+        @property
+        def tracking_session(self) -> Session[Any, Any]:
+            """What all such parts of a client share."""
 
 
 class Waiting(Part):
