@@ -60,7 +60,7 @@ class Draft:
         self._states: dict[str, ObjectState] = {}
         self._changes: list[Change] = []
         self._members: dict[str, Members] = {}
-        self._used: dict[tuple[str, str], None] = {}
+        self._used: dict[str, None] = {}
         self._produced: dict[str, JSONObject] = {}
 
     @property
@@ -156,8 +156,7 @@ class Draft:
 
     def use(self, ids: Iterable[str]) -> None:
         """Say that the present versions of objects take part; those that are not stored yet are left out."""
-        for stored in self.reads.objects(list(ids)).values():
-            self._used[stored.state.artifact, stored.version] = None
+        self._used.update(dict.fromkeys(ids))
 
     def tell_run(self, run: RunState) -> None:
         """Say what became of a run."""
@@ -200,6 +199,8 @@ class Draft:
         run_id = None if its_run is None else its_run.id
         actor = self.command.actor or (None if its_run is None else its_run.actor)
         known = {"run": run_id, "actor": actor, **(properties or {})}
+        stored = self.reads.objects(list(self._used))
+        used = [stored[id_] for id_ in self._used if id_ in stored]
         fields = {
             "ID": self.event_id,
             "Type": type_,
@@ -207,7 +208,7 @@ class Draft:
             "OccurredAt": rfc3339(self.place.occurred_us),
             "Predecessors": [] if self.run is None else [step_id(self.place.epoch, self.run.opened)],
             "Properties": {key: value for key, value in known.items() if value is not None},
-            "UsesArtifacts": [{"Name": name, "Version": version} for name, version in self._used],
+            "UsesArtifacts": [{"Name": one.state.artifact, "Version": one.version} for one in used],
             "ProducesArtifacts": list(self._produced.values()),
         }
         step = Step(

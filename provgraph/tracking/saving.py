@@ -8,7 +8,7 @@ from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events.tracking import ObjectState, Operation
 from provgraph.tracking.draft import new_id, refuse_taken_key
 from provgraph.tracking.kinds import MAIN
-from provgraph.tracking.sweep import Refused, with_children
+from provgraph.tracking.sweep import Refused, families
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,13 +78,11 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
         raise NotFoundError(f"Unable to find the node {missing[0]}")
     going: dict[str, ObjectState] = {}
     refused: list[Refused] = []
-    for id_ in dict.fromkeys(ids):
-        if id_ in missing:
-            continue
-        together = [one.state for one in with_children(world, stored[id_])]
-        protected = next((one for one in together if one.protected), None)
+    asked_for = [stored[id_] for id_ in dict.fromkeys(ids) if id_ not in missing]
+    for id_, family in families(world, asked_for).items():
+        protected = next((one.state for one in family if one.state.protected), None)
         if protected is None:
-            going.update((one.id, one) for one in together)
+            going.update((one.state.id, one.state) for one in family)
         else:
             refused.append(Refused(id_, stored[id_].state.artifact, f"{protected.artifact} is protected"))
     for state in going.values():

@@ -15,7 +15,7 @@ from provgraph.errors import ConflictError
 from provgraph.events import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject
 
@@ -123,20 +123,18 @@ def sweep(
     refused: list[Refused] = []
     if delete_unused and dropped:
         objects = world.objects(dropped)
-        owners = world.groups_of(dropped)
-        for id_ in dropped:
-            stored = objects.get(id_)
-            if stored is None or not stored.state.live:
-                continue  # somebody has retired it meanwhile
-            if any(owner != group_id for owner in owners.get(id_, ())):
+        # What somebody has retired meanwhile is left out.
+        unused = [objects[id_] for id_ in dropped if id_ in objects and objects[id_].state.live]
+        going = families(world, unused)
+        owners = world.groups_of([one.state.id for family in going.values() for one in family])
+        others = {id_ for id_, its in owners.items() if any(owner != group_id for owner in its)}
+        for id_, family in going.items():
+            if id_ in others:
                 release.append(id_)
-                continue
-            together = with_children(world, stored)
-            reason = _reason_to_refuse(world, together, now, group_id)
-            if reason is not None:
-                refused.append(Refused(id_, stored.state.artifact, reason))
+            elif reason := _reason_to_refuse(family, saved=now, owned=others):
+                refused.append(Refused(id_, family[0].state.artifact, reason))
             else:
-                retire.update(dict.fromkeys(one.state.id for one in together))
+                retire.update(dict.fromkeys(one.state.id for one in family))
     left = [one.id for one in refused if one.id not in retire]
     return Sweep(
         members=(*now, *left),
@@ -150,30 +148,47 @@ def sweep(
     )
 
 
-def with_children(world: World, stored: StoredObject) -> list[StoredObject]:
-    """Return an object and all that goes with it when it is retired, itself first."""
-    found = {stored.state.id: stored}
-    layer = [stored.state.id]
+def families(world: World, objects: Sequence[StoredObject]) -> dict[str, list[StoredObject]]:
+    """Return, by the id of each object, all that goes with it when it is retired, itself first."""
+    children: dict[str, list[StoredObject]] = {}
+    seen = {stored.state.id for stored in objects}
+    layer = list(seen)
     while layer:
-        following = [child for child in world.children(layer) if child.state.id not in found]
-        found.update((child.state.id, child) for child in following)
-        layer = [child.state.id for child in following]
+        layer_below = world.children(layer)
+        for child in layer_below:
+            children.setdefault(child.state.parent or "", []).append(child)
+        layer = list({child.state.id for child in layer_below} - seen)
+        seen.update(layer)
+    return {stored.state.id: _family(stored, children) for stored in objects}
+
+
+def _family(first: StoredObject, children: Mapping[str, list[StoredObject]]) -> list[StoredObject]:
+    found = {first.state.id: first}
+    waiting = [first]
+    while waiting:
+        for child in children.get(waiting.pop().state.id, ()):
+            if child.state.id not in found:
+                found[child.state.id] = child
+                waiting.append(child)
     return list(found.values())
 
 
 def _reason_to_refuse(
-    world: World, together: Sequence[StoredObject], saved: Collection[str], group_id: str | None
+    family: Sequence[StoredObject], *, saved: Collection[str], owned: Collection[str]
 ) -> str | None:
-    for one in together:
+    """
+    Return why an object cannot be retired with its family, None when it can.
+
+    :param saved: ids of what the run saved
+    :param owned: ids of what other groups list
+    """
+    for one in family:
         if one.state.protected:
             return f"{one.state.artifact} is protected"
-    children = together[1:]
-    for child in children:
+    for child in family[1:]:
         if child.state.id in saved:
             return f"{child.state.artifact} goes with it and was saved by this run"
-    owners = world.groups_of([child.state.id for child in children])
-    for child in children:
-        if any(owner != group_id for owner in owners.get(child.state.id, ())):
+        if child.state.id in owned:
             return f"{child.state.artifact} goes with it and is listed by another group"
     return None
 
