@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.activities import Activity, AsyncActivity, Run, current
@@ -9,14 +10,7 @@ from provgraph.client.admin import Admin, AsyncAdmin, Progress
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
 from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
-from provgraph.client.delivery import (
-    ConsoleDelivery,
-    Delivery,
-    FileDelivery,
-    Flushed,
-    NoopDelivery,
-    SpoolDelivery,
-)
+from provgraph.client.delivery.base import Delivery, Flushed
 from provgraph.client.errors import (
     BusyError,
     ClientError,
@@ -40,13 +34,15 @@ from provgraph.client.impact import AsyncImpact, Impact
 from provgraph.client.pages import AsyncPages, Pages
 from provgraph.client.pems import Artifact, Pem
 from provgraph.client.questions import Questions, Time
-from provgraph.client.spool import Spool
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
-from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
 from provgraph.client.transport import Retry
 
 if TYPE_CHECKING:
     from provgraph.client.aio import AsyncClient
+    from provgraph.client.delivery.plain import ConsoleDelivery, FileDelivery, NoopDelivery
+    from provgraph.client.delivery.spooled import SpoolDelivery
+    from provgraph.client.spool import Spool
+    from provgraph.client.told import Diff, Gaps, Route, State, Step, Version, Why
     from provgraph.client.tracking import Limit, Mode, Tracking, TrackingError
 
 __all__ = [
@@ -117,15 +113,31 @@ __all__ = [
     "current",
 ]
 
+# What many programs do without is imported when it is first asked for: asyncio, SQLite, tracking, the types of answers.
+_LATER = {
+    "AsyncClient": "aio",
+    "ConsoleDelivery": "delivery.plain",
+    "Diff": "told",
+    "FileDelivery": "delivery.plain",
+    "Gaps": "told",
+    "Limit": "tracking",
+    "Mode": "tracking",
+    "NoopDelivery": "delivery.plain",
+    "Route": "told",
+    "Spool": "spool",
+    "SpoolDelivery": "delivery.spooled",
+    "State": "told",
+    "Step": "told",
+    "Tracking": "tracking",
+    "TrackingError": "tracking",
+    "Version": "told",
+    "Why": "told",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # asyncio takes a third as long to import as all the rest, and tracking a tenth: most programs do without.
-    if name == "AsyncClient":
-        from provgraph.client.aio import AsyncClient  # noqa: PLC0415 - see above
-
-        return AsyncClient
-    if name in ("Limit", "Mode", "Tracking", "TrackingError"):
-        from provgraph.client import tracking  # noqa: PLC0415 - see above
-
-        return getattr(tracking, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from provgraph.client import calls, environment, exchange
+from provgraph.client import calls, exchange
 from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
 from provgraph.client.client import DEFAULT_URL, ONCE, Client, Stored
-from provgraph.client.delivery import Flushed
+from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from provgraph.client.answers import SendResult, Verdict
     from provgraph.client.calls import Call, Conversation
-    from provgraph.client.delivery import Delivery
+    from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Pem
     from provgraph.client.tracking.settings import Tracking
 
@@ -91,6 +91,8 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
     @classmethod
     def from_environment(cls, **options: Any) -> Self:
         """See `Client.from_environment`."""
+        from provgraph.client import environment  # noqa: PLC0415 - brings in what only it needs
+
         described = environment.read()
         return cls(**{"delivery": described.delivery, **described.options, **options})
 

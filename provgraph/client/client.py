@@ -6,11 +6,11 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from provgraph.client import calls, environment, exchange
+from provgraph.client import calls, exchange
 from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
 from provgraph.client.asking import Asker, Asks, Follows, Lists
-from provgraph.client.delivery import Flushed
+from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from provgraph.client.answers import SendResult, Verdict
     from provgraph.client.calls import Call, Conversation
-    from provgraph.client.delivery import Delivery
+    from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Pem
     from provgraph.client.tracking.settings import Tracking
 
@@ -130,6 +130,8 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         :param options: arguments of the class, which come before what the environment says
         :raises SettingsError: a variable cannot be read
         """
+        from provgraph.client import environment  # noqa: PLC0415 - brings in what only it needs
+
         described = environment.read()
         return cls(**{"delivery": described.delivery, **described.options, **options})
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from provgraph.client.calls import Call, Conversation
-    from provgraph.client.delivery import Delivery
+    from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Named
 
 P = ParamSpec("P")

@@ -10,18 +10,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from provgraph.client.delivery import (
-    ConsoleDelivery,
-    Delivery,
-    FileDelivery,
-    NoopDelivery,
-    SpoolDelivery,
-)
+from provgraph.client.delivery.plain import ConsoleDelivery, FileDelivery, NoopDelivery
+from provgraph.client.delivery.spooled import SpoolDelivery
 from provgraph.client.spool import MAX_BYTES, MAX_EVENTS
 from provgraph.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from provgraph.client.delivery.base import Delivery
 
 N = TypeVar("N", int, float)
 

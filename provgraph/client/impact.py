@@ -9,7 +9,6 @@ import orjson
 from provgraph.client.answers import JSON, an_object
 from provgraph.client.calls import Call, rest
 from provgraph.client.errors import BusyError, ClientError, UnexpectedAnswerError, UnreachableError
-from provgraph.client.told import step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -59,6 +58,8 @@ class Search:
 
     def take(self, line: bytes) -> Step | None:
         """Take a line of the answer and return the event in it, if it is a new one."""
+        from provgraph.client import told  # noqa: PLC0415 - most programs do not ask
+
         document = _object(line)
         kind = document.get("kind")
         self._place += 1
@@ -73,7 +74,7 @@ class Search:
             self._given = self._place
             if self._left is not None:
                 self._left -= 1
-            return step(document)
+            return told.step(document)
         return None
 
     def check_end(self, url: str) -> None:

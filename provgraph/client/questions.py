@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from provgraph.client.answers import JSON, Lineage, typed
+from provgraph.client.answers import Lineage, typed
 from provgraph.client.asking import Asks, Lists, Searches
 from provgraph.client.calls import Call, Paging, get
 from provgraph.client.impact import Search
-from provgraph.client.told import Diff, Gaps, Route, State, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from provgraph.client.told import Diff, Gaps, Route, State, Why
 
 # 2026-03-01, yesterday, now-2h, an RFC 3339 time, a datetime, or a log position. Without a zone it is UTC.
 Time: TypeAlias = str | int | datetime
@@ -23,7 +24,7 @@ _LOOK_SECONDS = 20
 _WAY_SECONDS = 10
 
 T = TypeVar("T")
-Q = TypeVar("Q", State, Diff, Lineage)
+Q = TypeVar("Q", bound="State | Diff")
 
 
 def why(
@@ -43,7 +44,7 @@ def why(
     Steps, artifacts by kind, claims with their evidence, and a text.
     """
     parameters = {"node": node, "version": version, "depth": depth, "limit": limit}
-    return _ask("why", _reads(Why.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+    return _ask("why", _read_why, parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
 
 def lineage(
@@ -82,7 +83,7 @@ def lineage(
         **_which(type, emitter, from_, to),
         **_when(as_of, known_at),
     }
-    return _ask("lineage", _reads(Lineage.read), parameters, wait=wait, seconds=seconds)
+    return _ask("lineage", _read_lineage, parameters, wait=wait, seconds=seconds)
 
 
 def export(question: str, form: str, **parameters: object) -> Call[str]:
@@ -112,9 +113,7 @@ def state(
     wait: int | None = None,
 ) -> Call[State]:
     """Return a page of what the platform looked like: ``artifacts`` by name, then ``tags``."""
-    return _ask(
-        "state", _reads(State.read), {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait
-    )
+    return _ask("state", _read_state, {"limit": limit, "cursor": cursor} | _when(as_of, known_at), wait=wait)
 
 
 def states(
@@ -140,7 +139,7 @@ def diff(
 ) -> Call[Diff]:
     """Return a page of the ``changes`` between two times; ``clock`` is ``occurred`` (default) or ``recorded``."""
     parameters = {"from": from_, "to": to, "clock": clock, "limit": limit, "cursor": cursor}
-    return _ask("diff", _reads(Diff.read), parameters, wait=wait, seconds=seconds)
+    return _ask("diff", _read_diff, parameters, wait=wait, seconds=seconds)
 
 
 def diffs(
@@ -212,7 +211,7 @@ def path(
         "target_version": target_version,
         **_when(as_of, known_at),
     }
-    return _ask("path", _reads(Route.read), parameters, wait=wait, seconds=seconds)
+    return _ask("path", _read_route, parameters, wait=wait, seconds=seconds)
 
 
 def gaps(
@@ -232,7 +231,7 @@ def gaps(
     ``list`` is the one list that is wanted, which a cursor goes on with.
     """
     parameters = {"list": list, "silent_after": silent_after, "limit": limit, "cursor": cursor}
-    return _ask("gaps", _reads(Gaps.read), parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
+    return _ask("gaps", _read_gaps, parameters | _when(as_of, known_at), wait=wait, seconds=seconds)
 
 
 def _ask(
@@ -251,8 +250,41 @@ def _ask(
     )
 
 
-def _reads(reader: Callable[[JSON], T]) -> Callable[[Any], T]:
-    return lambda document: typed(reader, document)
+def _read_lineage(document: Any) -> Lineage:
+    return typed(Lineage.read, document)
+
+
+# The types of these answers are loaded by whoever asks: most programs only report.
+
+
+def _read_why(document: Any) -> Why:
+    from provgraph.client.told import Why
+
+    return typed(Why.read, document)
+
+
+def _read_state(document: Any) -> State:
+    from provgraph.client.told import State
+
+    return typed(State.read, document)
+
+
+def _read_diff(document: Any) -> Diff:
+    from provgraph.client.told import Diff
+
+    return typed(Diff.read, document)
+
+
+def _read_route(document: Any) -> Route:
+    from provgraph.client.told import Route
+
+    return typed(Route.read, document)
+
+
+def _read_gaps(document: Any) -> Gaps:
+    from provgraph.client.told import Gaps
+
+    return typed(Gaps.read, document)
 
 
 def _paging(page: Callable[[str | None], Call[Q]]) -> Paging[Q, Q]:
