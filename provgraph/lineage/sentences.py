@@ -60,8 +60,9 @@ def _headline(found: Json, steps: list[Json], *, is_known_at: bool) -> str:
         when += f", as it was known at log position {found['position']}"
     if steps:
         return f"Why {what}{when}:"
-    marked = node["id"] if node["kind"] == "pem" else node.get("event")
-    why = "it came from outside" if marked is None else f"event {marked} was never reported"
+    why = "it came from outside" if node["kind"] == "artifact" else "it was never reported"
+    if node["kind"] == "tag":
+        why = f"event {node['event']}, which it marks, was never reported"
     return f"Nothing is known of what led to {what}{when}: {why}."
 
 
