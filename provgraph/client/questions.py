@@ -138,7 +138,7 @@ def diff(
     seconds: int | None = None,
 ) -> Call[Diff]:
     """Return a page of the ``changes`` between two times; ``clock`` is ``occurred`` (default) or ``recorded``."""
-    parameters = {"from": from_, "to": to, "clock": clock, "limit": limit, "cursor": cursor}
+    parameters = {"from": _time(from_), "to": _time(to), "clock": clock, "limit": limit, "cursor": cursor}
     return _ask("diff", _read_diff, parameters, wait=wait, seconds=seconds)
 
 
@@ -297,7 +297,12 @@ def _paging(page: Callable[[str | None], Call[Q]]) -> Paging[Q, Q]:
 
 
 def _when(as_of: Time | None, known_at: Time | None) -> dict[str, object]:
-    return {"as_of": as_of, "known_at": known_at}
+    return {"as_of": _time(as_of), "known_at": _time(known_at)}
+
+
+def _time(stated: Time | None) -> str | datetime | None:
+    """Return a time as it is sent: a number alone might be taken for a year."""
+    return f"position:{stated}" if isinstance(stated, int) else stated
 
 
 def _which(
@@ -306,7 +311,7 @@ def _which(
     from_: Time | None,
     to: Time | None,
 ) -> dict[str, object]:
-    return {"type": _several(type_), "emitter": _several(emitter), "from": from_, "to": to}
+    return {"type": _several(type_), "emitter": _several(emitter), "from": _time(from_), "to": _time(to)}
 
 
 def _several(stated: str | Sequence[str] | None) -> str | list[str] | None:
