@@ -100,7 +100,7 @@ def _event(number: int) -> dict[str, Any]:
         (
             lambda client: client.state(as_of=datetime(2026, 3, 1, tzinfo=UTC), known_at=5, cursor="c"),
             "/api/v1/state",
-            "cursor=c&as_of=2026-03-01+00%3A00%3A00%2B00%3A00&known_at=5",
+            "cursor=c&as_of=2026-03-01+00%3A00%3A00%2B00%3A00&known_at=position%3A5",
         ),
         (
             lambda client: client.diff("now-2h", "now", clock="recorded", limit=5, wait=7),
@@ -110,7 +110,7 @@ def _event(number: int) -> dict[str, Any]:
         (
             lambda client: client.path("a", "b", source_version="1", target_version="2", known_at=3),
             "/api/v1/path",
-            "source=a&target=b&source_version=1&target_version=2&known_at=3",
+            "source=a&target=b&source_version=1&target_version=2&known_at=position%3A3",
         ),
         (
             lambda client: client.gaps(list="out_of_order", silent_after="2h", limit=1, cursor="c"),
@@ -151,7 +151,7 @@ def test_lineage_takes_filters_of_several_values() -> None:
 
     assert answer.as_of == "t"
     assert service.asked[0].query.decode() == (
-        "node=x&direction=both&versions=any&type=a&type=b&emitter=c%2Cd&from=today&to=9"
+        "node=x&direction=both&versions=any&type=a&type=b&emitter=c%2Cd&from=today&to=position%3A9"
     )
 
 
