@@ -233,6 +233,31 @@ class TrackingQueries:
             found.update((object_id, sequence) for object_id, sequence in self._stream(wanted))
         return found
 
+    def saved_elsewhere(
+        self, ids: Sequence[str], *, but: str, since: int, open_since_us: int
+    ) -> dict[str, str]:
+        """
+        Return those of ``ids`` that other runs than ``but`` have in hand, each with one of these runs.
+
+        :param since: whatever they did behind this step counts
+        :param open_since_us: what runs that are still open did counts as well, if it was recorded later than this
+        """
+        found: dict[str, str] = {}
+        for part in _parts(ids):
+            wanted = (
+                select(_OPERATION.c.object_id, _OPERATION.c.run_id)
+                .join(_RUN, _RUN.c.id == _OPERATION.c.run_id)
+                .where(
+                    _OPERATION.c.object_id.in_(part),
+                    _OPERATION.c.run_id != but,
+                    (_OPERATION.c.sequence > since)
+                    | ((_RUN.c.state == RunStatus.OPEN) & (_OPERATION.c.recorded_us > open_since_us)),
+                )
+                .order_by(_OPERATION.c.sequence)
+            )
+            found.update((object_id, run_id) for object_id, run_id in self._stream(wanted))
+        return found
+
     def kinds(self) -> list[dict[str, Any]]:
         """Return the kinds that were defined over HTTP, in Infrahub's form, in the order of their definition."""
         wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)

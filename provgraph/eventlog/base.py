@@ -101,6 +101,15 @@ class EventLog(Protocol):
             same events again is always safe
         """
 
+    def append_new(self, events: Sequence[NewEvent]) -> list[RecordedEvent] | None:
+        """
+        Append events all of which have to be new, and return them; None: one of their ids is known, none is stored.
+
+        Atomic and durable, as `append` is.
+
+        :raises StoreError: as `append` does
+        """
+
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """
         Return up to ``limit`` events behind position ``after``, in log order.

@@ -37,6 +37,16 @@ class InMemoryEventLog:
             self._changed.notify_all()
         return recording.judge(events, known=known, recorded=recorded)
 
+    def append_new(self, events: Sequence[NewEvent]) -> list[RecordedEvent] | None:
+        """See `EventLog.append_new`."""
+        with self._changed:
+            ids = {event.event_id for event in events}
+            if len(ids) < len(events) or not self._by_id.keys().isdisjoint(ids):
+                return None
+            recorded = self._store(events)
+            self._changed.notify_all()
+        return recorded
+
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         with self._changed:

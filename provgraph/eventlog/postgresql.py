@@ -171,6 +171,20 @@ class PostgreSQLEventLog:
             recorded = self._writer.run(work)
         return recording.judge(events, known=known, recorded=recorded)
 
+    def append_new(self, events: Sequence[NewEvent]) -> list[RecordedEvent] | None:
+        """See `EventLog.append_new`."""
+
+        def work(connection: Connection) -> list[RecordedEvent] | None:
+            try:
+                return self._write(connection, lambda _state: events)
+            except psycopg.errors.UniqueViolation as error:
+                if error.diag.constraint_name != _ID_CONSTRAINT:
+                    raise
+                return None
+
+        with self._write_lock, translated(_WHAT):
+            return self._writer.run(work)
+
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         if self._tail.may_hold(after=after):

@@ -102,6 +102,14 @@ class SQLiteEventLog:
                 recorded = self._write(new)
         return recording.judge(events, known=known, recorded=recorded)
 
+    def append_new(self, events: Sequence[NewEvent]) -> list[RecordedEvent] | None:
+        """See `EventLog.append_new`."""
+        with self._write_lock, translated(_WHAT):
+            try:
+                return self._write(events)
+            except sqlite3.IntegrityError:
+                return None
+
     def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         recent = self._tail.read(self._head, after=after, limit=limit)

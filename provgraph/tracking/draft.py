@@ -1,8 +1,9 @@
 """
-One step in the making: what objects look like by then, and the event that will tell of it.
+A command in the making: what objects look like by then, and the events that will tell of it.
 
 A draft sees the catalog through its own changes, so that a command about several objects is decided as if they came one
-after the other.
+after the other. Each object has a step of its own, so that none seems to be made of the others; what a run or a group
+becomes is one step more. All of them are appended together, or none.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 JSONObject = dict[str, Any]
 
 _SHOWN_IDS = 8
+# A run that is open and did nothing for a day keeps nothing from being retired: its script is dead.
+_ABANDONED_AFTER_US = 24 * 3_600 * 1_000_000
 
 
 class Command(NamedTuple):
@@ -49,8 +52,15 @@ class Place(NamedTuple):
     occurred_us: int  # behind every step before it
 
 
+class _Part(NamedTuple):
+    """What is done to one object, and the version that this makes (None: none)."""
+
+    change: Change
+    production: JSONObject | None
+
+
 class Draft:
-    """A step that is being decided."""
+    """A command that is being decided."""
 
     def __init__(self, reads: TrackingQueries, place: Place, command: Command) -> None:
         self.reads = reads
@@ -58,20 +68,15 @@ class Draft:
         self.command = command
         self.run: StoredRun | None = None
         self._states: dict[str, ObjectState] = {}
-        self._changes: list[Change] = []
+        self.parts: list[_Part] = []  # of objects, each a step of its own
+        self.together: list[_Part] = []  # of the group or groups that the command is about: one step
         self._members: dict[str, Members] = {}
-        self._used: dict[str, None] = {}
-        self._produced: dict[str, JSONObject] = {}
-
-    @property
-    def event_id(self) -> str:
-        """The id that the event will have."""
-        return step_id(self.place.epoch, self.place.sequence)
+        self.used: dict[str, None] = {}
 
     @property
     def has_changes(self) -> bool:
         """Whether anything was done to an object or a group."""
-        return bool(self._changes or self._members)
+        return bool(self.parts or self.together)
 
     # ------------------------------------------------------------------------------- what it looks like by then
 
@@ -90,6 +95,14 @@ class Draft:
             raise NotFoundError(f"Unable to find the node {id_}")
         return state
 
+    def is_live(self, id_: str) -> bool:
+        """Tell whether an object is there."""
+        try:
+            self.object(id_)
+        except NotFoundError:
+            return False
+        return True
+
     def live(self, *, branch: str, kind: str, key: str) -> ObjectState | None:
         """Return the live object with a key, or None."""
         for state in self._states.values():
@@ -102,7 +115,17 @@ class Draft:
 
     def world(self) -> World:
         """Return what a sweep has to know; drafts that sweep have changed no object before."""
-        return World(self.reads.objects, self.reads.children, self.live_groups_of)
+        return World(self.reads.objects, self.reads.children, self.live_groups_of, self._in_hand)
+
+    def _in_hand(self, ids: Sequence[str]) -> dict[str, str]:
+        if self.run is None:
+            return {}
+        return self.reads.saved_elsewhere(
+            ids,
+            but=self.run.state.id,
+            since=self.run.opened,
+            open_since_us=self.place.occurred_us - _ABANDONED_AFTER_US,
+        )
 
     def live_groups_of(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the live groups that list each of ``ids``."""
@@ -130,25 +153,25 @@ class Draft:
         before: ObjectState | None,
         member: bool = True,
         told: Mapping[str, Any] | None = None,
+        together: bool = False,
     ) -> None:
         """
         Do something to an object.
 
         :param told: what the version says of itself; absent: the object's values
+        :param together: this is what the command is about: not a step of its own
         """
-        self._changes.append(Change(operation, before, after, member))
         self._states[after.id] = after
-        if before is not None:
-            self.use([before.id])
-        if operation is Operation.UNCHANGED:
-            return
-        kind = after.kind if after.group is None else GROUP_ARTIFACT_KIND
-        values = after.values if after.live else {"retired": True}
-        self._produced[after.artifact] = {
-            "Name": after.artifact,
-            "Kind": kind,
-            "Properties": dict(values if told is None else told),
-        }
+        production = None
+        if operation is not Operation.UNCHANGED:
+            values = after.values if after.live else {"retired": True}
+            production = {
+                "Name": after.artifact,
+                "Kind": after.kind if after.group is None else GROUP_ARTIFACT_KIND,
+                "Properties": dict(values if told is None else told),
+            }
+        part = _Part(Change(operation, before, after, member), production)
+        (self.together if together else self.parts).append(part)
 
     def list_members(self, group: ObjectState, members: Sequence[str]) -> None:
         """List a group's members anew; the group itself has been `put`."""
@@ -156,74 +179,135 @@ class Draft:
 
     def use(self, ids: Iterable[str]) -> None:
         """Say that the present versions of objects take part; those that are not stored yet are left out."""
-        self._used.update(dict.fromkeys(ids))
+        self.used.update(dict.fromkeys(ids))
 
-    def tell_run(self, run: RunState) -> None:
-        """Say what became of a run."""
-        told = {
-            "state": str(run.state),
-            "identifier": run.identifier,
-            "params": run.params,
-            "group": run.group_name,
-            "actor": run.actor,
-            "error": run.error,
-        }
-        name = run_artifact(run.id)
-        self._produced[name] = {
-            "Name": name,
-            "Kind": RUN_ARTIFACT_KIND,
-            "Version": str(run.state),
-            "Properties": {key: value for key, value in told.items() if value is not None and value != {}},
-        }
-
-    def event(
+    def events(
         self,
         type_: str,
         *,
         answer: JSONObject,
         run: RunState | None = None,
         kinds: Sequence[JSONObject] = (),
-        emitter: str | None = None,
         properties: Mapping[str, Any] | None = None,
-    ) -> NewEvent:
+    ) -> list[NewEvent]:
         """
-        Return the event that says all that.
+        Return the events that say all that; the last one has the answer.
 
-        :param type_: of its PEM
+        :param type_: of the last one's PEM, unless the command is about objects alone
         :param answer: what the command is answered with, now and when it is repeated
         :param run: a run as it is from now on
         """
-        if run is not None:
-            self.tell_run(run)
+        # A key that one object gives away may be taken by another in the same command.
+        parts = sorted(self.parts, key=lambda part: part.change.after.live)
+        about_objects = bool(parts) and not (self.together or run or kinds)
         its_run = run or (None if self.run is None else self.run.state)
-        run_id = None if its_run is None else its_run.id
-        actor = self.command.actor or (None if its_run is None else its_run.actor)
-        known = {"run": run_id, "actor": actor, **(properties or {})}
-        stored = self.reads.objects(list(self._used))
-        used = [stored[id_] for id_ in self._used if id_ in stored]
+        told = _Teller(self, its_run, dict(properties or {}))
+        # What a command read is behind each object that it saved; what a run read, behind the run's end.
+        events = [
+            told.event(
+                f"object.{part.change.operation}", [part], number, used=self.used if about_objects else ()
+            )
+            for number, part in enumerate(parts[:-1] if about_objects else parts)
+        ]
+        last = parts[-1:] if about_objects else self.together
+        if about_objects:
+            type_ = f"object.{last[0].change.operation}"
+        closing = _Closing(answer, run, tuple(self._members.values()), tuple(kinds))
+        events.append(told.event(type_, last, len(events), used=self.used, closing=closing))
+        return events
+
+
+class _Closing(NamedTuple):
+    """What the last step of a command says besides."""
+
+    answer: JSONObject
+    run: RunState | None
+    members: tuple[Members, ...]
+    kinds: tuple[JSONObject, ...]
+
+
+class _Teller:
+    """Makes the events of a command, each in its place."""
+
+    def __init__(self, draft: Draft, run: RunState | None, properties: JSONObject) -> None:
+        self._draft = draft
+        self._run_id = None if run is None else run.id
+        self._actor = draft.command.actor or (None if run is None else run.actor)
+        self._emitter = (self._actor or DEFAULT_IDENTIFIER) if run is None else run.identifier
+        self._properties = {"run": self._run_id, "actor": self._actor, **properties}
+        before = [
+            part.change.before.id
+            for part in (*draft.parts, *draft.together)
+            if part.change.before is not None
+        ]
+        self._stored = draft.reads.objects(list(dict.fromkeys((*before, *draft.used))))
+
+    def event(
+        self,
+        type_: str,
+        parts: Sequence[_Part],
+        number: int,
+        *,
+        used: Iterable[str],
+        closing: _Closing | None = None,
+    ) -> NewEvent:
+        """Return the event of the step with this number in the command."""
+        draft = self._draft
+        epoch, sequence = draft.place.epoch, draft.place.sequence + number
+        run = None if closing is None else closing.run
         fields = {
-            "ID": self.event_id,
+            "ID": step_id(epoch, sequence),
             "Type": type_,
-            "Emitter": emitter or (actor or DEFAULT_IDENTIFIER if its_run is None else its_run.identifier),
-            "OccurredAt": rfc3339(self.place.occurred_us),
-            "Predecessors": [] if self.run is None else [step_id(self.place.epoch, self.run.opened)],
-            "Properties": {key: value for key, value in known.items() if value is not None},
-            "UsesArtifacts": [{"Name": one.state.artifact, "Version": one.version} for one in used],
-            "ProducesArtifacts": list(self._produced.values()),
+            "Emitter": self._emitter,
+            "OccurredAt": rfc3339(draft.place.occurred_us + number),
+            "Predecessors": [] if draft.run is None else [step_id(epoch, draft.run.opened)],
+            "Properties": {key: value for key, value in self._properties.items() if value is not None},
+            "UsesArtifacts": self._uses(parts, used),
+            "ProducesArtifacts": [
+                *(part.production for part in parts if part.production is not None),
+                *([] if run is None else [_told_run(run)]),
+            ],
         }
-        step = Step(
-            self.place.sequence,
-            self.command.request,
-            answer,
-            actor,
-            run_id,
-            run,
-            # A key that one object gives away may be taken by another in the same step.
-            tuple(sorted(self._changes, key=lambda change: change.after.live)),
-            tuple(self._members.values()),
-            tuple(kinds),
-        )
+        changes = tuple(part.change for part in parts)
+        if closing is None:
+            request = uuid.uuid5(uuid.UUID(draft.command.request), str(number)).hex
+            step = Step(sequence, request, {}, self._actor, self._run_id, None, changes)
+        else:
+            step = Step(
+                sequence,
+                draft.command.request,
+                closing.answer,
+                self._actor,
+                self._run_id,
+                run,
+                changes,
+                closing.members,
+                closing.kinds,
+            )
         return tracked(fields, step)
+
+    def _uses(self, parts: Sequence[_Part], used: Iterable[str]) -> list[JSONObject]:
+        before = [part.change.before.id for part in parts if part.change.before is not None]
+        stored = [self._stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self._stored]
+        return [{"Name": one.state.artifact, "Version": one.version} for one in stored]
+
+
+def _told_run(run: RunState) -> JSONObject:
+    """Return the version that a run becomes."""
+    told = {
+        "state": str(run.state),
+        "identifier": run.identifier,
+        "params": run.params,
+        "group": run.group_name,
+        "actor": run.actor,
+        "error": run.error,
+    }
+    return {
+        "Name": run_artifact(run.id),
+        "Kind": RUN_ARTIFACT_KIND,
+        "Version": str(run.state),
+        "Properties": {key: value for key, value in told.items() if value is not None and value != {}},
+    }
 
 
 def new_id() -> str:

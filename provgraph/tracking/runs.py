@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
+from provgraph.events.clock import rfc3339
 from provgraph.events.groupname import description
 from provgraph.events.tracking import ObjectState, Operation, RunState, RunStatus
 from provgraph.tracking.draft import new_id
@@ -14,7 +15,7 @@ from provgraph.tracking.sweep import sweep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.catalog.tracking import StoredOperation, StoredRun, TrackingQueries
+    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.sweep import Limit, Sweep
@@ -142,46 +143,79 @@ def report_of(swept: Sweep) -> JSONObject:
         "retired": list(swept.retire),
         "released": list(swept.release),
         "refused": [one._asdict() for one in swept.refused],
+        "deferred": [one._asdict() for one in swept.deferred],
     }
 
 
 def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject:
     """
-    Put everything back that a run changed, and return which objects were restored and which retired.
+    Put everything back that a run changed, and return which objects were restored, retired, and left as they are.
 
+    :param force: also what somebody has changed since; what cannot be put back is skipped
     :raises ChangedSinceError: somebody has changed some of it since, and ``force`` was not asked for
     """
-    run = stored_run.state
-    operations = draft.reads.operations(run_id=run.id)
+    undoing = _undoing(draft, stored_run)
+    conflicts = _conflicts(draft, stored_run.state, undoing)
+    if conflicts and not force:
+        raise ChangedSinceError(stored_run.state.id, conflicts)
+    retired, restored, skipped = [], [], []
+    for id_ in undoing.retire:
+        now = undoing.now[id_].state
+        draft.put(Operation.RETIRED, now._replace(live=False), before=now, member=False)
+        retired.append(id_)
+    # Keys that the run gave to new objects are free again by now.
+    for id_, before in undoing.restore.items():
+        if _obstacle(draft, undoing, before) is not None:
+            skipped.append(id_)
+            continue
+        is_group = id_ == stored_run.state.group_id
+        now = undoing.now[id_].state
+        draft.put(Operation.RESTORED, before, before=now, member=False, together=is_group)
+        restored.append(id_)
+    leave_groups(draft, retired, but=stored_run.state.group_id)
+    _put_members_back(draft, stored_run.state, gone={*retired, *skipped}, is_put=restored)
+    return {"restored": restored, "retired": retired, "skipped": skipped}
+
+
+class _Undoing(NamedTuple):
+    """What a rollback is about."""
+
+    left: dict[str, ObjectState]  # objects as the run left them, by id
+    retire: list[str]  # that the run created, and that are there
+    restore: dict[str, ObjectState]  # to what was before the run
+    now: dict[str, StoredObject]
+
+
+def _undoing(draft: Draft, stored_run: StoredRun) -> _Undoing:
     first: dict[str, StoredOperation] = {}
-    last: dict[str, StoredOperation] = {}
-    for operation in operations:
+    left: dict[str, ObjectState] = {}
+    for operation in draft.reads.operations(run_id=stored_run.state.id):
         if operation.operation is not Operation.UNCHANGED:
             first.setdefault(operation.object_id, operation)
-            last[operation.object_id] = operation
-    conflicts = _conflicts(draft, run, last, first)
-    if conflicts and not force:
-        raise ChangedSinceError(run.id, conflicts)
-    restored, retired = [], []
-    # What was there before comes first, so that a key that the run gave to a new object is free again.
-    for id_, operation in sorted(first.items(), key=lambda item: item[1].before is not None):
-        now = draft.reads.objects([id_])[id_].state
-        before = operation.before
-        if before is None or not before.live:
-            if now.live:
-                draft.put(Operation.RETIRED, now._replace(live=False), before=now, member=False)
-                retired.append(id_)
-        elif now != before:
-            _refuse_taken(draft, before, run.id)
-            draft.put(Operation.RESTORED, before, before=now, member=False)
-            restored.append(id_)
-    leave_groups(draft, retired, but=run.group_id)
-    if run.group_id is not None and run.group_id not in retired and run.previous_members is not None:
-        group = draft.object(run.group_id)
-        if run.group_id not in restored:
-            draft.put(Operation.GROUPED, group, before=group, member=False)
-        draft.list_members(group, run.previous_members)
-    return {"restored": restored, "retired": retired}
+            left[operation.object_id] = operation.after
+    now = draft.reads.objects(list(first))
+    retire = [id_ for id_, one in first.items() if not _was_live(one.before) and now[id_].state.live]
+    restore = {
+        id_: one.before
+        for id_, one in first.items()
+        if one.before is not None and one.before.live and one.before != now[id_].state
+    }
+    return _Undoing(left, retire, restore, now)
+
+
+def _was_live(before: ObjectState | None) -> bool:
+    return before is not None and before.live
+
+
+def _put_members_back(draft: Draft, run: RunState, *, gone: set[str], is_put: Sequence[str]) -> None:
+    if run.group_id is None or run.group_id in gone or run.previous_members is None:
+        return
+    group = draft.object(run.group_id)
+    members = [id_ for id_ in run.previous_members if draft.is_live(id_)]
+    if run.group_id not in is_put:
+        told = told_group(draft, group.values, members)
+        draft.put(Operation.GROUPED, group, before=group, member=False, told=told, together=True)
+    draft.list_members(group, members)
 
 
 def _saved(draft: Draft, run: RunState, stated: Sequence[str]) -> list[str]:
@@ -248,7 +282,7 @@ def put_group(
         group = before._replace(values=values, key=run.group_name, group=facts)
         operation = Operation.GROUPED
     told = told_group(draft, values, members)
-    draft.put(operation, group, before=before, member=False, told=told)
+    draft.put(operation, group, before=before, member=False, told=told, together=True)
     draft.list_members(group, members)
     return group
 
@@ -262,42 +296,72 @@ def told_group(draft: Draft, values: JSONObject, members: Sequence[str]) -> JSON
     return {**values, "member_count": len(members), "members": sorted(named)}
 
 
-def _conflicts(
-    draft: Draft,
-    run: RunState,
-    last: dict[str, StoredOperation],
-    first: dict[str, StoredOperation],
-) -> list[JSONObject]:
-    stored = draft.reads.objects(list(last))
-    owners = draft.live_groups_of([id_ for id_, operation in first.items() if operation.before is None])
+def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObject]:
+    """Return what somebody did since that a rollback would undo as well, or that stands in its way."""
+    owners = draft.live_groups_of(undoing.retire)
+    orphans = _orphans(draft, undoing)
     conflicts = []
-    for id_, operation in last.items():
-        now = stored[id_]
+    for id_, left in undoing.left.items():
+        now = undoing.now[id_]
         # What was changed and put back since is as the run left it.
-        changed = now.state != operation.after
+        changed = now.state != left
         listed = [owner for owner in owners.get(id_, ()) if owner != run.group_id]
-        if changed or listed:
+        before = undoing.restore.get(id_)
+        reason = (
+            "it was changed since"
+            if changed
+            else "another group lists it"
+            if listed
+            else orphans.get(id_)
+            or (None if before is None else _obstacle(draft, undoing, before))
+            or (_other_members(draft, run) if id_ == run.group_id else None)
+        )
+        if reason is not None:
             conflicts.append(
                 {
                     "id": id_,
                     "artifact": now.state.artifact,
+                    "reason": reason,
                     "changed_by_run": now.run_id if changed else None,
                     "actor": now.actor if changed else None,
-                    "at_us": now.recorded_us if changed else None,
+                    "at": rfc3339(now.recorded_us) if changed else None,
                     "listed_by": listed,
                 }
             )
     return conflicts
 
 
-def _refuse_taken(draft: Draft, before: ObjectState, run_id: str) -> None:
-    if before.key is None:
-        return
-    holder = draft.live(branch=before.branch, kind=before.kind, key=before.key)
-    if holder is not None and holder.id != before.id:
-        raise ChangedSinceError(
-            run_id, [{"id": holder.id, "artifact": holder.artifact, "reason": "it has the key now"}]
-        )
+def _orphans(draft: Draft, undoing: _Undoing) -> dict[str, str]:
+    """Return the objects to be retired that others need which stay, each with the reason."""
+    found: dict[str, str] = {}
+    for child in draft.reads.children(undoing.retire):
+        if child.state.id not in undoing.retire and child.state.parent is not None:
+            found[child.state.parent] = f"{child.state.artifact} goes with it and would stay"
+    return found
+
+
+def _obstacle(draft: Draft, undoing: _Undoing, before: ObjectState) -> str | None:
+    """Return why an object cannot be as it was before, None when it can."""
+    if before.key is not None:
+        holder = draft.live(branch=before.branch, kind=before.kind, key=before.key)
+        if holder is not None and holder.id != before.id and holder.id not in undoing.retire:
+            return f"{holder.artifact} has its key now"
+    if (
+        before.parent is not None
+        and before.parent not in undoing.restore
+        and not draft.is_live(before.parent)
+    ):
+        return "what it goes with was retired since"
+    return None
+
+
+def _other_members(draft: Draft, run: RunState) -> str | None:
+    if run.members is None or run.group_id is None:
+        return None
+    # What the rollback retires is still listed, and what was retired since is not.
+    now = set(draft.reads.members(run.group_id))
+    added = now - set(run.members)
+    return "it lists others since" if added else None
 
 
 def previous_run(reads: TrackingQueries, run: StoredRun) -> StoredRun:

@@ -2,8 +2,8 @@
 What a run's end does to a group: who stays, who goes, and what becomes of those who go.
 
 Mark and sweep: an object that was a member and was not saved this time is unused. It is retired unless another group
-lists it (then it is released: it leaves this group and lives on) or it is protected (then it stays a member, and the
-next run tries again).
+lists it (then it is released: it leaves this group and lives on), or it is protected (then it is refused), or another
+run works on it (then it is deferred). Who is refused or deferred stays a member, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Limit(NamedTuple):
 class Sweep(NamedTuple):
     """What becomes of a group's members. All are ids, in the order that the group had, or the run saved."""
 
-    members: tuple[str, ...]  # from now on; those that were refused are among them
+    members: tuple[str, ...]  # from now on; those that were refused or deferred are among them
     previous: tuple[str, ...]
     added: tuple[str, ...]
     kept: tuple[str, ...]
@@ -46,6 +46,7 @@ class Sweep(NamedTuple):
     retire: tuple[str, ...]  # with what goes with them
     release: tuple[str, ...]
     refused: tuple[Refused, ...]
+    deferred: tuple[Refused, ...] = ()  # stay members too, for another run has them in hand
 
     @property
     def percent(self) -> float:
@@ -105,6 +106,7 @@ class World(NamedTuple):
     objects: Callable[[Sequence[str]], dict[str, StoredObject]]
     children: Callable[[Sequence[str]], list[StoredObject]]
     groups_of: Callable[[Sequence[str]], dict[str, list[str]]]  # live groups that list an object
+    in_hand: Callable[[Sequence[str]], dict[str, str]]  # objects that other runs work on, with one of these
 
 
 def sweep(
@@ -121,21 +123,26 @@ def sweep(
     retire: dict[str, None] = {}
     release: list[str] = []
     refused: list[Refused] = []
+    deferred: list[Refused] = []
     if delete_unused and dropped:
         objects = world.objects(dropped)
         # What somebody has retired meanwhile is left out.
         unused = [objects[id_] for id_ in dropped if id_ in objects and objects[id_].state.live]
         going = families(world, unused)
         owners = world.groups_of([one.state.id for family in going.values() for one in family])
+        in_hand = world.in_hand([one.state.id for family in going.values() for one in family])
         others = {id_ for id_, its in owners.items() if any(owner != group_id for owner in its)}
         for id_, family in going.items():
             if id_ in others:
                 release.append(id_)
+            elif run := next((in_hand[one.state.id] for one in family if one.state.id in in_hand), None):
+                deferred.append(Refused(id_, family[0].state.artifact, f"the run {run} works on it"))
             elif reason := _reason_to_refuse(family, saved=now, owned=others):
                 refused.append(Refused(id_, family[0].state.artifact, reason))
             else:
                 retire.update(dict.fromkeys(one.state.id for one in family))
-    left = [one.id for one in refused if one.id not in retire]
+    # What goes along with another object is not kept for itself.
+    left = [one.id for one in (*refused, *deferred) if one.id not in retire]
     return Sweep(
         members=(*now, *left),
         previous=tuple(before),
@@ -145,6 +152,7 @@ def sweep(
         retire=tuple(retire),
         release=tuple(release),
         refused=tuple(one for one in refused if one.id in left),
+        deferred=tuple(one for one in deferred if one.id in left),
     )
 
 

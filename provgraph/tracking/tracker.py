@@ -1,8 +1,8 @@
 """
-Tracked work: every command is decided here, and is one event.
+Tracked work: every command is decided here, and is appended whole or not at all.
 
-Who decides has seen every step before: one command at a time in a process, and across processes by the step's number,
-of which the log takes one. Who comes second decides anew.
+Who decides has seen every step before: one command at a time in a process, and across processes by the steps' numbers,
+of which the log takes one each. Who comes second decides anew.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
-from provgraph.eventlog import Verdict
 from provgraph.events.clock import now_us
 from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
 from provgraph.events.tracking import Operation, RunState, RunStatus
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from provgraph.catalog import Catalog
     from provgraph.catalog.tracking import StoredRun
     from provgraph.eventlog import EventLog
-    from provgraph.events import NewEvent
+    from provgraph.events import NewEvent, Tracked
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
@@ -81,7 +80,7 @@ class Tracker:
         check_params(params)
         identifier = opening.identifier or DEFAULT_IDENTIFIER
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             run = RunState(
                 id=new_id(),
                 state=RunStatus.OPEN,
@@ -95,7 +94,7 @@ class Tracker:
                 group_params=dict(opening.group_params or {}),
                 opened_us=draft.place.occurred_us,
             )
-            return draft.event("run.opened", answer={"run": run.id}, run=run)
+            return draft.events("run.opened", answer={"run": run.id}, run=run)
 
         return self._decide(command, decide)
 
@@ -109,14 +108,14 @@ class Tracker:
         :raises ConflictError: it failed or was rolled back; or see there
         """
 
-        def decide(draft: Draft) -> NewEvent | Outcome:
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
             stored = self._run(run_id)
             if stored.state.state is RunStatus.DONE:
                 return Outcome(_closed(stored.state), stored.position, repeated=True)
             _refuse_unless_open(stored.state)
             draft.run = stored
             closed = close(draft, self.kinds, stored.state, closing)
-            return draft.event("run.closed", answer=_closed(closed), run=closed)
+            return draft.events("run.closed", answer=_closed(closed), run=closed)
 
         return self._decide(command, decide)
 
@@ -131,9 +130,9 @@ class Tracker:
         :raises InvalidInputError: a group that cannot be written so, or a member that nobody knows
         """
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             closed = list_group(draft, self.kinds, listing)
-            return draft.event("run.closed", answer=_closed(closed), run=closed)
+            return draft.events("run.closed", answer=_closed(closed), run=closed)
 
         return self._decide(command, decide)
 
@@ -174,7 +173,7 @@ class Tracker:
         :raises ConflictError: it is closed
         """
 
-        def decide(draft: Draft) -> NewEvent | Outcome:
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
             stored = self._run(run_id)
             if stored.state.state is RunStatus.FAILED:
                 return Outcome({"run": run_id}, stored.position, repeated=True)
@@ -184,7 +183,7 @@ class Tracker:
             failed = stored.state._replace(
                 state=RunStatus.FAILED, closed_us=draft.place.occurred_us, error=error
             )
-            return draft.event("run.failed", answer={"run": run_id}, run=failed)
+            return draft.events("run.failed", answer={"run": run_id}, run=failed)
 
         return self._decide(command, decide)
 
@@ -196,7 +195,7 @@ class Tracker:
         :raises ChangedSinceError: somebody has changed some of it since, and ``force`` was not asked for
         """
 
-        def decide(draft: Draft) -> NewEvent | Outcome:
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
             stored = self._run(run_id)
             if stored.state.state is RunStatus.ROLLED_BACK:
                 return Outcome({"run": run_id, "restored": [], "retired": []}, stored.position, repeated=True)
@@ -206,7 +205,7 @@ class Tracker:
                 state=RunStatus.ROLLED_BACK,
                 closed_us=stored.state.closed_us or draft.place.occurred_us,
             )
-            return draft.event("run.rolled-back", answer={"run": run_id, **undone}, run=run)
+            return draft.events("run.rolled-back", answer={"run": run_id, **undone}, run=run)
 
         return self._decide(command, decide)
 
@@ -230,15 +229,12 @@ class Tracker:
         :raises InvalidInputError: an object that cannot be saved so
         """
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             draft.run = self._open_run(run_id)
             saved = [save(draft, self.kinds, one, upsert=upsert) for one in wanted]
             draft.use(reads)
-            did = {operation for _, operation in saved}
-            # Of several, the one that says most.
-            type_ = next((one for one in Operation if one in did), Operation.UNCHANGED)
             answer = {"objects": [{"id": id_, "operation": operation} for id_, operation in saved]}
-            return draft.event(f"object.{type_}", answer=answer)
+            return draft.events("object.saved", answer=answer)
 
         return self._decide(command, decide)
 
@@ -250,7 +246,7 @@ class Tracker:
         :raises ConflictError: the run is closed
         """
 
-        def decide(draft: Draft) -> NewEvent | Outcome:
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
             draft.run = self._open_run(run_id)
             done = retire(draft, ids)
             answer = {
@@ -260,7 +256,7 @@ class Tracker:
             }
             if not draft.has_changes:
                 return Outcome(answer, self._log.head().position)
-            return draft.event("object.retired", answer=answer)
+            return draft.events("object.retired", answer=answer)
 
         return self._decide(command, decide)
 
@@ -272,9 +268,9 @@ class Tracker:
         """
         kinds = read_schema(schema)
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             names = [f"{kind['namespace']}{kind['name']}" for kind in kinds]
-            return draft.event(
+            return draft.events(
                 "kinds.defined", answer={"kinds": names}, kinds=kinds, properties={"kinds": names}
             )
 
@@ -292,18 +288,20 @@ class Tracker:
         if group_id == into:
             raise InvalidInputError("A group cannot adopt itself", field="into", rule="not-itself")
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             orphan, heir = _group(draft, group_id), _group(draft, into)
             members = [*self._reads.members(into), *self._reads.members(group_id)]
             united = [id_ for id_ in dict.fromkeys(members) if id_ not in (into, group_id)]
             told = told_group(draft, heir.values, united)
-            draft.put(Operation.GROUPED, heir, before=heir, member=False, told=told)
+            draft.put(Operation.GROUPED, heir, before=heir, member=False, told=told, together=True)
             draft.list_members(heir, united)
-            draft.put(Operation.RETIRED, orphan._replace(live=False), before=orphan, member=False)
+            draft.put(
+                Operation.RETIRED, orphan._replace(live=False), before=orphan, member=False, together=True
+            )
             draft.list_members(orphan, ())
             leave_groups(draft, [group_id], but=into)
             draft.use(united)
-            return draft.event("group.adopted", answer={"group": group_id, "into": into})
+            return draft.events("group.adopted", answer={"group": group_id, "into": into})
 
         return self._decide(command, decide)
 
@@ -317,7 +315,7 @@ class Tracker:
         :raises SweepLimitError: more would be retired than allowed
         """
 
-        def decide(draft: Draft) -> NewEvent:
+        def decide(draft: Draft) -> list[NewEvent]:
             group = _group(draft, group_id)
             swept = sweep(
                 draft.world(),
@@ -335,9 +333,11 @@ class Tracker:
             retired = list(swept.retire)
             if swept.members:
                 told = told_group(draft, group.values, swept.members)
-                draft.put(Operation.GROUPED, group, before=group, member=False, told=told)
+                draft.put(Operation.GROUPED, group, before=group, member=False, told=told, together=True)
             else:
-                draft.put(Operation.RETIRED, group._replace(live=False), before=group, member=False)
+                draft.put(
+                    Operation.RETIRED, group._replace(live=False), before=group, member=False, together=True
+                )
                 retired.append(group_id)
             draft.list_members(group, swept.members)
             leave_groups(draft, retired, but=group_id)
@@ -346,13 +346,13 @@ class Tracker:
                 "released": list(swept.release),
                 "refused": [one._asdict() for one in swept.refused],
             }
-            return draft.event("group.removed", answer=answer)
+            return draft.events("group.removed", answer=answer)
 
         return self._decide(command, decide)
 
     # ------------------------------------------------------------------------------------------- how it is done
 
-    def _decide(self, command: Command, decide: Callable[[Draft], NewEvent | Outcome]) -> Outcome:
+    def _decide(self, command: Command, decide: Callable[[Draft], list[NewEvent] | Outcome]) -> Outcome:
         for _ in range(_ATTEMPTS):
             with self._lock:
                 known = self._reads.answered(command.request)
@@ -362,10 +362,10 @@ class Tracker:
                 decided = decide(draft)
                 if isinstance(decided, Outcome):
                     return decided
-                (appended,) = self._log.append([decided])
-            if appended.verdict is Verdict.ACCEPTED:
-                answer: JSONObject = decided.content.step.answer  # type: ignore[attr-defined] # a step's
-                return Outcome(answer, appended.recorded.position)
+                recorded = self._log.append_new(decided)
+            if recorded is not None:
+                last: Tracked = recorded[-1].content  # type: ignore[assignment] # a step's
+                return Outcome(last.step.answer, recorded[-1].position)
         raise OverloadedError("Other processes are always first; send it again in a moment")
 
     def _draft(self, command: Command) -> Draft:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
-from provgraph.events import Kind
+from provgraph.events import Kind, clock
 from provgraph.tracking import (
     ChangedSinceError,
     Closing,
@@ -424,3 +424,115 @@ def _everything(stores: Stores, script: Script) -> None:
     script.tracker.define(command(), {"nodes": [{"namespace": "Infra", "name": "Rack"}]})
     script.tracker.retire(command(), script.save(None, "gone"))
     assert not script.live(d)
+
+
+def test_what_another_open_run_saved_is_not_swept_away_under_it(script: Script) -> None:
+    first = script.once("S")
+    one, other = script.open(), script.open()
+    script.save(one, "S")
+    script.save(other, "T")
+
+    closed = script.close(other)
+
+    assert [each["id"] for each in closed["deferred"]] == first["added"]
+    assert script.members(closed["group"]) == ["T", "S"]
+    closed = script.close(one)
+    assert closed["retired"] == []
+    assert script.members(closed["group"]) == ["S", "T"]
+    assert len(script.once("S")["retired"]) == 1
+
+
+def test_what_another_group_saves_at_the_same_time_lives_on(stores: Stores, script: Script) -> None:
+    other = Script(stores, identifier="OTHER")
+    script.once("S", "A")
+    theirs = other.open()
+    (shared,) = other.save(theirs, "S")
+
+    deferred = script.once("A")["deferred"]
+
+    assert [one["id"] for one in deferred] == [shared]
+    assert other.members(other.close(theirs)["group"]) == ["S"]
+    assert script.once("A")["released"] == [shared]
+
+
+def test_an_open_run_that_did_nothing_for_a_day_keeps_nothing(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = script.once("S", "A")
+    script.save(script.open(), "S")
+    later = clock.now_us() + 25 * 3_600 * 1_000_000
+    monkeypatch.setattr("provgraph.tracking.tracker.now_us", lambda: later)
+
+    assert script.once("A")["retired"] == report["added"][:1]
+
+
+def test_objects_that_are_saved_together_are_not_made_of_each_other(stores: Stores, script: Script) -> None:
+    script.save(None, "A", "B", "C")
+
+    events = stores.log.read(limit=10)
+    produced = [[one.name for one in event.content.pem.produces] for event in events]  # type: ignore[attr-defined] # a step's
+    assert produced == [[f"{KIND}/{name}"] for name in "ABC"]
+
+
+def test_what_is_retired_is_no_part_of_what_the_group_is_made_of(stores: Stores, script: Script) -> None:
+    script.once("A", "B")
+    script.once("A")
+
+    retired, closed = stores.log.read(limit=100)[-2:]
+    assert [one.name for one in retired.content.pem.produces] == [f"{KIND}/B"]  # type: ignore[attr-defined] # a step's
+    assert [one.name for one in retired.content.pem.uses] == [f"{KIND}/B"]  # type: ignore[attr-defined]
+    assert f"{KIND}/B" not in [one.name for one in closed.content.pem.uses]  # type: ignore[attr-defined]
+
+
+def test_a_rollback_is_refused_when_the_group_lists_others_since(stores: Stores, script: Script) -> None:
+    script.once("A")
+    run = script.open()
+    script.save(run, "A", "B")
+    group = script.close(run)["group"]
+    theirs = Script(stores, identifier="OTHER").once("X", "Y")
+    script.tracker.adopt(command(), theirs["group"], into=group)
+
+    with pytest.raises(ChangedSinceError, match="rolled back"):
+        script.tracker.roll_back(command(), run)
+
+    assert script.members(group) == ["A", "B", "X", "Y"]
+
+
+def test_a_rollback_is_refused_when_a_child_would_stay_without_its_parent(script: Script) -> None:
+    run = script.open()
+    (parent,) = script.save(run, "P")
+    script.close(run)
+    script.save(None, "child", parent=parent)
+
+    with pytest.raises(ChangedSinceError) as refused:
+        script.tracker.roll_back(command(), run)
+
+    assert "child goes with it" in str(refused.value.members)
+    assert script.live(parent)
+
+
+def test_a_rollback_puts_no_deleted_member_back(script: Script) -> None:
+    first = script.once("A", "B")
+    run = script.open(sweep=False)
+    script.save(run, "A")
+    script.close(run)
+    script.tracker.retire(command(), [first["added"][1]])
+
+    script.tracker.roll_back(command(), run)
+
+    assert script.members(first["group"]) == ["A"]
+
+
+def test_a_forced_rollback_skips_what_cannot_be_put_back(script: Script) -> None:
+    script.once("A", "b")
+    run = script.open()
+    script.save(run, "A")
+    (old,) = script.close(run)["retired"]
+    script.save(None, "b")
+
+    with pytest.raises(ChangedSinceError):
+        script.tracker.roll_back(command(), run)
+    undone = script.tracker.roll_back(command(), run, force=True).answer
+
+    assert undone["skipped"] == [old]
+    assert not script.live(old)
