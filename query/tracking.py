@@ -104,6 +104,7 @@ class Work:
             given.required("kind", "the kind of the objects"),
             given.text("branch") or MAIN,
             live=given.text("live") is None or _is_true(given, "live"),
+            unlisted=_is_true(given, "unlisted"),
             key=given.text("key"),
             values={
                 name.removesuffix(_VALUE): value for name, value in given.question if name.endswith(_VALUE)
@@ -172,6 +173,7 @@ _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[P
             _BRANCH,
             Parameter("key", _TEXT, "the object with this key"),
             Parameter("live", {"type": "boolean"}, "false: the retired ones"),
+            Parameter("unlisted", {"type": "boolean"}, "true: only those that no group lists"),
             _LIMIT,
             _CURSOR,
         ),

@@ -53,10 +53,10 @@ class Place(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What is done to one object, and the version that this makes (None: none)."""
+    """What is done to one object, and the versions that this makes."""
 
     change: Change
-    production: JSONObject | None
+    productions: tuple[JSONObject, ...]
 
 
 class Draft:
@@ -162,15 +162,13 @@ class Draft:
         :param together: this is what the command is about: not a step of its own
         """
         self._states[after.id] = after
-        production = None
+        productions = []
         if operation is not Operation.UNCHANGED:
             values = after.values if after.live else {"retired": True}
-            production = {
-                "Name": after.artifact,
-                "Kind": after.kind if after.group is None else GROUP_ARTIFACT_KIND,
-                "Properties": dict(values if told is None else told),
-            }
-        part = _Part(Change(operation, before, after, member), production)
+            productions.append(_version(after, values if told is None else told))
+        if before is not None and before.artifact != after.artifact:
+            productions.append(_version(before, {"retired": True, "renamed_to": after.artifact}))
+        part = _Part(Change(operation, before, after, member), tuple(productions))
         (self.together if together else self.parts).append(part)
 
     def list_members(self, group: ObjectState, members: Sequence[str]) -> None:
@@ -264,7 +262,7 @@ class _Teller:
             "Properties": {key: value for key, value in self._properties.items() if value is not None},
             "UsesArtifacts": self._uses(parts, used),
             "ProducesArtifacts": [
-                *(part.production for part in parts if part.production is not None),
+                *(production for part in parts for production in part.productions),
                 *([] if run is None else [_told_run(run)]),
             ],
         }
@@ -290,6 +288,12 @@ class _Teller:
         before = [part.change.before.id for part in parts if part.change.before is not None]
         stored = [self._stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self._stored]
         return [{"Name": one.state.artifact, "Version": one.version} for one in stored]
+
+
+def _version(state: ObjectState, told: Mapping[str, Any]) -> JSONObject:
+    """Return the version that an object becomes."""
+    kind = state.kind if state.group is None else GROUP_ARTIFACT_KIND
+    return {"Name": state.artifact, "Kind": kind, "Properties": dict(told)}
 
 
 def _told_run(run: RunState) -> JSONObject:

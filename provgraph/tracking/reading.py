@@ -26,6 +26,7 @@ class ObjectFilter(NamedTuple):
     live: bool = True
     key: str | None = None
     values: Mapping[str, str] = {}  # attribute and its value as text; all must match
+    unlisted: bool = False  # only those that no group lists
 
 
 class GroupFilter(NamedTuple):
@@ -190,12 +191,19 @@ class TrackedWork:
             candidates = self._reads.objects_of_kind(
                 branch=wanted.branch, kind=wanted.kind, live=wanted.live, after=after
             )
-        for stored in candidates:
-            same_key = wanted.key is None or stored.state.key == wanted.key
-            if same_key and all(
-                _as_text(stored.state.values.get(name)) == value for name, value in wanted.values.items()
-            ):
-                yield stored
+        return (stored for stored in candidates if self._is_wanted(stored, wanted))
+
+    def _is_wanted(self, stored: StoredObject, wanted: ObjectFilter) -> bool:
+        state = stored.state
+        if wanted.key is not None and state.key != wanted.key:
+            return False
+        if any(_as_text(state.values.get(name)) != value for name, value in wanted.values.items()):
+            return False
+        return not (wanted.unlisted and self._is_listed(state.id))
+
+    def _is_listed(self, id_: str) -> bool:
+        groups = self._reads.groups_of([id_]).get(id_, [])
+        return any(group.state.live for group in self._reads.objects(groups).values())
 
     def _candidates(self, wanted: GroupFilter) -> Iterator[StoredObject]:
         """Yield the live groups that may be meant: the one with the key, where that is enough to find it."""

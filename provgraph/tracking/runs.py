@@ -85,7 +85,7 @@ def intended(draft: Draft, run: RunState, closing: Closing) -> Intended:
     group = draft.live(branch=run.branch, kind=run.group_type, key=run.group_name)
     previous = () if group is None else draft.reads.members(group.id)
     delete_unused = run.delete_unused if closing.delete_unused is None else closing.delete_unused
-    members = _saved(draft, run, closing.members)
+    members = [id_ for id_ in _saved(draft, run, closing.members) if group is None or id_ != group.id]
     return Intended(
         group,
         delete_unused,

@@ -158,22 +158,32 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
         holder = draft.live(branch=before.branch, kind=before.kind, key=key)
         if holder is not None and holder.id != before.id:
             raise refuse_taken_key(holder)
+    artifact = before.artifact
+    if key is not None and key != before.key:
+        # Whoever asks for the new name shall find it: its history goes on from the old one's.
+        artifact = draft.free_artifact(branch=before.branch, kind=before.kind, key=key, id_=before.id)
     after = before._replace(
         values=values,
         key=key,
+        artifact=artifact,
         protected=before.protected if wanted.protected is None else wanted.protected,
-        parent=_parent(draft, wanted, before.parent),
+        parent=_parent(draft, wanted, before),
     )
     operation = Operation.UNCHANGED if after == before else Operation.UPDATED
     draft.put(operation, after, before=before, member=wanted.member)
     return before.id, operation
 
 
-def _parent(draft: Draft, wanted: Save, before: str | None) -> str | None:
+def _parent(draft: Draft, wanted: Save, own: ObjectState | None) -> str | None:
     if wanted.parent is None:
-        return before
-    if wanted.parent == wanted.id:
-        raise InvalidInputError(
-            "An object cannot be its own parent", field=f"objects[{wanted.place}].parent", rule="not-itself"
-        )
-    return draft.object(wanted.parent).id
+        return None if own is None else own.parent
+    parent: ObjectState | None = draft.object(wanted.parent)
+    while parent is not None:
+        if own is not None and parent.id == own.id:
+            raise InvalidInputError(
+                "An object cannot go with itself, nor with what goes with it",
+                field=f"objects[{wanted.place}].parent",
+                rule="not-itself",
+            )
+        parent = draft.object(parent.parent) if parent.parent and draft.is_live(parent.parent) else None
+    return wanted.parent

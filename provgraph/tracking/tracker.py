@@ -79,6 +79,8 @@ class Tracker:
         params = dict(opening.params or {})
         check_params(params)
         identifier = opening.identifier or DEFAULT_IDENTIFIER
+        group_type = opening.group_type or STANDARD_GROUP
+        self._check_group(group_type, opening.group_params or {})
 
         def decide(draft: Draft) -> list[NewEvent]:
             run = RunState(
@@ -89,7 +91,7 @@ class Tracker:
                 branch=opening.branch or MAIN,
                 delete_unused=opening.delete_unused,
                 actor=command.actor,
-                group_type=opening.group_type or STANDARD_GROUP,
+                group_type=group_type,
                 group_name=group_name(identifier, params),
                 group_params=dict(opening.group_params or {}),
                 opened_us=draft.place.occurred_us,
@@ -97,6 +99,20 @@ class Tracker:
             return draft.events("run.opened", answer={"run": run.id}, run=run)
 
         return self._decide(command, decide)
+
+    def _check_group(self, type_: str, params: Mapping[str, Any]) -> None:
+        if not self.kinds.of(type_).is_group:
+            raise InvalidInputError(
+                f"{type_} is no kind of group: these inherit from CoreGroup, or have a name that ends in Group",
+                field="group_type",
+                rule="group",
+            )
+        if "name" in params:
+            raise InvalidInputError(
+                "The name of a group is made of identifier and params, group_params cannot give it",
+                field="group_params.name",
+                rule="not-the-name",
+            )
 
     def close(self, command: Command, run_id: str, closing: Closing) -> Outcome:
         """
@@ -145,7 +161,9 @@ class Tracker:
         """
         stored = self._run(run_id)
         _refuse_unless_open(stored.state)
-        wanted = intended(self._draft(Command("")), stored.state, closing)
+        draft = self._draft(Command(""))
+        draft.run = stored
+        wanted = intended(draft, stored.state, closing)
         swept = wanted.sweep
         concerned = self._reads.objects([*swept.retire, *swept.release])
         return {
@@ -290,6 +308,12 @@ class Tracker:
 
         def decide(draft: Draft) -> list[NewEvent]:
             orphan, heir = _group(draft, group_id), _group(draft, into)
+            if orphan.branch != heir.branch:
+                raise InvalidInputError(
+                    f"The groups are on different branches, {orphan.branch} and {heir.branch}",
+                    field="into",
+                    rule="branch",
+                )
             members = [*self._reads.members(into), *self._reads.members(group_id)]
             united = [id_ for id_ in dict.fromkeys(members) if id_ not in (into, group_id)]
             told = told_group(draft, heir.values, united)

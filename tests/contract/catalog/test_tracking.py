@@ -13,6 +13,7 @@ from provgraph.tracking import (
     Closing,
     GroupFilter,
     Limit,
+    ObjectFilter,
     PlanError,
     RunClosedError,
     Save,
@@ -536,3 +537,59 @@ def test_a_forced_rollback_skips_what_cannot_be_put_back(script: Script) -> None
 
     assert undone["skipped"] == [old]
     assert not script.live(old)
+
+
+def test_a_renamed_object_is_found_under_both_names(stores: Stores, script: Script) -> None:
+    (id_,) = script.save(None, "old")
+    script.tracker.save(command(), [Save(id=id_, values={"name": "new"})])
+
+    renamed = stores.log.read(limit=10)[-1].content.pem  # type: ignore[attr-defined] # a step's
+    assert [one.name for one in renamed.uses] == [f"{KIND}/old"]
+    assert [one.name for one in renamed.produces] == [f"{KIND}/new", f"{KIND}/old"]
+    assert script.work.object(id_)["artifact"] == f"{KIND}/new"
+    (again,) = script.save(None, "old")
+    assert script.work.object(again)["artifact"] == f"{KIND}/old"
+
+
+def test_an_object_cannot_go_with_what_goes_with_it(script: Script) -> None:
+    (p,) = script.save(None, "p")
+    (q,) = script.save(None, "q", parent=p)
+
+    for parent in (p, q):
+        with pytest.raises(InvalidInputError, match="cannot go with itself"):
+            script.tracker.save(command(), [Save(id=p, parent=parent)])
+
+
+def test_groups_of_two_branches_stay_apart(script: Script) -> None:
+    main = script.once("A")
+    run = script.open(branch="b1")
+    script.save(run, "A")
+    branched = script.close(run)
+
+    with pytest.raises(InvalidInputError, match="different branches"):
+        script.tracker.adopt(command(), branched["group"], into=main["group"])
+
+
+@pytest.mark.parametrize("opening", [{"group_type": "Device"}, {"group_params": {"name": "other"}}])
+def test_a_run_needs_a_kind_of_group_and_names_its_group_itself(
+    script: Script, opening: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInputError, match="group"):
+        script.open(**opening)
+
+
+def test_a_group_does_not_list_itself(script: Script) -> None:
+    group = script.once("A")["group"]
+    run = script.open()
+    script.save(run, "A")
+
+    assert script.members(script.close(run, group)["group"]) == ["A"]
+
+
+def test_objects_that_no_group_lists_are_found(script: Script) -> None:
+    script.once("A", "B", sweep=False)
+    script.once("A", sweep=False)
+
+    found, _ = script.work.objects(ObjectFilter(KIND, "main", unlisted=True), after=0, limit=10)
+
+    assert [one["key"] for one in found] == ["B"]
