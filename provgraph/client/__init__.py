@@ -10,7 +10,7 @@ from provgraph.client.admin import Admin, AsyncAdmin, Progress
 from provgraph.client.answers import Job, Lineage, SendResult, Verdict
 from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
-from provgraph.client.delivery.base import Delivery, Flushed
+from provgraph.client.delivery.base import Connect, Delivery, Flushed
 from provgraph.client.errors import (
     BusyError,
     ClientError,
@@ -24,6 +24,7 @@ from provgraph.client.errors import (
     RefusedEventError,
     RefusedRequestError,
     ServiceError,
+    SpoolElsewhereError,
     SpoolFullError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -59,6 +60,7 @@ __all__ = [
     "Call",
     "Client",
     "ClientError",
+    "Connect",
     "ConsoleDelivery",
     "ContradictionError",
     "Conversation",
@@ -94,6 +96,7 @@ __all__ = [
     "ServiceError",
     "Spool",
     "SpoolDelivery",
+    "SpoolElsewhereError",
     "SpoolFullError",
     "State",
     "Step",

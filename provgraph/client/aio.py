@@ -13,7 +13,7 @@ from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
 from provgraph.client.client import DEFAULT_URL, ONCE, Client, Stored
-from provgraph.client.delivery.base import Flushed
+from provgraph.client.delivery.base import Connect, Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
@@ -77,14 +77,17 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         self._delivery = delivery
         if delivery is not None:
             delivery.open(
-                functools.partial(
-                    Client,
-                    url,
-                    token=token,
-                    timeout_seconds=timeout_seconds,
-                    verify=verify,
-                    retry=ONCE,
-                    transport=transport if isinstance(transport, httpx.BaseTransport) else None,
+                Connect(
+                    self.url,
+                    functools.partial(
+                        Client,
+                        url,
+                        token=token,
+                        timeout_seconds=timeout_seconds,
+                        verify=verify,
+                        retry=ONCE,
+                        transport=transport if isinstance(transport, httpx.BaseTransport) else None,
+                    ),
                 )
             )
 

@@ -10,7 +10,7 @@ from provgraph.client import calls, exchange
 from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
 from provgraph.client.asking import Asker, Asks, Follows, Lists
-from provgraph.client.delivery.base import Flushed
+from provgraph.client.delivery.base import Connect, Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
@@ -111,14 +111,17 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         self._delivery = delivery
         if delivery is not None:
             delivery.open(
-                functools.partial(
-                    Client,
-                    url,
-                    token=token,
-                    timeout_seconds=timeout_seconds,
-                    verify=verify,
-                    retry=ONCE,
-                    transport=transport,
+                Connect(
+                    self.url,
+                    functools.partial(
+                        Client,
+                        url,
+                        token=token,
+                        timeout_seconds=timeout_seconds,
+                        verify=verify,
+                        retry=ONCE,
+                        transport=transport,
+                    ),
                 )
             )
 

@@ -135,6 +135,19 @@ class DeliveryError(ClientError):
     """Where events are put before, or instead of, being sent did not take them: a disk, a file, its permissions."""
 
 
+class SpoolElsewhereError(DeliveryError):
+    """A spool holds what is for another service; nothing was taken, and nothing is sent there."""
+
+    def __init__(self, path: str, *, bound_to: str, url: str) -> None:
+        super().__init__(
+            f"The spool {path} is for {bound_to}, not for {url}. Give this client a file of its own, or, when the "
+            "service has moved, let everything in the spool go there from now on: SpoolDelivery(path, move=True)"
+        )
+        self.path = path
+        self.bound_to = bound_to
+        self.url = url
+
+
 class SpoolFullError(DeliveryError):
     """A spool has as much as it may hold; nothing of what was to be put into it was."""
 

@@ -84,6 +84,11 @@ def base(url: str) -> httpx.URL:
     return parsed
 
 
+def without_credentials(url: str) -> str:
+    """Return the address of a service, without a name and a password that may stand in it."""
+    return str(base(url).copy_with(userinfo=b"")).rstrip("/")
+
+
 def settings(
     url: httpx.URL,
     *,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.client import forks
-from provgraph.client.errors import DeliveryError, SpoolFullError
+from provgraph.client.errors import DeliveryError, SpoolElsewhereError, SpoolFullError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,10 +30,11 @@ MAX_EVENTS = 1_000_000
 MAX_BYTES = 512 * 2**20
 
 _BUSY_SECONDS = 60.0
-_FORM = 1
+_FORM = 2
 # Who put events is told apart for its flushes only; a process that was killed leaves its line behind.
 _FORGET_AFTER_SECONDS = 30 * 86_400
 
+_SERVICE = "CREATE TABLE service (url TEXT NOT NULL)"
 _SCHEMA = """
 CREATE TABLE pending (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -104,13 +105,21 @@ class Spool:
     A spool, in one file and two beside it. Threads may share one, processes the file; a local disk is needed.
 
     :param durable: whether what was put survives the machine too, at the cost of a sync for each `put`
+    :param url: the service that it is bound to, see `bind`; None: whichever it is
     :raises DeliveryError: every method: the file cannot be read or written, or is no spool
     """
 
     def __init__(
-        self, path: Path, *, durable: bool = True, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES
+        self,
+        path: Path,
+        *,
+        durable: bool = True,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
+        url: str | None = None,
     ) -> None:
         self.path = path.absolute()
+        self.url = url
         self.max_events = max_events
         self.max_bytes = max_bytes
         self._durable = durable
@@ -132,14 +141,37 @@ class Spool:
                 self._connection.close()
             self._connection = None
 
+    def bind(self, url: str, *, move: bool = False) -> None:
+        """
+        Say which service it is for. The file keeps it, from the first time on.
+
+        :param move: let it be for this one even if it was for another; who has it open for that one can
+            no longer use it
+        :raises SpoolElsewhereError: it is for another one
+        """
+        with self._transaction() as connection:
+            if not move:
+                self._check_service(connection, url)
+            connection.execute("DELETE FROM service")
+            connection.execute("INSERT INTO service VALUES (?)", (url,))
+        self.url = url
+
+    def _check_service(self, connection: sqlite3.Connection, url: str | None) -> None:
+        """Refuse another service than the file is for: it may have been moved since this spool was opened."""
+        found = connection.execute("SELECT url FROM service").fetchone()
+        if url is not None and found is not None and found[0] != url:
+            raise SpoolElsewhereError(str(self.path), bound_to=found[0], url=url)
+
     def put(self, entries: Sequence[tuple[str, str, bytes]], *, source: str) -> None:
         """
         Take entries (kind, id, content), all of them or none.
 
         :raises SpoolFullError: there is no room for them
+        :raises SpoolElsewhereError: it was moved to another service
         """
         size = sum(len(content) for _, _, content in entries)
         with self._transaction() as connection:
+            self._check_service(connection, self.url)
             events, bytes_ = connection.execute("SELECT events, bytes FROM held").fetchone()
             if events + len(entries) > self.max_events or bytes_ + size > self.max_bytes:
                 raise SpoolFullError(
@@ -156,10 +188,15 @@ class Spool:
             connection.execute("UPDATE held SET events = events + ?, bytes = bytes + ?", (len(entries), size))
 
     def head(self, *, limit: int, max_bytes: int) -> list[Entry]:
-        """Return entries from the front: at most ``limit``, and no more bytes than that except of a single one."""
+        """
+        Return entries from the front: at most ``limit``, and no more bytes than that except of a single one.
+
+        :raises SpoolElsewhereError: it was moved to another service
+        """
         taken: list[Entry] = []
         size = 0
         with self._reading() as connection:
+            self._check_service(connection, self.url)
             rows = connection.execute(
                 "SELECT seq, kind, id, content, source FROM pending ORDER BY seq LIMIT ?", (limit,)
             )
@@ -316,8 +353,9 @@ class Spool:
         connection.execute("BEGIN IMMEDIATE")
         try:
             (form,) = connection.execute("PRAGMA user_version").fetchone()
-            if form == 0:
-                for statement in _SCHEMA.split(";"):
+            if form < _FORM:
+                # A spool of form 1 knew of no service: it is bound to the one that it is opened for next.
+                for statement in (*(_SCHEMA.split(";") if form == 0 else ()), _SERVICE):
                     connection.execute(statement)
                 form = _FORM
                 connection.execute(f"PRAGMA user_version = {_FORM}")

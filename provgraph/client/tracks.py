@@ -229,6 +229,7 @@ class Tracks(_Tracks["Node"], Waiting):
         :param limit: how many may be retired; more stop the run: see `SweepLimitError`
         :raises NotJsonError: ``params`` or ``group_params`` cannot be written as JSON
         :raises ImpossibleNameError: an identifier, group type or branch that cannot be one
+        :raises ImpossibleLimitError: a limit that cannot be one
         """
         from provgraph.client.tracking import objects
 

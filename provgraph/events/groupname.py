@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from provgraph.errors import InvalidInputError
+from provgraph.events.canonical import MAX_INTEGER, MIN_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +22,8 @@ _WITHOUT_IDENTIFIER = "sdk"
 # A description that is too long is cut to its limit less five characters, and these follow.
 _CUT_FOR_ELLIPSIS = 5
 _ELLIPSIS = "..."
+# The encoder's own limit is 254; the wire form puts some levels around the parameters.
+_DEEPEST = 240
 
 
 def group_name(
@@ -51,18 +55,13 @@ def params_digest(params: Mapping[str, Any]) -> str:
 
 def check_params(params: object) -> None:
     """
-    Refuse parameters that are not a JSON object.
+    Refuse parameters that are not a JSON object, or would be refused at the door (`provgraph.events.canonical`).
 
-    :raises InvalidInputError: they are something else, or hold what JSON cannot; the text names where
+    :raises InvalidInputError: they are something else, or hold what JSON or the stores cannot; the text names where
     """
     if not isinstance(params, dict):
-        raise InvalidInputError(
-            f"params is a {type(params).__name__}, it must be an object (a dict)",
-            field="params",
-            rule="object",
-        )
+        _refuse("params", f"is a {type(params).__name__}, it must be an object (a dict)", "object")
     _check(params, "params")
-    _spelled(params)
 
 
 def description(params: Mapping[str, Any] | None, *, limit: int | None = None) -> str:
@@ -83,22 +82,43 @@ def _spelled(params: Mapping[str, Any]) -> str:
     return spelled.replace("/", "\\/")
 
 
-def _check(value: object, path: str) -> None:
-    if value is None or isinstance(value, str | int | float | bool):
-        return
-    if isinstance(value, dict):
+def _check(value: object, path: str, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        _refuse("params", f"is nested deeper than {_DEEPEST} levels", "depth")
+    if isinstance(value, str):
+        _check_text(value, path)
+    elif isinstance(value, int | float):  # True and False among them
+        _check_number(value, path)
+    elif isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise InvalidInputError(
-                    f"{path} has the key {key!r}, keys must be texts", field=path, rule="json"
-                )
-            _check(inner, f"{path}.{key}")
+                _refuse(path, f"has the key {key!r}, keys must be texts", "json")
+            _check_text(key, path)
+            _check(inner, f"{path}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            _check(inner, f"{path}[{index}]")
-    else:
-        raise InvalidInputError(
-            f"{path} is a {type(value).__name__}, which JSON cannot hold; write it as a text or a number",
-            field=path,
-            rule="json",
-        )
+            _check(inner, f"{path}[{index}]", depth + 1)
+    elif value is not None:
+        kind = type(value).__name__
+        _refuse(path, f"is a {kind}, which JSON cannot hold; write it as a text or a number", "json")
+
+
+def _check_number(value: float, path: str) -> None:
+    if not isinstance(value, int):
+        if not isfinite(value):
+            _refuse(path, f"is {float(value)!r}, which JSON does not have", "json")
+    elif not MIN_INTEGER <= value <= MAX_INTEGER:
+        _refuse(path, "is an integer that does not fit into 64 bits", "integer-64-bit")
+
+
+def _check_text(value: str, path: str) -> None:
+    if "\0" in value:
+        _refuse(path, "holds the character NUL", "no-nul")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        _refuse(path, "holds a lone surrogate", "no-lone-surrogate")
+
+
+def _refuse(path: str, reason: str, rule: str) -> NoReturn:
+    raise InvalidInputError(f"{path} {reason}", field=path, rule=rule)

@@ -29,14 +29,26 @@ class Flushed:
         return self.left == 0 and self.refused == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Called, it makes a client of the service at ``url``, whose caller closes it."""
+
+    url: str
+    make: Callable[[], Asker]
+
+    def __call__(self) -> Asker:
+        """Make one."""
+        return self.make()
+
+
 class Delivery(Protocol):
     """Takes events from a client. Its methods may be called by several threads."""
 
-    def open(self, connect: Callable[[], Asker]) -> None:
+    def open(self, connect: Connect) -> None:
         """
         Get ready; called once, by the client that it was given to.
 
-        :param connect: makes a client of the service, for this delivery alone, which closes it
+        :param connect: makes a client of the service, for this delivery alone, which closes it; knows its ``url``
         :raises DeliveryError: it cannot be used
         """
 

@@ -12,10 +12,10 @@ from provgraph.client.delivery.base import Flushed
 from provgraph.client.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from provgraph.client.asking import Asker
+    from provgraph.client.delivery.base import Connect
     from provgraph.client.pems import Encoded
 
 
@@ -26,7 +26,7 @@ class _Counting:
         self._lock = threading.Lock()
         self._taken = 0
 
-    def open(self, connect: Callable[[], Asker]) -> None:
+    def open(self, connect: Connect) -> None:
         """See `Delivery.open`."""
 
     def flush(self, *, timeout_seconds: float) -> Flushed:  # noqa: ARG002 - nothing has to be waited for
@@ -89,7 +89,7 @@ class FileDelivery(_Counting):
         self.path = path
         self._file: int | None = None
 
-    def open(self, connect: Callable[[], Asker]) -> None:  # noqa: ARG002 - nobody is asked
+    def open(self, connect: Connect) -> None:  # noqa: ARG002 - nobody is asked
         """See `Delivery.open`."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,13 +15,14 @@ from provgraph.client import forks
 from provgraph.client.answers import SendResult
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.errors import DeliveryError
+from provgraph.client.exchange import without_credentials
 from provgraph.client.sender import Sender
 from provgraph.client.spool import EVENT, MAX_BYTES, MAX_EVENTS, TAG, Counts, Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from provgraph.client.asking import Asker
+    from provgraph.client.delivery.base import Connect
     from provgraph.client.pems import Encoded
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,10 @@ class SpoolDelivery:
     `close`, and the end of the program, wait ``close_timeout_seconds`` for what is left. What is left after that stays
     in the spool: whichever process opens it next delivers it. Processes may share one spool.
 
+    A spool is bound to the service whose client opened it first, by its URL: what waits there goes nowhere else.
+    Credentials are not kept in it; those of the client that opens it are used.
+
+    :param move: let what waits go to the service of this client from now on, wherever it should have gone before
     :param durable: whether an event that was taken survives the machine too, at the cost of a sync for each call
     """
 
@@ -43,6 +48,7 @@ class SpoolDelivery:
         self,
         path: Path | str,
         *,
+        move: bool = False,
         durable: bool = True,
         max_events: int = MAX_EVENTS,
         max_bytes: int = MAX_BYTES,
@@ -50,13 +56,23 @@ class SpoolDelivery:
     ) -> None:
         self.spool = Spool(Path(path), durable=durable, max_events=max_events, max_bytes=max_bytes)
         self.close_timeout_seconds = close_timeout_seconds
-        self._connect: Callable[[], Asker] | None = None
+        self._move = move
+        self._connect: Connect | None = None
         self._told: Counts
         self._begin()
         forks.tell(self)
 
-    def open(self, connect: Callable[[], Asker]) -> None:
-        """See `Delivery.open`. Delivering what others left in the spool begins at once."""
+    def open(self, connect: Connect) -> None:
+        """
+        See `Delivery.open`. Delivering what others left in the spool begins at once.
+
+        :raises SpoolElsewhereError: what is in the spool is for another service
+        """
+        try:
+            self.spool.bind(without_credentials(connect.url), move=self._move)
+        except DeliveryError:
+            self.spool.close()
+            raise
         self._connect = connect
         self.spool.counts(self._source)  # what is wrong with the file is told now
         self._running()
@@ -135,7 +151,9 @@ class SpoolDelivery:
             if self._sender is None:
                 # A file of its own: what it notes of delivered events need not survive the machine, for what is
                 # sent once more is a duplicate.
-                self._sender = Sender(Spool(self.spool.path, durable=False), self._connect)
+                self._sender = Sender(
+                    Spool(self.spool.path, durable=False, url=self.spool.url), self._connect
+                )
             return self._sender
 
 

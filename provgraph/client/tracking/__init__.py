@@ -20,6 +20,7 @@ from provgraph.client.tracking.blocks import AsyncTracked, Tracked
 from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
 from provgraph.client.tracking.errors import (
     ChangedSinceError,
+    ImpossibleLimitError,
     ImpossibleNameError,
     NoSuchNodeError,
     NotAllRetiredError,
@@ -51,6 +52,7 @@ __all__ = [
     "GroupContext",
     "GroupName",
     "Groups",
+    "ImpossibleLimitError",
     "ImpossibleNameError",
     "Limit",
     "Member",

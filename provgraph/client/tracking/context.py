@@ -8,7 +8,8 @@ the same context begins with the members so far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import BusyError, ContradictionError, ServiceError
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from provgraph.client.tracking.session import Session
     from provgraph.client.tracking.settings import Properties
 
+logger = logging.getLogger(__name__)
+
 _LONGEST_ERROR = 2_000
+_SHOWN = 5
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class GroupContextBase:
         self.report: CloseReport | None = None  # of the last end
         self._run = _OpenRun()
         self._reads: dict[str, None] = {}
+        # What this client saved in threads and tasks without a run, while this one went on.
+        self._outside: set[str] = set()
         self._touched = False  # whether anything was done since the last end
 
     @property
@@ -177,7 +183,7 @@ class GroupContextBase:
     def plan(self) -> Conversation[Plan]:
         """Return what `update_group` would do now. Nothing is written; give it the plan to do exactly that."""
         run_id = yield from self.opened()
-        plan: Plan = yield commands.plan(run_id, self._closing())
+        plan: Plan = yield commands.plan(run_id, (yield from self._sparing(run_id, self._closing())))
         return plan
 
     # ------------------------------------------------------------------------------------- what the client does
@@ -221,10 +227,15 @@ class GroupContextBase:
         if in_run is not None and in_run == self._run.id:
             self._run.saved.add(document["id"])
 
+    def note_outside(self, ids: Iterable[str]) -> None:
+        """Say that this client saved objects where no run is in force: they may be none of this one's, but are used."""
+        self._outside.update(ids)
+
     def note_retired(self, ids: Iterable[str]) -> None:
         """Say that objects are gone."""
         gone = set(ids)
         self._touched = True
+        self._outside -= gone
         self.related_node_ids[:] = [id_ for id_ in self.related_node_ids if id_ not in gone]
         self.related_group_ids[:] = [id_ for id_ in self.related_group_ids if id_ not in gone]
 
@@ -238,6 +249,7 @@ class GroupContextBase:
         # Who has looked at a plan needs no limit.
         limit = (limit or self.properties.limit) if plan is None else None
         closing = self._closing(plan=plan, limit=limit, delete_unused=delete_unused)
+        closing = yield from self._sparing(run_id, closing)
         try:
             report: CloseReport = yield commands.close(
                 self._run.close_request, run_id, closing, actor=self.tracking_session.settings.actor
@@ -294,6 +306,25 @@ class GroupContextBase:
         listed = dict.fromkeys((*self.related_node_ids, *self.related_group_ids))
         more = [id_ for id_ in listed if id_ not in self._run.saved]
         return Closing(members=more, reads=self.reads(), **how)
+
+    def _sparing(self, run_id: str, closing: Closing) -> Conversation[Closing]:
+        """Return how to close the run so that it sweeps nothing which this client saved outside of it meanwhile."""
+        outside = self._outside.copy()
+        if not outside.difference(closing.members, self._run.saved):
+            return closing
+        plan: Plan = yield commands.plan(run_id, closing)
+        spared = [member for member in (*plan.retire, *plan.release) if member.id in outside]
+        if not spared:
+            return closing
+        named = ", ".join(member.artifact for member in spared[:_SHOWN])
+        logger.warning(
+            "%d members of the group %s were saved in threads that do not belong to the run: they stay members and are "
+            "not retired (%s). Start such threads with contextvars.copy_context().run",
+            len(spared),
+            self.name,
+            named,
+        )
+        return replace(closing, members=[*closing.members, *(member.id for member in spared)])
 
     def _closed(self, report: CloseReport) -> None:
         self.report = report

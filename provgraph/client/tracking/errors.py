@@ -28,6 +28,10 @@ class ImpossibleNameError(TrackingError, ValueError):
     """A kind, key, branch or identifier that cannot be one; nothing was sent."""
 
 
+class ImpossibleLimitError(TrackingError, TypeError, ValueError):
+    """A limit that cannot be one; nothing was sent."""
+
+
 class NotSavedError(TrackingError):
     """The object has no id yet: it must be saved first."""
 

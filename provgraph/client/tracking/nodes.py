@@ -12,12 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from provgraph.client.parts import Awaited, Does, Waiting
-from provgraph.client.tracking import names
+from provgraph.client.tracking import names, values
 from provgraph.client.tracking.commands import Save
-from provgraph.client.tracking.errors import NotJsonError, NotSavedError
+from provgraph.client.tracking.errors import NotSavedError
 
 if TYPE_CHECKING:
     from provgraph.client.answers import JSON
@@ -60,7 +58,7 @@ class Record:
         self.key = document.get("key")
         self.parent = document.get("parent")
         self.protected = document.get("protected")
-        self._known = {name: _spelled(name, value) for name, value in self.values.items()}
+        self._known = {name: values.spelled(name, value) for name, value in self.values.items()}
 
     def wanted(self) -> Save:
         """
@@ -283,7 +281,7 @@ def _parent_id(parent: NodeBase | str | None) -> str | None:
 
 
 def _spelled(name: str, value: object) -> bytes:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError as error:
-        raise NotJsonError(f"{name} cannot be sent, for JSON cannot hold it: {error}", field=name) from error
+    """Return a value that is to be sent, see `values.spelled` and `values.check`."""
+    content = values.spelled(name, value)  # first: it stops at what holds itself
+    values.check(name, value)
+    return content

@@ -7,6 +7,8 @@ once on one client keep apart, and when an inner run ends the outer one goes on.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -35,7 +37,7 @@ ContextT = TypeVar("ContextT", bound=GroupContextBase)
 _GIVEN_UP = "given up: something else was tracked before it ended"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Frame(Generic[ContextT]):
     """A context where it is in force."""
 
@@ -72,6 +74,9 @@ class Session(Generic[NodeT, ContextT]):
         self.store: Store[NodeT] = Store(settings.branch)
         self._make_node = make_node
         self._make_context = make_context
+        # Those that were started and may go on, whichever task or thread they belong to.
+        self._started: weakref.WeakSet[Frame[ContextT]] = weakref.WeakSet()
+        self._started_lock = threading.Lock()
 
     # ------------------------------------------------------------------------------------------ what is in force
 
@@ -105,6 +110,8 @@ class Session(Generic[NodeT, ContextT]):
             frame.replaced = current
             frames = tuple(each for each in frames if each is not current)
         _frames.set((*frames, frame))
+        with self._started_lock:
+            self._started.add(frame)
         return frame
 
     def enter(self, frame: Frame[ContextT]) -> None:
@@ -227,6 +234,8 @@ class Session(Generic[NodeT, ContextT]):
         for each, document in zip(records, documents, strict=True):
             each.take(document)
             context.note_saved(document, member=is_member, in_run=in_run)
+        if self.mode is not Mode.TRACKING and member is not False:
+            self._note_outside([document["id"] for document in documents])
 
     def delete(self, node_id: str) -> Conversation[None]:
         """Retire an object; see `NodeBase.delete`."""
@@ -244,6 +253,13 @@ class Session(Generic[NodeT, ContextT]):
             raise NotAllRetiredError(done.refused)
 
     # ---------------------------------------------------------------------------------------------------------
+
+    def _note_outside(self, ids: Sequence[str]) -> None:
+        """Tell the runs of other tasks and threads what this one, which has none, has saved."""
+        with self._started_lock:
+            tracking = [frame.context for frame in self._started if frame.mode is Mode.TRACKING]
+        for context in tracking:
+            context.note_outside(ids)
 
     def _frame(self) -> Frame[ContextT] | None:
         return next((frame for frame in reversed(_frames.get()) if frame.session is self), None)

@@ -6,9 +6,13 @@ import getpass
 import socket
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from provgraph.client.tracking.errors import NotJsonError
+from provgraph.client.tracking.errors import ImpossibleLimitError, NotJsonError
+from provgraph.events.canonical import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from types import UnionType
 
 STANDARD_GROUP = "CoreStandardGroup"
 DEFAULT_BRANCH = "main"
@@ -43,19 +47,38 @@ class Tracking:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much the end of a run may retire at most; None: any number."""
+    """
+    How much the end of a run may retire at most; None: any number.
+
+    :raises ImpossibleLimitError: a count that is no whole number from 0, a percentage outside of 0 to 100
+    """
 
     count: int | None = None
     percent: float | None = None  # of the members that the group had
 
+    def __post_init__(self) -> None:
+        count, percent = self.count, self.percent
+        if count is not None and (not _is_number(count, int) or not 0 <= count <= MAX_INTEGER):
+            raise ImpossibleLimitError(f"A limit's count is a whole number from 0, not {count!r}")
+        if percent is not None and (not _is_number(percent, int | float) or not 0 <= percent <= 100):
+            raise ImpossibleLimitError(f"A limit's percent is a number from 0 to 100, not {percent!r}")
+
     @classmethod
     def read(cls, stated: Limit | int | None) -> Limit | None:
-        """Return a limit; a number is one of objects."""
-        return cls(count=stated) if isinstance(stated, int) else stated
+        """
+        Return a limit; a number is one of objects.
+
+        :raises ImpossibleLimitError: it cannot be one
+        """
+        return stated if isinstance(stated, Limit | None) else cls(count=stated)
 
     def body(self) -> dict[str, Any]:
         """Return it as it is sent."""
         return {"count": self.count, "percent": self.percent}
+
+
+def _is_number(stated: object, kind: type | UnionType) -> bool:
+    return isinstance(stated, kind) and not isinstance(stated, bool)
 
 
 @dataclass(frozen=True, slots=True)

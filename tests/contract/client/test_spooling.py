@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from provgraph.client import DeliveryError, Flushed, SpoolDelivery, SpoolFullError
+from provgraph.client import DeliveryError, Flushed, SpoolDelivery, SpoolElsewhereError, SpoolFullError
 from tests.contract.client.service import json
 
 if TYPE_CHECKING:
@@ -227,3 +227,25 @@ def test_a_spool_that_cannot_be_used_is_told_when_the_client_is_made(
 ) -> None:
     with pytest.raises(DeliveryError, match=str(tmp_path)):
         make(delivery=SpoolDelivery(tmp_path))
+
+
+def test_what_waits_for_one_service_is_not_delivered_to_another(
+    spooling: Callable[..., Any], make: Callable[..., Any], path: Path, service: FakeService
+) -> None:
+    service.troubles = [_AWAY] * 1_000
+    first = spooling()
+    pem = first.prepare_pem("x")
+    first.send_pem(pem)
+    first.close()
+    service.troubles = []
+
+    with pytest.raises(SpoolElsewhereError, match="move=True"):
+        make(url="http://name:secret@other.test", delivery=SpoolDelivery(path))
+    assert service.sent == []
+    moved = make(url="http://name:secret@other.test/", delivery=SpoolDelivery(path, move=True))
+    moved.flush(timeout_seconds=30)
+    moved.send_pem(moved.prepare_pem("y"))
+
+    assert moved.flush(timeout_seconds=30).complete
+    assert service.sent[0]["ID"] == pem.id
+    assert b"secret" not in path.read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import datetime
 import json
 from typing import TYPE_CHECKING, Any
@@ -367,6 +369,66 @@ async def test_two_runs_at_once_on_one_client_keep_apart(side: Side) -> None:
     assert await side.members(names["a"]) == {"a1", "a2"}
     assert await side.members(names["b"]) == {"b1", "b2"}
     assert side.client.mode is Mode.DEFAULT
+
+
+async def _elsewhere(side: Side, name: str, **how: Any) -> None:
+    """Save where no run is in force, as a worker thread does."""
+    await asyncio.create_task(side.save(name, **how), context=contextvars.Context())
+
+
+async def test_what_is_saved_in_a_thread_without_a_run_is_not_swept(
+    side: Side, caplog: pytest.LogCaptureFixture
+) -> None:
+    await side.run("A", "B", "C", "D")
+
+    async with side.tracking(delete_unused_nodes=True):
+        await side.save("A")
+        await _elsewhere(side, "B")
+        await _elsewhere(side, "C", member=False)
+        await _elsewhere(side, "new")
+
+    assert await side.live() == {"A", "B", "new"}
+    assert await side.members() == {"A", "B"}
+    assert "1 members of the group" in caplog.text
+    assert f"{side.kind}/B" in caplog.text
+
+
+async def test_a_plan_spares_what_is_saved_in_a_thread_without_a_run(side: Side) -> None:
+    await side.run("A", "B", "C")
+
+    async with side.tracking(delete_unused_nodes=True) as client:
+        await _elsewhere(side, "B")
+        plan = await side.do(client.group_context.plan())
+        await side.do(client.group_context.update_group(plan=plan))
+
+    assert [member.key for member in plan.retire] == ["A", "C"]
+    assert await side.live() == {"B"}
+
+
+async def test_what_a_thread_saved_before_the_run_began_is_swept(side: Side) -> None:
+    await side.run("A", "B")
+    await _elsewhere(side, "B")
+
+    await side.run("A", delete_unused_nodes=True)
+
+    assert await side.live() == {"A"}
+
+
+async def test_runs_in_threads_of_their_own_do_not_spare_each_others_members(side: Side) -> None:
+    other = unique("other-")
+    await side.run("A", "B")
+
+    async with side.tracking(delete_unused_nodes=True):
+        await side.save("A")
+
+        async def tracked() -> None:
+            async with side.tracking(other):
+                await side.save("B")
+
+        await asyncio.create_task(tracked(), context=contextvars.Context())
+
+    assert await side.members() == {"A"}
+    assert await side.live() == {"A", "B"}
 
 
 async def test_what_another_group_lists_is_released_and_lives_on(side: Side) -> None:

@@ -68,7 +68,7 @@ def _ended(process: subprocess.Popen[str]) -> tuple[list[str], str]:
 
 def _deliver(url: str, path: Path) -> None:
     """Open a spool, and see that everything in it is delivered."""
-    with Client(url, emitter="last", delivery=SpoolDelivery(path)) as client:
+    with Client(url, emitter="last", delivery=SpoolDelivery(path, move=True)) as client:
         client.send_pem(client.prepare_pem("last"))
         assert client.flush(timeout_seconds=_SECONDS).waiting == 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.client import DeliveryError, Spool, SpoolFullError
+from provgraph.client import DeliveryError, Spool, SpoolElsewhereError, SpoolFullError
 from provgraph.client.answers import Verdict
 from provgraph.client.spool import Counts
 
@@ -172,3 +172,48 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DeliveryError, match="cannot be used"):
         Spool(tmp_path / "file" / "spool.db").put(_events("a"), source="1")
+
+
+def test_a_spool_is_for_the_service_that_it_was_bound_to_first(path: Path, spool: Spool) -> None:
+    spool.bind("http://one.test")
+    spool.put(_events("a"), source="1")
+
+    other = Spool(path, durable=False)
+    with pytest.raises(SpoolElsewhereError, match=r"is for http://one\.test, not .*move=True") as refused:
+        other.bind("http://two.test")
+    other.close()
+
+    assert (refused.value.bound_to, refused.value.url) == ("http://one.test", "http://two.test")
+    spool.bind("http://one.test")
+    assert _ids(spool) == ["a"]
+
+
+def test_a_spool_that_was_moved_is_of_no_use_to_who_has_it_open_for_the_service_before(
+    path: Path, spool: Spool
+) -> None:
+    spool.bind("http://one.test")
+    spool.put(_events("a"), source="1")
+
+    moved = Spool(path, durable=False)
+    moved.bind("http://two.test", move=True)
+
+    with pytest.raises(SpoolElsewhereError):
+        spool.put(_events("b"), source="1")
+    with pytest.raises(SpoolElsewhereError):
+        spool.head(limit=1, max_bytes=1)
+    assert _ids(moved) == ["a"]
+    moved.close()
+
+
+def test_a_spool_of_the_version_before_is_bound_when_it_is_opened(path: Path, spool: Spool) -> None:
+    spool.put(_events("a"), source="1")
+    spool.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE service; PRAGMA user_version = 1")
+    connection.close()
+
+    spool.bind("http://one.test")
+
+    assert _ids(spool) == ["a"]
+    with pytest.raises(SpoolElsewhereError):
+        spool.bind("http://two.test")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,7 +14,7 @@ import orjson
 import pytest
 
 from provgraph.client import AsyncClient, Client, Retry, ServiceError, UnreachableError
-from provgraph.client.tracking import Mode, Tracking, TrackingError
+from provgraph.client.tracking import ImpossibleLimitError, Limit, Mode, NotJsonError, Tracking, TrackingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +93,15 @@ def _away(_: httpx.Request) -> httpx.Response:
 
 def _broken(_: httpx.Request) -> httpx.Response:
     return httpx.Response(500, content=b'{"detail": "disk full"}')
+
+
+def _saved(request: httpx.Request) -> httpx.Response:
+    """Answer with what is saved, as it is then."""
+    objects = [
+        {"id": f"{number:032x}", "is_group": False, "live": True, "artifact": each["kind"], **each}
+        for number, each in enumerate(orjson.loads(request.content)["objects"])
+    ]
+    return httpx.Response(200, content=orjson.dumps({"objects": objects}))
 
 
 @pytest.mark.parametrize("trouble", [_away, _broken])
@@ -259,3 +271,81 @@ def test_values_whose_names_are_taken_are_reached_too() -> None:
 
     assert node.values == {"name": "A", "kind": "switch", "self": 1}
     assert node.kind == "Node"
+
+
+@dataclass
+class _Point:
+    x: float
+
+
+class _Rate(Enum):
+    NONE = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (float("nan"), "loss"),
+        (float("-inf"), "loss"),
+        ([1.0, {"deep": float("nan")}], "loss[1].deep"),
+        ((float("inf"),), "loss[0]"),
+        (_Point(float("nan")), "loss.x"),
+        (_Rate.NONE, "loss"),
+        (2**63, "loss"),
+        ({"a": "b\0"}, "loss.a"),
+        ("\ud800", "loss"),
+    ],
+)
+def test_a_value_that_would_be_stored_as_another_is_refused_before_it_is_sent(
+    value: object, where: str
+) -> None:
+    service = _Service()
+    client = service.client()
+
+    with pytest.raises(NotJsonError, match=f"^{re.escape(where)} cannot be sent") as refused:
+        client.create("Node", name="A", loss=value).save()
+
+    assert refused.value.field == where
+    assert service.asked == []
+
+
+def test_a_value_that_was_stored_is_not_replaced_by_one_that_json_does_not_have() -> None:
+    node = _Service(objects=_saved).client().create("Node", name="A", loss=1.0)
+    node.save()
+
+    node.loss.value = float("nan")
+    with pytest.raises(NotJsonError, match="loss cannot be sent: it is nan"):
+        node.save()
+
+
+@pytest.mark.parametrize(
+    "params", [{"n": 2**70}, {"n": 10**400}, {"n": "\ud800"}, {"n": "\0"}, {"n": float("nan")}]
+)
+def test_parameters_that_the_service_would_refuse_are_refused_when_tracking_starts(
+    params: dict[str, Any],
+) -> None:
+    service = _Service()
+    client = service.client()
+
+    with pytest.raises(NotJsonError) as refused:
+        client.start_tracking("script", params=params)
+    with pytest.raises(NotJsonError, match=r"^group_params\.n"):
+        client.start_tracking("script", group_params=params)
+
+    assert refused.value.field == "params.n"
+    assert client.mode is Mode.DEFAULT
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("count", [-1, "5", True, 1.0, 10**30])
+def test_a_count_that_cannot_be_a_limit_is_refused(count: Any) -> None:
+    with pytest.raises(ImpossibleLimitError, match="count is a whole number"):
+        Limit(count)
+    with pytest.raises(ImpossibleLimitError):
+        _Service().client().start_tracking("script", limit=count)
+
+
+@pytest.mark.parametrize("percent", [float("nan"), float("inf"), -1, 101, True, "5"])
+def test_a_percentage_that_cannot_be_a_limit_is_refused(percent: Any) -> None:
+    with pytest.raises(ImpossibleLimitError, match="percent is a number"):
+        Limit(percent=percent)

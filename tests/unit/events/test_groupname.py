@@ -55,13 +55,32 @@ def test_a_long_description_is_cut_where_infrahubs_sdk_cuts_it(limit: int, told:
         ({"d": {"deep": [uuid.UUID(int=0)]}}, "params.d.deep[0]"),
         ({"d": {1, 2}}, "params.d"),
         ({"d": {1: 2}}, "params.d"),
-        ({"d": float("nan")}, "params"),
+        ({"d": float("nan")}, "params.d"),
+        ({"d": [1.0, float("inf")]}, "params.d[1]"),
+        ({"d": 2**63}, "params.d"),
+        ({"d": -(10**400)}, "params.d"),
+        ({"d": "\ud800"}, "params.d"),
+        ({"d": {"a\0b": 1}}, "params.d"),
         (["no", "object"], "params"),
         ("text", "params"),
     ],
 )
-def test_parameters_that_json_cannot_hold_are_refused_with_the_place(value: object, where: str) -> None:
+def test_parameters_that_json_or_the_stores_cannot_hold_are_refused_with_the_place(
+    value: object, where: str
+) -> None:
     with pytest.raises(InvalidInputError) as refused:
         check_params(value)
 
     assert refused.value.field == where
+
+
+def test_parameters_that_hold_themselves_are_refused() -> None:
+    params: dict[str, Any] = {}
+    params["again"] = params
+
+    with pytest.raises(InvalidInputError, match="nested deeper"):
+        check_params(params)
+
+
+def test_the_largest_integers_are_taken() -> None:
+    check_params({"least": -(2**63), "most": 2**63 - 1})
