@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provgraph.cli.compose import build_app, opened
 from provgraph.events import Role
+from provgraph.events.canonical import loads
 from provgraph.settings import read_settings
 from provgraph.tracking import Command, Listing, Save, UniqueError
 from tests.e2e.builders import new_id
@@ -402,6 +404,44 @@ def test_a_login_of_another_form_is_refused(served: Served, body: Any) -> None:
     answer = served.client.post("/api/auth/login", json=body)
 
     assert (answer.status_code, len(answer.json()["errors"])) == (400, 1)
+
+
+@pytest.mark.parametrize("path", ["login", "refresh"])
+def test_a_login_of_more_than_a_few_kilobytes_is_refused_unread(served: Served, path: str) -> None:
+    body = {"username": "ada", "password": "x", "more": ["x"] * 2_000}
+
+    answer = served.client.post(f"/api/auth/{path}", json=body)
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (413, 413)
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login", "/api/schema/load", "/api/schema/check", "/graphql"])
+def test_no_body_is_parsed_where_other_requests_wait(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(body: bytes) -> Any:
+        threads.append(threading.current_thread())
+        return loads(body)
+
+    monkeypatch.setattr("infrahub.app.loads", noting)
+    served.client.post(path, json={})
+
+    assert threads
+    assert threading.main_thread() not in threads  # which runs the event loop
+
+
+@pytest.mark.parametrize("path", ["/api/schema/load", "/api/schema/check", "/graphql"])
+def test_nobody_has_a_body_parsed_who_may_do_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def never(body: bytes) -> Any:
+        pytest.fail(f"{len(body)} bytes were parsed")
+
+    monkeypatch.setattr("infrahub.app.loads", never)
+    with serving(tmp_path, auth_required=True) as served:
+        assert served.client.post(path, content=b"{" * 100_000).status_code == 401
 
 
 def test_a_foreign_page_may_not_change_anything(served: Served) -> None:
