@@ -11,6 +11,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from infrahub.access import Access
+from infrahub.budget import Budget
 from infrahub.documents import read_document
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.mutations import Mutations
@@ -143,14 +144,18 @@ class _Endpoints:
     def _answer(self, document: Document, branch: str, actor: str | None) -> Response:
         data: JSONObject = {}
         errors: list[JSONObject] = []
+        kinds = {
+            name: kind
+            for name, kind in self._tracker.kinds.all().items()
+            if kind.document is not None and is_shown(kind.document)
+        }
+        budget = Budget()
+        nodes = Nodes(self._reads, kinds, budget)
         for call in document.calls:
-            kinds = {
-                name: kind
-                for name, kind in self._tracker.kinds.all().items()
-                if kind.document is not None and is_shown(kind.document)
-            }
-            nodes = Nodes(self._reads, kinds)
+            if document.is_mutation:
+                nodes = Nodes(self._reads, kinds, budget)  # the call before changed what there is
             try:
+                budget.require()
                 if document.is_mutation:
                     data[call.key] = self._mutations.carry_out(call, nodes, branch, actor)
                 else:

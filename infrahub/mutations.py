@@ -60,7 +60,7 @@ class Mutations:
         """
         Carry out one call, and return its answer.
 
-        :raises ProvgraphError: nothing was changed
+        :raises ProvgraphError: nothing was changed, unless the text says so
         """
         call = self._read(field, branch)
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
@@ -71,7 +71,13 @@ class Mutations:
             self._delete(call, command)
             return _answer(field, nodes, None)
         id_ = self._save(call, nodes, command)
-        return _answer(field, nodes, self._reads.objects([id_])[id_])
+        saved = self._reads.objects([id_])[id_]
+        try:
+            return _answer(field, nodes, saved)
+        except DocumentError as error:
+            raise DocumentError(
+                f"{field.name} was carried out, on {dashed(id_)}, but not answered: {error}"
+            ) from error
 
     def _read(self, field: Selected, branch: str) -> _Call:
         verb = next((one for one in _VERBS if field.name.endswith(one)), "")

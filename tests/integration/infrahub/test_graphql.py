@@ -17,7 +17,7 @@ from tests.e2e.builders import new_id
 from tests.integration.serving import Client, Served, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 UNKNOWN = "5f0c7bd1-3f57-4d16-9f02-0123456789ab"
@@ -182,6 +182,172 @@ def test_the_past_is_asked_elsewhere(served: Served) -> None:
     answer = served.client.post("/graphql/main?at=2026-01-01", json={"query": "{ InfrahubInfo { version } }"})
 
     assert (answer.status_code, "/api/v1/state" in answer.text) == (400, True)
+
+
+# What one document may take
+
+
+def aliases(number: int, field: str) -> str:
+    return " ".join(f"a{index}: {field}" for index in range(number))
+
+
+def filled(document: str, what: str) -> str:
+    """Return a document with something put in where it has a %s: it is too full of braces for more."""
+    return document.replace("%s", what)
+
+
+def group_of(served: Served, *members: str) -> None:
+    listed = ",".join(f'{{id: "{id_}"}}' for id_ in members)
+    upsert = 'mutation { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: [%s]}) { ok } }'
+    data(served, filled(upsert, listed))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        filled("{ TestNodeKind { edges { node { %s } } } }", aliases(60, "display_label")),
+        filled("{ TestNodeKind { edges { node { description { %s } } } } }", aliases(60, "value")),
+        filled("{ TestNodeKind { edges { %s } } }", aliases(60, "__typename")),
+        filled("{ TestNodeKind { edges { node { %s: id } } } }", ("a" * 3_000)),
+        filled("{ %s }", aliases(40, "TestNodeKind { edges { node { id } } }")),
+        filled(
+            "{ CoreStandardGroup { edges { node { %s } } } }",
+            aliases(30, "members { edges { node { id } } }"),
+        ),
+        filled(
+            "{ CoreStandardGroup { edges { node { ...F } } } } fragment F on CoreGroup { %s }",
+            aliases(60, "members { count }"),
+        ),
+    ],
+    ids=["nodes", "values", "edges", "names", "calls", "members", "fragments"],
+)
+def test_fields_are_counted_for_every_node(
+    served: Served, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    group_of(served, create(served, "a"), create(served, "b"))
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 100)
+
+    told = ask(served, query)
+
+    assert "more than 100 fields" in told["errors"][0]["message"]
+
+
+def test_a_long_value_counts_as_several_fields(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(served, "a" * 1_000)
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 100)
+
+    assert data(served, "{ TestNodeKind { edges { node { display_label } } } }")
+    for field in ("display_label", "hfid", "name { value }"):
+        assert "fields" in error(
+            served, filled("{ TestNodeKind { edges { node { %s } } } }", aliases(10, field))
+        )
+
+
+def test_members_are_read_once_however_often_they_are_asked_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_of(served, create(served, "a"), create(served, "b"))
+    monkeypatch.setattr("infrahub.budget.MOST_LOOK_UPS", 10)
+    list_ = filled("CoreStandardGroup { edges { node { %s } } }", aliases(30, "members { count }"))
+
+    told = data(served, filled("{ %s }", aliases(5, list_)))
+
+    (group,) = told["a4"]["edges"]
+    assert group["node"]["a29"] == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'TestNodeKind(description__value: "x") { count }',
+        "TestNodeKind(name__values: $many) { count }",
+        "TestNodeKind(ids: $many) { count }",
+        "CoreStandardGroup(members__ids: $many) { count }",
+    ],
+)
+def test_what_the_calls_of_a_document_look_up_is_counted_together(
+    served: Served, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    create(served, "a")
+    monkeypatch.setattr("infrahub.budget.MOST_LOOK_UPS", 20)
+    variables = {"many": ["x"] * 500}
+
+    told = ask(served, filled("query ($many: [String]) { %s }", aliases(40, call)), variables=variables)
+
+    assert told["data"]["a0"] == {"count": 0}
+    assert "more than 20 look-ups" in told["errors"][-1]["message"]
+    assert told["data"]["a39"] is None
+
+
+def test_a_list_is_read_once_however_often_it_is_asked_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(served, "a")
+    reads = served.services.catalog.tracking
+    asked: list[Any] = []
+
+    def noting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def read(**options: Any) -> Any:
+            asked.append(options)
+            return real(**options)
+
+        return read
+
+    for name in ("page_of_kinds", "count_of_kinds"):
+        monkeypatch.setattr(reads, name, noting(getattr(reads, name)))
+
+    data(
+        served,
+        filled(
+            "{ TestNodeKind { %s b: edges { node { id } } c: edges { x: node { id } } } }",
+            aliases(20, "count"),
+        ),
+    )
+
+    assert len(asked) == 2
+
+
+def test_a_mutation_that_was_carried_out_says_so_where_its_answer_is_too_large(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [create(served, str(number)) for number in range(20)]
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 50)
+    listed = ",".join(f'{{id: "{id_}"}}' for id_ in ids)
+
+    message = error(
+        served,
+        filled(
+            'mutation { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: [%s]}) '
+            "{ object { members { edges { node { id } } } } } }",
+            listed,
+        ),
+    )
+
+    assert "was carried out" in message
+    assert len(served.client.get("/api/v1/groups").json()["groups"]) == 1
+
+
+def test_numbers_are_found_by_their_digits_and_by_their_value(served: Served) -> None:
+    part = {
+        "namespace": "Net",
+        "name": "Part",
+        "attributes": [{"name": "size", "kind": "Number", "optional": True}],
+    }
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [part]}]}).status_code == 200
+    for size in ("7", "null"):
+        data(served, filled("mutation { NetPartCreate(data: {size: {value: %s}}) { ok } }", size))
+
+    for wanted in (
+        "value: 7",
+        'value: "7"',
+        "value: 7.0",
+        "value: null",
+        "values: [7, true]",
+        'values: ["7"]',
+    ):
+        assert data(served, filled("{ NetPart(size__%s) { count } }", wanted))["NetPart"]["count"] == 1
+    for wanted in ("value: true", 'value: "None"', "values: []", 'values: ["None", true]'):
+        assert data(served, filled("{ NetPart(size__%s) { count } }", wanted))["NetPart"]["count"] == 0
 
 
 # Branches, groups
