@@ -8,12 +8,12 @@ import orjson
 
 from infrahub.errors import DocumentError
 
-# A list of 10,000 nodes with a hundred fields each. Aliases multiply: without a bound, 40 KB ask for gigabytes.
-MOST_CELLS = 1_000_000
+# A list of 5,000 nodes with a hundred fields each. Aliases multiply: without a bound, 40 KB ask for gigabytes.
+MOST_CELLS = 500_000
 # Each is a question to the store: members of a group, children of a node, objects that are not known yet.
 MOST_LOOK_UPS = 20_000
 # Objects that are read count as look-ups as well, these many as one.
-OBJECTS_OF_A_LOOK_UP = 100
+OBJECTS_OF_A_LOOK_UP = 20
 # Bytes of a value or a name that count as one cell.
 _CELL_BYTES = 50
 
@@ -31,7 +31,7 @@ class Budget:
 
         :raises DocumentError: the calls before it took everything
         """
-        self.take_cells(0)
+        self.expect_cells(0)
         self._refuse_look_ups()
 
     def take_cells(self, number: int) -> None:
@@ -40,8 +40,17 @@ class Budget:
 
         :raises DocumentError: they are too many
         """
+        self.expect_cells(number)
         self._cells -= number
-        if self._cells < 0:
+
+    def expect_cells(self, number: int) -> None:
+        """
+        Refuse what would be too much, before it is made.
+
+        :raises DocumentError: so many fields are too many
+        """
+        if number > self._cells:
+            self._cells = -1  # nothing that follows is answered
             raise DocumentError(
                 f"The document asks for more than {MOST_CELLS} fields, each counted for every node that has it and "
                 "a long value as several: ask for fewer nodes or fields at once"

@@ -59,6 +59,7 @@ class Nodes:
         self._kinds = kinds
         self._known: dict[str, StoredObject] = {}
         self._related: dict[tuple[str, str], list[StoredObject]] = {}
+        self._labels: dict[str, str] = {}
         self._scanned: set[tuple[str, str]] = set()
         self._parts: dict[tuple[str, str], dict[str, JSONObject]] = {}
         self._merged: dict[tuple[int, str | None], _Fields] = {}
@@ -74,6 +75,7 @@ class Nodes:
 
     def shown_all(self, page: Sequence[StoredObject], selection: Selection) -> list[JSONObject]:
         """Return what is selected of several objects; what they are related to is read at once."""
+        self.budget.expect_cells(sum(self._united(selection, stored.state.kind).cells for stored in page))
         names = {
             kind: {field.name for field in self._united(selection, kind).by_key.values()}
             & self.relationships(kind).keys()
@@ -258,6 +260,12 @@ class Nodes:
 
     def label(self, stored: StoredObject) -> str:
         """Return what a person calls an object."""
+        found = self._labels.get(stored.state.id)
+        if found is None:
+            found = self._labels[stored.state.id] = self._label(stored)
+        return found
+
+    def _label(self, stored: StoredObject) -> str:
         kind = self._kinds.get(stored.state.kind)
         document = {} if kind is None or kind.document is None else kind.document
         stated = document.get("display_labels") or [document.get("display_label")]

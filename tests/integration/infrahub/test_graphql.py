@@ -270,7 +270,7 @@ def test_what_the_calls_of_a_document_look_up_is_counted_together(
 ) -> None:
     create(served, "a")
     monkeypatch.setattr("infrahub.budget.MOST_LOOK_UPS", 20)
-    variables = {"many": ["x"] * 500}
+    variables = {"many": ["x"] * 200}
 
     told = ask(served, filled("query ($many: [String]) { %s }", aliases(40, call)), variables=variables)
 
