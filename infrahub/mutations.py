@@ -9,6 +9,7 @@ from infrahub.documents import merged, strings
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import MEMBERS, dashed
 from infrahub.queries import SUPPORTED
+from infrahub.values import refuse_other_value
 from provgraph.catalog.tracking import StoredObject
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events import event_id
@@ -174,6 +175,7 @@ class Mutations:
         for name, value in call.data.items():
             if name in attributes:
                 values[name] = _attribute_value(name, value)
+                refuse_other_value(attributes[name], values[name])
             elif name not in relationships:
                 raise DocumentError(f"Field {name!r} is not defined by type '{call.kind.name}'", field=name)
             elif call.kind.is_group and name == MEMBERS:

@@ -350,6 +350,62 @@ def test_numbers_are_found_by_their_digits_and_by_their_value(served: Served) ->
         assert data(served, filled("{ NetPart(size__%s) { count } }", wanted))["NetPart"]["count"] == 0
 
 
+# Values
+
+
+def load_thing(served: Served) -> None:
+    attributes = [
+        {"name": name, "kind": kind, "optional": True, "unique": name == "name"}
+        for name, kind in (("name", "Text"), ("height", "Number"), ("facts", "JSON"), ("anything", "Any"))
+    ]
+    thing = {"namespace": "Net", "name": "Thing", "attributes": attributes}
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [thing]}]}).status_code == 200
+
+
+@pytest.mark.parametrize("verb", ["Create", "Upsert", "Update"])
+def test_a_value_of_another_kind_is_refused_with_its_attributes_name(served: Served, verb: str) -> None:
+    load_thing(served)
+    made = data(
+        served,
+        'mutation { NetThingCreate(data: {name: {value: "a"}, height: {value: 1}, facts: {value: {deep: [null, 1.5]}}}) '
+        "{ object { id } } }",
+    )["NetThingCreate"]["object"]["id"]
+    before = served.services.log.head().position
+    named = f'id: "{made}", ' if verb == "Update" else ""
+
+    message = error(
+        served, filled("mutation { NetThing%s(data: {", verb) + named + 'height: {value: "abc"}}) { ok } }'
+    )
+
+    assert message == "height is of the kind Number and takes a whole number, not a text"
+    assert served.services.log.head().position == before
+    told = data(served, "{ NetThing { edges { node { height { value } facts { value } } } } }")["NetThing"]
+    assert told["edges"] == [{"node": {"height": {"value": 1}, "facts": {"value": {"deep": [None, 1.5]}}}}]
+
+
+@pytest.mark.parametrize("attribute", ["facts", "anything"])
+@pytest.mark.parametrize(
+    "inner", ["1e999", "-1e999", "NaN", str(2**63), "1" + "0" * 400, '"\\ud800"', '"\\u0000"']
+)
+def test_what_cannot_be_stored_is_refused_however_deep_it_is(
+    served: Served, attribute: str, inner: str
+) -> None:
+    load_thing(served)
+    before = served.services.log.head().position
+    query = filled(
+        "mutation ($v: GenericScalar) { NetThingCreate(data: {%s: {value: $v}}) { ok } }", attribute
+    )
+    body = f'{{"query": "{query}", "variables": {{"v": [{{"deep": [{inner}]}}]}}}}'
+    literal = query.replace("($v: Any)", "").replace("$v", f"[{{deep: [{inner}]}}]")
+
+    answers = [served.client.post("/graphql", content=body.encode())]
+    if inner != "NaN":  # in GraphQL the name of something
+        answers.append(served.client.post("/graphql", json={"query": literal}))
+
+    assert {answer.status_code for answer in answers} == {400}
+    assert served.services.log.head().position == before
+
+
 # Branches, groups
 
 
