@@ -11,6 +11,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from infrahub.access import Access
+from infrahub.budget import Budget
 from infrahub.documents import read_document
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.mutations import Mutations
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 _UNREADABLE = 422  # what the SDK takes for an answer about its schema
 _CHECKED = 202
+# Logins come from anybody: a name and a password need no more.
+_LOGIN_LIMIT = 4 * 2**10
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -85,13 +88,13 @@ class _Endpoints:
         """Define kinds. What is defined so already changes nothing."""
         actor = self._access.writer(request)
         body = await self._body(request)
-        return await run_in_threadpool(self._load, body, actor)
+        return await run_in_threadpool(lambda: self._load(loads(body), actor))
 
     async def check(self, request: Request) -> Response:
         """Tell whether kinds could be defined; nothing changes."""
         self._access.reader(request)
         body = await self._body(request)
-        return await run_in_threadpool(self._check, body)
+        return await run_in_threadpool(lambda: self._check(loads(body)))
 
     def _load(self, body: object, actor: str | None) -> Response:
         try:
@@ -114,11 +117,12 @@ class _Endpoints:
 
     async def login(self, request: Request) -> Response:
         """Answer a login with its tokens."""
-        body = await self._body(request)
-        return json(await run_in_threadpool(self._access.login, body))
+        body = await read_body(request, limit=_LOGIN_LIMIT, what="Login")
+        return json(await run_in_threadpool(lambda: self._access.login(loads(body))))
 
     async def refresh(self, request: Request) -> Response:
-        """Answer a refresh token with tokens."""
+        """Answer a refresh token with tokens. The token is in a header, the body says nothing."""
+        await read_body(request, limit=_LOGIN_LIMIT, what="Refresh")
         return json(await run_in_threadpool(self._access.refresh, request))
 
     # ------------------------------------------------------------------------------------------------- GraphQL
@@ -128,17 +132,7 @@ class _Endpoints:
         self._access.someone(request)
         if request.query_params.get("at") is not None:
             raise UnsupportedError("`at` is not served here: ask /api/v1/state how things were at a time")
-        body = await self._body(request)
-        if not isinstance(body, dict):
-            raise DocumentError(
-                "The body is an object with `query`, and with `variables` where there are some"
-            )
-        document = await run_in_threadpool(
-            read_document,
-            body.get("query"),
-            variables=body.get("variables"),
-            operation=body.get("operationName"),
-        )
+        document = await run_in_threadpool(_document, await self._body(request))
         actor = None
         if document.is_mutation:
             actor = self._access.writer(request)
@@ -150,14 +144,18 @@ class _Endpoints:
     def _answer(self, document: Document, branch: str, actor: str | None) -> Response:
         data: JSONObject = {}
         errors: list[JSONObject] = []
+        kinds = {
+            name: kind
+            for name, kind in self._tracker.kinds.all().items()
+            if kind.document is not None and is_shown(kind.document)
+        }
+        budget = Budget()
+        nodes = Nodes(self._reads, kinds, budget)
         for call in document.calls:
-            kinds = {
-                name: kind
-                for name, kind in self._tracker.kinds.all().items()
-                if kind.document is not None and is_shown(kind.document)
-            }
-            nodes = Nodes(self._reads, kinds)
+            if document.is_mutation:
+                nodes = Nodes(self._reads, kinds, budget)  # the call before changed what there is
             try:
+                budget.require()
                 if document.is_mutation:
                     data[call.key] = self._mutations.carry_out(call, nodes, branch, actor)
                 else:
@@ -169,5 +167,15 @@ class _Endpoints:
                 errors.extend({**one, "path": [call.key]} for one in infrahub_errors(error)["errors"])
         return json({"data": data, **({"errors": errors} if errors else {})})
 
-    async def _body(self, request: Request) -> Any:
-        return loads(await read_body(request, limit=self._body_limit, what="Body"))
+    async def _body(self, request: Request) -> bytes:
+        """Return a body as it came: what is as large as this is parsed where it holds up nobody else."""
+        return await read_body(request, limit=self._body_limit, what="Body")
+
+
+def _document(raw: bytes) -> Document:
+    body = loads(raw)
+    if not isinstance(body, dict):
+        raise DocumentError("The body is an object with `query`, and with `variables` where there are some")
+    return read_document(
+        body.get("query"), variables=body.get("variables"), operation=body.get("operationName")
+    )

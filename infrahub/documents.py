@@ -166,6 +166,7 @@ class _Reader:
     def __init__(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._variables = variables
         self._left = _MOST_FIELDS
+        self._arguments: dict[int, Mapping[str, Any]] = {}
         self._fragments = {
             one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)
         }
@@ -195,11 +196,14 @@ class _Reader:
         )
 
     def _field(self, node: FieldNode, depth: int) -> Selected:
-        arguments = {
-            argument.name.value: value
-            for argument in node.arguments
-            if (value := _value(argument.value, self._variables)) is not _ABSENT
-        }
+        # Read once: a fragment's arguments may be large, and used in many places.
+        arguments = self._arguments.get(id(node))
+        if arguments is None:
+            arguments = self._arguments[id(node)] = {
+                argument.name.value: value
+                for argument in node.arguments
+                if (value := _value(argument.value, self._variables)) is not _ABSENT
+            }
         below = None if node.selection_set is None else self.selection(node.selection_set, depth + 1)
         key = node.name.value if node.alias is None else node.alias.value
         return Selected(node.name.value, key, arguments, below)
@@ -239,7 +243,7 @@ def _null(value: Any) -> Any:
 
 def _whole(text: str) -> int:
     # JSON's readers keep numbers apart up to here.
-    if len(text) > 19 or not -(2**63) <= int(text) < 2**63:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
         raise DocumentError(f"The number {text[:30]} is too large: write it as a text", field="query")
     return int(text)
 

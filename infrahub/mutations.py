@@ -9,6 +9,7 @@ from infrahub.documents import merged, strings
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import MEMBERS, dashed
 from infrahub.queries import SUPPORTED
+from infrahub.values import refuse_other_value
 from provgraph.catalog.tracking import StoredObject
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events import event_id
@@ -60,7 +61,7 @@ class Mutations:
         """
         Carry out one call, and return its answer.
 
-        :raises ProvgraphError: nothing was changed
+        :raises ProvgraphError: nothing was changed, unless the text says so
         """
         call = self._read(field, branch)
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
@@ -71,7 +72,13 @@ class Mutations:
             self._delete(call, command)
             return _answer(field, nodes, None)
         id_ = self._save(call, nodes, command)
-        return _answer(field, nodes, self._reads.objects([id_])[id_])
+        saved = self._reads.objects([id_])[id_]
+        try:
+            return _answer(field, nodes, saved)
+        except DocumentError as error:
+            raise DocumentError(
+                f"{field.name} was carried out, on {dashed(id_)}, but not answered: {error}"
+            ) from error
 
     def _read(self, field: Selected, branch: str) -> _Call:
         verb = next((one for one in _VERBS if field.name.endswith(one)), "")
@@ -168,6 +175,7 @@ class Mutations:
         for name, value in call.data.items():
             if name in attributes:
                 values[name] = _attribute_value(name, value)
+                refuse_other_value(attributes[name], values[name])
             elif name not in relationships:
                 raise DocumentError(f"Field {name!r} is not defined by type '{call.kind.name}'", field=name)
             elif call.kind.is_group and name == MEMBERS:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from infrahub.budget import OBJECTS_OF_A_LOOK_UP, cells_of
 from infrahub.documents import merged
 from infrahub.errors import DocumentError, UnsupportedError
 from provgraph.events.clock import rfc3339
 from provgraph.tracking.kinds import GROUP, NODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from infrahub.budget import Budget
     from infrahub.documents import Selected, Selection
     from provgraph.catalog.tracking import StoredObject, TrackingQueries
     from provgraph.tracking import ObjectKind
@@ -21,8 +23,6 @@ JSONObject = dict[str, Any]
 
 MEMBERS = "members"
 _VALUE = "__value"
-# Nodes in one answer, members and members of members included.
-_MOST_NODES = 100_000
 # What Infrahub tells of an attribute or a relationship besides its value, and is not kept here.
 _NOT_KEPT = frozenset({"id", "source", "owner", "updated_by"})
 _NEVER = frozenset({"is_from_profile", "is_inherited", "is_protected"})
@@ -33,15 +33,36 @@ def dashed(id_: str) -> str:
     return str(uuid.UUID(id_))
 
 
-class Nodes:
-    """Shows objects to one request. What it has read once it does not read again."""
+class _Fields(NamedTuple):
+    """What is asked for of an object, its names in the answer included."""
 
-    def __init__(self, reads: TrackingQueries, kinds: Mapping[str, ObjectKind]) -> None:
+    by_key: Mapping[str, Selected]
+    cells: int  # what it takes of the budget, without the values
+    merged_from: Selection  # kept, for what is remembered is found by its identity
+
+
+class Nodes:
+    """
+    Shows objects to one document. What it has read once it does not read again.
+
+    Its methods raise `DocumentError` where the document takes more than one may.
+    """
+
+    def __init__(self, reads: TrackingQueries, kinds: Mapping[str, ObjectKind], budget: Budget) -> None:
+        """
+        Show objects of some kinds.
+
+        :param budget: what the document has left
+        """
+        self.budget = budget
         self._reads = reads
         self._kinds = kinds
         self._known: dict[str, StoredObject] = {}
+        self._related: dict[tuple[str, str], list[StoredObject]] = {}
+        self._labels: dict[str, str] = {}
+        self._scanned: set[tuple[str, str]] = set()
         self._parts: dict[tuple[str, str], dict[str, JSONObject]] = {}
-        self._left = _MOST_NODES
+        self._merged: dict[tuple[int, str | None], _Fields] = {}
 
     def shown(self, stored: StoredObject, selection: Selection) -> JSONObject:
         """
@@ -49,17 +70,20 @@ class Nodes:
 
         :raises DocumentError: it has no such field, or the answer would be too large
         """
-        self._left -= 1
-        if self._left < 0:
-            raise DocumentError(f"The answer would have more than {_MOST_NODES} nodes: ask for fewer at once")
-        state = stored.state
-        fields = merged(selection, lambda type_: self.is_a(state.kind, type_))
+        fields = self._fields(selection, stored.state.kind)
         return {key: self._field(stored, field) for key, field in fields.items()}
 
     def shown_all(self, page: Sequence[StoredObject], selection: Selection) -> list[JSONObject]:
         """Return what is selected of several objects; what they are related to is read at once."""
-        fields = {field.name for stored in page for field in self._fields(stored, selection)}
-        self.know(id_ for stored in page for name in fields for id_ in self._stated(stored, name))
+        self.budget.expect_cells(sum(self._united(selection, stored.state.kind).cells for stored in page))
+        names = {
+            kind: {field.name for field in self._united(selection, kind).by_key.values()}
+            & self.relationships(kind).keys()
+            for kind in {stored.state.kind for stored in page}
+        }
+        self.know(
+            id_ for stored in page for name in names[stored.state.kind] for id_ in self._stated(stored, name)
+        )
         return [self.shown(stored, selection) for stored in page]
 
     def is_a(self, kind: str, type_: str) -> bool:
@@ -72,11 +96,22 @@ class Nodes:
 
     def related(self, stored: StoredObject, name: str) -> list[StoredObject]:
         """Return the live objects that one is related to, in order."""
-        return [
-            other
-            for id_ in self._related_ids(stored, name)
-            if (other := self._object(id_)) is not None and other.state.live
-        ]
+        found = self._related.get((stored.state.id, name))
+        if found is None:
+            ids = self._related_ids(stored, name)
+            self.know(ids)
+            found = [self._known[id_] for id_ in ids if id_ in self._known and self._known[id_].state.live]
+            self._related[stored.state.id, name] = found
+        return found
+
+    def scan(self, branch: str, kind: str) -> Iterator[StoredObject]:
+        """Yield all live objects of a kind. A document may do so once for each kind; then it takes of its budget."""
+        is_again = (branch, kind) in self._scanned
+        self._scanned.add((branch, kind))
+        for number, stored in enumerate(self._reads.objects_of_kind(branch=branch, kind=kind, live=True)):
+            if is_again and number % OBJECTS_OF_A_LOOK_UP == 0:
+                self.budget.take_look_up()
+            yield stored
 
     def value(self, stored: StoredObject, name: str) -> Any:
         """Return an attribute's value, or its default."""
@@ -102,6 +137,7 @@ class Nodes:
         """Read objects that will be asked for."""
         missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._known]
         if missing:
+            self.budget.take_look_up(len(missing))
             self._known.update(self._reads.objects(missing))
 
     # ---------------------------------------------------------------------------------------------------------
@@ -115,31 +151,46 @@ class Nodes:
             self._parts[kind, member] = found
         return found
 
-    def _fields(self, stored: StoredObject, selection: Selection) -> Iterable[Selected]:
-        return merged(selection, lambda type_: self.is_a(stored.state.kind, type_)).values()
+    def _fields(self, selection: Selection, kind: str | None = None) -> Mapping[str, Selected]:
+        """Return the fields that are asked for of one thing, an object of a kind or else, and count them."""
+        found = self._united(selection, kind)
+        self.budget.take_cells(found.cells)
+        return found.by_key
+
+    def _united(self, selection: Selection, kind: str | None) -> _Fields:
+        remembered = self._merged.get((id(selection), kind))
+        if remembered is None:
+            fields = merged(selection, lambda type_: kind is None or self.is_a(kind, type_))
+            remembered = _Fields(fields, 1 + sum(map(cells_of, fields)), selection)
+            self._merged[id(selection), kind] = remembered
+        return remembered
 
     def _field(self, stored: StoredObject, field: Selected) -> Any:
         state = stored.state
         plain = _PLAIN.get(field.name)
         if plain is not None:
-            return _leaf(field, plain(self, stored))
+            return self._value(_leaf(field, plain(self, stored)))
         attribute = self.attributes(state.kind).get(field.name)
         if attribute is not None:
             return self._attribute(stored, attribute, field)
         relationship = self.relationships(state.kind).get(field.name)
         if relationship is None:
             raise _unknown(field.name, state.kind)
-        below = merged(_selection(field), lambda _: True)
         if relationship.get("cardinality", "many") == "many":
-            return self._many(stored, below, field)
+            return self._many(stored, field)
         found = self.related(stored, field.name)
-        return self._edge(found[0] if found else None, below, f"the relationship {field.name}")
+        return self._edge(found[0] if found else None, _selection(field), f"the relationship {field.name}")
+
+    def _value(self, value: Any) -> Any:
+        """Return a value; a large one counts as several cells."""
+        self.budget.take_cells(cells_of(value) - 1)
+        return value
 
     def _attribute(self, stored: StoredObject, attribute: JSONObject, field: Selected) -> JSONObject:
         answer: JSONObject = {}
-        for key, one in merged(_selection(field), lambda _: True).items():
+        for key, one in self._fields(_selection(field)).items():
             if one.name == "value":
-                answer[key] = self.value(stored, field.name)
+                answer[key] = self._value(self.value(stored, field.name))
             elif one.name == "__typename":
                 answer[key] = f"{attribute.get('kind', 'Text')}Attribute"
             elif one.name == "is_default":
@@ -150,28 +201,28 @@ class Nodes:
                 answer[key] = _not_kept(one, f"the attribute {field.name}")
         return answer
 
-    def _many(self, stored: StoredObject, below: Mapping[str, Selected], field: Selected) -> JSONObject:
+    def _many(self, stored: StoredObject, field: Selected) -> JSONObject:
         others = self.related(stored, field.name)
         answer: JSONObject = {}
-        for key, one in below.items():
+        for key, one in self._fields(_selection(field)).items():
             if one.name == "count":
                 answer[key] = len(others)
             elif one.name == "edges":
-                edge = merged(_selection(one), lambda _: True)
-                answer[key] = [self._edge(other, edge, f"an edge of {field.name}") for other in others]
+                edge, what = _selection(one), f"an edge of {field.name}"
+                answer[key] = [self._edge(other, edge, what) for other in others]
             elif one.name == "__typename":
                 answer[key] = "NestedPaginated"
             else:
                 raise _unknown(one.name, f"the relationship {field.name}")
         return answer
 
-    def _edge(self, other: StoredObject | None, below: Mapping[str, Selected], what: str) -> JSONObject:
+    def _edge(self, other: StoredObject | None, selection: Selection, what: str) -> JSONObject:
         answer: JSONObject = {}
-        for key, one in below.items():
+        for key, one in self._fields(selection).items():
             if one.name == "node":
                 answer[key] = None if other is None else self.shown(other, _selection(one))
             elif one.name == "properties":
-                inner = merged(_selection(one), lambda _: True)
+                inner = self._fields(_selection(one))
                 answer[key] = {name: _not_kept(part, what) for name, part in inner.items()}
             elif one.name == "__typename":
                 answer[key] = "NestedEdged"
@@ -179,16 +230,11 @@ class Nodes:
                 raise _unknown(one.name, what)
         return answer
 
-    def _object(self, id_: str) -> StoredObject | None:
-        self.know([id_])
-        return self._known.get(id_)
-
     def _related_ids(self, stored: StoredObject, name: str) -> Sequence[str]:
         state = stored.state
         if state.group is not None and name == MEMBERS:
-            members = self._reads.members(state.id)
-            self.know(members)
-            return members
+            self.budget.take_look_up()
+            return self._reads.members(state.id)
         if name in state.values:
             return self._stated(stored, name)
         relationship = self.relationships(state.kind).get(name, {})
@@ -196,6 +242,7 @@ class Nodes:
             return [] if state.parent is None else [state.parent]
         if relationship.get("kind") == "Component":
             peer = relationship.get("peer", NODE)
+            self.budget.take_look_up()
             children = self._reads.children([state.id])
             return [child.state.id for child in children if self.is_a(child.state.kind, peer)]
         return []
@@ -213,6 +260,12 @@ class Nodes:
 
     def label(self, stored: StoredObject) -> str:
         """Return what a person calls an object."""
+        found = self._labels.get(stored.state.id)
+        if found is None:
+            found = self._labels[stored.state.id] = self._label(stored)
+        return found
+
+    def _label(self, stored: StoredObject) -> str:
         kind = self._kinds.get(stored.state.kind)
         document = {} if kind is None or kind.document is None else kind.document
         stated = document.get("display_labels") or [document.get("display_label")]

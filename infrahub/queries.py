@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import provgraph
+from infrahub.budget import cells_of
 from infrahub.documents import merged, strings
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import dashed
@@ -67,9 +69,9 @@ class Queries:
         answer: JSONObject = {}
         for key, one in merged(call.selection or (), lambda _: True).items():
             if one.name == "count":
-                answer[key] = wanted.count()
+                answer[key] = wanted.count
             elif one.name == "edges":
-                answer[key] = _edges(one, nodes, wanted.page())
+                answer[key] = _edges(one, nodes, wanted.page)
             elif one.name == "__typename":
                 answer[key] = f"Paginated{call.name}"
             else:
@@ -93,13 +95,20 @@ class _Wanted:
         self._offset = _number(filters.pop("offset", None), "offset", 0)
         self._limit = min(_number(filters.pop("limit", None), "limit", _DEFAULT_LIMIT), _MOST)
         self._filters = filters
+        for value in filters.values():
+            # A list is compared and looked up in each call that names it, and one variable may stand in all of them.
+            nodes.budget.take_look_up(len(value) if isinstance(value, list) else 0)
         self._found: list[StoredObject] | None = None
 
+    # Read once, however many names the answer has for it.
+
+    @cached_property
     def count(self) -> int:
         if not self._filters:
             return self._reads.count_of_kinds(branch=self._branch, kinds=self._kinds)
         return len(self._matching())
 
+    @cached_property
     def page(self) -> Sequence[StoredObject]:
         if not self._filters:
             return self._reads.page_of_kinds(
@@ -133,7 +142,7 @@ class _Wanted:
                 yield one
             else:
                 # Who saved an object may have given it a key that is not its name.
-                yield from self._reads.objects_of_kind(branch=self._branch, kind=kind, live=True)
+                yield from self._nodes.scan(self._branch, kind)
 
     def _key(self, kind: str) -> str | None:
         if "hfid" in self._filters:
@@ -152,9 +161,11 @@ class _Wanted:
             return lambda stored: self._nodes.hfid(stored) == wanted
         field, _, suffix = name.rpartition("__")
         if suffix == "value" and self._has("attributes", field):
-            return lambda stored: _same(self._nodes.value(stored, field), value)
+            is_it = _equal_to([value])
+            return lambda stored: is_it(self._nodes.value(stored, field))
         if suffix == "values" and self._has("attributes", field) and isinstance(value, list):
-            return lambda stored: any(_same(self._nodes.value(stored, field), one) for one in value)
+            is_one = _equal_to(value)
+            return lambda stored: is_one(self._nodes.value(stored, field))
         if suffix == "ids" and self._has("relationships", field):
             ids = _ids(value, name)
             return lambda stored: any(other.state.id in ids for other in self._nodes.related(stored, field))
@@ -170,8 +181,10 @@ def _edges(field: Selected, nodes: Nodes, page: Sequence[StoredObject]) -> list[
     columns: dict[str, Sequence[Any]] = {}
     for key, one in fields.items():
         if one.name == "node" and one.selection:
+            nodes.budget.take_cells(len(page) * cells_of(key))
             columns[key] = nodes.shown_all(page, one.selection)
         elif one.name == "__typename":
+            nodes.budget.take_cells(len(page) * cells_of(key))
             columns[key] = ["Edge"] * len(page)
         else:
             raise DocumentError(f"Cannot query field {one.name!r} on an edge: it has node {{ ... }}")
@@ -215,7 +228,16 @@ def _ids(value: Any, name: str) -> dict[str, None]:
     return found
 
 
-def _same(value: Any, wanted: Any) -> bool:
-    if value is None or wanted is None or isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    return value == wanted or str(value) == str(wanted)
+def _equal_to(wanted: Sequence[Any]) -> Callable[[Any], bool]:
+    """Return what tells whether a value is one of these. A number is its digits, null and true are no texts."""
+    named = {one for one in wanted if one is None or isinstance(one, bool)}
+    others = [one for one in wanted if one is not None and not isinstance(one, bool)]
+    texts = {str(one) for one in others}
+    numbers = {one for one in others if isinstance(one, (int, float))}
+
+    def is_one(value: Any) -> bool:
+        if value is None or isinstance(value, bool):
+            return value in named
+        return str(value) in texts or (isinstance(value, (int, float)) and value in numbers)
+
+    return is_one

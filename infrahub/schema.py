@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infrahub.errors import UnsupportedError
+from infrahub.values import ATTRIBUTE_KINDS, refuse_other_defaults
 from provgraph.errors import InvalidInputError
 from provgraph.events import canonical
 from provgraph.tracking import read_schema
@@ -28,24 +29,6 @@ _PART = re.compile(r"[a-z0-9_]{3,64}")
 _PEER = re.compile(r"[A-Z][a-zA-Z0-9]+")
 _SPLIT = re.compile(r"([A-Z][a-z0-9]{2,63})([A-Z][a-zA-Z0-9]{1,31})")
 
-_ATTRIBUTE_KINDS = frozenset(
-    {
-        *(
-            "ID",
-            "Dropdown",
-            "Text",
-            "TextArea",
-            "DateTime",
-            "Email",
-            "Password",
-            "HashedPassword",
-            "URL",
-            "File",
-        ),
-        *("MacAddress", "Color", "Number", "NumberPool", "Bandwidth", "IPHost", "IPNetwork", "IPAddress"),
-        *("Boolean", "Checkbox", "List", "JSON", "Any"),
-    }
-)
 _RELATIONSHIP_KINDS = frozenset(
     {"Generic", "Attribute", "Component", "Parent", "Group", "Hierarchy", "Profile", "Template"}
 )
@@ -181,6 +164,7 @@ def _refuse(node: JSONObject) -> None:
     complaint = _complaint(node)
     if complaint is not None:
         raise InvalidInputError(f"{kind_name(node)}: {complaint}", field="nodes", rule="readable")
+    refuse_other_defaults(node.get("attributes") or [])
 
 
 def _complaint(definition: JSONObject) -> str | None:
@@ -192,7 +176,7 @@ def _complaint(definition: JSONObject) -> str | None:
     for attribute in definition.get("attributes") or []:
         if not _PART.fullmatch(attribute["name"]):
             return f"the name {attribute['name']!r} is not 3 to 64 small letters, digits and underscores"
-        if attribute.get("kind") not in _ATTRIBUTE_KINDS:
+        if attribute.get("kind") not in ATTRIBUTE_KINDS:
             return (
                 f"{attribute['name']} is of the kind {attribute.get('kind')!r}, which is none of Infrahub's"
             )

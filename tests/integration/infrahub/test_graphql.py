@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provgraph.cli.compose import build_app, opened
 from provgraph.events import Role
+from provgraph.events.canonical import loads
 from provgraph.settings import read_settings
 from provgraph.tracking import Command, Listing, Save, UniqueError
 from tests.e2e.builders import new_id
 from tests.integration.serving import Client, Served, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 UNKNOWN = "5f0c7bd1-3f57-4d16-9f02-0123456789ab"
@@ -180,6 +182,228 @@ def test_the_past_is_asked_elsewhere(served: Served) -> None:
     answer = served.client.post("/graphql/main?at=2026-01-01", json={"query": "{ InfrahubInfo { version } }"})
 
     assert (answer.status_code, "/api/v1/state" in answer.text) == (400, True)
+
+
+# What one document may take
+
+
+def aliases(number: int, field: str) -> str:
+    return " ".join(f"a{index}: {field}" for index in range(number))
+
+
+def filled(document: str, what: str) -> str:
+    """Return a document with something put in where it has a %s: it is too full of braces for more."""
+    return document.replace("%s", what)
+
+
+def group_of(served: Served, *members: str) -> None:
+    listed = ",".join(f'{{id: "{id_}"}}' for id_ in members)
+    upsert = 'mutation { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: [%s]}) { ok } }'
+    data(served, filled(upsert, listed))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        filled("{ TestNodeKind { edges { node { %s } } } }", aliases(60, "display_label")),
+        filled("{ TestNodeKind { edges { node { description { %s } } } } }", aliases(60, "value")),
+        filled("{ TestNodeKind { edges { %s } } }", aliases(60, "__typename")),
+        filled("{ TestNodeKind { edges { node { %s: id } } } }", ("a" * 3_000)),
+        filled("{ %s }", aliases(40, "TestNodeKind { edges { node { id } } }")),
+        filled(
+            "{ CoreStandardGroup { edges { node { %s } } } }",
+            aliases(30, "members { edges { node { id } } }"),
+        ),
+        filled(
+            "{ CoreStandardGroup { edges { node { ...F } } } } fragment F on CoreGroup { %s }",
+            aliases(60, "members { count }"),
+        ),
+    ],
+    ids=["nodes", "values", "edges", "names", "calls", "members", "fragments"],
+)
+def test_fields_are_counted_for_every_node(
+    served: Served, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    group_of(served, create(served, "a"), create(served, "b"))
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 100)
+
+    told = ask(served, query)
+
+    assert "more than 100 fields" in told["errors"][0]["message"]
+
+
+def test_a_long_value_counts_as_several_fields(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(served, "a" * 1_000)
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 100)
+
+    assert data(served, "{ TestNodeKind { edges { node { display_label } } } }")
+    for field in ("display_label", "hfid", "name { value }"):
+        assert "fields" in error(
+            served, filled("{ TestNodeKind { edges { node { %s } } } }", aliases(10, field))
+        )
+
+
+def test_members_are_read_once_however_often_they_are_asked_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_of(served, create(served, "a"), create(served, "b"))
+    monkeypatch.setattr("infrahub.budget.MOST_LOOK_UPS", 10)
+    list_ = filled("CoreStandardGroup { edges { node { %s } } }", aliases(30, "members { count }"))
+
+    told = data(served, filled("{ %s }", aliases(5, list_)))
+
+    (group,) = told["a4"]["edges"]
+    assert group["node"]["a29"] == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'TestNodeKind(description__value: "x") { count }',
+        "TestNodeKind(name__values: $many) { count }",
+        "TestNodeKind(ids: $many) { count }",
+        "CoreStandardGroup(members__ids: $many) { count }",
+    ],
+)
+def test_what_the_calls_of_a_document_look_up_is_counted_together(
+    served: Served, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    create(served, "a")
+    monkeypatch.setattr("infrahub.budget.MOST_LOOK_UPS", 20)
+    variables = {"many": ["x"] * 200}
+
+    told = ask(served, filled("query ($many: [String]) { %s }", aliases(40, call)), variables=variables)
+
+    assert told["data"]["a0"] == {"count": 0}
+    assert "more than 20 look-ups" in told["errors"][-1]["message"]
+    assert told["data"]["a39"] is None
+
+
+def test_a_list_is_read_once_however_often_it_is_asked_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(served, "a")
+    reads = served.services.catalog.tracking
+    asked: list[Any] = []
+
+    def noting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def read(**options: Any) -> Any:
+            asked.append(options)
+            return real(**options)
+
+        return read
+
+    for name in ("page_of_kinds", "count_of_kinds"):
+        monkeypatch.setattr(reads, name, noting(getattr(reads, name)))
+
+    data(
+        served,
+        filled(
+            "{ TestNodeKind { %s b: edges { node { id } } c: edges { x: node { id } } } }",
+            aliases(20, "count"),
+        ),
+    )
+
+    assert len(asked) == 2
+
+
+def test_a_mutation_that_was_carried_out_says_so_where_its_answer_is_too_large(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [create(served, str(number)) for number in range(20)]
+    monkeypatch.setattr("infrahub.budget.MOST_CELLS", 50)
+    listed = ",".join(f'{{id: "{id_}"}}' for id_ in ids)
+
+    message = error(
+        served,
+        filled(
+            'mutation { CoreStandardGroupUpsert(data: {name: {value: "g"}, members: [%s]}) '
+            "{ object { members { edges { node { id } } } } } }",
+            listed,
+        ),
+    )
+
+    assert "was carried out" in message
+    assert len(served.client.get("/api/v1/groups").json()["groups"]) == 1
+
+
+def test_numbers_are_found_by_their_digits_and_by_their_value(served: Served) -> None:
+    part = {
+        "namespace": "Net",
+        "name": "Part",
+        "attributes": [{"name": "size", "kind": "Number", "optional": True}],
+    }
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [part]}]}).status_code == 200
+    for size in ("7", "null"):
+        data(served, filled("mutation { NetPartCreate(data: {size: {value: %s}}) { ok } }", size))
+
+    for wanted in (
+        "value: 7",
+        'value: "7"',
+        "value: 7.0",
+        "value: null",
+        "values: [7, true]",
+        'values: ["7"]',
+    ):
+        assert data(served, filled("{ NetPart(size__%s) { count } }", wanted))["NetPart"]["count"] == 1
+    for wanted in ("value: true", 'value: "None"', "values: []", 'values: ["None", true]'):
+        assert data(served, filled("{ NetPart(size__%s) { count } }", wanted))["NetPart"]["count"] == 0
+
+
+# Values
+
+
+def load_thing(served: Served) -> None:
+    attributes = [
+        {"name": name, "kind": kind, "optional": True, "unique": name == "name"}
+        for name, kind in (("name", "Text"), ("height", "Number"), ("facts", "JSON"), ("anything", "Any"))
+    ]
+    thing = {"namespace": "Net", "name": "Thing", "attributes": attributes}
+    assert served.client.post("/api/schema/load", json={"schemas": [{"nodes": [thing]}]}).status_code == 200
+
+
+@pytest.mark.parametrize("verb", ["Create", "Upsert", "Update"])
+def test_a_value_of_another_kind_is_refused_with_its_attributes_name(served: Served, verb: str) -> None:
+    load_thing(served)
+    made = data(
+        served,
+        'mutation { NetThingCreate(data: {name: {value: "a"}, height: {value: 1}, facts: {value: {deep: [null, 1.5]}}}) '
+        "{ object { id } } }",
+    )["NetThingCreate"]["object"]["id"]
+    before = served.services.log.head().position
+    named = f'id: "{made}", ' if verb == "Update" else ""
+
+    message = error(
+        served, filled("mutation { NetThing%s(data: {", verb) + named + 'height: {value: "abc"}}) { ok } }'
+    )
+
+    assert message == "height is of the kind Number and takes a whole number, not a text"
+    assert served.services.log.head().position == before
+    told = data(served, "{ NetThing { edges { node { height { value } facts { value } } } } }")["NetThing"]
+    assert told["edges"] == [{"node": {"height": {"value": 1}, "facts": {"value": {"deep": [None, 1.5]}}}}]
+
+
+@pytest.mark.parametrize("attribute", ["facts", "anything"])
+@pytest.mark.parametrize(
+    "inner", ["1e999", "-1e999", "NaN", str(2**63), "1" + "0" * 400, '"\\ud800"', '"\\u0000"']
+)
+def test_what_cannot_be_stored_is_refused_however_deep_it_is(
+    served: Served, attribute: str, inner: str
+) -> None:
+    load_thing(served)
+    before = served.services.log.head().position
+    query = filled(
+        "mutation ($v: GenericScalar) { NetThingCreate(data: {%s: {value: $v}}) { ok } }", attribute
+    )
+    body = f'{{"query": "{query}", "variables": {{"v": [{{"deep": [{inner}]}}]}}}}'
+    literal = query.replace("($v: Any)", "").replace("$v", f"[{{deep: [{inner}]}}]")
+
+    answers = [served.client.post("/graphql", content=body.encode())]
+    if inner != "NaN":  # in GraphQL the name of something
+        answers.append(served.client.post("/graphql", json={"query": literal}))
+
+    assert {answer.status_code for answer in answers} == {400}
+    assert served.services.log.head().position == before
 
 
 # Branches, groups
@@ -402,6 +626,44 @@ def test_a_login_of_another_form_is_refused(served: Served, body: Any) -> None:
     answer = served.client.post("/api/auth/login", json=body)
 
     assert (answer.status_code, len(answer.json()["errors"])) == (400, 1)
+
+
+@pytest.mark.parametrize("path", ["login", "refresh"])
+def test_a_login_of_more_than_a_few_kilobytes_is_refused_unread(served: Served, path: str) -> None:
+    body = {"username": "ada", "password": "x", "more": ["x"] * 2_000}
+
+    answer = served.client.post(f"/api/auth/{path}", json=body)
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (413, 413)
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login", "/api/schema/load", "/api/schema/check", "/graphql"])
+def test_no_body_is_parsed_where_other_requests_wait(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(body: bytes) -> Any:
+        threads.append(threading.current_thread())
+        return loads(body)
+
+    monkeypatch.setattr("infrahub.app.loads", noting)
+    served.client.post(path, json={})
+
+    assert threads
+    assert threading.main_thread() not in threads  # which runs the event loop
+
+
+@pytest.mark.parametrize("path", ["/api/schema/load", "/api/schema/check", "/graphql"])
+def test_nobody_has_a_body_parsed_who_may_do_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def never(body: bytes) -> Any:
+        pytest.fail(f"{len(body)} bytes were parsed")
+
+    monkeypatch.setattr("infrahub.app.loads", never)
+    with serving(tmp_path, auth_required=True) as served:
+        assert served.client.post(path, content=b"{" * 100_000).status_code == 401
 
 
 def test_a_foreign_page_may_not_change_anything(served: Served) -> None:

@@ -46,6 +46,20 @@ def test_variables_are_put_in() -> None:
     assert call.arguments == {"offset": 3, "limit": 5}
 
 
+def test_a_fragments_arguments_are_read_once_however_often_it_is_used() -> None:
+    spread = " ".join(f"a{number}: b {{ ...F }}" for number in range(600))
+    call = the_call(f"{{ T {{ {spread} }} }} fragment F on T {{ a(x: [{'1,' * 50_000}]) }}")
+
+    lists = [field.selection[0].selection[0].arguments["x"] for field in call.selection or ()]  # type: ignore[index]  # a selection is there
+
+    assert len(lists) == 600
+    assert all(one is lists[0] for one in lists)
+
+
+def test_the_smallest_number_of_64_bits_can_be_stated() -> None:
+    assert the_call(f"{{ T(x: {-(2**63)}) {{ a }} }}").arguments == {"x": -(2**63)}
+
+
 def test_a_variable_stands_for_a_whole_object_or_a_part_of_one() -> None:
     text = "mutation ($data: Input!, $id: ID!) { A: TCreate(data: $data) { ok } B: TDelete(data: {id: $id}) { ok } }"
 

@@ -105,6 +105,15 @@ def test_a_load_of_another_form_is_refused(body: object) -> None:
         read_load(body, BUILT_IN)
 
 
+def test_a_default_of_another_kind_is_refused_but_hides_no_kind_that_is_there() -> None:
+    definition = node(attributes=[{"name": "height", "kind": "Number", "default_value": "abc"}])
+
+    with pytest.raises(InvalidInputError, match="default value: height is of the kind Number"):
+        read_load(load(definition), BUILT_IN)
+
+    assert "NetDevice" in kinds(schema_document([*BUILT_IN, definition]), "nodes")
+
+
 @pytest.mark.parametrize("body", [load(node(state="absent")), load(extensions={"nodes": [{}]})])
 def test_a_load_that_asks_for_more_is_told_so(body: object) -> None:
     with pytest.raises(UnsupportedError):
