@@ -367,8 +367,8 @@ def test_a_value_of_another_kind_is_refused_with_its_attributes_name(served: Ser
     load_thing(served)
     made = data(
         served,
-        'mutation { NetThingCreate(data: {name: {value: "a"}, height: {value: 1}, facts: {value: {deep: [null, 1.5]}}}) '
-        "{ object { id } } }",
+        'mutation { NetThingCreate(data: {name: {value: "a"}, height: {value: 1}, '
+        "facts: {value: {deep: [null, 1.5]}}}) { object { id } } }",
     )["NetThingCreate"]["object"]["id"]
     before = served.services.log.head().position
     named = f'id: "{made}", ' if verb == "Update" else ""
