@@ -180,6 +180,7 @@ class Tracker:
             "retire": [documents.named(concerned[id_].state) for id_ in swept.retire],
             "release": [documents.named(concerned[id_].state) for id_ in swept.release],
             "refused": [one._asdict() for one in swept.refused],
+            "deferred": [one._asdict() for one in swept.deferred],
             "share": swept.percent,
         }
 

@@ -283,6 +283,7 @@ class CloseReport:
     refused: tuple[Refused, ...]
     position: int
     document: JSON = field(repr=False)
+    deferred: tuple[Refused, ...] = ()  # left to the next run, because another one works on them
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -300,6 +301,7 @@ class CloseReport:
             refusals(document["refused"]),
             document["position"],
             document,
+            refusals(document.get("deferred", [])),
         )
 
     @property
