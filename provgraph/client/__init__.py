@@ -14,6 +14,7 @@ from provgraph.client.delivery.base import Connect, Delivery, Flushed
 from provgraph.client.errors import (
     BusyError,
     ClientError,
+    ClosedError,
     ContradictionError,
     CredentialsRefusedError,
     DeliveryError,
@@ -29,6 +30,7 @@ from provgraph.client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
     UnsendableError,
+    UnusableTokenError,
     UnusableUrlError,
 )
 from provgraph.client.impact import AsyncImpact, Impact
@@ -60,6 +62,7 @@ __all__ = [
     "Call",
     "Client",
     "ClientError",
+    "ClosedError",
     "Connect",
     "ConsoleDelivery",
     "ContradictionError",
@@ -109,6 +112,7 @@ __all__ = [
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsendableError",
+    "UnusableTokenError",
     "UnusableUrlError",
     "Verdict",
     "Version",

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
 from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
 from provgraph.client.plain import plain_object, text
-from provgraph.errors import ProvgraphError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +46,11 @@ _current: ContextVar[Run | None] = ContextVar("provgraph activity", default=None
 
 def current() -> Run | None:
     """Return the activity that the program is within, None outside of any."""
-    return _current.get()
+    run = _current.get()
+    # An asynchronous generator that is not read to its end ends in another context, and this one does not hear of it.
+    while run is not None and run.is_over:
+        run = run.around
+    return run
 
 
 class Run:
@@ -70,6 +73,8 @@ class Run:
         """The id that its event will have."""
         self.event: Pem | None = None
         """Its event, once it has ended."""
+        self.keeps_results = False
+        """Whether a report that fails is told in the log alone: it is that of a decorated function."""
         self._prepare = prepare
         self._uses = list(artifacts_of(uses, "UsesArtifacts"))
         self._produces = list(artifacts_of(produces, "ProducesArtifacts"))
@@ -80,7 +85,9 @@ class Run:
         self._nested_count = 0
         self._began: tuple[datetime, float] | None = None
         self._token: Token[Run | None] | None = None
-        self._parent: Run | None = None
+        self.around: Run | None = None
+        """The activity that it is within."""
+        self.is_over = False
 
     def uses(self, *artifacts: Named) -> Self:
         """
@@ -110,11 +117,12 @@ class Run:
         if self._began is not None:
             raise RuntimeError("an activity runs once: make another one")
         self._began = datetime.now(UTC), time.monotonic()
-        self._parent = _current.get()
+        self.around = current()
         self._token = _current.set(self)
 
     def _end(self, error: BaseException | None) -> Pem:
         """Return the event of the activity, which is over now."""
+        self.is_over = True
         if self._token is not None:
             with suppress(ValueError):  # ended in another task than it began in: there it was never current
                 _current.reset(self._token)
@@ -142,8 +150,24 @@ class Run:
 
     def _reported(self) -> None:
         """Tell the activity around it, now that its event is on its way."""
-        if self._parent is not None:
-            self._parent._take(self.id)  # noqa: SLF001 - of its own kind
+        if self.around is not None:
+            self.around._take(self.id)  # noqa: SLF001 - of its own kind
+
+    def _unreported(self, problem: Exception, error: BaseException | None) -> None:
+        """
+        Tell what prevented the report. It is raised where the work did not fail and loses nothing by that.
+
+        The error of work that failed goes on, with a note; the result of a function goes to its caller.
+        """
+        if error is not None:
+            logger.warning("The failure of %s was not reported: %s", self.type, problem)
+            error.add_note(f"provgraph: this failure of {self.type!r} was not reported: {problem}")
+        elif self.keeps_results:
+            logger.warning(
+                "%s is done and was not reported: %s: %s", self.type, type(problem).__name__, problem
+            )
+        else:
+            raise problem
 
     def _take(self, event_id: str) -> None:
         self._nested_count += 1
@@ -164,11 +188,10 @@ class Activity(Run):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        event = self._end(error)
         try:
-            self._client.send_pem(event)
-        except ProvgraphError as problem:
-            _tell_or_raise(problem, event, error)
+            self._client.send_pem(self._end(error))
+        except Exception as problem:  # noqa: BLE001 - it is told or raised
+            self._unreported(problem, error)
         else:
             self._reported()
 
@@ -187,11 +210,10 @@ class AsyncActivity(Run):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        event = self._end(error)
         try:
-            await self._client.send_pem(event)
-        except ProvgraphError as problem:
-            _tell_or_raise(problem, event, error)
+            await self._client.send_pem(self._end(error))
+        except Exception as problem:  # noqa: BLE001 - it is told or raised
+            self._unreported(problem, error)
         else:
             self._reported()
 
@@ -199,33 +221,63 @@ class AsyncActivity(Run):
 class About(NamedTuple):
     """How a decorated function's arguments and result tell what it used and produced."""
 
-    uses: Callable[..., Iterable[Named]] | None
-    produces: Callable[[Any], Iterable[Named]] | None
+    uses: Callable[..., Iterable[Named] | Named] | None
+    produces: Callable[[Any], Iterable[Named] | Named] | None
 
     def called(self, run: Run, *arguments: Any, **named: Any) -> None:
-        """Note what a call uses."""
+        """Note what a call uses; where that cannot be told, the function is called all the same."""
         if self.uses is not None:
-            run.uses(*self.uses(*arguments, **named))
+            try:
+                run.uses(*_several(self.uses(*arguments, **named), "UsesArtifacts"))
+            except Exception as problem:  # noqa: BLE001 - the work goes before its report
+                _untold(run, "uses", problem)
 
     def returned(self, run: Run, result: R) -> R:
-        """Note what a call produced, and return its result."""
+        """Note what a call produced, and return its result, even where the first cannot be told."""
         if self.produces is not None:
-            run.produces(*self.produces(result))
+            try:
+                run.produces(*_several(self.produces(result), "ProducesArtifacts"))
+            except Exception as problem:  # noqa: BLE001 - the work goes before its report
+                _untold(run, "produces", problem)
         return result
+
+
+def _several(stated: Iterable[Named] | Named, field: str) -> tuple[Artifact, ...]:
+    """Return what a function named: artifacts, or a single one."""
+    return artifacts_of([stated] if isinstance(stated, str | Artifact) else stated, field)
+
+
+def _untold(run: Run, what: str, problem: Exception) -> None:
+    logger.warning("What %s %s is not reported: %s: %s", run.type, what, type(problem).__name__, problem)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return what a function, or what can be called like one, is called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    named: str = getattr(function, "__name__", type(function).__name__)
+    return named
+
+
+def _is(kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:
+    """Tell whether a function, or what an object does when it is called, is of a kind."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return kind(function) or kind(inspect.getattr_static(type(function), "__call__", None))
 
 
 def wrap(
     function: Callable[P, R], make: Callable[[], Activity | AsyncActivity], about: About
 ) -> Callable[P, R]:
     """
-    Return a function whose every call is an activity.
+    Return a function whose every call is an activity. What goes wrong with the report is told in the log.
 
     :raises TypeError: a generator, whose work is not done when it returns; when it is called, also a plain function
         and a client whose calls have to be awaited
     """
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{function.__qualname__} is a generator: use an activity around its iteration")
-    if inspect.iscoroutinefunction(function):
+    if _is(inspect.isgeneratorfunction, function) or _is(inspect.isasyncgenfunction, function):
+        raise TypeError(f"{name_of(function)} is a generator: use an activity around its iteration")
+    if _is(inspect.iscoroutinefunction, function):
         wrapped: Callable[P, R] = _wrap_coroutine(function, make, about)
         return wrapped
 
@@ -233,7 +285,8 @@ def wrap(
     def reported(*arguments: P.args, **named: P.kwargs) -> R:
         activity = make()
         if isinstance(activity, AsyncActivity):
-            raise TypeError(f"{function.__qualname__} is not asynchronous: report it with a Client")
+            raise TypeError(f"{name_of(function)} is not asynchronous: report it with a Client")
+        activity.keeps_results = True
         with activity as run:
             about.called(run, *arguments, **named)
             return about.returned(run, function(*arguments, **named))
@@ -247,6 +300,7 @@ def _wrap_coroutine(
     @functools.wraps(function)
     async def reported(*arguments: P.args, **named: P.kwargs) -> Any:
         activity = make()
+        activity.keeps_results = True
         async with _OnThread(activity) if isinstance(activity, Activity) else activity as run:
             about.called(run, *arguments, **named)
             return about.returned(run, await function(*arguments, **named))
@@ -270,21 +324,13 @@ class _OnThread:
         import asyncio  # noqa: PLC0415 - takes a third as long to import as all the rest; it is loaded where this runs
 
         activity = self._activity
-        event = activity._end(error)  # noqa: SLF001 - its other half
         try:
+            event = activity._end(error)  # noqa: SLF001 - its other half
             await asyncio.to_thread(activity._client.send_pem, event)  # noqa: SLF001 - its other half
-        except ProvgraphError as problem:
-            _tell_or_raise(problem, event, error)
+        except Exception as problem:  # noqa: BLE001 - it is told or raised
+            activity._unreported(problem, error)  # noqa: SLF001 - its other half
         else:
             activity._reported()  # noqa: SLF001 - its other half
-
-
-def _tell_or_raise(problem: ProvgraphError, event: Pem, error: BaseException | None) -> None:
-    """Raise what prevented the report, unless the work itself failed: then that error goes on, with a note."""
-    if error is None:
-        raise problem
-    logger.warning("The failure of %s was not reported: %s", event.type, problem)
-    error.add_note(f"provgraph: this failure of {event.type!r} was not reported: {problem}")
 
 
 def _failure(error: BaseException) -> dict[str, str]:

@@ -190,7 +190,12 @@ def get_pems(
 
 
 def get_artifact(name: str) -> Call[StoredArtifact | None]:
-    """Return the artifact of exactly this name, None when there is none."""
+    """
+    Return the artifact of exactly this name, None when there is none.
+
+    As in Record Keeper's catalog it is what the first event that named it said. The newest:
+    the ``version`` in `state`.
+    """
     read = _reads_each(StoredArtifact.read)
 
     def found(document: Any) -> StoredArtifact | None:

@@ -128,8 +128,8 @@ class Emitting(ABC, Generic[A]):
         self,
         type: str | None = None,  # noqa: A002 - the field's name
         *,
-        uses: Iterable[Named] | Callable[..., Iterable[Named]] = (),
-        produces: Iterable[Named] | Callable[[Any], Iterable[Named]] = (),
+        uses: Iterable[Named] | Callable[..., Iterable[Named] | Named] = (),
+        produces: Iterable[Named] | Callable[[Any], Iterable[Named] | Named] = (),
         properties: Mapping[str, Any] | None = None,
         tag: str | None = "latest",
         tag_namespace: str | None = None,
@@ -140,13 +140,16 @@ class Emitting(ABC, Generic[A]):
             @client.reports("train", uses=lambda table: [table], produces=lambda model: [model.name])
             def train(table): ...
 
+        The function's result goes to its caller whatever becomes of the report: what cannot be told, or sent, is a
+        warning in the log.
+
         :param type: the function's name unless given
         :param uses: artifacts, or a function that is given the arguments and returns them
         :param produces: artifacts, or a function that is given what was returned and returns them
         """
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            named = function.__name__ if type is None else type
+            named = activities.name_of(function) if type is None else type
             stated: dict[str, Any] = {"properties": properties, "tag": tag, "tag_namespace": tag_namespace}
             about = activities.About(
                 uses if callable(uses) else None, produces if callable(produces) else None

@@ -38,6 +38,14 @@ class UnusableUrlError(UnreachableError):
         self.args = (f"{url!r} cannot be the URL of a service: {reason}",)
 
 
+class UnusableTokenError(ClientError, ValueError):
+    """What should be a credential holds what no header can: white space, control characters, other than ASCII."""
+
+
+class ClosedError(ClientError):
+    """The client was closed; nothing was sent."""
+
+
 class UnexpectedAnswerError(ClientError):
     """The answer is not what this service sends: something else listens there, or a service of another version."""
 

@@ -17,9 +17,11 @@ from provgraph.client.errors import (
     BY_STATUS,
     BusyError,
     ClientError,
+    ClosedError,
     ServiceError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnusableTokenError,
     UnusableUrlError,
 )
 
@@ -97,7 +99,16 @@ def settings(
     timeout_seconds: float,
     verify: bool | SSLContext,
 ) -> dict[str, Any]:
-    """Return what both of httpx's clients are made with."""
+    """
+    Return what both of httpx's clients are made with.
+
+    :raises UnusableTokenError: the token cannot stand in a header
+    """
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UnusableTokenError(
+            "The token cannot be sent: it holds white space, control characters or other than ASCII. A line break at "
+            "its end comes from reading a file: strip it"
+        )
     bearer = {"Authorization": f"Bearer {token}"} if token else {}
     return {
         "base_url": str(url).rstrip("/"),
@@ -134,6 +145,16 @@ def answer(call: Call[T], response: httpx.Response) -> T:
     if not response.is_success:
         raise refusal(response)
     return call.reader(_text(response) if call.as_text else _document(response))
+
+
+def check_open(client: httpx.Client | httpx.AsyncClient, url: str) -> None:
+    """
+    Refuse to send anything after the end.
+
+    :raises ClosedError: the client was closed
+    """
+    if client.is_closed:
+        raise ClosedError(f"Nothing can be sent to {url} any more: this client was closed")
 
 
 def unreachable(url: str, error: httpx.HTTPError) -> UnreachableError:

@@ -104,6 +104,10 @@ class Pem:
                 rule="not-itself",
             )
         object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
+        if not isinstance(self.occurred_at, datetime):
+            raise UnsendableError(
+                "PEM cannot be sent: OccurredAt is not a datetime", field="OccurredAt", rule="datetime"
+            )
         if self.occurred_at.tzinfo is None:
             raise UnsendableError(
                 "PEM cannot be sent: OccurredAt has no time zone", field="OccurredAt", rule="zone"

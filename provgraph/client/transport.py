@@ -54,6 +54,7 @@ class Transport:
 
         :raises ClientError: no answer, a refusal, or an answer to something else
         """
+        exchange.check_open(self._http, self.url)
         try:
             response = self._http.request(**exchange.request(call))
         except BROKEN as error:
@@ -66,6 +67,7 @@ class Transport:
 
         :raises ClientError: no answer, a refusal, or the connection broke on the way
         """
+        exchange.check_open(self._http, self.url)
         try:
             with self._http.stream(**exchange.request(call)) as response:
                 if not response.is_success:
@@ -105,6 +107,7 @@ class AsyncTransport:
 
     async def send(self, call: Call[T]) -> T:
         """See `Transport.send`."""
+        exchange.check_open(self._http, self.url)
         try:
             response = await self._http.request(**exchange.request(call))
         except BROKEN as error:
@@ -113,6 +116,7 @@ class AsyncTransport:
 
     async def lines(self, call: Call[Any]) -> AsyncIterator[bytes]:
         """See `Transport.lines`."""
+        exchange.check_open(self._http, self.url)
         try:
             async with self._http.stream(**exchange.request(call)) as response:
                 if not response.is_success:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +23,8 @@ _WITHOUT_IDENTIFIER = "sdk"
 # A description that is too long is cut to its limit less five characters, and these follow.
 _CUT_FOR_ELLIPSIS = 5
 _ELLIPSIS = "..."
+# Python pads exponents to two digits, the other encoder does not: 1e-07 and 1e-7.
+_EXPONENT = re.compile(r"e([+-])0+(\d)$")
 # The encoder's own limit is 254; the wire form puts some levels around the parameters.
 _DEEPEST = 240
 
@@ -73,13 +76,28 @@ def description(params: Mapping[str, Any] | None, *, limit: int | None = None) -
 
 
 def _spelled(params: Mapping[str, Any]) -> str:
-    try:
-        spelled = json.dumps(params, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(
-            f"params cannot be written as JSON: {error}", field="params", rule="json"
-        ) from error
-    return spelled.replace("/", "\\/")
+    """Return parameters as the encoder of Infrahub's SDK (ujson, its defaults, keys sorted) writes them."""
+    check_params(params)
+    return _written(params)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_quoted(key)}:{_written(value[key])}" for key in sorted(value))
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_written, value))}]"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, float):
+        return _EXPONENT.sub(r"e\1\2", float.__repr__(value))
+    return json.dumps(value)
+
+
+def _quoted(value: str) -> str:
+    # Python's encoder escapes DEL and leaves the slash; the other one does it the other way round.
+    written = "\x7f".join(json.dumps(part)[1:-1] for part in value.split("\x7f"))
+    return f'"{written}"'.replace("/", "\\/")
 
 
 def _check(value: object, path: str, depth: int = 0) -> None:

@@ -153,3 +153,17 @@ def test_a_state_is_read_page_by_page(client: Any) -> None:
 
     assert set(names) <= set(found)
     assert found == sorted(set(found))
+
+
+def test_an_artifact_is_listed_as_it_was_first_and_its_state_is_the_newest(client: Any) -> None:
+    model = unique("model/")
+    for auc in (0.8, 0.9):
+        client.send_pem(client.prepare_pem("train", produces=[Artifact(model, {"auc": auc})]))
+    client.admin.flush()
+
+    pages = client.states()
+    newest = next(each for page in pages for each in page.artifacts if each.artifact == model)
+
+    assert newest.version is not None
+    assert client.get_artifact(model).properties == {"auc": 0.8}
+    assert newest.version.properties == {"auc": 0.9}

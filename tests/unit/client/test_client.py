@@ -9,6 +9,7 @@ import pytest
 from provgraph.client import (
     BusyError,
     Client,
+    ClosedError,
     ContradictionError,
     CredentialsRefusedError,
     JobFailedError,
@@ -18,6 +19,8 @@ from provgraph.client import (
     ServiceError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnsendableError,
+    UnusableTokenError,
 )
 
 if TYPE_CHECKING:
@@ -305,3 +308,30 @@ def test_revoking_needs_no_answer() -> None:
         client.admin.revoke_credential("c1")
 
     assert (service.requests[0].method, service.requests[0].url.path) == ("DELETE", "/admin/credentials/c1")
+
+
+@pytest.mark.parametrize("token", ["t\u00f6ken", "token\n", "to ken", "\0"])
+def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(UnusableTokenError) as refused:
+        Client("http://service.test", token=token)
+
+    assert token not in str(refused.value)
+
+
+def test_a_client_that_was_closed_says_so() -> None:
+    client = Client("http://service.test", emitter="trainer")
+    client.close()
+
+    with pytest.raises(ClosedError, match="was closed"):
+        client.send_pem(client.prepare_pem("x"))
+    with pytest.raises(ClosedError, match="was closed"):
+        client.get_pem("ab" * 16)
+
+
+def test_an_event_occurs_at_a_datetime() -> None:
+    when: Any = "2020"
+
+    with pytest.raises(UnsendableError, match="OccurredAt is not a datetime") as refused:
+        Client("http://service.test", emitter="trainer").prepare_pem("x", occurred_at=when)
+
+    assert refused.value.field == "OccurredAt"

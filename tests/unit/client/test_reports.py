@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from provgraph.client import Artifact, AsyncClient, Client, UnsendableError, current
+from provgraph.client import Artifact, AsyncClient, Client, Retry, UnreachableError, UnsendableError, current
 from tests.contract.client.service import FakeService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 def _names(event: dict[str, Any], field: str) -> list[str]:
@@ -171,3 +174,87 @@ def test_a_generator_cannot_be_reported(client: Client) -> None:
 def test_what_cannot_be_stated_is_refused_when_the_function_is_decorated(client: Client) -> None:
     with pytest.raises(UnsendableError):
         client.reports("x", uses=[""])(lambda: None)
+
+
+def test_a_text_that_a_function_names_is_one_artifact(client: Client, service: FakeService) -> None:
+    @client.reports(uses=lambda table: table, produces=Artifact)
+    def clean(table: str) -> str:
+        return f"{table}/clean"
+
+    clean("abc")
+
+    assert _names(service.sent[0], "UsesArtifacts") == ["abc"]
+    assert _names(service.sent[0], "ProducesArtifacts") == ["abc/clean"]
+
+
+@pytest.mark.parametrize("which", ["uses", "produces"])
+def test_a_result_is_not_lost_when_its_report_cannot_be_made(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    @client.reports("train", **{which: lambda _: [3]})  # type: ignore[arg-type] # no artifact
+    def train(table: str) -> str:
+        return table
+
+    assert train("result") == "result"
+    assert "failure" not in service.sent[0]["Properties"]
+    assert f"What train {which} is not reported: UnsendableError" in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_result_is_not_lost_when_its_report_cannot_be_sent(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    service.troubles = [httpx.ConnectError("refused")] * 100
+    client.retry = Retry(attempts=1)
+
+    @client.reports("train")
+    def train() -> str:
+        return "result"
+
+    @client.reports("train")
+    async def awaited() -> str:
+        return "result"
+
+    assert (asyncio.run(awaited()) if is_async else train()) == "result"
+    assert "train is done and was not reported: UnreachableError" in caplog.text
+    with pytest.raises(UnreachableError), client.activity("block"):
+        pass
+
+
+def test_what_can_be_called_is_reported_like_a_function(client: Client, service: FakeService) -> None:
+    class Model:
+        def __call__(self, number: int) -> int:
+            return number + 1
+
+    class Later:
+        async def __call__(self) -> str:
+            return "later"
+
+    assert client.reports()(functools.partial(pow, 2))(5) == 32
+    assert client.reports()(Model())(1) == 2
+    assert asyncio.run(client.reports()(Later())()) == "later"
+    assert [event["Type"] for event in service.sent] == ["pow", "Model", "Later"]
+
+
+def test_an_activity_in_a_generator_that_is_not_read_to_its_end_does_not_stay_current(
+    client: Client, service: FakeService
+) -> None:
+    async def rows() -> AsyncIterator[int]:
+        with client.activity("rows"):
+            yield 1
+            yield 2
+
+    async def run() -> None:
+        with client.activity("outer") as outer:
+            async for _ in (opened := rows()):
+                break
+            await asyncio.create_task(_close(opened), context=contextvars.Context())
+            assert current() is outer
+        assert current() is None
+
+    asyncio.run(run())
+    assert [event["Type"] for event in service.sent] == ["rows", "outer"]
+
+
+async def _close(generator: Any) -> None:
+    await generator.aclose()
