@@ -20,6 +20,7 @@ import pytest
 
 from provgraph.client import Client
 from tests.e2e.gate import Gate
+from tests.e2e.pairs import client_side
 from tests.e2e.service import PROJECT, Service, environment
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _emitter(url: str, path: Path, number: int) -> subprocess.Popen[str]:
     )
 
 
+@client_side
 @pytest.mark.slow
 @pytest.mark.timeout(_SECONDS + _LAST_FLUSH_SECONDS + 240)
 def test_every_event_arrives_once_and_in_order_whatever_happens_to_the_receiver(tmp_path: Path) -> None:
