@@ -132,9 +132,9 @@ UNREADABLE = {
     )
     for name in names
     for what, value in _OTHER_TYPES.items()
-    if what in {"a list", "nothing"} or (name in {"_key", "_of"}
+    if (what in {"a list", "nothing"} or name in {"_key", "_of"})
     # These are null already.
-    and (name, what) not in {(x, "nothing") for x in ("out_of_order", "kind", "_version", "properties")})
+    and (name, what) not in {(x, "nothing") for x in ("out_of_order", "kind", "_version", "properties")}
 }  # fmt: skip
 MEDDLED = {
     "a position is a text": f"{_TWO} SET p.position = 'x'",
