@@ -117,7 +117,8 @@ UNREADABLE = {
     for label, where in _NODES.items()
     for name in _PROPERTIES[label]
     for what, value in _OTHER_TYPES.items()
-    if what in {"a list", "nothing"} or name in {"position", "rk_id", "_key"}
+    # A few seconds each: every property once, and those that all depends on in every way.
+    if what == "nothing" or name in {"position", "rk_id"}
 } | {
     f"{name} of {label} is {what}": f"MATCH {pattern} SET x.{name} = {value}"
     for label, pattern, names in (
@@ -132,9 +133,7 @@ UNREADABLE = {
     )
     for name in names
     for what, value in _OTHER_TYPES.items()
-    if (what in {"a list", "nothing"} or name in {"_key", "_of"})
-    # These are null already.
-    and (name, what) not in {(x, "nothing") for x in ("out_of_order", "kind", "_version", "properties")}
+    if what == "a list" or (what == "nothing" and name in {"_key", "_of", "_producer", "artifact"})
 }  # fmt: skip
 MEDDLED = {
     "a position is a text": f"{_TWO} SET p.position = 'x'",
