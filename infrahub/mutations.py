@@ -1,4 +1,4 @@
-"""Mutations: each of them one command of the tracker, and so one event."""
+"""Mutations: each of them one command of the tracker, done whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on tracked work below ``/api/v1``: runs, objects, groups. Each of them is one event, or none."""
+"""Commands on tracked work below ``/api/v1``: runs, objects, groups. Each is done whole or not at all."""
 
 from __future__ import annotations
 

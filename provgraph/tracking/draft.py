@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 JSONObject = dict[str, Any]
 
-_SHOWN_IDS = 8
+_SHOWN_DIGITS = 8
+# A group's version names its members as long as there are not more; its edges name them all.
+_NAMED_MEMBERS = 1_000
 # A run that is open and did nothing for a day keeps nothing from being retired: its script is dead.
 _ABANDONED_AFTER_US = 24 * 3_600 * 1_000_000
 
@@ -140,7 +142,7 @@ class Draft:
         name = object_artifact(branch=branch, kind=kind, key=key)
         taken = any(state.live and state.artifact == name for state in self._states.values())
         if taken or self.reads.is_artifact_taken(name):
-            return f"{name}#{id_[:_SHOWN_IDS]}"
+            return f"{name}#{id_[:_SHOWN_DIGITS]}"
         return name
 
     # ------------------------------------------------------------------------------------------- what it does
@@ -171,8 +173,27 @@ class Draft:
         part = _Part(Change(operation, before, after, member), tuple(productions))
         (self.together if together else self.parts).append(part)
 
-    def list_members(self, group: ObjectState, members: Sequence[str]) -> None:
-        """List a group's members anew; the group itself has been `put`."""
+    def retire(self, state: ObjectState, *, together: bool = False) -> None:
+        """Retire a live object; a group lists nobody from then on."""
+        self.put(Operation.RETIRED, state._replace(live=False), before=state, member=False, together=together)
+        if state.group is not None:
+            self._members[state.id] = Members(state.id, ())
+
+    def list_members(
+        self,
+        group: ObjectState,
+        members: Sequence[str],
+        *,
+        before: ObjectState | None,
+        operation: Operation = Operation.GROUPED,
+        together: bool = False,
+    ) -> None:
+        """List a group's members anew; its version names them, unless they are many. See `put`."""
+        told = {**group.values, "member_count": len(members)}
+        if len(members) <= _NAMED_MEMBERS:
+            stored = self.reads.objects(members)
+            told["members"] = sorted(stored[id_].state.artifact for id_ in members if id_ in stored)
+        self.put(operation, group, before=before, member=False, told=told, together=together)
         self._members[group.id] = Members(group.id, tuple(members))
 
     def use(self, ids: Iterable[str]) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 JSONObject = dict[str, Any]
 
-# A group's version names its members as long as there are not more; its edges name them all.
-_NAMED_MEMBERS = 1_000
 _TOUCHED = frozenset({Operation.CREATED, Operation.UPDATED, Operation.UNCHANGED, Operation.RESTORED})
 
 
@@ -120,8 +118,7 @@ def close(draft: Draft, kinds: ObjectKinds, run: RunState, closing: Closing) -> 
     if swept.retire:
         stored = draft.reads.objects(swept.retire)
         for id_ in swept.retire:
-            state = stored[id_].state
-            draft.put(Operation.RETIRED, state._replace(live=False), before=state, member=False)
+            draft.retire(stored[id_].state)
         leave_groups(draft, swept.retire, but=None if group is None else group.id)
     return run._replace(
         state=RunStatus.DONE,
@@ -160,20 +157,18 @@ def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject
         raise ChangedSinceError(stored_run.state.id, conflicts)
     retired, restored, skipped = [], [], []
     for id_ in undoing.retire:
-        now = undoing.now[id_].state
-        draft.put(Operation.RETIRED, now._replace(live=False), before=now, member=False)
+        draft.retire(undoing.now[id_].state)
         retired.append(id_)
     # Keys that the run gave to new objects are free again by now.
     for id_, before in undoing.restore.items():
         if _obstacle(draft, undoing, before) is not None:
             skipped.append(id_)
             continue
-        is_group = id_ == stored_run.state.group_id
-        now = undoing.now[id_].state
-        draft.put(Operation.RESTORED, before, before=now, member=False, together=is_group)
+        if id_ != stored_run.state.group_id:
+            draft.put(Operation.RESTORED, before, before=undoing.now[id_].state, member=False)
         restored.append(id_)
     leave_groups(draft, retired, but=stored_run.state.group_id)
-    _put_members_back(draft, stored_run.state, gone={*retired, *skipped}, is_put=restored)
+    _put_group_back(draft, stored_run.state, undoing, restored)
     return {"restored": restored, "retired": retired, "skipped": skipped}
 
 
@@ -207,15 +202,19 @@ def _was_live(before: ObjectState | None) -> bool:
     return before is not None and before.live
 
 
-def _put_members_back(draft: Draft, run: RunState, *, gone: set[str], is_put: Sequence[str]) -> None:
-    if run.group_id is None or run.group_id in gone or run.previous_members is None:
+def _put_group_back(draft: Draft, run: RunState, undoing: _Undoing, restored: Sequence[str]) -> None:
+    """Put a run's group back with the members that it had, as far as they are there."""
+    if run.group_id is None or run.previous_members is None or not draft.is_live(run.group_id):
         return
-    group = draft.object(run.group_id)
-    members = [id_ for id_ in run.previous_members if draft.is_live(id_)]
-    if run.group_id not in is_put:
-        told = told_group(draft, group.values, members)
-        draft.put(Operation.GROUPED, group, before=group, member=False, told=told, together=True)
-    draft.list_members(group, members)
+    now = draft.object(run.group_id)
+    is_restored = run.group_id in restored
+    draft.list_members(
+        undoing.restore[run.group_id] if is_restored else now,
+        [id_ for id_ in run.previous_members if draft.is_live(id_)],
+        before=now,
+        operation=Operation.RESTORED if is_restored else Operation.GROUPED,
+        together=True,
+    )
 
 
 def _saved(draft: Draft, run: RunState, stated: Sequence[str]) -> list[str]:
@@ -281,19 +280,8 @@ def put_group(
     else:
         group = before._replace(values=values, key=run.group_name, group=facts)
         operation = Operation.GROUPED
-    told = told_group(draft, values, members)
-    draft.put(operation, group, before=before, member=False, told=told, together=True)
-    draft.list_members(group, members)
+    draft.list_members(group, members, before=before, operation=operation, together=True)
     return group
-
-
-def told_group(draft: Draft, values: JSONObject, members: Sequence[str]) -> JSONObject:
-    """Return what a group's version says of itself: its values, and its members by name unless they are many."""
-    if len(members) > _NAMED_MEMBERS:
-        return {**values, "member_count": len(members)}
-    stored = draft.reads.objects(members)
-    named = [stored[id_].state.artifact for id_ in members if id_ in stored]
-    return {**values, "member_count": len(members), "members": sorted(named)}
 
 
 def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObject]:

@@ -86,7 +86,7 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
         else:
             refused.append(Refused(id_, stored[id_].state.artifact, f"{protected.artifact} is protected"))
     for state in going.values():
-        draft.put(Operation.RETIRED, state._replace(live=False), before=state, member=False)
+        draft.retire(state)
     leave_groups(draft, list(going))
     return Retirement(tuple(going), missing, tuple(refused))
 
@@ -98,8 +98,7 @@ def leave_groups(draft: Draft, ids: Sequence[str], *, but: str | None = None) ->
     for group_id in groups:
         group = draft.object(group_id)
         members = [id_ for id_ in draft.reads.members(group_id) if id_ not in gone]
-        draft.put(Operation.GROUPED, group, before=group, member=False)
-        draft.list_members(group, members)
+        draft.list_members(group, members, before=group)
 
 
 def check_lengths(kind: ObjectKind, values: Mapping[str, Any], *, place: int = 0) -> None:

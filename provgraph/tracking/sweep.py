@@ -9,7 +9,7 @@ run works on it (then it is deferred). Who is refused or deferred stays a member
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ConflictError
 from provgraph.events import canonical
@@ -199,8 +199,3 @@ def _reason_to_refuse(
         if child.state.id in owned:
             return f"{child.state.artifact} goes with it and is listed by another group"
     return None
-
-
-def document(refused: Refused) -> dict[str, Any]:
-    """Return what an answer says of an object that was refused."""
-    return refused._asdict()

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
 from provgraph.events.clock import now_us
 from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
-from provgraph.events.tracking import Operation, RunState, RunStatus
+from provgraph.events.tracking import RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
 from provgraph.tracking.listing import list_group
-from provgraph.tracking.runs import Closing, close, intended, roll_back, told_group
+from provgraph.tracking.runs import Closing, close, intended, roll_back
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from provgraph.catalog.tracking import StoredRun
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent, Tracked
+    from provgraph.events.tracking import ObjectState
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
@@ -317,13 +318,8 @@ class Tracker:
                 )
             members = [*self._reads.members(into), *self._reads.members(group_id)]
             united = [id_ for id_ in dict.fromkeys(members) if id_ not in (into, group_id)]
-            told = told_group(draft, heir.values, united)
-            draft.put(Operation.GROUPED, heir, before=heir, member=False, told=told, together=True)
-            draft.list_members(heir, united)
-            draft.put(
-                Operation.RETIRED, orphan._replace(live=False), before=orphan, member=False, together=True
-            )
-            draft.list_members(orphan, ())
+            draft.list_members(heir, united, before=heir, together=True)
+            draft.retire(orphan, together=True)
             leave_groups(draft, [group_id], but=into)
             draft.use(united)
             return draft.events("group.adopted", answer={"group": group_id, "into": into})
@@ -353,18 +349,13 @@ class Tracker:
                 swept.check(limit)
             stored = self._reads.objects(swept.retire)
             for id_ in swept.retire:
-                state = stored[id_].state
-                draft.put(Operation.RETIRED, state._replace(live=False), before=state, member=False)
+                draft.retire(stored[id_].state)
             retired = list(swept.retire)
             if swept.members:
-                told = told_group(draft, group.values, swept.members)
-                draft.put(Operation.GROUPED, group, before=group, member=False, told=told, together=True)
+                draft.list_members(group, swept.members, before=group, together=True)
             else:
-                draft.put(
-                    Operation.RETIRED, group._replace(live=False), before=group, member=False, together=True
-                )
+                draft.retire(group, together=True)
                 retired.append(group_id)
-            draft.list_members(group, swept.members)
             leave_groups(draft, retired, but=group_id)
             answer = {
                 "retired": retired,
@@ -412,7 +403,7 @@ class Tracker:
         return stored
 
 
-def _group(draft: Draft, group_id: str) -> Any:
+def _group(draft: Draft, group_id: str) -> ObjectState:
     group = draft.object(group_id)
     if group.group is None:
         raise InvalidInputError(f"{group.artifact} is not a group", field="group", rule="group")
