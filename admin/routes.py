@@ -8,13 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends
-from pydantic import ValidationError
 from starlette.requests import Request
 
 import provgraph
 from admin import work
 from admin.schemas import (
-    Body,
     CleanAnswer,
     CredentialAnswer,
     CredentialBody,
@@ -29,8 +27,9 @@ from admin.schemas import (
     VerifyBody,
 )
 from provgraph.errors import InvalidInputError
-from provgraph.events import Role, canonical
+from provgraph.events import Role
 from provgraph.http import Services, read_body
+from provgraph.http.models import Body, describe_body, parse_body
 from provgraph.http.openapi import problem_answers
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_removable, find_report
@@ -57,21 +56,9 @@ def _parsed(model: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
 
     async def read(request: Request) -> _Body:
         raw = await read_body(request, limit=_BODY_LIMIT, what="Body")
-        stated = canonical.loads(raw) if raw.strip() else {}
-        try:
-            return model.model_validate(stated)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "body"
-            raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
+        return parse_body(model, raw if raw.strip() else b"{}")
 
     return read
-
-
-def _body(model: type[Body], *, required: bool = False) -> dict[str, Any]:
-    """Return the description of a body that `_parsed` reads."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -134,7 +121,11 @@ async def flush(services: Operated) -> FlushAnswer:
 
 
 @router.post(
-    "/verify", status_code=202, tags=["operations"], openapi_extra=_body(VerifyBody), responses=_CONFLICT
+    "/verify",
+    status_code=202,
+    tags=["operations"],
+    openapi_extra=describe_body(VerifyBody, required=False),
+    responses=_CONFLICT,
 )
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
     """Compare the graph with the log, item by item, and mend what differs if that is wished."""
@@ -164,7 +155,11 @@ def remove_unconnected(report_id: str, services: Operated) -> JobAnswer:
 
 
 @router.post(
-    "/rebuild", status_code=202, tags=["operations"], openapi_extra=_body(RebuildBody), responses=_CONFLICT
+    "/rebuild",
+    status_code=202,
+    tags=["operations"],
+    openapi_extra=describe_body(RebuildBody, required=False),
+    responses=_CONFLICT,
 )
 def rebuild(services: Operated, asked: Annotated[RebuildBody, Depends(_parsed(RebuildBody))]) -> JobAnswer:
     """Build graph and catalog anew from the log, beside the served ones."""
@@ -185,7 +180,7 @@ def remove_everything(services: Operated) -> CleanAnswer:
 
 
 @router.post(
-    "/credentials", status_code=201, tags=["credentials"], openapi_extra=_body(CredentialBody, required=True)
+    "/credentials", status_code=201, tags=["credentials"], openapi_extra=describe_body(CredentialBody)
 )
 def create_credential(
     services: Operated, asked: Annotated[CredentialBody, Depends(_parsed(CredentialBody))]

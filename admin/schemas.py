@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
 from provgraph.events import Holder, Role
 from provgraph.events.clock import to_datetime
+from provgraph.http.models import Body
 
 if TYPE_CHECKING:
     from provgraph.catalog import CatalogCredential, CatalogReport
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from provgraph.operations.info import Status
     from provgraph.operations.jobs import Job
     from provgraph.operations.rebuild import GraphBuilder
-
-
-class Body(BaseModel):
-    """A request's body: a member that is not known is refused, for it is a typing error."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class VerifyBody(Body):

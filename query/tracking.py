@@ -8,10 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
-from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.errors import InvalidInputError
 from provgraph.events import Role, event_id
 from provgraph.events.clock import now_us
 from provgraph.events.tracking import RunStatus
+from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
@@ -221,21 +222,11 @@ class _Endpoint:
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        return json(await run_in_threadpool(self._answer, self._work, _path_id(request), given))
+        return json(await run_in_threadpool(self._answer, self._work, path_id(request), given))
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:
     return {name: Parameter(name, _TEXT, "a value") for name, _ in pairs if name.endswith(_VALUE)}
-
-
-def _path_id(request: Request) -> str:
-    stated = request.path_params.get("id")
-    if stated is None:
-        return ""
-    try:
-        return event_id(stated)
-    except InvalidInputError:
-        raise NotFoundError(f"There is nothing with the id {stated[:60]}") from None
 
 
 def _state(stated: str | None) -> RunStatus | None:

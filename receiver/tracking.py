@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
-from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events import event_id
-from provgraph.events.canonical import loads
 from provgraph.http import json, read_body
+from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.tracking import Closing, Command, Limit, Opening, Save, TrackedWork
 from receiver.trackingbodies import (
     AdoptBody,
-    Body,
     CloseBody,
     CommandBody,
     DefineBody,
@@ -36,11 +32,11 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
+    from provgraph.http.models import Body
     from provgraph.tracking import Outcome
     from receiver.trackingbodies import LimitBody, ObjectBody
 
 JSONObject = dict[str, Any]
-_Body = TypeVar("_Body", bound=Body)
 
 
 class _Route(NamedTuple):
@@ -166,7 +162,7 @@ def routes(services: Services) -> list[BaseRoute]:
             name=route.path.rpartition("/")[2],
             summary=route.summary,
             responses=problem_answers(400, 401, 403, 404, 409, 413, 503),
-            openapi_extra=_described(route.body),
+            openapi_extra=describe_body(route.body),
         )
         for route in _ROUTES
     ]
@@ -183,8 +179,8 @@ class _Endpoint:
         """Do it. What is answered is durable."""
         self._authenticator.require_to_send(request.scope["headers"])
         raw = await read_body(request, limit=self._body_limit, what="Body")
-        body = _parsed(self._route.body, raw)
-        id_ = _path_id(request)
+        body = parse_body(self._route.body, raw)
+        id_ = path_id(request)
         stated = body if isinstance(body, CommandBody) else None
         command = Command(
             "" if stated is None else stated.request,
@@ -192,30 +188,6 @@ class _Endpoint:
         )
         answer = await run_in_threadpool(self._route.act, self._commands, id_, body, command)
         return json(answer, status=self._route.status)
-
-
-def _path_id(request: Request) -> str:
-    stated = request.path_params.get("id")
-    if stated is None:
-        return ""
-    try:
-        return event_id(stated)
-    except InvalidInputError:
-        raise NotFoundError(f"There is nothing with the id {stated[:60]}") from None
-
-
-def _parsed(model: type[_Body], raw: bytes) -> _Body:
-    try:
-        return model.model_validate(loads(raw))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "body"
-        raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
-
-
-def _described(model: type[Body]) -> JSONObject:
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def _save(body: ObjectBody, place: int) -> Save:

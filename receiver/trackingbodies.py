@@ -6,10 +6,11 @@ Annotations are evaluated here, for pydantic reads them when the program runs.
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from provgraph.errors import InvalidInputError
 from provgraph.events import event_id
+from provgraph.http.models import Body
 
 
 def _id(stated: str) -> str:
@@ -23,13 +24,13 @@ Id = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, Field(min_length=1)]
 
 
-class Body(BaseModel):
-    """A body: a member that is not known is refused, for it is a typing error."""
+class StrictBody(Body):
+    """A body that takes nothing for anything else: no number for a text, no text for a truth value."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
 
-class CommandBody(Body):
+class CommandBody(StrictBody):
     """What every command says."""
 
     request: Id = Field(description="a UUID of this command: sent again, it changes nothing")
@@ -47,7 +48,7 @@ class OpenBody(CommandBody):
     delete_unused: StrictBool = False
 
 
-class ObjectBody(Body):
+class ObjectBody(StrictBody):
     """An object to save."""
 
     id: Id | None = None
@@ -76,14 +77,14 @@ class RetireBody(CommandBody):
     run: Id | None = None
 
 
-class LimitBody(Body):
+class LimitBody(StrictBody):
     """How much may be retired at most."""
 
     count: Annotated[StrictInt, Field(ge=0)] | None = None
     percent: Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)] | None = None
 
 
-class PlanBody(Body):
+class PlanBody(StrictBody):
     """What a run's end would list."""
 
     members: list[Id] = Field(default_factory=list)

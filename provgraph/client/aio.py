@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -12,8 +11,8 @@ from provgraph.client import calls, exchange
 from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
-from provgraph.client.client import DEFAULT_URL, ONCE, Client, Stored
-from provgraph.client.delivery.base import Connect, Flushed
+from provgraph.client.client import DEFAULT_URL, Stored, open_delivery
+from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
@@ -76,19 +75,13 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         self._tracking = tracking
         self._delivery = delivery
         if delivery is not None:
-            delivery.open(
-                Connect(
-                    self.url,
-                    functools.partial(
-                        Client,
-                        url,
-                        token=token,
-                        timeout_seconds=timeout_seconds,
-                        verify=verify,
-                        retry=ONCE,
-                        transport=transport if isinstance(transport, httpx.BaseTransport) else None,
-                    ),
-                )
+            open_delivery(
+                delivery,
+                self.url,
+                token=token,
+                timeout_seconds=timeout_seconds,
+                verify=verify,
+                transport=transport if isinstance(transport, httpx.BaseTransport) else None,
             )
 
     @classmethod

@@ -110,19 +110,13 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         self._tracking = tracking
         self._delivery = delivery
         if delivery is not None:
-            delivery.open(
-                Connect(
-                    self.url,
-                    functools.partial(
-                        Client,
-                        url,
-                        token=token,
-                        timeout_seconds=timeout_seconds,
-                        verify=verify,
-                        retry=ONCE,
-                        transport=transport,
-                    ),
-                )
+            open_delivery(
+                delivery,
+                self.url,
+                token=token,
+                timeout_seconds=timeout_seconds,
+                verify=verify,
+                transport=transport,
             )
 
     @classmethod
@@ -224,3 +218,12 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
 
     def _do(self, step: Call[Any] | calls.Pause) -> Any:
         return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)
+
+
+def open_delivery(delivery: Delivery, url: str, **options: Any) -> None:
+    """
+    Open a delivery, which makes clients of its own from these options.
+
+    They try once: when to send again is for the delivery to decide.
+    """
+    delivery.open(Connect(url, functools.partial(Client, url, retry=ONCE, **options)))

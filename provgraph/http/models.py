@@ -1,0 +1,57 @@
+"""Bodies and paths that follow a model: how they are read, refused and described."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.events import canonical, event_id
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+class Body(BaseModel):
+    """A request's body: a member that is not known is refused, for it is a typing error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+_Body = TypeVar("_Body", bound=Body)
+
+
+def parse_body(model: type[_Body], raw: bytes) -> _Body:
+    """
+    Return a body as its model.
+
+    :raises InvalidInputError: it is not JSON, or not what the model says; the first of its faults, with its field
+    """
+    try:
+        return model.model_validate(canonical.loads(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
+
+
+def describe_body(model: type[Body], *, required: bool = True) -> dict[str, Any]:
+    """Return what the OpenAPI document says of a body that `parse_body` reads."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+def path_id(request: Request) -> str:
+    """
+    Return the id in a request's path; "" where the route has none.
+
+    :raises NotFoundError: it is not a UUID, so nothing has it
+    """
+    stated = request.path_params.get("id")
+    if stated is None:
+        return ""
+    try:
+        return event_id(stated)
+    except InvalidInputError:
+        raise NotFoundError(f"There is nothing with the id {stated[:60]}") from None
