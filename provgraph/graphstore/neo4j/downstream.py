@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys
+from provgraph.graphstore.neo4j.statements import walks
 from provgraph.graphstore.neo4j.walker import (
     MOST_EDGES,
     MOST_EVENTS,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.generations import Generation
     from provgraph.graphstore.neo4j.reader import Asker
     from provgraph.graphstore.neo4j.server import Row
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # From so many versions on, their users are looked for among those of the artifact.
 _MANY_VERSIONS = 100
@@ -81,12 +82,12 @@ class Downstream(Walker):
         if keys.is_shortened(key):
             self._names.update(((id_, key), start.artifact) for id_ in ids)
         if start.outside or len(ids) > _MANY_VERSIONS:
-            rows, _ = self._pages(statements.USERS_OF_ARTIFACT, ids=ids, key=key, outside=start.outside)
+            rows, _ = self._pages(walks.USERS_OF_ARTIFACT, ids=ids, key=key, outside=start.outside)
             return [
                 (user, start.artifact, cause, bool(late), label or "")
                 for cause, user, _, _, label, late in rows
             ]
-        rows, _ = self._pages(statements.USERS_OF_VERSIONS, ids=ids, key=key)
+        rows, _ = self._pages(walks.USERS_OF_VERSIONS, ids=ids, key=key)
         return self._edges_of(rows)
 
     def _visit(self, ids: Sequence[str], depth: int) -> list[Edge]:
@@ -112,7 +113,7 @@ class Downstream(Walker):
             most_events = max(MOST_EVENTS, len(missing))
             most_edges = 0 if is_full else self._most_edges()
             facts, edges, productions = self._ask(
-                statements.EFFECTS[0 if is_full or len(missing) > NARROW else self._levels(depth)],
+                walks.EFFECTS[0 if is_full or len(missing) > NARROW else self._levels(depth)],
                 ids=missing,
                 most_events=most_events,
                 most_edges=most_edges,
@@ -137,7 +138,7 @@ class Downstream(Walker):
 
     def _effects_of_hub(self, id_: str) -> list[Row]:
         """Return what an event led to that led to very many others, or enough of it."""
-        rows, is_all = self._pages(statements.EFFECTS_OF_ONE, rk_id=id_)
+        rows, is_all = self._pages(walks.EFFECTS_OF_ONE, rk_id=id_)
         if not is_all:
             self._unfinished[id_] = None
         return rows
@@ -200,7 +201,7 @@ class Downstream(Walker):
         wanted = [[row[1], row[3]] for row in rows if row[4] is not None and keys.is_shortened(row[4])]
         if not wanted:
             return {}
-        (stated,) = self._ask(statements.STATED_VERSIONS, rows=wanted)
+        (stated,) = self._ask(walks.STATED_VERSIONS, rows=wanted)
         return {(user, key, keys.key_of(version)): version for user, key, version in stated}
 
     def _add_edges_among_nodes(self) -> None:
@@ -208,9 +209,7 @@ class Downstream(Walker):
         causes = [id_ for id_ in self._unfinished if id_ in self._depths]
         nodes = list(self._depths) if causes else []
         for start in range(0, len(nodes), _AMONG_AT_ONCE):
-            (rows,) = self._ask(
-                statements.EFFECTS_AMONG, ids=nodes[start : start + _AMONG_AT_ONCE], causes=causes
-            )
+            (rows,) = self._ask(walks.EFFECTS_AMONG, ids=nodes[start : start + _AMONG_AT_ONCE], causes=causes)
             self._edges += self._edges_of(rows)
 
 

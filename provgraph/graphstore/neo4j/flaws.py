@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import Flaw
-from provgraph.graphstore.neo4j import flaw_statements, keys, tagmoves
-from provgraph.graphstore.neo4j.statements import PUBLIC_LABELS
+from provgraph.graphstore.neo4j import keys, tagmoves
+from provgraph.graphstore.neo4j.statements import checks
+from provgraph.graphstore.neo4j.statements.statement import PUBLIC_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from provgraph.graphstore.neo4j.reader import Asker
     from provgraph.graphstore.neo4j.server import Row
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # See `Flaw.what`: what this store mends by itself; the others are in `tagmoves`.
 EMITTER, UNREACHABLE = "emitter", "nodes"
@@ -33,15 +34,15 @@ _LABELS = "labels"
 def flaws(graph: Asker) -> Iterator[Flaw]:
     """See `GraphStore.flaws`."""
     yield from _unreachable(graph)
-    yield from _scan(graph, flaw_statements.PEMS, _pem_labels, _of_pem)
-    yield from _scan(graph, flaw_statements.ARTIFACTS, _labels_of("Artifact"), _of_artifact)
-    yield from _scan(graph, flaw_statements.EMITTERS, _labels_of("Emitter"), _of_emitter)
-    yield from _scan(graph, flaw_statements.TAGS, _labels_of("Tag"), _of_tag)
-    yield from _scan(graph, flaw_statements.TAG_MOVES, lambda _: ["TagMoves"], _of_moves)
+    yield from _scan(graph, checks.PEMS, _pem_labels, _of_pem)
+    yield from _scan(graph, checks.ARTIFACTS, _labels_of("Artifact"), _of_artifact)
+    yield from _scan(graph, checks.EMITTERS, _labels_of("Emitter"), _of_emitter)
+    yield from _scan(graph, checks.TAGS, _labels_of("Tag"), _of_tag)
+    yield from _scan(graph, checks.TAG_MOVES, lambda _: ["TagMoves"], _of_moves)
 
 
 def _unreachable(graph: Asker) -> Iterator[Flaw]:
-    for label, statement in flaw_statements.COUNT_UNREACHABLE.items():
+    for label, statement in checks.COUNT_UNREACHABLE.items():
         (found,) = graph.ask(statement)
         if found:
             yield Flaw(UNREACHABLE, label, f"{found} without a key that can be read", label)

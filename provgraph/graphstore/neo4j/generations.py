@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from provgraph.errors import ProvgraphError, StoreError
-from provgraph.graphstore.neo4j import statements
+from provgraph.graphstore.neo4j.statements import graphs
+from provgraph.graphstore.neo4j.statements.statement import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +108,7 @@ class Generations:
         return StoreError(f"The graph at {self._server.address} has lost its state")
 
     def _find(self) -> State | None:
-        row = self._server.read(statements.STATE, graph=self._family.graph, format=statements.FORMAT)
+        row = self._server.read(graphs.STATE, graph=self._family.graph, format=FORMAT)
         state = None if row is None else _state(row)
         return state if state is not None and state.served.token else None
 
@@ -129,7 +130,7 @@ class Generations:
         Where somebody removed a checkpoint by hand, or an earlier version wrote another format, begin with nothing.
         """
         names = {"graph": self._family.graph, "letter": self._family.letters[0]}
-        tx.run(statements.MAKE_STATE, names).consume()
+        tx.run(graphs.MAKE_STATE, names).consume()
         state = self._locked(tx)
         if state.served.token:
             return True
@@ -144,40 +145,40 @@ class Generations:
                 self._make(tx, empty, served=True, covers=0)
                 self._serve(tx, empty, 0)
                 if letter == state.served.letter:  # nothing was served before, so nothing is to be published
-                    tx.run(statements.PUBLISHED, graph=self._family.graph, letter=letter).consume()
+                    tx.run(graphs.PUBLISHED, graph=self._family.graph, letter=letter).consume()
                 return True
         return False
 
     def _left_in(self, tx: Transaction, letter: str) -> tuple[int, str | None]:
-        nodes, token = tx.run(statements.LEFT_OF.of(letter)).single(strict=True).values()
+        nodes, token = tx.run(graphs.LEFT_OF.of(letter)).single(strict=True).values()
         return nodes, token
 
     def _make_room(self) -> None:
         """Remove what no generation owns, for one that is to begin."""
-        row = self._server.read(statements.STATE, graph=self._family.graph, format=statements.FORMAT)
+        row = self._server.read(graphs.STATE, graph=self._family.graph, format=FORMAT)
         for letter in () if row is None else self._unused(_state(row)):
             if self._remove(letter, 0):
                 return
         raise self._lost()
 
     def _require_trust(self) -> None:
-        if self._server.accepts_in_read_mode(statements.WRITE_IN_READ_MODE):
+        if self._server.accepts_in_read_mode(graphs.WRITE_IN_READ_MODE):
             raise StoreError(
                 f"The graph server at {self._server.address} writes in READ access mode: "
                 "users' queries could change the graph, so it is not used"
             )
 
     def _make_schema(self) -> None:
-        wanted = dict(statements.SHARED_SCHEMA)
+        wanted = dict(graphs.SHARED_SCHEMA)
         for letter in self._family.letters:
-            for name, statement in statements.GENERATION_SCHEMA.items():
+            for name, statement in graphs.GENERATION_SCHEMA.items():
                 wanted[name.replace("@", letter)] = statement.of(letter)
-        known = self._server.read(statements.KNOWN_INDEXES)
+        known = self._server.read(graphs.KNOWN_INDEXES)
         missing = wanted.keys() - set(known[0] if known else ())
         for name in sorted(missing):
             self._server.command(wanted[name])
         if missing:
-            self._server.command(statements.AWAIT_INDEXES)
+            self._server.command(graphs.AWAIT_INDEXES)
 
     # -------------------------------------------------------------------------------------------- changing
 
@@ -192,7 +193,7 @@ class Generations:
             if not self._is_free(free, state):
                 return None
             self._make(tx, Generation(free, token), served=False, covers=0)
-            tx.run(statements.SET_NEXT, graph=self._family.graph, letter=free).consume()
+            tx.run(graphs.SET_NEXT, graph=self._family.graph, letter=free).consume()
             return Generation(free, token)
 
         return self._with_free_letter(begin)
@@ -210,8 +211,8 @@ class Generations:
             if not self._is_free(free, state):
                 return None
             self._make(tx, Generation(free, token), served=False, covers=0)
-            tx.run(statements.DROP_CHECKPOINT.of(old.letter)).consume()
-            tx.run(statements.SET_NEXT, graph=self._family.graph, letter=free).consume()
+            tx.run(graphs.DROP_CHECKPOINT.of(old.letter)).consume()
+            tx.run(graphs.SET_NEXT, graph=self._family.graph, letter=free).consume()
             return Generation(free, token)
 
         following = self._with_free_letter(replace)
@@ -224,8 +225,8 @@ class Generations:
         def drop(tx: Transaction) -> None:
             state = self._locked(tx)
             if state.next is not None:
-                tx.run(statements.DROP_CHECKPOINT.of(state.next.letter)).consume()
-                tx.run(statements.SET_NEXT, graph=self._family.graph, letter=None).consume()
+                tx.run(graphs.DROP_CHECKPOINT.of(state.next.letter)).consume()
+                tx.run(graphs.SET_NEXT, graph=self._family.graph, letter=None).consume()
 
         self.state()
         self._server.write(drop)
@@ -272,23 +273,23 @@ class Generations:
 
     def _locked(self, tx: Transaction) -> State:
         """Return the state, kept as it is until the end of the transaction."""
-        tx.run(statements.LOCK_STATE, graph=self._family.graph, token=new_token()).consume()
-        record = tx.run(statements.STATE, graph=self._family.graph, format=statements.FORMAT).single()
+        tx.run(graphs.LOCK_STATE, graph=self._family.graph, token=new_token()).consume()
+        record = tx.run(graphs.STATE, graph=self._family.graph, format=FORMAT).single()
         if record is None:
             raise self._lost()
         return _state(list(record.values()))
 
     def _make(self, tx: Transaction, generation: Generation, *, served: bool, covers: int) -> None:
         tx.run(
-            statements.MAKE_CHECKPOINT.of(generation.letter),
+            graphs.MAKE_CHECKPOINT.of(generation.letter),
             token=generation.token,
             served=served,
             covers=covers,
-            format=statements.FORMAT,
+            format=FORMAT,
         ).consume()
 
     def _serve(self, tx: Transaction, generation: Generation, covers: int) -> None:
-        tx.run(statements.SERVE.of(generation.letter), graph=self._family.graph, covers=covers).consume()
+        tx.run(graphs.SERVE.of(generation.letter), graph=self._family.graph, covers=covers).consume()
 
     # -------------------------------------------------------------------------------------------- free letters
 
@@ -322,7 +323,7 @@ class Generations:
         return [letter for letter in self._family.letters if letter not in used]
 
     def _left_of(self, letter: str) -> tuple[int, str | None]:
-        row = self._server.read(statements.LEFT_OF.of(letter))
+        row = self._server.read(graphs.LEFT_OF.of(letter))
         return (0, None) if row is None else (row[0], row[1])
 
     # -------------------------------------------------------------------------------------------- tidying
@@ -389,7 +390,7 @@ class Generations:
 
     def _publish(self, served: str) -> bool:
         for letter in self._family.letters:
-            change = statements.PUBLISH if letter == served else statements.UNPUBLISH
+            change = graphs.PUBLISH if letter == served else graphs.UNPUBLISH
             for statement in change.values():
                 if not self._relabel(statement.of(letter), served):
                     return False
@@ -397,7 +398,7 @@ class Generations:
         def note(tx: Transaction) -> bool:
             if self._locked(tx).served.letter != served:
                 return False
-            tx.run(statements.PUBLISHED, graph=self._family.graph, letter=served).consume()
+            tx.run(graphs.PUBLISHED, graph=self._family.graph, letter=served).consume()
             return True
 
         return self._server.write(note)
@@ -429,7 +430,7 @@ class Generations:
             return True
         if token is not None and not self._is_free_to_go(token, kept_seconds):
             return False
-        for statement in (statements.DROP_CHECKPOINT, *statements.REMOVE_NODES):
+        for statement in (graphs.DROP_CHECKPOINT, *graphs.REMOVE_NODES):
             if not self._remove_all(statement.of(letter), letter):
                 return False
         return True

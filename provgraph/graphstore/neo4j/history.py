@@ -23,7 +23,8 @@ from provgraph.graphstore.base import (
     TagFacts,
     Unseen,
 )
-from provgraph.graphstore.neo4j import history_statements, keys, readable, reader, statements
+from provgraph.graphstore.neo4j import keys, readable, reader
+from provgraph.graphstore.neo4j.statements import scans, views, walks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import PemFacts, View
     from provgraph.graphstore.neo4j.reader import Asker
     from provgraph.graphstore.neo4j.server import Row
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", str, tuple[str, str])
@@ -45,7 +46,7 @@ _UNREADABLE = {readable.NO_TEXT, readable.NO_NUMBER, readable.NO_TIME_US}
 
 def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
     """See `HistoryReader.events`."""
-    (rows,) = graph.ask(statements.EVENTS, ids=list(dict.fromkeys(ids)))
+    (rows,) = graph.ask(scans.EVENTS, ids=list(dict.fromkeys(ids)))
     return [_told(reader.pem_facts(row)) for row in rows]
 
 
@@ -65,7 +66,7 @@ def effects(
 ) -> list[Effect]:
     """See `HistoryReader.effects`."""
     asked = {"ids": list(dict.fromkeys(ids)), "key": _key_or_none(artifact), "named": named}
-    rows = _whole_events(graph, history_statements.EFFECTS_OF, limit, **_bounds(view), **asked)
+    rows = _whole_events(graph, views.EFFECTS_OF, limit, **_bounds(view), **asked)
     return sorted(_effects(graph, rows), key=_place_of_effect)[:limit]
 
 
@@ -77,8 +78,8 @@ def taken(graph: Asker, ids: Sequence[str], view: View, artifact: str | None) ->
         "ids": list(dict.fromkeys(ids)),
         "key": _key_or_none(artifact),
     }
-    (rows,) = graph.ask(history_statements.TAKEN, **asked)
-    (named,) = graph.ask(history_statements.TAKEN_NAMED, **asked)
+    (rows,) = graph.ask(views.TAKEN, **asked)
+    (named,) = graph.ask(views.TAKEN_NAMED, **asked)
     found = zip(_effects(graph, [row[:6] for row in named]), named, strict=True)
     return [
         *_effects(graph, [row[:6] for row in rows]),
@@ -89,7 +90,7 @@ def taken(graph: Asker, ids: Sequence[str], view: View, artifact: str | None) ->
 def names(graph: Asker, view: View, artifact: str) -> bool:
     """See `HistoryReader.names`."""
     asked = {"key": keys.key_of(artifact), "is_timed": view.as_of_us is not None}
-    (is_named,) = graph.ask(history_statements.NAMES_ARTIFACT, **_bounds(view), **asked)
+    (is_named,) = graph.ask(views.NAMES_ARTIFACT, **_bounds(view), **asked)
     return bool(is_named)
 
 
@@ -116,7 +117,7 @@ def _key_or_none(artifact: str | None) -> str | None:
 def users(graph: Asker, artifact: str, view: View, limit: int) -> list[Effect]:
     """See `HistoryReader.users`."""
     asked = {**_bounds(view), "key": keys.key_of(artifact)}
-    rows = _whole_events(graph, history_statements.USERS_OF, limit, **asked)
+    rows = _whole_events(graph, views.USERS_OF, limit, **asked)
     found = [
         Effect(cause, id_, keys.microseconds(occurred_at), position, artifact, label)
         for cause, id_, occurred_at, position, label in rows
@@ -143,8 +144,8 @@ def _long_names(graph: Asker, rows: Sequence[Row]) -> tuple[dict[str, str], dict
     """Return what shortened keys in edges stand for: names of artifacts, and versions by event, artifact and key."""
     named = sorted({row[4] for row in rows if _stands_for(row[4])})
     labelled = [[row[1], row[4]] for row in rows if _stands_for(row[5])]
-    (names,) = graph.ask(history_statements.NAMES, keys=named) if named else ([],)
-    *_, labels = graph.ask(statements.STATED_VERSIONS, rows=labelled) if labelled else ([],)
+    (names,) = graph.ask(views.NAMES, keys=named) if named else ([],)
+    *_, labels = graph.ask(walks.STATED_VERSIONS, rows=labelled) if labelled else ([],)
     return dict(names), {(id_, key, keys.key_of(label)): label for id_, key, label in labels}
 
 
@@ -174,9 +175,9 @@ def productions(
 ) -> list[Production]:
     """See `HistoryReader.productions`."""
     if version is None:
-        statement, entries = history_statements.PRODUCTIONS_OF, keys.artifact_entry(artifact)
+        statement, entries = views.PRODUCTIONS_OF, keys.artifact_entry(artifact)
     else:
-        statement, entries = history_statements.NAMED_PRODUCTIONS_OF, keys.label_entry(artifact, version)
+        statement, entries = views.NAMED_PRODUCTIONS_OF, keys.label_entry(artifact, version)
     (rows,) = graph.ask(
         statement[newest_first],
         key=keys.key_of(artifact),
@@ -212,7 +213,7 @@ def artifact_states(graph: Asker, view: View, after: str, limit: int) -> list[Ar
     }
 
     def between(begin: str, end: str | None, most: int) -> list[tuple[str, ArtifactState]]:
-        statement = history_statements.ARTIFACT_STATES[end is not None]
+        statement = views.ARTIFACT_STATES[end is not None]
         limits = {"begin": begin, "end": end, "limit": most}
         rows, is_so = graph.ask(statement, strict=False, **bounds, **limits)
         if not is_so:
@@ -227,9 +228,7 @@ def artifact_states(graph: Asker, view: View, after: str, limit: int) -> list[Ar
 
 def tag_states(graph: Asker, view: View, after: tuple[str, str], limit: int) -> list[TagFacts]:
     """See `HistoryReader.tag_states`."""
-    statement = (
-        history_statements.TAG_STATES if view.as_of_us is None else history_statements.TAG_STATES_AS_OF
-    )
+    statement = views.TAG_STATES if view.as_of_us is None else views.TAG_STATES_AS_OF
     bounds = {
         **_bounds_us(view),
         "no_position": keys.moves_begin(""),
@@ -277,7 +276,7 @@ def _beginning_alike(key: str, between: _Between[_T]) -> list[tuple[str, _T]]:
 
 def emitter_states(graph: Asker, view: View) -> list[EmitterState]:
     """See `HistoryReader.emitter_states`."""
-    (rows,) = graph.ask(history_statements.EMITTER_STATES, **_bounds(view))
+    (rows,) = graph.ask(views.EMITTER_STATES, **_bounds(view))
     return sorted(_emitter_state(*row) for row in rows)
 
 
@@ -313,10 +312,10 @@ def unseen(graph: Asker, view: View, after: str, limit: int) -> list[Unseen]:
     """See `HistoryReader.unseen`."""
     bounds = {**_bounds(view), "after": after, "limit": limit}
     if view.as_of_us is None:
-        rows, is_all = graph.ask(history_statements.UNSEEN_NOW, **bounds)
+        rows, is_all = graph.ask(views.UNSEEN_NOW, **bounds)
         if is_all:
             return [Unseen(*row) for row in rows]
-    (rows,) = graph.ask(history_statements.UNSEEN, **bounds)
+    (rows,) = graph.ask(views.UNSEEN, **bounds)
     return [Unseen(*row) for row in rows]
 
 
@@ -324,7 +323,7 @@ def mismatches(graph: Asker, view: View, after: tuple[str, str, str], limit: int
     """See `HistoryReader.mismatches`."""
     id_, artifact, version = after
     # Of the event that the last page ended in, there may be no more.
-    (rows,) = graph.ask(history_statements.MISMATCHES, **_bounds(view), id=id_, limit=limit + 1)
+    (rows,) = graph.ask(views.MISMATCHES, **_bounds(view), id=id_, limit=limit + 1)
     found = [
         Mismatch(event_id, keys.microseconds(occurred_at), emitter, name, label, _production(cause))
         for event_id, occurred_at, emitter, uses in rows

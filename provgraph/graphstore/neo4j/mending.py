@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.neo4j import flaw_statements, flaws, keys, statements, tagmoves
+from provgraph.graphstore.neo4j import flaws, keys, tagmoves
+from provgraph.graphstore.neo4j.statements import checks, mends, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,15 +25,15 @@ def mend(work: Work, corrections: Corrections) -> None:
     """See `GraphStore.mend`."""
     for flaw in corrections.flaws:
         if flaw.what == flaws.UNREACHABLE:
-            work.run(flaw_statements.DELETE_UNREACHABLE[flaw.key])
-    work.do(statements.DELETE_ARTIFACTS, _keys_of_surplus(work, corrections.surplus_artifacts))
+            work.run(checks.DELETE_UNREACHABLE[flaw.key])
+    work.do(mends.DELETE_ARTIFACTS, _keys_of_surplus(work, corrections.surplus_artifacts))
     touched = _put_artifacts(work, corrections)
-    led_to = work.ask_of(statements.EMPTY_PEMS, corrections.surplus_pems)
+    led_to = work.ask_of(mends.EMPTY_PEMS, corrections.surplus_pems)
     led_to += _put_pems(work, corrections.pems, corrections.placeholders)
     # Last: by now nothing that is right leads to them.
     kept = {*corrections.placeholders, *(pem.id for pem in corrections.pems)}
     surplus = {*corrections.surplus_pems, *corrections.surplus_placeholders} - kept
-    work.do(statements.DELETE_PEMS, sorted(surplus))
+    work.do(mends.DELETE_PEMS, sorted(surplus))
     _mend_emitters(
         work,
         {node for node, is_emitter in led_to if is_emitter},
@@ -40,7 +41,7 @@ def mend(work: Work, corrections: Corrections) -> None:
     )
     tagmoves.mend(work, corrections)
     _note_anew(work, touched | {node for node, is_emitter in led_to if not is_emitter})
-    work.run(statements.NOTE_MENDING, batch=work.token)
+    work.run(mends.NOTE_MENDING, batch=work.token)
 
 
 def _keys_of_surplus(work: Work, names: Sequence[str]) -> list[str]:
@@ -49,7 +50,7 @@ def _keys_of_surplus(work: Work, names: Sequence[str]) -> list[str]:
     as_keys = [name for name in names if keys.is_shortened(name)]
     astray = [
         key
-        for key, name in work.ask_of(statements.NAMES_AT, as_keys)
+        for key, name in work.ask_of(mends.NAMES_AT, as_keys)
         if not isinstance(name, str) or keys.key_of(name) != key
     ]
     return [*map(keys.key_of, names), *astray]
@@ -60,7 +61,7 @@ def _put_artifacts(work: Work, corrections: Corrections) -> set[int]:
         [keys.key_of(name), name, *facts, described or None]
         for name, *facts, described in corrections.artifacts
     ]
-    return set(work.ask_of(statements.PUT_ARTIFACTS, rows))
+    return set(work.ask_of(mends.PUT_ARTIFACTS, rows))
 
 
 def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str]) -> list[tuple[int, bool]]:
@@ -70,15 +71,15 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str])
     for pem in pems:
         ids.update(pem.predecessors)
         ids.update(use.producer for use in pem.uses if use.producer is not None)
-    work.do(statements.PUT_PLACEHOLDERS, sorted(ids))
-    led_to = work.ask_of(statements.EMPTY_PEMS, own)
-    nodes = dict(work.ask_of(statements.KNOWN_PEMS, [pem.id for pem in pems]))
+    work.do(mends.PUT_PLACEHOLDERS, sorted(ids))
+    led_to = work.ask_of(mends.EMPTY_PEMS, own)
+    nodes = dict(work.ask_of(writes.KNOWN_PEMS, [pem.id for pem in pems]))
     names = sorted({pem.emitter for pem in pems})
     rows = [[keys.key_of(name), name] for name in names]
-    found = dict(work.ask_of(statements.PUT_EMITTERS, rows))
+    found = dict(work.ask_of(mends.PUT_EMITTERS, rows))
     emitters = {name: found[key] for key, name in rows}
     work.do(
-        statements.FILL_PLACEHOLDERS,
+        writes.FILL_PLACEHOLDERS,
         [
             [
                 *(nodes[pem.id], pem.id, emitters[pem.emitter], pem.type, pem.emitter, pem.properties),
@@ -87,9 +88,9 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str])
             for pem in pems
         ],
     )
-    produced = work.ask_of(statements.PUT_PRODUCTIONS, [row for pem in pems for row in _productions(pem)])
-    used = work.ask_of(statements.PUT_USES, [row for pem in pems for row in _uses(pem)])
-    work.do(statements.PUT_PREDECESSORS, [[pem.id, id_] for pem in pems for id_ in pem.predecessors])
+    produced = work.ask_of(mends.PUT_PRODUCTIONS, [row for pem in pems for row in _productions(pem)])
+    used = work.ask_of(mends.PUT_USES, [row for pem in pems for row in _uses(pem)])
+    work.do(mends.PUT_PREDECESSORS, [[pem.id, id_] for pem in pems for id_ in pem.predecessors])
     return [*map(tuple, led_to), *((node, False) for node in (*produced, *used))]
 
 
@@ -100,9 +101,9 @@ def _mend_emitters(work: Work, left: set[int], flawed: Sequence[str]) -> None:
     :param left: which of them events were taken away from
     :param flawed: keys of those that are wrong themselves
     """
-    work.do(statements.DELETE_IDLE_EMITTERS, sorted(left))
-    work.do(statements.DELETE_IDLE_EMITTERS_AT, flawed)
-    work.do(statements.PUT_EMITTERS, work.ask_of(statements.NAMES_OF_EMITTERS, flawed))
+    work.do(mends.DELETE_IDLE_EMITTERS, sorted(left))
+    work.do(mends.DELETE_IDLE_EMITTERS_AT, flawed)
+    work.do(mends.PUT_EMITTERS, work.ask_of(mends.NAMES_OF_EMITTERS, flawed))
 
 
 def _productions(pem: PemFacts) -> Iterable[Row]:
@@ -123,7 +124,7 @@ def _uses(pem: PemFacts) -> Iterable[Row]:
 
 def _note_anew(work: Work, artifacts: set[int]) -> None:
     """Work out what is kept with artifacts from their edges."""
-    found = work.ask_of(statements.NOTED_OF, sorted(artifacts))
+    found = work.ask_of(mends.NOTED_OF, sorted(artifacts))
     rows = []
     several: dict[int, str] = {}
     for node, name, productions, first, last, used, named in found:
@@ -139,11 +140,11 @@ def _note_anew(work: Work, artifacts: set[int]) -> None:
                 named or None,
             ]
         )
-    work.do(statements.NOTE_PRODUCTIONS, rows)
+    work.do(writes.NOTE_PRODUCTIONS, rows)
     work.do(
-        statements.ENTER_PRODUCTIONS,
+        mends.ENTER_PRODUCTIONS,
         [
             [production, keys.artifact_entry(several[node]) + keys.moment_of_stated(stated)]
-            for production, node, stated in work.ask_of(statements.NOT_ENTERED, sorted(several))
+            for production, node, stated in work.ask_of(mends.NOT_ENTERED, sorted(several))
         ],
     )

@@ -17,7 +17,8 @@ from provgraph.graphstore.base import (
     TagFacts,
     UseFacts,
 )
-from provgraph.graphstore.neo4j import keys, readable, statements, tagmoves
+from provgraph.graphstore.neo4j import keys, readable, tagmoves
+from provgraph.graphstore.neo4j.statements import graphs, reads, scans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.neo4j.generations import Generation, Generations
     from provgraph.graphstore.neo4j.server import Row, Server
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 _ALL = 2**31 - 1
 _MOST_GENERATIONS = 10
@@ -150,7 +151,7 @@ class Asker:
 
     def _page(self, generation: Generation, statement: Statement, after: str, size: int) -> list[Row] | None:
         def is_there(tx: Transaction, *, served: bool) -> bool:
-            checkpoint = statements.CHECKPOINT.of(generation.letter)
+            checkpoint = graphs.CHECKPOINT.of(generation.letter)
             return tx.run(checkpoint, token=generation.token, any=not served).single() is not None
 
         def read(tx: Transaction) -> list[Row] | None:
@@ -181,7 +182,7 @@ def _characters(value: object) -> int:
 
 def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
-    row = graph.ask(statements.CHECKPOINT)
+    row = graph.ask(graphs.CHECKPOINT)
     epoch, *numbers = row
     if not isinstance(epoch, str) or not all(type(number) is int for number in numbers):
         raise CorruptStoreError(
@@ -194,17 +195,17 @@ def facts(graph: Asker) -> GraphFacts:
 
 def counts(graph: Asker) -> GraphCounts:
     """See `GraphStore.counts`."""
-    return GraphCounts(*graph.ask(statements.COUNTS))
+    return GraphCounts(*graph.ask(reads.COUNTS))
 
 
 def has_pem(graph: Asker, pem_id: str) -> bool:
     """See `GraphStore.has_pem`."""
-    return bool(graph.ask(statements.HAS_PEM, rk_id=pem_id)[0])
+    return bool(graph.ask(reads.HAS_PEM, rk_id=pem_id)[0])
 
 
 def has_artifact(graph: Asker, name: str) -> bool:
     """See `GraphStore.has_artifact`."""
-    return bool(graph.ask(statements.HAS_ARTIFACT, key=keys.key_of(name))[0])
+    return bool(graph.ask(reads.HAS_ARTIFACT, key=keys.key_of(name))[0])
 
 
 def versions(graph: Asker, artifact: str, version: str | None, limit: int | None) -> list[str]:
@@ -214,23 +215,23 @@ def versions(graph: Asker, artifact: str, version: str | None, limit: int | None
         return _latest_versions(graph, artifact, most)
     label = version_label(version)
     begin = keys.label_entry(artifact, label)
-    entries = graph.ask(statements.NAMED_VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
+    entries = graph.ask(reads.NAMED_VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
     moments = {keys.moment_in(entry) for entry in entries}
     if keys.is_event_id(label):
-        (occurred_at,) = graph.ask(statements.VERSION_BY, rk_id=label, key=keys.key_of(artifact))
+        (occurred_at,) = graph.ask(reads.VERSION_BY, rk_id=label, key=keys.key_of(artifact))
         if occurred_at is not None:
             moments.add(keys.moment(keys.microseconds(occurred_at), label))
     return [keys.pem_of(moment) for moment in sorted(moments, reverse=True)[:most]]
 
 
 def _latest_versions(graph: Asker, artifact: str, most: int) -> list[str]:
-    first, last = graph.ask(statements.LATEST_VERSION, key=keys.key_of(artifact))
+    first, last = graph.ask(reads.LATEST_VERSION, key=keys.key_of(artifact))
     if last is None:
         return []
     if first is None or most == 1:
         return [keys.pem_of(last)][:most]
     begin = keys.artifact_entry(artifact)
-    entries = graph.ask(statements.VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
+    entries = graph.ask(reads.VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
     return [keys.pem_of(entry) for entry in entries]
 
 
@@ -239,7 +240,7 @@ def _latest_versions(graph: Asker, artifact: str, most: int) -> list[str]:
 
 def pems(graph: Asker) -> Iterator[PemFacts]:
     """See `GraphStore.pems`."""
-    for page in graph.pages(statements.SCAN_PEMS):
+    for page in graph.pages(scans.SCAN_PEMS):
         for row in page:
             yield pem_facts(row)
 
@@ -302,7 +303,7 @@ def _uses(uses: list[Row], causes: list[Row]) -> Iterator[UseFacts]:
 def artifacts(graph: Asker) -> Iterator[ArtifactFacts]:
     """See `GraphStore.artifacts`."""
     for key, name, properties, created_at, since_us, since, described in _by_name(
-        graph.pages(statements.SCAN_ARTIFACTS), name=_artifact_name
+        graph.pages(scans.SCAN_ARTIFACTS), name=_artifact_name
     ):
         yield ArtifactFacts(
             _artifact_name([key, name]),
@@ -326,9 +327,7 @@ def _is_named(key: str, name: object) -> bool:
 
 def unconnected_artifacts(graph: Asker) -> list[str]:
     """See `GraphStore.unconnected_artifacts`."""
-    return [
-        _artifact_name(row) for row in _by_name(graph.pages(statements.SCAN_UNCONNECTED), name=_artifact_name)
-    ]
+    return [_artifact_name(row) for row in _by_name(graph.pages(scans.SCAN_UNCONNECTED), name=_artifact_name)]
 
 
 def tags(graph: Asker) -> Iterator[TagFacts]:
@@ -343,7 +342,7 @@ def tags(graph: Asker) -> Iterator[TagFacts]:
 def _moves(graph: Asker) -> Iterator[TagFacts]:
     """Yield the moves of tags, the last one of each as the tag itself has it now."""
     runs = _by_name(
-        graph.pages(statements.SCAN_TAG_MOVES), key=lambda row: keys.tag_of_moves(row[0]), name=_run_place
+        graph.pages(scans.SCAN_TAG_MOVES), key=lambda row: keys.tag_of_moves(row[0]), name=_run_place
     )
     moves = ((move, run[-1]) for run in runs for move in tagmoves.moves_in(run[:-1]))
     for (move, marked), (following, _) in pairwise(chain(moves, [(_NO_MOVE, None)])):
@@ -359,7 +358,7 @@ def _run_place(row: Row) -> tuple[str, str, str]:
 
 def _made_up(graph: Asker) -> Iterator[TagFacts]:
     """Yield the tags that never moved."""
-    rows = _by_name(graph.pages(statements.SCAN_TAGS), name=_tag_place)
+    rows = _by_name(graph.pages(scans.SCAN_TAGS), name=_tag_place)
     for key, namespace, tag, marked, has_moves in rows:
         named = tagmoves.name_of(key, namespace, tag)
         if named is not None and not has_moves:
@@ -372,7 +371,7 @@ def _tag_place(row: Row) -> tuple[str, str]:
 
 def placeholders(graph: Asker) -> Iterator[str]:
     """See `GraphStore.placeholders`."""
-    for page in graph.pages(statements.SCAN_PLACEHOLDERS):
+    for page in graph.pages(scans.SCAN_PLACEHOLDERS):
         yield from (row[0] for row in page)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provgraph.graphstore.neo4j import keys, statements, versions
+from provgraph.graphstore.neo4j import keys, versions
+from provgraph.graphstore.neo4j.statements import writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provgraph.graphstore.neo4j.content import Artifact, Content, Production, Use
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
     from provgraph.graphstore.neo4j.versions import NamedTakeOver, Neighbours, TakeOver
     from provgraph.graphstore.neo4j.work import Work
 
@@ -38,7 +39,7 @@ class Resolver:
                 found[index] = versions.seen(at, there, artifact.made)
         if between:
             entries = [(keys.artifact_entry(uses[index][1].name), uses[index][2]) for index in between]
-            for index, there in zip(between, self._next_to(statements.NEIGHBOURS, entries), strict=True):
+            for index, there in zip(between, self._next_to(writes.NEIGHBOURS, entries), strict=True):
                 found[index] = versions.seen(uses[index][2], there, uses[index][1].made)
         if labelled:
             for index, version in zip(
@@ -56,7 +57,7 @@ class Resolver:
             for index, (_, artifact, _, label) in enumerate(uses)
             if label is not None and artifact.last is not None and keys.is_event_id(label)
         ]
-        for index, occurred_at in self._work.ask_of(statements.PRODUCED_BY, rows):
+        for index, occurred_at in self._work.ask_of(writes.PRODUCED_BY, rows):
             produced_at[index] = keys.moment(keys.microseconds(occurred_at), uses[index][3] or "")
         return [versions.named(*each) for each in zip(uses, there, produced_at, strict=True)]
 
@@ -71,7 +72,7 @@ class Resolver:
             for at, there in zip(each.made, found, strict=True)
             if there is None
         ]
-        asked = iter(self._next_to(statements.NEIGHBOURS, entries))
+        asked = iter(self._next_to(writes.NEIGHBOURS, entries))
         return [
             taken
             for each, found in zip(artifacts, beside, strict=True)
@@ -91,7 +92,7 @@ class Resolver:
     def _learn_latest_uses(self, artifacts: Sequence[Artifact]) -> None:
         """Learn until when artifacts with one production were used; with several, that is kept with them."""
         wanted = {artifact.node: artifact for artifact in artifacts}
-        for node, latest in self._work.ask_of(statements.LATEST_USES, sorted(wanted)):
+        for node, latest in self._work.ask_of(writes.LATEST_USES, sorted(wanted)):
             wanted[node].used = None if latest is None else keys.moment_of_stated(latest)
 
     def _next_to_named(self, wanted: Sequence[tuple[Artifact, str, str]]) -> list[Neighbours]:
@@ -101,7 +102,7 @@ class Resolver:
         entries = [
             (keys.label_entry(wanted[index][0].name, wanted[index][1]), wanted[index][2]) for index in asked
         ]
-        for index, there in zip(asked, self._next_to(statements.NAMED_NEIGHBOURS, entries), strict=True):
+        for index, there in zip(asked, self._next_to(writes.NAMED_NEIGHBOURS, entries), strict=True):
             found[index] = there
         return found
 

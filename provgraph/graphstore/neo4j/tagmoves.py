@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from provgraph.graphstore.base import TagFacts
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys
+from provgraph.graphstore.neo4j.statements import mends, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,13 +96,13 @@ def mend(work: Work, corrections: Corrections) -> None:
     changes.update({_place(move): None for move in corrections.surplus_tags})
     changes.update({_place(move): move for move in corrections.tags})
     flaws = corrections.flaws
-    work.do(statements.RELABEL_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == LABELS_OF_MOVES])
-    work.do(statements.DELETE_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == MOVES])
+    work.do(mends.RELABEL_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == LABELS_OF_MOVES])
+    work.do(mends.DELETE_TAG_MOVES, [flaw.key for flaw in flaws if flaw.what == MOVES])
     _rewrite(work, changes)
     _mark(
         work, {keys.tag_key(*name) for name, _ in changes} | {flaw.key for flaw in flaws if flaw.what == TAG}
     )
-    work.run(statements.MARK_AGAIN)
+    work.run(mends.MARK_AGAIN)
 
 
 def _place(move: TagFacts) -> tuple[Name, int]:
@@ -123,9 +124,9 @@ def _rewrite(work: Work, changes: dict[tuple[Name, int], TagFacts | None]) -> No
             runs[name, key].pop(position, None)
         else:
             runs[name, key][position] = move
-    work.do(statements.DELETE_TAG_MOVES, [key for _, key in runs if key])
+    work.do(mends.DELETE_TAG_MOVES, [key for _, key in runs if key])
     work.do(
-        statements.CREATE_TAG_MOVES,
+        writes.CREATE_TAG_MOVES,
         [row for run in runs.values() for row in rows(sorted(run.values(), key=attrgetter("position")))],
     )
 
@@ -140,7 +141,7 @@ def _runs_up_to(
         asked.append([index, begin, begin + keys.END if position is None else keys.moves_key(of, position)])
     if not asked:
         return {}, {}
-    at, found = work.ask_of(statements.TAG_MOVES_UP_TO, asked)
+    at, found = work.ask_of(mends.TAG_MOVES_UP_TO, asked)
     return dict(at), {run[0]: moves_in(run) for run in found}
 
 
@@ -148,6 +149,6 @@ def _mark(work: Work, tags: set[str]) -> None:
     """Make tags mark what their last moves say; a tag that never moved is none."""
     of = sorted(tags)
     at, found = _runs_up_to(work, [(key, None) for key in of])
-    work.do(statements.DELETE_TAGS, of)
+    work.do(mends.DELETE_TAGS, of)
     last = [found[key][-1] for key in at.values() if found[key]]
-    work.do(statements.SET_TAGS, [[keys.tag_key(*move[:2]), *move[:2], move.pem_id] for move in last])
+    work.do(writes.SET_TAGS, [[keys.tag_key(*move[:2]), *move[:2], move.pem_id] for move in last])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys
+from provgraph.graphstore.neo4j.statements import walks
 from provgraph.graphstore.neo4j.walker import (
     MOST_EDGES,
     MOST_EVENTS,
@@ -125,10 +126,10 @@ class Upstream(Walker):
         """Find out where the walk begins, and learn what comes with the answer."""
         key = keys.key_of(artifact)
         if artifact in self._memory.explained:
-            (latest,) = self._ask(statements.LATEST_STATE, key=key)
+            (latest,) = self._ask(walks.LATEST_STATE, key=key)
         else:
             facts, edges, latest = self._ask(
-                statements.CAUSES_OF_LATEST[self._levels(depth)],
+                walks.CAUSES_OF_LATEST[self._levels(depth)],
                 key=key,
                 most_events=MOST_EVENTS,
                 most_edges=MOST_EDGES,
@@ -146,7 +147,7 @@ class Upstream(Walker):
             wanted, levels = self._ahead(ids, missing, depth)
             most_events = max(MOST_EVENTS, len(wanted))
             facts, edges = self._ask(
-                statements.CAUSES[levels], ids=wanted, most_events=most_events, most_edges=most_edges
+                walks.CAUSES[levels], ids=wanted, most_events=most_events, most_edges=most_edges
             )
             whole = complete(facts, edges, most_edges)
             self._learn(whole, edges)

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.graphstore.base import Checkpoint, Walk
-from provgraph.graphstore.neo4j import keys, statements
+from provgraph.graphstore.neo4j import keys
+from provgraph.graphstore.neo4j.statements import walks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.generations import Generation
     from provgraph.graphstore.neo4j.reader import Asker
     from provgraph.graphstore.neo4j.server import Row
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # What one statement reads at most.
 MOST_EVENTS = 2_000
@@ -115,7 +116,7 @@ class Walker:
     def _found_state(self) -> State:
         """Return the state of the graph that this walk is true for."""
         while self._state is None:
-            self._ask(statements.WALK_STATE)
+            self._ask(walks.WALK_STATE)
         return self._state
 
     def _known_at(self) -> int:
@@ -126,7 +127,7 @@ class Walker:
     def _levels(self, depth: int) -> int:
         """Return how many levels to read ahead of events at a depth, where the walk is narrow."""
         last = self._query.depth
-        return statements.FURTHEST if last is None else max(0, min(statements.FURTHEST, last - depth))
+        return walks.FURTHEST if last is None else max(0, min(walks.FURTHEST, last - depth))
 
     def _note_absent(self, asked: Iterable[str], facts: Sequence[Row], most_events: int) -> None:
         """Note which events are not in the graph, if the answer was not cut short."""

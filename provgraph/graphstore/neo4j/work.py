@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.errors import CheckpointMismatchError
 from provgraph.graphstore.base import Checkpoint
-from provgraph.graphstore.neo4j import statements
 from provgraph.graphstore.neo4j.generations import new_token
+from provgraph.graphstore.neo4j.statements import graphs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.neo4j.generations import Generation
     from provgraph.graphstore.neo4j.server import Server
-    from provgraph.graphstore.neo4j.statements import Statement
+    from provgraph.graphstore.neo4j.statements.statement import Statement
 
 
 class Work:
@@ -81,8 +81,8 @@ def guarded(
 
     def attempt(tx: Transaction) -> bool:
         letter = generation.letter
-        tx.run(statements.LOCK_CHECKPOINT.of(letter), token=generation.token, batch=token).consume()
-        record = tx.run(statements.LOCKED_CHECKPOINT.of(letter), token=generation.token).single()
+        tx.run(graphs.LOCK_CHECKPOINT.of(letter), token=generation.token, batch=token).consume()
+        record = tx.run(graphs.LOCKED_CHECKPOINT.of(letter), token=generation.token).single()
         if record is None:
             return False
         epoch, position, served, applied = record.values()

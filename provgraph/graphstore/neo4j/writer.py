@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore.neo4j import keys, statements, tagmoves
+from provgraph.graphstore.neo4j import keys, tagmoves
 from provgraph.graphstore.neo4j.content import content_of
 from provgraph.graphstore.neo4j.resolver import Resolver
+from provgraph.graphstore.neo4j.statements import graphs, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +35,7 @@ def write(work: Work, batch: GraphBatch, *, to: Checkpoint) -> None:
     """Write a batch, and set the checkpoint."""
     changed = [_Writer(work).write(step) for step in batch]
     work.run(
-        statements.SET_CHECKPOINT,
+        graphs.SET_CHECKPOINT,
         epoch=to.epoch,
         position=to.position,
         batch=work.token,
@@ -53,14 +54,14 @@ class _Writer:
         """Write a step, and tell whether it changed what the graph said of older events."""
         changed = self._write_pems(step) if step.pems else False
         self._write_tags(step)
-        self._work.do(statements.REMOVE_UNCONNECTED, sorted({keys.key_of(name) for name in step.removed}))
+        self._work.do(writes.REMOVE_UNCONNECTED, sorted({keys.key_of(name) for name in step.removed}))
         return changed
 
     def _write_tags(self, step: GraphStep) -> None:
         now = {(move.namespace, move.tag): move.pem_id for move in step.tags}
         rows = [[keys.tag_key(*name), *name, pem_id] for name, pem_id in sorted(now.items())]
-        self._work.do(statements.SET_TAGS, rows)
-        self._work.do(statements.CREATE_TAG_MOVES, tagmoves.rows(step.tags))
+        self._work.do(writes.SET_TAGS, rows)
+        self._work.do(writes.CREATE_TAG_MOVES, tagmoves.rows(step.tags))
 
     def _write_pems(self, step: GraphStep) -> bool:
         content = content_of(step.pems)
@@ -85,7 +86,7 @@ class _Writer:
         by_key = {artifact.key: artifact for artifact in content.artifacts.values()}
         fill = []
         earlier = []
-        for key, node, since_us, *noted in self._work.ask_of(statements.KNOWN_ARTIFACTS, sorted(by_key)):
+        for key, node, since_us, *noted in self._work.ask_of(writes.KNOWN_ARTIFACTS, sorted(by_key)):
             artifact = by_key.pop(key)
             artifact.is_new = False
             artifact.node = node
@@ -95,10 +96,10 @@ class _Writer:
                 fill.append([node, sighting.properties, sighting.described])
             if sighting.since_us < since_us:
                 earlier.append([node, sighting.since_us])
-        self._work.do(statements.FILL_PROPERTIES, fill)
-        self._work.do(statements.SET_SINCE, earlier)
+        self._work.do(writes.FILL_PROPERTIES, fill)
+        self._work.do(writes.SET_SINCE, earlier)
         rows = [_artifact_row(by_key[key], step.artifacts[by_key[key].name]) for key in sorted(by_key)]
-        for key, node in self._work.ask_of(statements.CREATE_ARTIFACTS, rows):
+        for key, node in self._work.ask_of(writes.CREATE_ARTIFACTS, rows):
             by_key[key].node = node
 
     def _write_nodes(self, pems: Sequence[tuple[Pem, int, int]], used: set[str]) -> tuple[Nodes, bool]:
@@ -110,30 +111,30 @@ class _Writer:
         """
         own = {pem.id for pem, *_ in pems}
         named = {id_ for pem, *_ in pems for id_ in pem.predecessors}
-        nodes: Nodes = dict(self._work.ask_of(statements.KNOWN_PEMS, sorted((named | used) - own)))
+        nodes: Nodes = dict(self._work.ask_of(writes.KNOWN_PEMS, sorted((named | used) - own)))
         missing = sorted(named - own - nodes.keys())
         filled = self._placeholders_among(own)
         emitters = self._merge_emitters({pem.emitter for pem, *_ in pems})
         rows = [_pem_row(*event, emitters[event[0].emitter]) for event in pems]
         if filled:
             to_fill = [[filled[row[0]], *row] for row in rows if row[0] in filled]
-            self._work.do(statements.FILL_PLACEHOLDERS, to_fill)
+            self._work.do(writes.FILL_PLACEHOLDERS, to_fill)
             nodes.update(filled)
             rows = [row for row in rows if row[0] not in filled]
         rows.sort(key=_first)
-        nodes.update(self._work.ask_of(statements.CREATE_PEMS, rows))
-        nodes.update(self._work.ask_of(statements.CREATE_PLACEHOLDERS, missing))
+        nodes.update(self._work.ask_of(writes.CREATE_PEMS, rows))
+        nodes.update(self._work.ask_of(writes.CREATE_PLACEHOLDERS, missing))
         return nodes, bool(filled)
 
     def _placeholders_among(self, ids: set[str]) -> Nodes:
-        if not self._work.ask(statements.HAS_PLACEHOLDERS):
+        if not self._work.ask(writes.HAS_PLACEHOLDERS):
             return {}
-        return dict(self._work.ask_of(statements.KNOWN_PLACEHOLDERS, sorted(ids)))
+        return dict(self._work.ask_of(writes.KNOWN_PLACEHOLDERS, sorted(ids)))
 
     def _merge_emitters(self, names: set[str]) -> dict[str, int]:
         by_key = {keys.key_of(name): name for name in names}
         rows = sorted(by_key.items())
-        return {by_key[key]: node for key, node in self._work.ask_of(statements.MERGE_EMITTERS, rows)}
+        return {by_key[key]: node for key, node in self._work.ask_of(writes.MERGE_EMITTERS, rows)}
 
     def _note_productions(self, artifacts: Iterable[Artifact]) -> None:
         """Note with artifacts that were there before what changed in them."""
@@ -143,7 +144,7 @@ class _Writer:
                 noted = artifact.noted()
                 if noted != artifact.noted_before():
                     rows.append([artifact.node, *noted])
-        self._work.do(statements.NOTE_PRODUCTIONS, rows)
+        self._work.do(writes.NOTE_PRODUCTIONS, rows)
 
     # -------------------------------------------------------------------------------------------- edges
 
@@ -162,9 +163,9 @@ class _Writer:
                 plain.append([nodes[pem_id], artifact.node, properties])
             if several and artifact.first is None and artifact.last is not None:
                 entering[artifact.name] = [artifact.node, keys.artifact_entry(artifact.name) + artifact.last]
-        self._work.do(statements.ENTER_ONLY_PRODUCTION, list(entering.values()))
-        self._work.do(statements.CREATE_PRODUCTIONS, sorted(plain, key=_ends))
-        self._work.do(statements.CREATE_STATED_PRODUCTIONS, stated)
+        self._work.do(writes.ENTER_ONLY_PRODUCTION, list(entering.values()))
+        self._work.do(writes.CREATE_PRODUCTIONS, sorted(plain, key=_ends))
+        self._work.do(writes.CREATE_STATED_PRODUCTIONS, stated)
 
     def _write_uses(self, uses: Sequence[Use], versions: Sequence[str | None], nodes: Nodes) -> None:
         plain: list[Row] = []
@@ -183,13 +184,13 @@ class _Writer:
                 label_key = None if label is None else keys.key_of(label)
                 out_of_order = True if version > at else None
                 stated.append([nodes[pem_id], artifact.node, cause, label, label_key, named, out_of_order])
-        self._work.do(statements.CREATE_USES, sorted(plain))
-        self._work.do(statements.CREATE_USES_FROM_OUTSIDE, outside)
-        self._work.do(statements.CREATE_STATED_USES, stated)
+        self._work.do(writes.CREATE_USES, sorted(plain))
+        self._work.do(writes.CREATE_USES_FROM_OUTSIDE, outside)
+        self._work.do(writes.CREATE_STATED_USES, stated)
 
     def _write_predecessors(self, pems: Sequence[tuple[Pem, int, int]], nodes: Nodes) -> None:
         rows = [[nodes[pem.id], nodes[id_]] for pem, *_ in pems for id_ in pem.predecessors]
-        self._work.do(statements.CREATE_PREDECESSORS, sorted(rows))
+        self._work.do(writes.CREATE_PREDECESSORS, sorted(rows))
 
     # -------------------------------------------------------------------------------------------- late productions
 
@@ -202,20 +203,20 @@ class _Writer:
         from_artifact = [row for row in rows if row[4] is None]
         from_version: list[Row] = []
         # Whichever is the shorter way to them.
-        users = self._work.ask_of(statements.USERS_OF, [[row[0], row[4]] for row in held])
+        users = self._work.ask_of(writes.USERS_OF, [[row[0], row[4]] for row in held])
         for row, (uses_of_artifact, uses_of_version) in zip(held, users, strict=True):
             (from_artifact if uses_of_artifact <= uses_of_version else from_version).append(row)
         own = [row for row in from_version if not row[2][0][0]]
         return (
-            self._work.count(statements.TAKE_OVER_OWN, own)
-            + self._work.count(statements.TAKE_OVER_FROM_VERSION, from_version)
-            + self._work.count(statements.TAKE_OVER_FROM_ARTIFACT, from_artifact)
+            self._work.count(writes.TAKE_OVER_OWN, own)
+            + self._work.count(writes.TAKE_OVER_FROM_VERSION, from_version)
+            + self._work.count(writes.TAKE_OVER_FROM_ARTIFACT, from_artifact)
         )
 
     def _move_named_uses(self, taken: Sequence[NamedTakeOver], nodes: Nodes) -> int:
         """Move older uses that name a version to productions that are that version now, and return how many."""
         return self._work.count(
-            statements.TAKE_OVER_NAMED,
+            writes.TAKE_OVER_NAMED,
             [
                 [
                     *(begin, end, nodes[production.pem_id], keys.key_of(label)),

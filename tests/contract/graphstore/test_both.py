@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from provgraph.eventlog import InMemoryEventLog
 from provgraph.events import accept, artifacts_removed, tag_set
 from provgraph.graphstore import Checkpoint, Direction, GraphStore, Walk, WalkQuery, WalkStart, project
-from provgraph.graphstore.neo4j import downstream, statements, upstream
+from provgraph.graphstore.neo4j import downstream, upstream
+from provgraph.graphstore.neo4j.statements import walks
 from provgraph.sources.git import events, open_history
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.history import Made, histories
@@ -161,4 +162,4 @@ def test_an_artifact_with_many_versions_gives_the_same_graph_in_both(neo4j_store
 
 
 def test_reading_ahead_goes_no_further_than_there_are_statements() -> None:
-    assert len(statements.CAUSES) == len(statements.EFFECTS) == statements.FURTHEST + 1
+    assert len(walks.CAUSES) == len(walks.EFFECTS) == walks.FURTHEST + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import threading
 import time
@@ -25,16 +27,11 @@ from provgraph.graphstore import (
     WalkStart,
     project,
 )
-from provgraph.graphstore.neo4j import (
-    Neo4jGraphStore,
-    flaw_statements,
-    generations,
-    history_statements,
-    statements,
-)
+from provgraph.graphstore.neo4j import Neo4jGraphStore, generations, statements
 from provgraph.graphstore.neo4j.generations import GRAPH, Generations
 from provgraph.graphstore.neo4j.server import Server
-from provgraph.graphstore.neo4j.statements import Statement
+from provgraph.graphstore.neo4j.statements import checks, graphs, mends
+from provgraph.graphstore.neo4j.statements.statement import FORMAT, Statement
 from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.stores import EPOCH, apply
 
@@ -435,9 +432,7 @@ def test_a_graph_of_another_format_is_begun_anew(
 
         apply(opened, pem(1, uses=["new"]))
         assert eventually(lambda: public_names(neo4j_stores) == [["new"]])
-        assert eventually(
-            lambda: values(neo4j_stores, "MATCH (c:Checkpoint) RETURN c.format") == [[statements.FORMAT]]
-        )
+        assert eventually(lambda: values(neo4j_stores, "MATCH (c:Checkpoint) RETURN c.format") == [[FORMAT]])
         apply(opened.next_generation(), pem(1, uses=["newer"]))
         opened.switch()
         assert [artifact.name for artifact in opened.artifacts()] == ["newer"]
@@ -640,10 +635,10 @@ _READS_EVERYTHING = re.compile(
 _MAY_READ_EVERYTHING = {
     statement.of("a")
     for statement in (
-        *statements.REMOVE_NODES,
-        statements.MARK_AGAIN,
-        *flaw_statements.COUNT_UNREACHABLE.values(),
-        *flaw_statements.DELETE_UNREACHABLE.values(),
+        *graphs.REMOVE_NODES,
+        mends.MARK_AGAIN,
+        *checks.COUNT_UNREACHABLE.values(),
+        *checks.DELETE_UNREACHABLE.values(),
     )
 }
 _REPEATED = re.compile(r"\$([a-z_]+)")
@@ -651,7 +646,10 @@ _REPEATED = re.compile(r"\$([a-z_]+)")
 
 def all_statements() -> Iterator[str]:
     """Yield every statement on the graph in its form for one generation."""
-    modules = (statements, history_statements, flaw_statements)
+    modules = [
+        importlib.import_module(f"{statements.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(statements.__path__)
+    ]
     for name, value in [each for module in modules for each in vars(module).items()]:
         if not name.isupper() or name.startswith("_") or name.endswith("_SCHEMA"):
             continue
@@ -698,7 +696,7 @@ def test_no_statement_reads_everything_whatever_neo4j_believes_to_be_there(
 def test_a_server_that_writes_in_read_mode_is_not_used(
     store: Neo4jGraphStore, monkeypatch: pytest.MonkeyPatch, neo4j_stores: Neo4jOpener
 ) -> None:
-    monkeypatch.setattr(statements, "WRITE_IN_READ_MODE", "RETURN 1")  # as if it had written
+    monkeypatch.setattr(graphs, "WRITE_IN_READ_MODE", "RETURN 1")  # as if it had written
     given = neo4j_stores.neo4j
     with (
         closing(Neo4jGraphStore(given.uri, user=given.user or "neo4j", password=given.password)) as opened,

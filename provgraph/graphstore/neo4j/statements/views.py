@@ -1,7 +1,7 @@
 """
 Every statement that looks back over the graph in Neo4j: see `provgraph.graphstore.base.HistoryReader`.
 
-How nodes are labelled and found is told in `statements`. A view is $position, and $until: the time up to which events
+How nodes are labelled and found is told in `statement`. A view is $position, and $until: the time up to which events
 count as a text that compares with ``occurred_at`` (`keys.until`). Every statement says what is so among the events of
 its view also while later ones are being committed, or says with a last value that it has to be asked once more.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from provgraph.graphstore.neo4j.statements import Statement, reading
+from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
 # ------------------------------------------------------------------------------------------------ edges between events
 

@@ -2,14 +2,14 @@
 The statements that look for what is wrong in a generation of the graph although its facts do not tell.
 
 They read everything there is, a page at a time and in the order of keys; only deep verification asks them. For what
-the letter and the properties mean see `provgraph.graphstore.neo4j.statements`.
+the letter and the properties mean see `provgraph.graphstore.neo4j.statements.statement`.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from provgraph.graphstore.neo4j.statements import Statement, reading
+from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
 # Events and placeholders: id, labels, letter, whether it is a placeholder; emitter, occurred_at, recorded_at; keys of
 # the emitters that it leads to; uses; what informed it; productions.
