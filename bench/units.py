@@ -13,8 +13,8 @@ def per_second(value: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Write a short time, given in seconds."""
-    return f"{seconds * 1e3:.3g} ms"
+    """Write a short time, given in seconds, or a longer one if that is what it turned out to be."""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def seconds(value: float) -> str:

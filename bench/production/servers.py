@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # As docker-compose.yml has it.
 HEAP_MEGABYTES = 2_048
-_NEO4J = {"server.memory.pagecache.size": "1g", "db.memory.transaction.max": "1g"}
+NEO4J_SETTINGS = {"server.memory.pagecache.size": "1g", "db.memory.transaction.max": "1g"}
 
 
 class Servers:
@@ -61,7 +61,7 @@ class Servers:
         :raises ServerUnavailableError: this machine has no way to it
         """
         server = self._running.enter_context(
-            start_neo4j(heap_megabytes=self._heap_megabytes, settings=_NEO4J)
+            start_neo4j(heap_megabytes=self._heap_megabytes, settings=NEO4J_SETTINGS)
         )
         self.remarks.append(f"Neo4j: {server.route}, heap of {self._heap_megabytes:,} MiB.")
         return server

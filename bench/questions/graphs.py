@@ -1,18 +1,24 @@
-"""The graphs that are asked, written straight into an embedded store: no log, no HTTP."""
+"""The graphs that are asked, written straight into a store: no log, no HTTP."""
 
 from __future__ import annotations
 
 import itertools
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import workload
+from bench.production.servers import HEAP_MEGABYTES, NEO4J_SETTINGS
 from provgraph.events import RecordedEvent, accept
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
+from provgraph.graphstore.neo4j import Neo4jGraphStore
+from tests.servers.neo4j import start_neo4j
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from provgraph.graphstore import GraphStore
 
 EPOCH = "bench"
 HOT = "table/hot"
@@ -20,11 +26,44 @@ _BATCH = 5_000
 FIRST_SECOND = 1_767_225_600  # 2026-01-01
 
 
+class Stores(Protocol):
+    """Where graphs lie."""
+
+    def open(self) -> AbstractContextManager[GraphStore]:
+        """Give an empty store, which is gone afterwards."""
+
+
+class EmbeddedStores:
+    """Each in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folders = (folder / f"graph-{number}" for number in itertools.count(1))
+
+    def open(self) -> AbstractContextManager[GraphStore]:
+        """See `Stores`."""
+        return closing(EmbeddedGraphStore(next(self._folders)))
+
+
+class Neo4jStores:
+    """Each on a server of its own, so that a large graph and a small one share nothing."""
+
+    @contextmanager
+    def open(self) -> Iterator[GraphStore]:
+        """See `Stores`."""
+        with (
+            start_neo4j(heap_megabytes=HEAP_MEGABYTES, settings=NEO4J_SETTINGS) as server,
+            closing(
+                Neo4jGraphStore(server.uri, user=server.user or "neo4j", password=server.password)
+            ) as store,
+        ):
+            yield store
+
+
 @contextmanager
-def filled(folder: Path, pems: Iterable[dict[str, Any]]) -> Iterator[EmbeddedGraphStore]:
+def filled(stores: Stores, pems: Iterable[dict[str, Any]]) -> Iterator[GraphStore]:
     """Give a store that has these PEMs, recorded in this order, one microsecond apart."""
-    with closing(EmbeddedGraphStore(folder)) as store:
-        at = Checkpoint()
+    with stores.open() as store:
+        at = store.checkpoint()
         numbered = enumerate((accept(pem) for pem in pems), 1)
         while batch := list(itertools.islice(numbered, _BATCH)):
             recorded = [

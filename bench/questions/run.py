@@ -1,8 +1,8 @@
 """
 ``python -m bench.questions``: ask graphs of different sizes the same questions, and print how long the answers took.
 
-The questions are asked in process, of the embedded store: what is measured is the work on the graph, without HTTP. Each
-figure is a median. The floor of a row is the same question on a small graph, in the same run.
+The questions are asked in process, of the embedded store or of Neo4j: what is measured is the work on the graph,
+without HTTP. Each figure is a median. The floor of a row is the same question on a small graph, in the same run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bench.rounds import Samples
-    from provgraph.graphstore import EmbeddedGraphStore
+    from provgraph.graphstore import GraphStore
 
 _REPEATED = 30
 _SMALL_HOT = 100
@@ -85,13 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = Sizes(2_000, 2_000, 20_000) if options.quick else Sizes(large=options.events)
     with tempfile.TemporaryDirectory(prefix="provgraph-bench-") as name:
         folder = Path(name)
+        stores = graphs.EmbeddedStores(folder) if options.store == "embedded" else graphs.Neo4jStores()
         found = Rounds(folder, options.rows.split(","))
         found.probe("the beginning")
         for one in (
-            Measurement(("hot", "hot_then", "hot_why"), partial(_hot, folder, sizes)),
-            Measurement(("diamonds", "diamonds_why"), partial(_diamonds, folder)),
-            Measurement(_LARGE, partial(_large, folder, sizes)),
-            Measurement(("uniform",), partial(_uniform, folder, sizes)),
+            Measurement(("hot", "hot_then", "hot_why"), partial(_hot, stores, sizes)),
+            Measurement(("diamonds", "diamonds_why"), partial(_diamonds, stores)),
+            Measurement(_LARGE, partial(_large, stores, sizes)),
+            Measurement(("uniform",), partial(_uniform, stores, sizes)),
         ):
             if found.wants(one):
                 found.take(one)
@@ -112,6 +113,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.questions", description=main.__doc__)
     every = ",".join(row.key for row in rows(Sizes()))
     parser.add_argument("--rows", default=every, help="which, with commas")
+    parser.add_argument("--store", choices=("embedded", "neo4j"), default="embedded", help="where graphs lie")
     parser.add_argument("--events", type=int, default=Sizes().large, help="events of the large graph")
     parser.add_argument("--quick", action="store_true", help="small graphs: a smoke test")
     parser.add_argument("--results", type=Path, default=rounds.RESULTS, help="folder for the JSON file")
@@ -133,10 +135,10 @@ def _median(questions: Sequence[Callable[[], object]]) -> float:
 # ---- hot artifacts
 
 
-def _hot(folder: Path, sizes: Sizes) -> Samples:
+def _hot(stores: graphs.Stores, sizes: Sizes) -> Samples:
     with (
-        graphs.filled(folder / "hot", graphs.hot(sizes.hot)) as hot,
-        graphs.filled(folder / "cool", graphs.hot(_SMALL_HOT)) as cool,
+        graphs.filled(stores, graphs.hot(sizes.hot)) as hot,
+        graphs.filled(stores, graphs.hot(_SMALL_HOT)) as cool,
     ):
         for key, ask in (("hot", _lineage_of), ("hot_then", _lineage_then), ("hot_why", _why_of)):
             yield key, Sample(_median(ask(hot, sizes.hot)), _median(ask(cool, _SMALL_HOT)))
@@ -146,12 +148,12 @@ def _reads(count: int) -> list[int]:
     return [count // 2 + (number * count) // (4 * _REPEATED) for number in range(_REPEATED)]
 
 
-def _lineage_of(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _lineage_of(store: GraphStore, count: int) -> list[Callable[[], object]]:
     ids = [graphs.event_id(f"read-{number}") for number in _reads(count)]
     return [partial(lineage, store, LineageRequest(f"pem:{id_}")) for id_ in ids]
 
 
-def _lineage_then(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _lineage_then(store: GraphStore, count: int) -> list[Callable[[], object]]:
     return [
         partial(
             trace,
@@ -164,7 +166,7 @@ def _lineage_then(store: EmbeddedGraphStore, count: int) -> list[Callable[[], ob
     ]
 
 
-def _why_of(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _why_of(store: GraphStore, count: int) -> list[Callable[[], object]]:
     ids = [graphs.event_id(f"read-{number}") for number in _reads(count)]
     return [partial(why, store, Why(f"pem:{id_}")) for id_ in ids]
 
@@ -172,8 +174,8 @@ def _why_of(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]
 # ---- diamonds
 
 
-def _diamonds(folder: Path) -> Samples:
-    with graphs.filled(folder / "diamonds", graphs.diamonds(_LAYERS, _WIDTH)) as store:
+def _diamonds(stores: graphs.Stores) -> Samples:
+    with graphs.filled(stores, graphs.diamonds(_LAYERS, _WIDTH)) as store:
         last = f"artifact:d/{_LAYERS - 1}/0"
         yield "diamonds", Sample(_median([partial(lineage, store, LineageRequest(last))] * 5))
         yield "diamonds_why", Sample(_median([partial(why, store, Why(last))] * 5))
@@ -184,22 +186,22 @@ def _diamonds(folder: Path) -> Samples:
 _LARGE = ("upstream", "upstream_then", "why", "state", "state_known", "diff", "impact", "path")
 
 
-def _large(folder: Path, sizes: Sizes) -> Samples:
+def _large(stores: graphs.Stores, sizes: Sizes) -> Samples:
     # In this shape an answer is as large in a long history as in a short one.
     with (
-        graphs.filled(folder / "large", graphs.usual(sizes.large, "recent")) as large,
-        graphs.filled(folder / "small", graphs.usual(sizes.small, "recent")) as small,
+        graphs.filled(stores, graphs.usual(sizes.large, "recent")) as large,
+        graphs.filled(stores, graphs.usual(sizes.small, "recent")) as small,
     ):
         for key in _LARGE:
             ask = _QUESTIONS[key]
             yield key, Sample(_median(ask(large, sizes.large)), _median(ask(small, sizes.small)))
 
 
-def _uniform(folder: Path, sizes: Sizes) -> Samples:
+def _uniform(stores: graphs.Stores, sizes: Sizes) -> Samples:
     """Measure where answers grow with the history; how large they are is noted."""
     with (
-        graphs.filled(folder / "large-uniform", graphs.usual(sizes.large, "uniform")) as large,
-        graphs.filled(folder / "small-uniform", graphs.usual(sizes.small, "uniform")) as small,
+        graphs.filled(stores, graphs.usual(sizes.large, "uniform")) as large,
+        graphs.filled(stores, graphs.usual(sizes.small, "uniform")) as small,
     ):
         notes = {
             "nodes_in_an_answer": _nodes(large, sizes.large),
@@ -209,7 +211,7 @@ def _uniform(folder: Path, sizes: Sizes) -> Samples:
         yield "uniform", Sample(*seconds, notes)
 
 
-def _nodes(store: EmbeddedGraphStore, count: int) -> float:
+def _nodes(store: GraphStore, count: int) -> float:
     return statistics.median(
         len(orjson.loads(lineage(store, LineageRequest(node, depth=10)))["nodes"]) for node in _targets(count)
     )
@@ -220,11 +222,11 @@ def _targets(count: int) -> list[str]:
     return [f"artifact:{workload.artifact_name(number)}" for number in chosen]
 
 
-def _upstream(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _upstream(store: GraphStore, count: int) -> list[Callable[[], object]]:
     return [partial(lineage, store, LineageRequest(node, depth=10)) for node in _targets(count)]
 
 
-def _upstream_then(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _upstream_then(store: GraphStore, count: int) -> list[Callable[[], object]]:
     half = _half_us(count)
     names = [
         f"artifact:{workload.artifact_name(number)}" for number in range(count // 4, count // 4 + _REPEATED)
@@ -232,31 +234,31 @@ def _upstream_then(store: EmbeddedGraphStore, count: int) -> list[Callable[[], o
     return [partial(trace, store, Trace(node, depth=10, as_of_us=half)) for node in names]
 
 
-def _why(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _why(store: GraphStore, count: int) -> list[Callable[[], object]]:
     return [partial(why, store, Why(node, depth=10)) for node in _targets(count)]
 
 
-def _state(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _state(store: GraphStore, count: int) -> list[Callable[[], object]]:
     return [partial(state, store, as_of_us=_half_us(count))] * 5
 
 
-def _state_known(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _state_known(store: GraphStore, count: int) -> list[Callable[[], object]]:
     return [partial(state, store, known_at=count // 2)] * 5
 
 
-def _diff(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _diff(store: GraphStore, count: int) -> list[Callable[[], object]]:
     before, after = View(count, _half_us(count)), View(count, _half_us(count) + 10_000_000)
     return [partial(diff, store, before, after, limit=100, seconds=2.0)] * 3
 
 
-def _impact(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _impact(store: GraphStore, count: int) -> list[Callable[[], object]]:
     def ask(number: int) -> None:
         list(impact(store, Impact(f"artifact:{workload.artifact_name(number)}", depth=3)).items)
 
     return [partial(ask, number) for number in range(count // 2, count // 2 + _REPEATED)]
 
 
-def _path(store: EmbeddedGraphStore, count: int) -> list[Callable[[], object]]:
+def _path(store: GraphStore, count: int) -> list[Callable[[], object]]:
     events = workload.generate(count, shape="recent")
     asked: list[Callable[[], object]] = []
     for target in workload.targets(count, how_many=5):
@@ -273,7 +275,7 @@ def _half_us(count: int) -> int:
     return workload.FIRST_SECOND * 1_000_000 + (count // 2) * 1_000_000
 
 
-_QUESTIONS: dict[str, Callable[[EmbeddedGraphStore, int], list[Callable[[], object]]]] = {
+_QUESTIONS: dict[str, Callable[[GraphStore, int], list[Callable[[], object]]]] = {
     "upstream": _upstream,
     "upstream_then": _upstream_then,
     "why": _why,
