@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
+from provgraph.events import canonical
 from provgraph.http import json, read_body
 from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
@@ -181,13 +183,17 @@ class _Endpoint:
         raw = await read_body(request, limit=self._body_limit, what="Body")
         body = parse_body(self._route.body, raw)
         id_ = path_id(request)
-        stated = body if isinstance(body, CommandBody) else None
-        command = Command(
-            "" if stated is None else stated.request,
-            self._authenticator.who(request) or (None if stated is None else stated.actor),
-        )
+        command = _command(self._route, id_, body, who=self._authenticator.who(request))
         answer = await run_in_threadpool(self._route.act, self._commands, id_, body, command)
         return json(answer, status=self._route.status)
+
+
+def _command(route: _Route, id_: str, body: Body, *, who: str | None) -> Command:
+    if not isinstance(body, CommandBody):
+        return Command("", who)
+    wanted = body.model_dump(exclude={"request", "actor"}, exclude_unset=True)
+    asked = hashlib.sha256(canonical.dumps([route.path, id_, wanted])).hexdigest()
+    return Command(body.request, who or body.actor, asked)
 
 
 def _save(body: ObjectBody, place: int) -> Save:

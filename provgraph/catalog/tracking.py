@@ -79,6 +79,7 @@ class Answered(NamedTuple):
 
     answer: dict[str, Any]
     position: int
+    event_id: str
 
 
 class TrackingQueries:
@@ -97,9 +98,9 @@ class TrackingQueries:
 
     def answered(self, request: str) -> Answered | None:
         """Return what the command with this id was answered with, or None when it is new."""
-        known = select(_STEP.c.answer, _STEP.c.position).where(_STEP.c.request == request)
-        for answer, position in self._stream(known):
-            return Answered(orjson.loads(answer), position)
+        known = select(_STEP.c.answer, _STEP.c.position, _STEP.c.event_id).where(_STEP.c.request == request)
+        for answer, position, event_id in self._stream(known):
+            return Answered(orjson.loads(answer), position, event_id)
         return None
 
     def objects(self, ids: Sequence[str]) -> dict[str, StoredObject]:

@@ -115,6 +115,7 @@ class Step(NamedTuple):
     changes: tuple[Change, ...] = ()
     members: tuple[Members, ...] = ()
     kinds: tuple[JSONObject, ...] = ()  # kinds of objects that are defined anew, in Infrahub's form
+    asked: str = ""  # a digest of what the command asked for
 
 
 class Tracked(NamedTuple):

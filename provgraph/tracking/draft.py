@@ -44,6 +44,7 @@ class Command(NamedTuple):
 
     request: str  # 32 hex digits; the same one again is the same command
     actor: str | None = None
+    asked: str = ""  # a digest of what it asks for; "": not compared when it comes again
 
 
 class Place(NamedTuple):
@@ -302,6 +303,7 @@ class _Teller:
                 changes,
                 closing.members,
                 closing.kinds,
+                draft.command.asked,
             )
         return tracked(fields, step)
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from provgraph.catalog import Catalog
-    from provgraph.catalog.tracking import StoredRun
+    from provgraph.catalog.tracking import Answered, StoredRun
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent, Tracked
-    from provgraph.events.tracking import ObjectState
+    from provgraph.events.tracking import ObjectState, Step
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
@@ -373,6 +373,7 @@ class Tracker:
             with self._lock:
                 known = self._reads.answered(command.request)
                 if known is not None:
+                    self._refuse_unless_same(command, known)
                     return Outcome(known.answer, known.position, repeated=True)
                 draft = self._draft(command)
                 decided = decide(draft)
@@ -383,6 +384,15 @@ class Tracker:
                 last: Tracked = recorded[-1].content  # type: ignore[assignment] # a step's
                 return Outcome(last.step.answer, recorded[-1].position)
         raise OverloadedError("Other processes are always first; send it again in a moment")
+
+    def _refuse_unless_same(self, command: Command, known: Answered) -> None:
+        stored = self._log.get(known.event_id)
+        step: Step | None = None if stored is None else stored.content.step  # type: ignore[attr-defined] # a step's
+        if step is not None and command.asked and step.asked not in ("", command.asked):
+            raise RequestReusedError(
+                f"Another command came under the request id {command.request} (log position {known.position}): "
+                f"each command needs an id of its own, and only its repetition has the same one"
+            )
 
     def _draft(self, command: Command) -> Draft:
         last = self._reads.last_step()
@@ -428,3 +438,14 @@ class RunClosedError(ConflictError):
     def members(self) -> dict[str, object]:
         """See `ProvgraphError.members`."""
         return {"rule": "run-open"}
+
+
+class RequestReusedError(ConflictError):
+    """A request id came again with another command."""
+
+    title = "Request id reused"
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"rule": "request-once", "field": "request"}

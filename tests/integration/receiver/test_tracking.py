@@ -80,6 +80,24 @@ def test_objects_are_found_by_kind_key_and_values(served: Served) -> None:
     assert keys(branch="other") == keys(name__value="C") == keys(live="false") == []
 
 
+def test_a_request_id_stands_for_one_command(served: Served) -> None:
+    client = served.client
+    body = {"request": uuid.uuid4().hex, "objects": [{"kind": KIND, "values": {"name": "A"}}]}
+    first = client.post("/api/v1/objects", json=body)
+    again = client.post("/api/v1/objects", json={**body, "request": str(uuid.UUID(body["request"]))})
+    other = client.post(
+        "/api/v1/objects", json={**body, "objects": [{"kind": KIND, "values": {"name": "B"}}]}
+    )
+    elsewhere = client.post("/api/v1/runs", json={"request": body["request"]})
+
+    assert again.json() == first.json()
+    for refused in (other, elsewhere):
+        assert refused.status_code == 409
+        assert (refused.json()["field"], refused.json()["rule"]) == ("request", "request-once")
+    assert client.get("/api/v1/runs").json()["runs"] == []
+    assert len(client.get("/api/v1/objects", params={"kind": KIND}).json()["objects"]) == 1
+
+
 def test_who_did_it_is_the_credentials_name_where_there_is_one(secured: Served) -> None:
     answer = secured.client.post(
         "/api/v1/runs",
