@@ -6,6 +6,7 @@ A test gets its marker from the folder it lies in, so that the quick set (``-m "
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,11 @@ _FOLDERS = ("unit", "contract", "integration", "e2e")
 # No timing assertions: a slow machine is not a wrong program.
 settings.register_profile("provgraph", deadline=None)
 settings.load_profile("provgraph")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start inherits that: programs
+# that are interrupted here would never notice.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
