@@ -146,7 +146,8 @@ class Projector:
         """See `provgraph.operations.rebuild.GraphBuilder.should_rebuild`."""
         with self._lock:
             unmet = bool(self._unmet)
-        return unmet or self._rebuild is not None or is_rebuild_due(self._log, self._graph)
+        # A rebuild that is under way has a next generation, up to the moment in which that one is served.
+        return unmet or is_rebuild_due(self._log, self._graph)
 
     def request_rebuild(self) -> int:
         """See `provgraph.operations.rebuild.GraphBuilder.request_rebuild`."""

@@ -157,6 +157,27 @@ def test_a_rebuild_is_due_from_the_request_until_the_switch(stores: Stores, gate
         assert not is_rebuild_due(stores.log, stores.graph)
 
 
+def test_nothing_is_due_once_the_new_graph_is_served_although_the_old_one_is_still_being_removed(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_removed = threading.Event()
+    switch = stores.graph.switch
+
+    def lingering(*, covers: int) -> None:
+        switch(covers=covers)
+        is_removed.wait(30)
+
+    monkeypatch.setattr(stores.graph, "switch", lingering)
+    stores.append(*chain_of_pems(20))
+    with stores.following() as projector:
+        request_rebuild(stores.log)
+        try:
+            caught_up(stores)
+            assert not projector.should_rebuild
+        finally:
+            is_removed.set()
+
+
 def test_the_served_graph_goes_on_following_meanwhile(
     stores: Stores, gate: Gate, switches: list[Checkpoint]
 ) -> None:
