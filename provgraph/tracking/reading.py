@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 JSONObject = dict[str, Any]
 
+_SHORT = 1_000  # characters; databases do not look for texts of any length
+# Values that are no texts and yet asked for by a word.
+_OTHER_WORDS = frozenset({"true", "false", "None"})
+
 
 class ObjectFilter(NamedTuple):
     """Which objects to list."""
@@ -189,7 +193,11 @@ class TrackedWork:
             candidates = iter(() if found is None or found.sequence <= after else (found,))
         else:
             candidates = self._reads.objects_of_kind(
-                branch=wanted.branch, kind=wanted.kind, live=wanted.live, after=after
+                branch=wanted.branch,
+                kind=wanted.kind,
+                live=wanted.live,
+                after=after,
+                texts=filter(_is_of_a_text, wanted.values.values()),
             )
         return (stored for stored in candidates if self._is_wanted(stored, wanted))
 
@@ -320,3 +328,8 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def _is_of_a_text(stated: str) -> bool:
+    """Tell whether only short texts are asked for by this: other values have no such form, see `_as_text`."""
+    return stated[:1].isalpha() and stated not in _OTHER_WORDS and len(stated) <= _SHORT

@@ -593,3 +593,34 @@ def test_objects_that_no_group_lists_are_found(script: Script) -> None:
     found, _ = script.work.objects(ObjectFilter(KIND, "main", unlisted=True), after=0, limit=10)
 
     assert [one["key"] for one in found] == ["B"]
+
+
+_VALUES = (
+    "plain",
+    "Plain",
+    "a%b",
+    "a_b",
+    "a/b",
+    "a\\b",
+    'a"b',
+    "aé\u2028",
+    "a\x00b",
+    "x" * 1_001,
+    "true",
+    "5",
+    "None",
+)
+
+
+@pytest.mark.parametrize("value", [*_VALUES, True, 5, 5.5, None])
+def test_objects_are_found_by_a_value_whatever_it_is(script: Script, value: object) -> None:
+    stored = [*_VALUES, True, 5, 5.5, None, "plainer", "axb"]
+    wanted = [Save(KIND, {"name": f"object {number}", "note": one}) for number, one in enumerate(stored)]
+    script.tracker.save(command(), wanted)
+    asked = "true" if value is True else str(value)
+
+    found, _ = script.work.objects(ObjectFilter(KIND, "main", values={"note": asked}), after=0, limit=100)
+
+    assert [one["values"]["note"] for one in found] == [
+        one for one in stored if ("true" if one is True else str(one)) == asked
+    ]

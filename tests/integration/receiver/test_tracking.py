@@ -82,13 +82,14 @@ def test_objects_are_found_by_kind_key_and_values(served: Served) -> None:
 
 def test_a_request_id_stands_for_one_command(served: Served) -> None:
     client = served.client
-    body = {"request": uuid.uuid4().hex, "objects": [{"kind": KIND, "values": {"name": "A"}}]}
+    request = uuid.uuid4()
+    body = {"request": request.hex, "objects": [{"kind": KIND, "values": {"name": "A"}}]}
     first = client.post("/api/v1/objects", json=body)
-    again = client.post("/api/v1/objects", json={**body, "request": str(uuid.UUID(body["request"]))})
+    again = client.post("/api/v1/objects", json={**body, "request": str(request)})
     other = client.post(
         "/api/v1/objects", json={**body, "objects": [{"kind": KIND, "values": {"name": "B"}}]}
     )
-    elsewhere = client.post("/api/v1/runs", json={"request": body["request"]})
+    elsewhere = client.post("/api/v1/runs", json={"request": request.hex})
 
     assert again.json() == first.json()
     for refused in (other, elsewhere):
