@@ -15,7 +15,7 @@ from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
 from provgraph.operations.repair import repair
 from provgraph.operations.verify import verify
 from tests.contract.builders import pem, pem_id, version
-from tests.contract.graphstore.test_neo4j import eventually, values
+from tests.contract.graphstore.neo4j.helpers import eventually, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,157 @@
+"""Several processes on one graph."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from neo4j import Transaction
+from neo4j.exceptions import IncompleteCommit, TransientError
+
+from provgraph.errors import CheckpointMismatchError
+from provgraph.eventlog import InMemoryEventLog
+from provgraph.graphstore import (
+    Checkpoint,
+    Direction,
+    EmbeddedGraphStore,
+    GraphCounts,
+    WalkQuery,
+    WalkStart,
+    project,
+)
+from tests.contract.builders import pem, pem_id
+from tests.contract.graphstore.stores import EPOCH, apply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provgraph.graphstore.neo4j import Neo4jGraphStore
+
+
+def test_what_one_process_serves_another_one_reads_at_once(
+    store: Neo4jGraphStore, other: Neo4jGraphStore
+) -> None:
+    apply(store, pem(1))
+    assert other.counts().pems == 1
+    for number in range(2, 6):
+        apply(store.next_generation(), *(pem(event) for event in range(number)))
+        store.switch()
+
+        assert other.counts().pems == number
+        assert other.checkpoint() == store.checkpoint()
+
+
+def test_what_one_process_clears_is_gone_for_another_one(
+    store: Neo4jGraphStore, other: Neo4jGraphStore
+) -> None:
+    apply(store, pem(1, uses=["a"]))
+    assert other.has_pem(pem_id(1))
+
+    store.clear(covers=7)
+
+    assert (other.counts(), other.checkpoint(), other.covers()) == (GraphCounts(0, 0, 0), Checkpoint(), 7)
+    assert other.walk(WalkQuery(WalkStart((pem_id(1),)), Direction.UPSTREAM, 3, 100)).pems == []
+
+
+def test_a_rebuild_goes_on_in_another_process(store: Neo4jGraphStore, other: Neo4jGraphStore) -> None:
+    apply(store.next_generation(), pem(1), pem(2))
+
+    assert other.has_next_generation()
+    assert other.next_checkpoint() == Checkpoint(EPOCH, 2)
+    apply(other.next_generation(), pem(3))
+    other.switch()
+
+    assert (store.counts().pems, store.has_next_generation()) == (3, False)
+
+
+def test_two_who_write_at_once_let_each_batch_in_once(
+    store: Neo4jGraphStore, other: Neo4jGraphStore, tmp_path: Path
+) -> None:
+    log = InMemoryEventLog()
+    log.append(
+        [
+            pem(number, at=number % 7, uses=[f"a{number % 5}", "hub"], produces=["hub", f"a{number % 3}"])
+            for number in range(300)
+        ]
+    )
+    done: list[int] = []
+    refused = threading.Event()
+    both_begin = threading.Barrier(2)
+
+    def follow(graph: Neo4jGraphStore) -> None:
+        while True:
+            here = graph.checkpoint()
+            events = log.read(after=here.position, limit=10)
+            if not events:
+                return
+            if here == Checkpoint():
+                with suppress(threading.BrokenBarrierError):  # one of them may be here twice
+                    both_begin.wait(timeout=1)
+            try:
+                graph.apply(project(events), expected=here, to=Checkpoint(EPOCH, events[-1].position))
+                done.append(here.position)
+            except CheckpointMismatchError:
+                refused.set()
+
+    threads = [threading.Thread(target=follow, args=(graph,)) for graph in (store, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(done) == list(range(0, 300, 10))
+    assert refused.is_set()
+    with closing(EmbeddedGraphStore(tmp_path / "embedded")) as right:
+        right.apply(project(log.read()), expected=Checkpoint(), to=Checkpoint(EPOCH, 300))
+        assert store.digest() == right.digest()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_lost_acknowledgement_of_a_commit_changes_nothing(
+    store: Neo4jGraphStore, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    apply(store, pem(1, produces=["a"]))
+    commit = Transaction.commit
+    lost: list[int] = []
+
+    def commit_and_lose(transaction: Transaction) -> None:
+        if lost:
+            commit(transaction)
+            return
+        lost.append(1)
+        if committed:
+            commit(transaction)
+        else:
+            transaction.rollback()
+        raise IncompleteCommit("the connection was lost")
+
+    monkeypatch.setattr(Transaction, "commit", commit_and_lose)
+    there = apply(store, pem(2, uses=["a"], produces=["b"]), pem(3, uses=["b"]))
+
+    assert lost
+    assert (store.checkpoint(), store.counts().pems) == (there, 3)
+    assert store.versions("b") == [pem_id(2)]
+
+
+def test_what_may_succeed_the_next_time_is_tried_again(
+    store: Neo4jGraphStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Transaction.commit
+    failures = [
+        TransientError._hydrate_neo4j(
+            code="Neo.TransientError.Transaction.DeadlockDetected", message="deadlock"
+        )
+        for _ in range(2)
+    ]
+
+    def commit_later(transaction: Transaction) -> None:
+        if failures:
+            raise failures.pop()
+        commit(transaction)
+
+    monkeypatch.setattr(Transaction, "commit", commit_later)
+    apply(store, pem(1))
+
+    assert (failures, store.counts().pems) == ([], 1)
