@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 JSONObject = dict[str, Any]
 
+_AT_ONCE = 500  # objects whose groups are looked up together
 _SHORT = 1_000  # characters; databases do not look for texts of any length
 # Values that are no texts and yet asked for by a word.
 _OTHER_WORDS = frozenset({"true", "false", "None"})
@@ -199,19 +201,17 @@ class TrackedWork:
                 after=after,
                 texts=filter(_is_of_a_text, wanted.values.values()),
             )
-        return (stored for stored in candidates if self._is_wanted(stored, wanted))
+        matching = (stored for stored in candidates if _is_wanted(stored, wanted))
+        return self._unlisted(matching) if wanted.unlisted else matching
 
-    def _is_wanted(self, stored: StoredObject, wanted: ObjectFilter) -> bool:
-        state = stored.state
-        if wanted.key is not None and state.key != wanted.key:
-            return False
-        if any(_as_text(state.values.get(name)) != value for name, value in wanted.values.items()):
-            return False
-        return not (wanted.unlisted and self._is_listed(state.id))
-
-    def _is_listed(self, id_: str) -> bool:
-        groups = self._reads.groups_of([id_]).get(id_, [])
-        return any(group.state.live for group in self._reads.objects(groups).values())
+    def _unlisted(self, stored_objects: Iterator[StoredObject]) -> Iterator[StoredObject]:
+        """Yield those that no live group lists; their groups are looked up for many at a time."""
+        while some := list(itertools.islice(stored_objects, _AT_ONCE)):
+            groups_of = self._reads.groups_of([stored.state.id for stored in some])
+            groups = self._reads.objects(sorted({group for its in groups_of.values() for group in its}))
+            for stored in some:
+                if not any(groups[group].state.live for group in groups_of.get(stored.state.id, ())):
+                    yield stored
 
     def _candidates(self, wanted: GroupFilter) -> Iterator[StoredObject]:
         """Yield the live groups that may be meant: the one with the key, where that is enough to find it."""
@@ -328,6 +328,14 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def _is_wanted(stored: StoredObject, wanted: ObjectFilter) -> bool:
+    """Tell whether an object has the key and the values asked for."""
+    state = stored.state
+    if wanted.key is not None and state.key != wanted.key:
+        return False
+    return all(_as_text(state.values.get(name)) == value for name, value in wanted.values.items())
 
 
 def _is_of_a_text(stated: str) -> bool:

@@ -19,6 +19,7 @@ from provgraph.tracking import (
     Save,
     SweepLimitError,
     UniqueError,
+    reading,
 )
 from tests.contract.catalog.tracked import KIND, Script, command
 
@@ -586,13 +587,17 @@ def test_a_group_does_not_list_itself(script: Script) -> None:
     assert script.members(script.close(run, group)["group"]) == ["A"]
 
 
-def test_objects_that_no_group_lists_are_found(script: Script) -> None:
-    script.once("A", "B", sweep=False)
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_objects_that_no_group_lists_are_found(
+    script: Script, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(reading, "_AT_ONCE", at_once)
+    script.once("A", "B", "C", sweep=False)
     script.once("A", sweep=False)
 
     found, _ = script.work.objects(ObjectFilter(KIND, "main", unlisted=True), after=0, limit=10)
 
-    assert [one["key"] for one in found] == ["B"]
+    assert [one["key"] for one in found] == ["B", "C"]
 
 
 _VALUES = (
