@@ -51,6 +51,7 @@ class _Route(NamedTuple):
     ]  # the id in the path (or ""), the body, the command
     summary: str
     status: int = 200
+    is_once: bool = False  # it happens once to the id in the path, whatever the body says when it comes again
 
 
 class Commands:
@@ -140,8 +141,14 @@ class Commands:
 _ROUTES = (
     _Route("/api/v1/runs", OpenBody, Commands.open, "Open a run", 201),
     _Route("/api/v1/runs/{id}/plan", PlanBody, Commands.plan, "What closing a run would do now"),
-    _Route("/api/v1/runs/{id}/close", CloseBody, Commands.close, "Close a run: list what it saved, sweep"),
-    _Route("/api/v1/runs/{id}/fail", FailBody, Commands.fail, "Say that a run failed"),
+    _Route(
+        "/api/v1/runs/{id}/close",
+        CloseBody,
+        Commands.close,
+        "Close a run: list what it saved, sweep",
+        is_once=True,
+    ),
+    _Route("/api/v1/runs/{id}/fail", FailBody, Commands.fail, "Say that a run failed", is_once=True),
     _Route("/api/v1/runs/{id}/rollback", RollBackBody, Commands.roll_back, "Undo what a run did"),
     _Route("/api/v1/objects", SaveBody, Commands.save, "Save objects"),
     _Route("/api/v1/objects/retire", RetireBody, Commands.retire, "Retire objects"),
@@ -191,7 +198,7 @@ class _Endpoint:
 def _command(route: _Route, id_: str, body: Body, *, who: str | None) -> Command:
     if not isinstance(body, CommandBody):
         return Command("", who)
-    wanted = body.model_dump(exclude={"request", "actor"}, exclude_unset=True)
+    wanted = {} if route.is_once else body.model_dump(exclude={"request", "actor"}, exclude_unset=True)
     asked = hashlib.sha256(canonical.dumps([route.path, id_, wanted])).hexdigest()
     return Command(body.request, who or body.actor, asked)
 

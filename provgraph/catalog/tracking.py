@@ -66,6 +66,7 @@ class StoredOperation(NamedTuple):
     before: ObjectState | None
     after: ObjectState
     member: bool
+    dropped: tuple[str, ...]  # see `Change`
 
 
 class LastStep(NamedTuple):
@@ -330,4 +331,5 @@ def _operation(row: Row[*tuple[Any, ...]]) -> StoredOperation:
         None if before is None else read_object(before),
         read_object(document["after"]),
         document["member"],
+        tuple(document.get("dropped", ())),
     )

@@ -121,12 +121,14 @@ def _object(event: RecordedEvent, step: Step, change: Change) -> Row:
 
 
 def _operation(event: RecordedEvent, step: Step, ordinal: int, change: Change) -> Row:
-    document = {
+    document: dict[str, Any] = {
         "operation": change.operation,
         "before": None if change.before is None else change.before._asdict(),
         "after": change.after._asdict(),
         "member": change.member,
     }
+    if change.dropped:
+        document["dropped"] = change.dropped
     return (
         step.sequence,
         ordinal,

@@ -70,6 +70,7 @@ class Change(NamedTuple):
     before: ObjectState | None  # None: it was not there
     after: ObjectState
     member: bool = True  # whether it counts as saved by the run
+    dropped: tuple[str, ...] = ()  # of a group: whom it listed before, and does not list any more
 
 
 class Members(NamedTuple):
@@ -195,6 +196,7 @@ def _read_change(fields: JSONObject) -> Change:
         None if before is None else read_object(before),
         read_object(fields["after"]),
         fields["member"],
+        tuple(fields.get("dropped", ())),
     )
 
 

@@ -71,6 +71,9 @@ class Draft:
         self.command = command
         self.run: StoredRun | None = None
         self._states: dict[str, ObjectState] = {}
+        # Ids of the live ones among them.
+        self._by_key: dict[tuple[str, str, str | None], str] = {}
+        self._by_artifact: dict[str, str] = {}
         self.parts: list[_Part] = []  # of objects, each a step of its own
         self.together: list[_Part] = []  # of the group or groups that the command is about: one step
         self._members: dict[str, Members] = {}
@@ -98,6 +101,10 @@ class Draft:
             raise NotFoundError(f"Unable to find the node {id_}")
         return state
 
+    def state(self, id_: str) -> ObjectState | None:
+        """Return what this command made of an object, None when it did nothing to it."""
+        return self._states.get(id_)
+
     def is_live(self, id_: str) -> bool:
         """Tell whether an object is there."""
         try:
@@ -108,13 +115,18 @@ class Draft:
 
     def live(self, *, branch: str, kind: str, key: str) -> ObjectState | None:
         """Return the live object with a key, or None."""
-        for state in self._states.values():
-            if state.live and (state.branch, state.kind, state.key) == (branch, kind, key):
-                return state
+        known = self._by_key.get((branch, kind, key))
+        if known is not None:
+            return self._states[known]
         stored = self.reads.live_object(branch=branch, kind=kind, key=key)
         if stored is None or stored.state.id in self._states:
             return None
         return stored.state
+
+    def members(self, group_id: str) -> tuple[str, ...]:
+        """Return whom a group lists."""
+        listed = self._members.get(group_id)
+        return self.reads.members(group_id) if listed is None else listed.members
 
     def world(self) -> World:
         """Return what a sweep has to know; drafts that sweep have changed no object before."""
@@ -141,8 +153,7 @@ class Draft:
         if key is None:
             return object_artifact(branch=branch, kind=kind, key=id_)
         name = object_artifact(branch=branch, kind=kind, key=key)
-        taken = any(state.live and state.artifact == name for state in self._states.values())
-        if taken or self.reads.is_artifact_taken(name):
+        if name in self._by_artifact or self.reads.is_artifact_taken(name):
             return f"{name}#{id_[:_SHOWN_DIGITS]}"
         return name
 
@@ -156,27 +167,49 @@ class Draft:
         before: ObjectState | None,
         member: bool = True,
         told: Mapping[str, Any] | None = None,
+        dropped: Sequence[str] = (),
         together: bool = False,
     ) -> None:
         """
         Do something to an object.
 
         :param told: what the version says of itself; absent: the object's values
+        :param dropped: of a group: whom it does not list any more
         :param together: this is what the command is about: not a step of its own
         """
-        self._states[after.id] = after
+        self._remember(after)
         productions = []
         if operation is not Operation.UNCHANGED:
             values = after.values if after.live else {"retired": True}
             productions.append(_version(after, values if told is None else told))
         if before is not None and before.artifact != after.artifact:
             productions.append(_version(before, {"retired": True, "renamed_to": after.artifact}))
-        part = _Part(Change(operation, before, after, member), tuple(productions))
+        part = _Part(Change(operation, before, after, member, tuple(dropped)), tuple(productions))
         (self.together if together else self.parts).append(part)
+
+    def _remember(self, state: ObjectState) -> None:
+        last = self._states.get(state.id)
+        if last is not None and self._by_key.get(_lookup(last)) == last.id:
+            del self._by_key[_lookup(last)]
+        if last is not None and self._by_artifact.get(last.artifact) == last.id:
+            del self._by_artifact[last.artifact]
+        self._states[state.id] = state
+        if state.live:
+            self._by_artifact[state.artifact] = state.id
+        if state.live and state.key is not None:
+            self._by_key[_lookup(state)] = state.id
 
     def retire(self, state: ObjectState, *, together: bool = False) -> None:
         """Retire a live object; a group lists nobody from then on."""
-        self.put(Operation.RETIRED, state._replace(live=False), before=state, member=False, together=together)
+        dropped = () if state.group is None else self.members(state.id)
+        self.put(
+            Operation.RETIRED,
+            state._replace(live=False),
+            before=state,
+            member=False,
+            dropped=dropped,
+            together=together,
+        )
         if state.group is not None:
             self._members[state.id] = Members(state.id, ())
 
@@ -194,7 +227,9 @@ class Draft:
         if len(members) <= _NAMED_MEMBERS:
             stored = self.reads.objects(members)
             told["members"] = sorted(stored[id_].state.artifact for id_ in members if id_ in stored)
-        self.put(operation, group, before=before, member=False, told=told, together=together)
+        kept = set(members)
+        dropped = [] if before is None else [id_ for id_ in self.members(group.id) if id_ not in kept]
+        self.put(operation, group, before=before, member=False, told=told, dropped=dropped, together=together)
         self._members[group.id] = Members(group.id, tuple(members))
 
     def use(self, ids: Iterable[str]) -> None:
@@ -311,6 +346,10 @@ class _Teller:
         before = [part.change.before.id for part in parts if part.change.before is not None]
         stored = [self._stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self._stored]
         return [{"Name": one.state.artifact, "Version": one.version} for one in stored]
+
+
+def _lookup(state: ObjectState) -> tuple[str, str, str | None]:
+    return state.branch, state.kind, state.key
 
 
 def _version(state: ObjectState, told: Mapping[str, Any]) -> JSONObject:

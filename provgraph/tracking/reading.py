@@ -243,7 +243,7 @@ class TrackedWork:
         first: dict[str, StoredOperation] = {}
         last: dict[str, StoredOperation] = {}
         for one in self._reads.operations(run_id=run_id):
-            if one.operation in (Operation.UPDATED, Operation.RESTORED) and one.object_id in before:
+            if one.operation is Operation.UPDATED and one.object_id in before:
                 first.setdefault(one.object_id, one)
                 last[one.object_id] = one
         return [

@@ -13,7 +13,7 @@ from provgraph.tracking.saving import leave_groups
 from provgraph.tracking.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.tracking.draft import Draft
@@ -119,7 +119,7 @@ def close(draft: Draft, kinds: ObjectKinds, run: RunState, closing: Closing) -> 
         stored = draft.reads.objects(swept.retire)
         for id_ in swept.retire:
             draft.retire(stored[id_].state)
-        leave_groups(draft, swept.retire, but=None if group is None else group.id)
+        leave_groups(draft, swept.retire, but=() if group is None else (group.id,))
     return run._replace(
         state=RunStatus.DONE,
         closed_us=draft.place.occurred_us,
@@ -155,21 +155,12 @@ def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject
     conflicts = _conflicts(draft, stored_run.state, undoing)
     if conflicts and not force:
         raise ChangedSinceError(stored_run.state.id, conflicts)
-    retired, restored, skipped = [], [], []
     for id_ in undoing.retire:
         draft.retire(undoing.now[id_].state)
-        retired.append(id_)
-    # Keys that the run gave to new objects are free again by now.
-    for id_, before in undoing.restore.items():
-        if _obstacle(draft, undoing, before) is not None:
-            skipped.append(id_)
-            continue
-        if id_ != stored_run.state.group_id:
-            draft.put(Operation.RESTORED, before, before=undoing.now[id_].state, member=False)
-        restored.append(id_)
-    leave_groups(draft, retired, but=stored_run.state.group_id)
-    _put_group_back(draft, stored_run.state, undoing, restored)
-    return {"restored": restored, "retired": retired, "skipped": skipped}
+    restored, skipped = _put_back(draft, undoing)
+    leave_groups(draft, undoing.retire, but=undoing.dropped)
+    _list_again(draft, stored_run.state, undoing, restored)
+    return {"restored": restored, "retired": undoing.retire, "skipped": skipped}
 
 
 class _Undoing(NamedTuple):
@@ -179,42 +170,89 @@ class _Undoing(NamedTuple):
     retire: list[str]  # that the run created, and that are there
     restore: dict[str, ObjectState]  # to what was before the run
     now: dict[str, StoredObject]
+    dropped: dict[
+        str, list[str]
+    ]  # by group: whom the run took off its list; the run's own group is there in any case
 
 
 def _undoing(draft: Draft, stored_run: StoredRun) -> _Undoing:
+    run = stored_run.state
     first: dict[str, StoredOperation] = {}
     left: dict[str, ObjectState] = {}
-    for operation in draft.reads.operations(run_id=stored_run.state.id):
+    dropped: dict[str, list[str]] = {}
+    if run.group_id is not None and run.previous_members is not None:
+        dropped[run.group_id] = list(run.previous_members)
+    for operation in draft.reads.operations(run_id=run.id):
         if operation.operation is not Operation.UNCHANGED:
             first.setdefault(operation.object_id, operation)
             left[operation.object_id] = operation.after
-    now = draft.reads.objects(list(first))
+        if operation.dropped:
+            dropped.setdefault(operation.object_id, []).extend(operation.dropped)
+    now = draft.reads.objects([*first, *dropped])
     retire = [id_ for id_, one in first.items() if not _was_live(one.before) and now[id_].state.live]
     restore = {
         id_: one.before
         for id_, one in first.items()
         if one.before is not None and one.before.live and one.before != now[id_].state
     }
-    return _Undoing(left, retire, restore, now)
+    return _Undoing(left, retire, restore, now, dropped)
 
 
 def _was_live(before: ObjectState | None) -> bool:
     return before is not None and before.live
 
 
-def _put_group_back(draft: Draft, run: RunState, undoing: _Undoing, restored: Sequence[str]) -> None:
-    """Put a run's group back with the members that it had, as far as they are there."""
-    if run.group_id is None or run.previous_members is None or not draft.is_live(run.group_id):
-        return
-    now = draft.object(run.group_id)
-    is_restored = run.group_id in restored
-    draft.list_members(
-        undoing.restore[run.group_id] if is_restored else now,
-        [id_ for id_ in run.previous_members if draft.is_live(id_)],
-        before=now,
-        operation=Operation.RESTORED if is_restored else Operation.GROUPED,
-        together=True,
-    )
+def _put_back(draft: Draft, undoing: _Undoing) -> tuple[list[str], list[str]]:
+    """Put objects back, but for groups that are listed again later; return which, and which cannot be."""
+    waiting = dict(undoing.restore)
+    restored, skipped = [], []
+    for wanted in undoing.restore:
+        chain = [wanted]  # each has the key that the one before it shall have
+        while chain:
+            id_ = chain[-1]
+            before = undoing.restore[id_]
+            holder = _holder(draft, before)
+            if id_ not in waiting:
+                chain.pop()
+            elif holder is not None and holder.id in chain:
+                # All of them wait for each other: one gives its key away for a moment.
+                draft.put(Operation.RESTORED, holder._replace(key=None), before=holder, member=False)
+            elif holder is not None and holder.id in waiting:
+                chain.append(holder.id)
+            elif _obstacle(draft, undoing, before) is not None:
+                skipped.append(id_)
+                del waiting[id_]
+            else:
+                if id_ not in undoing.dropped:
+                    now = draft.state(id_) or undoing.now[id_].state
+                    draft.put(Operation.RESTORED, before, before=now, member=False)
+                restored.append(id_)
+                del waiting[id_]
+    return restored, skipped
+
+
+def _list_again(draft: Draft, run: RunState, undoing: _Undoing, restored: Sequence[str]) -> None:
+    """Have groups list again whom the run took off their lists, as far as they are there."""
+    back = set(restored)
+
+    def is_there(id_: str) -> bool:
+        return id_ in back or draft.is_live(id_)
+
+    for group_id, dropped in undoing.dropped.items():
+        if not is_there(group_id):
+            continue
+        # What the run's own group lists since is the run's; what others list is their own.
+        kept = (
+            () if group_id == run.group_id and run.previous_members is not None else draft.members(group_id)
+        )
+        now = undoing.now[group_id].state
+        draft.list_members(
+            undoing.restore[group_id] if group_id in back else now,
+            [id_ for id_ in dict.fromkeys((*kept, *dropped)) if is_there(id_)],
+            before=now,
+            operation=Operation.RESTORED if group_id in back else Operation.GROUPED,
+            together=True,
+        )
 
 
 def _saved(draft: Draft, run: RunState, stated: Sequence[str]) -> list[str]:
@@ -288,6 +326,7 @@ def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObjec
     """Return what somebody did since that a rollback would undo as well, or that stands in its way."""
     owners = draft.live_groups_of(undoing.retire)
     orphans = _orphans(draft, undoing)
+    leaving = {*undoing.retire, *undoing.restore}
     conflicts = []
     for id_, left in undoing.left.items():
         now = undoing.now[id_]
@@ -301,7 +340,7 @@ def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObjec
             else "another group lists it"
             if listed
             else orphans.get(id_)
-            or (None if before is None else _obstacle(draft, undoing, before))
+            or (None if before is None else _obstacle(draft, undoing, before, leaving=leaving))
             or (_other_members(draft, run) if id_ == run.group_id else None)
         )
         if reason is not None:
@@ -328,12 +367,25 @@ def _orphans(draft: Draft, undoing: _Undoing) -> dict[str, str]:
     return found
 
 
-def _obstacle(draft: Draft, undoing: _Undoing, before: ObjectState) -> str | None:
-    """Return why an object cannot be as it was before, None when it can."""
-    if before.key is not None:
-        holder = draft.live(branch=before.branch, kind=before.kind, key=before.key)
-        if holder is not None and holder.id != before.id and holder.id not in undoing.retire:
-            return f"{holder.artifact} has its key now"
+def _holder(draft: Draft, before: ObjectState) -> ObjectState | None:
+    """Return the other live object that has the key of one that is to be put back."""
+    if before.key is None:
+        return None
+    found = draft.live(branch=before.branch, kind=before.kind, key=before.key)
+    return None if found is None or found.id == before.id else found
+
+
+def _obstacle(
+    draft: Draft, undoing: _Undoing, before: ObjectState, *, leaving: Container[str] = ()
+) -> str | None:
+    """
+    Return why an object cannot be as it was before, None when it can.
+
+    :param leaving: objects that will have given their keys away by then
+    """
+    holder = _holder(draft, before)
+    if holder is not None and holder.id not in leaving:
+        return f"{holder.artifact} has its key now"
     if (
         before.parent is not None
         and before.parent not in undoing.restore

@@ -11,7 +11,7 @@ from provgraph.tracking.kinds import MAIN
 from provgraph.tracking.sweep import Refused, families
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKind, ObjectKinds
@@ -91,13 +91,15 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
     return Retirement(tuple(going), missing, tuple(refused))
 
 
-def leave_groups(draft: Draft, ids: Sequence[str], *, but: str | None = None) -> None:
-    """Take objects off the list of every live group, but for the group ``but``."""
+def leave_groups(draft: Draft, ids: Sequence[str], *, but: Container[str] = ()) -> None:
+    """Take objects off the list of every live group, but for those in ``but``."""
     gone = set(ids)
-    groups = sorted({group for its in draft.live_groups_of(ids).values() for group in its} - gone - {but})
+    groups = sorted({group for its in draft.live_groups_of(ids).values() for group in its} - gone)
     for group_id in groups:
+        if group_id in but:
+            continue
         group = draft.object(group_id)
-        members = [id_ for id_ in draft.reads.members(group_id) if id_ not in gone]
+        members = [id_ for id_ in draft.members(group_id) if id_ not in gone]
         draft.list_members(group, members, before=group)
 
 

@@ -218,7 +218,8 @@ class Tracker:
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
             stored = self._run(run_id)
             if stored.state.state is RunStatus.ROLLED_BACK:
-                return Outcome({"run": run_id, "restored": [], "retired": []}, stored.position, repeated=True)
+                nothing = {"run": run_id, "restored": [], "retired": [], "skipped": []}
+                return Outcome(nothing, stored.position, repeated=True)
             draft.run = stored
             undone = roll_back(draft, stored, force=force)
             run = stored.state._replace(
@@ -320,7 +321,7 @@ class Tracker:
             united = [id_ for id_ in dict.fromkeys(members) if id_ not in (into, group_id)]
             draft.list_members(heir, united, before=heir, together=True)
             draft.retire(orphan, together=True)
-            leave_groups(draft, [group_id], but=into)
+            leave_groups(draft, [group_id], but=(into,))
             draft.use(united)
             return draft.events("group.adopted", answer={"group": group_id, "into": into})
 
@@ -356,7 +357,7 @@ class Tracker:
             else:
                 draft.retire(group, together=True)
                 retired.append(group_id)
-            leave_groups(draft, retired, but=group_id)
+            leave_groups(draft, retired, but=(group_id,))
             answer = {
                 "retired": retired,
                 "released": list(swept.release),

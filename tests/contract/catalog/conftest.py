@@ -14,6 +14,7 @@ from provgraph.catalog.postgresql import PostgreSQLCatalog, PostgreSQLCatalogPro
 from provgraph.eventlog import SQLiteEventLog
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from tests.contract.catalog.stores import Stores
+from tests.contract.catalog.tracked import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,3 +86,9 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     """An empty log with its catalog."""
     with _FACTORIES[request.param](request) as made:
         yield made
+
+
+@pytest.fixture
+def script(stores: Stores) -> Script:
+    """A script whose runs are tracked."""
+    return Script(stores, one=1, two="two")

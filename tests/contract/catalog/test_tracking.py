@@ -9,7 +9,6 @@ import pytest
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events import Kind, clock
 from provgraph.tracking import (
-    ChangedSinceError,
     Closing,
     GroupFilter,
     Limit,
@@ -25,12 +24,6 @@ from tests.contract.catalog.tracked import KIND, Script, command
 
 if TYPE_CHECKING:
     from tests.contract.catalog.stores import Stores
-
-
-@pytest.fixture
-def script(stores: Stores) -> Script:
-    """A script whose runs are tracked."""
-    return Script(stores, one=1, two="two")
 
 
 def test_a_run_lists_in_its_group_what_it_saved(script: Script) -> None:
@@ -204,53 +197,6 @@ def test_a_failed_run_leaves_the_group_alone_and_knows_what_it_touched(script: S
     assert script.members(report["group"]) == ["A", "B", "C"]
     with pytest.raises(RunClosedError):
         script.close(run)
-
-
-def test_a_rollback_restores_what_was_before(script: Script) -> None:
-    first = script.once("A", "B", "C")
-    run = script.open()
-    (a,) = script.save(run, "A")
-    script.tracker.save(command(), [Save(id=a, values={"description": "new"})], run_id=run)
-    (d,) = script.save(run, "D")
-    script.close(run)
-
-    undone = script.tracker.roll_back(command(), run).answer
-
-    assert undone["retired"] == [d]
-    assert script.work.object(a)["values"] == {"name": "A"}
-    assert all(script.live(id_) for id_ in first["added"])
-    assert script.members(first["group"]) == ["A", "B", "C"]
-    assert script.work.run(run)["state"] == "rolled-back"
-
-
-def test_a_rollback_is_refused_when_somebody_changed_it_since(stores: Stores, script: Script) -> None:
-    run = script.open()
-    (d,) = script.save(run, "D")
-    script.tracker.fail(command(), run, "boom")
-    script.tracker.save(command(actor="somebody"), [Save(id=d, values={"description": "mine"})])
-    position = stores.log.head().position
-
-    with pytest.raises(ChangedSinceError) as refused:
-        script.tracker.roll_back(command(), run)
-
-    conflicts: Any = refused.value.members["conflicts"]
-    (conflict,) = conflicts
-    assert (conflict["id"], conflict["actor"]) == (d, "somebody")
-    assert stores.log.head().position == position
-    assert script.tracker.roll_back(command(), run, force=True).answer["retired"] == [d]
-
-
-def test_what_was_changed_and_put_back_does_not_stand_in_the_way_of_a_rollback(script: Script) -> None:
-    run = script.open()
-    (a,) = script.save(run, "A")
-    script.close(run)
-    later = script.open()
-    script.tracker.save(command(), [Save(id=a, values={"description": "later"})], run_id=later)
-    script.close(later)
-
-    script.tracker.roll_back(command(), later)
-
-    assert script.tracker.roll_back(command(), run).answer["retired"] != []
 
 
 def test_a_plan_is_applied_exactly_or_not_at_all(script: Script) -> None:
@@ -484,60 +430,6 @@ def test_what_is_retired_is_no_part_of_what_the_group_is_made_of(stores: Stores,
     assert [one.name for one in retired.content.pem.produces] == [f"{KIND}/B"]  # type: ignore[attr-defined] # a step's
     assert [one.name for one in retired.content.pem.uses] == [f"{KIND}/B"]  # type: ignore[attr-defined]
     assert f"{KIND}/B" not in [one.name for one in closed.content.pem.uses]  # type: ignore[attr-defined]
-
-
-def test_a_rollback_is_refused_when_the_group_lists_others_since(stores: Stores, script: Script) -> None:
-    script.once("A")
-    run = script.open()
-    script.save(run, "A", "B")
-    group = script.close(run)["group"]
-    theirs = Script(stores, identifier="OTHER").once("X", "Y")
-    script.tracker.adopt(command(), theirs["group"], into=group)
-
-    with pytest.raises(ChangedSinceError, match="rolled back"):
-        script.tracker.roll_back(command(), run)
-
-    assert script.members(group) == ["A", "B", "X", "Y"]
-
-
-def test_a_rollback_is_refused_when_a_child_would_stay_without_its_parent(script: Script) -> None:
-    run = script.open()
-    (parent,) = script.save(run, "P")
-    script.close(run)
-    script.save(None, "child", parent=parent)
-
-    with pytest.raises(ChangedSinceError) as refused:
-        script.tracker.roll_back(command(), run)
-
-    assert "child goes with it" in str(refused.value.members)
-    assert script.live(parent)
-
-
-def test_a_rollback_puts_no_deleted_member_back(script: Script) -> None:
-    first = script.once("A", "B")
-    run = script.open(sweep=False)
-    script.save(run, "A")
-    script.close(run)
-    script.tracker.retire(command(), [first["added"][1]])
-
-    script.tracker.roll_back(command(), run)
-
-    assert script.members(first["group"]) == ["A"]
-
-
-def test_a_forced_rollback_skips_what_cannot_be_put_back(script: Script) -> None:
-    script.once("A", "b")
-    run = script.open()
-    script.save(run, "A")
-    (old,) = script.close(run)["retired"]
-    script.save(None, "b")
-
-    with pytest.raises(ChangedSinceError):
-        script.tracker.roll_back(command(), run)
-    undone = script.tracker.roll_back(command(), run, force=True).answer
-
-    assert undone["skipped"] == [old]
-    assert not script.live(old)
 
 
 def test_a_renamed_object_is_found_under_both_names(stores: Stores, script: Script) -> None:

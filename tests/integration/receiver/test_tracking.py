@@ -99,6 +99,22 @@ def test_a_request_id_stands_for_one_command(served: Served) -> None:
     assert len(client.get("/api/v1/objects", params={"kind": KIND}).json()["objects"]) == 1
 
 
+def test_a_run_closes_once_whatever_is_said_when_it_is_closed_again(served: Served) -> None:
+    client = served.client
+    run = _command(client, "/runs", identifier="MYID")
+    (saved,) = _save(client, "A", run=run["id"])
+    (other,) = _save(client, "B")
+    request = {"request": uuid.uuid4().hex}
+    first = client.post(f"/api/v1/runs/{run['id']}/close", json=request)
+
+    again = client.post(
+        f"/api/v1/runs/{run['id']}/close", json={**request, "reads": [other], "members": [other]}
+    )
+
+    assert again.json() == first.json()
+    assert first.json()["run"]["members"] == [saved]
+
+
 def test_who_did_it_is_the_credentials_name_where_there_is_one(secured: Served) -> None:
     answer = secured.client.post(
         "/api/v1/runs",
