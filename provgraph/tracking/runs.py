@@ -40,6 +40,7 @@ class Intended(NamedTuple):
 
     group: ObjectState | None  # as it is; None: not there yet
     delete_unused: bool
+    is_idle: bool  # nothing was saved, and nothing is to be cleared: the group stays as it is
     sweep: Sweep
 
 
@@ -84,9 +85,13 @@ def intended(draft: Draft, run: RunState, closing: Closing) -> Intended:
     previous = () if group is None else draft.reads.members(group.id)
     delete_unused = run.delete_unused if closing.delete_unused is None else closing.delete_unused
     members = [id_ for id_ in _saved(draft, run, closing.members) if group is None or id_ != group.id]
+    is_idle = not members and (group is None or not delete_unused)
+    if is_idle:
+        members = list(previous)  # the list stays as it is
     return Intended(
         group,
         delete_unused,
+        is_idle,
         sweep(
             draft.world(),
             group_id=None if group is None else group.id,
@@ -287,8 +292,8 @@ def listed(draft: Draft, stated: Sequence[str], saved: Sequence[str] = ()) -> li
 
 def _written_group(draft: Draft, kinds: ObjectKinds, run: RunState, wanted: Intended) -> ObjectState | None:
     swept, before = wanted.sweep, wanted.group
-    if not swept.members and (before is None or not wanted.delete_unused):
-        return before  # nothing was saved, and nothing is to be cleared
+    if wanted.is_idle:
+        return before
     kind = kinds.of(run.group_type)
     values = {
         **({} if before is None else before.values),
@@ -362,7 +367,8 @@ def _orphans(draft: Draft, undoing: _Undoing) -> dict[str, str]:
     """Return the objects to be retired that others need which stay, each with the reason."""
     found: dict[str, str] = {}
     for child in draft.reads.children(undoing.retire):
-        if child.state.id not in undoing.retire and child.state.parent is not None:
+        before = undoing.restore.get(child.state.id, child.state)  # it may go back to another parent, or to none
+        if child.state.id not in undoing.retire and before.parent == child.state.parent is not None:
             found[child.state.parent] = f"{child.state.artifact} goes with it and would stay"
     return found
 

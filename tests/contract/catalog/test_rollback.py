@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from provgraph.tracking import ChangedSinceError, Save
+from provgraph.errors import InvalidInputError
+from provgraph.tracking import ChangedSinceError, GroupFilter, ObjectFilter, Save, UniqueError
 from tests.contract.catalog.tracked import KIND, Script, command
 
 if TYPE_CHECKING:
@@ -223,3 +227,81 @@ def test_the_difference_of_a_run_is_what_it_did_and_not_what_a_rollback_did(scri
 
     after = script.work.difference(run)
     assert [one["id"] for one in after["changed"]] == [one["id"] for one in before["changed"]] == [a]
+
+
+NAMES = st.sampled_from("abcd")
+DEEDS = st.lists(
+    st.one_of(
+        st.tuples(st.just("save"), NAMES, NAMES),
+        st.tuples(st.just("note"), NAMES, NAMES),
+        st.tuples(st.just("rename"), NAMES, st.sampled_from("abcdef")),
+        st.tuples(st.just("retire"), NAMES, NAMES),
+        st.tuples(st.just("child"), NAMES, st.sampled_from("abcdef")),
+    ),
+    max_size=8,
+)
+
+
+def do(script: Script, run: str, deed: tuple[str, str, str]) -> None:
+    """Do something to the object of a name, if there is one and it can be done."""
+    what, name, other = deed
+    stored = script.reads.live_object(branch="main", kind=KIND, key=name)
+    if what == "save":
+        script.save(run, name)
+    elif stored is not None and what == "retire":
+        script.tracker.retire(command(), [stored.state.id], run_id=run)
+    elif stored is not None and what == "child":
+        with suppress(InvalidInputError):  # it would be above itself
+            script.save(run, other, parent=stored.state.id)
+    elif stored is not None:
+        values = {"name": other} if what == "rename" else {"description": other}
+        with suppress(UniqueError):
+            script.tracker.save(command(), [Save(id=stored.state.id, values=values)], run_id=run)
+
+
+def picture(script: Script) -> dict[str, Any]:
+    """Return what there is: live objects as they are, and whom the groups list."""
+    live, _ = script.work.objects(ObjectFilter(KIND, "main"), after=0, limit=100)
+    groups, _ = script.work.groups(GroupFilter(), after=0, limit=100, with_members=True)
+    return {
+        "objects": {one["id"]: (one["key"], one["artifact"], one["values"], one["parent"]) for one in live},
+        "groups": {one["name"]: sorted(member["id"] for member in one["members"]) for one in groups},
+    }
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.lists(st.tuples(st.booleans(), st.sets(NAMES)), max_size=4),
+    is_listed=st.booleans(),
+    deeds=DEEDS,
+    sweep=st.booleans(),
+    fails=st.booleans(),
+)
+def test_after_a_rollback_everything_is_as_it_was_before_the_run(
+    stores: Stores,
+    before: list[tuple[bool, set[str]]],
+    is_listed: bool,
+    deeds: list[tuple[str, str, str]],
+    sweep: bool,
+    fails: bool,
+) -> None:
+    stores.log.clean(keep=())
+    script = Script(stores)
+    groups = {
+        is_own: (script if is_own else Script(stores, identifier="OTHER")).once(*sorted(names))["group"]
+        for is_own, names in before
+    }
+    if is_listed and groups.get(False):  # one group lists the other
+        script.close(script.open(), groups[False])
+    was = picture(script)
+    run = script.open(sweep=sweep)
+    for deed in deeds:
+        do(script, run, deed)
+    if fails:
+        script.tracker.fail(command(), run, "boom")
+    else:
+        script.close(run)
+
+    script.tracker.roll_back(command(), run)
+
+    assert picture(script) == was
