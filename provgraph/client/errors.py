@@ -129,6 +129,17 @@ class OversizedEventError(UnsendableError):
         self.limit = limit
 
 
+class ActivityEndedError(ClientError):
+    """Something was to be told of an activity that has ended. Its event is made; nothing was added to it."""
+
+    def __init__(self, type_: str, event_id: str) -> None:
+        super().__init__(
+            f"The activity {type_!r} has ended, and nothing can be added to its event {event_id}: say it before its "
+            "block ends, or in an event of its own"
+        )
+        self.event_id = event_id
+
+
 class RefusedEventError(ClientError):
     """The service judged an event and did not take it; ``verdict`` says why."""
 
