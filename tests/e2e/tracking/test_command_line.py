@@ -164,6 +164,14 @@ def _lists(group: Group, id_: str | None) -> bool:
     return id_ in {member.id for member in group.members or ()}
 
 
+def test_a_group_that_is_no_id_is_named_for_what_it_is(script: Script) -> None:
+    refused = script.command("runs", "list", "--group", "nope")
+
+    assert refused.code == ExitCode.USAGE
+    assert "group is an id, and this is not a UUID: 'nope'" in refused.err
+    assert "PEM" not in refused.err
+
+
 def test_groups_are_listed_and_shown_by_name(script: Script) -> None:
     script.run("A", params={"site": "bln"})
     (group,) = script.client.groups.list(identifier=script.name)
