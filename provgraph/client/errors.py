@@ -80,6 +80,33 @@ class OversizedError(ServiceError):
     """The request is larger than the service takes (413)."""
 
 
+_SHORTER = {
+    "cursor": "Ask for more at once, so that no page ends at so long a name",
+    "path": "Only a shorter name can stand there",
+}
+
+
+class OverlongQuestionError(ServiceError):
+    """
+    The names in a question make its URL longer than the service takes (414), or than any can be: then nothing was sent.
+
+    ``field`` is what takes most of the room: a parameter, or ``path``.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], *, url: str, field: str, size: int) -> None:
+        super().__init__(status, problem, url=url)
+        advice = _SHORTER.get(
+            field,
+            "Ask about an event that made or used it, by its id; a Cypher query takes a name of any length among "
+            "its parameters",
+        )
+        self.args = (
+            f"The URL of this question is too long: {field} alone takes {size:,} bytes of it. {advice}.",
+        )
+        self.field = field
+        self.size = size  # bytes in the URL
+
+
 class BusyError(ServiceError):
     """The service cannot answer now, but may in a moment (429, 503)."""
 
