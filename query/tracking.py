@@ -54,9 +54,8 @@ class Work:
 
     def runs(self, _id: str, given: Given) -> JSONObject:
         """List runs."""
-        group = given.text("group")
         found, following = self._work.runs(
-            group_id=None if group is None else event_id(group, field="group"),
+            group_id=_stated_id(given, "group"),
             identifier=given.text("identifier"),
             state=_state(given.text("state")),
             before=_cursor(given),
@@ -74,8 +73,7 @@ class Work:
 
     def run_difference(self, id_: str, given: Given) -> JSONObject:
         """Tell how a run differs from another."""
-        other = given.text("with")
-        return self._work.difference(id_, with_id=None if other is None else event_id(other, field="with"))
+        return self._work.difference(id_, with_id=_stated_id(given, "with"))
 
     def groups(self, _id: str, given: Given) -> JSONObject:
         """List groups."""
@@ -238,6 +236,16 @@ def _state(stated: str | None) -> RunStatus | None:
         raise InvalidInputError(
             f"state must be one of {', '.join(RunStatus)}: {stated[:40]!r}", field="state", rule="known"
         ) from None
+
+
+def _stated_id(given: Given, name: str) -> str | None:
+    stated = given.text(name)
+    try:
+        return None if stated is None else event_id(stated, field=name)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{name} is an id, and this is not a UUID: {stated!r:.60}", field=name, rule="uuid"
+        ) from error
 
 
 def _members(given: Given) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from provgraph.client.errors import (
     BusyError,
     CredentialsRefusedError,
     NotThereError,
+    OverlongQuestionError,
     OversizedError,
     RefusedRequestError,
     UnexpectedAnswerError,
@@ -42,6 +43,7 @@ class NotReadyError(ProvgraphError):
 _CODES: tuple[tuple[type[ProvgraphError], ExitCode], ...] = (
     (UnusableUrlError, ExitCode.USAGE),  # the first one that fits counts
     (RefusedRequestError, ExitCode.USAGE),
+    (OverlongQuestionError, ExitCode.USAGE),
     (UnreachableError, ExitCode.UNREACHABLE),
     (BusyError, ExitCode.UNREACHABLE),
     (NotReadyError, ExitCode.UNREACHABLE),

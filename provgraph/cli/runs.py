@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from provgraph.client.tracking import Changed, Member, Operation, Run
+    from provgraph.client.tracking import Changed, Conflict, Member, Operation, Run
 
 app = typer.Typer(no_args_is_help=True, help="Tracked runs: what scripts did, and undoing it.")
 
@@ -148,10 +148,7 @@ def rollback(
             done = client.runs.rollback(run_id, force=force)
         except ChangedSinceError as error:
             for conflict in error.conflicts:
-                by = f"run {conflict.changed_by_run}" if conflict.changed_by_run else conflict.actor
-                output.note(
-                    f"  {output.printable(conflict.artifact)}: changed by {output.printable(by or 'others')}"
-                )
+                output.note(f"  {output.printable(conflict.artifact)}: {output.printable(_why(conflict))}")
             raise
     if as_json:
         output.say_json(done.document)
@@ -164,6 +161,14 @@ def rollback(
 def moment(when: datetime) -> str:
     """Return a time to the second, UTC."""
     return f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def _why(conflict: Conflict) -> str:
+    """Return why a rollback cannot put an object back, and who is in the way where that is known."""
+    run, actor = conflict.changed_by_run, conflict.actor
+    by = f"by run {run}" if run else f"by {actor}" if actor else ""
+    told = by or ", ".join(f"group {id_}" for id_ in conflict.listed_by)
+    return f"{conflict.reason} ({told})" if told else conflict.reason
 
 
 def _facts(run: Run) -> dict[str, object]:

@@ -12,6 +12,7 @@ from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
 from provgraph.client.delivery.base import Connect, Delivery, Flushed
 from provgraph.client.errors import (
+    ActivityEndedError,
     BusyError,
     ClientError,
     ClosedError,
@@ -20,6 +21,7 @@ from provgraph.client.errors import (
     DeliveryError,
     JobFailedError,
     NotThereError,
+    OverlongQuestionError,
     OversizedError,
     OversizedEventError,
     RefusedEventError,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_URL",
     "Activity",
+    "ActivityEndedError",
     "Admin",
     "Artifact",
     "AsyncActivity",
@@ -82,6 +85,7 @@ __all__ = [
     "Mode",
     "NoopDelivery",
     "NotThereError",
+    "OverlongQuestionError",
     "OversizedError",
     "OversizedEventError",
     "Pages",

@@ -20,6 +20,7 @@ from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
 
+from provgraph.client.errors import ActivityEndedError
 from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
 from provgraph.client.plain import plain_object, text
@@ -94,24 +95,33 @@ class Run:
         Say that it used these.
 
         :raises UnsendableError: one of them cannot be; nothing was noted
+        :raises ActivityEndedError: it has ended; nothing was noted
         """
+        self._check_open()
         self._uses += artifacts_of(artifacts, "UsesArtifacts")
         return self
 
     def produces(self, *artifacts: Named) -> Self:
         """Say that it produced these, see `uses`."""
+        self._check_open()
         self._produces += artifacts_of(artifacts, "ProducesArtifacts")
         return self
 
     def follows(self, *events: EventRef) -> Self:
         """Say that it followed these events, see `uses`."""
+        self._check_open()
         self._predecessors += ids_of(events)
         return self
 
     def note(self, **properties: Any) -> Self:
         """Give its event these properties, see `uses`."""
+        self._check_open()
         self._properties |= plain_object(properties, "Properties")
         return self
+
+    def _check_open(self) -> None:
+        if self.is_over:
+            raise ActivityEndedError(self.type, self.id)
 
     def _begin(self) -> None:
         if self._began is not None:

@@ -80,6 +80,33 @@ class OversizedError(ServiceError):
     """The request is larger than the service takes (413)."""
 
 
+_SHORTER = {
+    "cursor": "Ask for more at once, so that no page ends at so long a name",
+    "path": "Only a shorter name can stand there",
+}
+
+
+class OverlongQuestionError(ServiceError):
+    """
+    The names in a question make its URL longer than the service takes (414), or than any can be: then nothing was sent.
+
+    ``field`` is what takes most of the room: a parameter, or ``path``.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], *, url: str, field: str, size: int) -> None:
+        super().__init__(status, problem, url=url)
+        advice = _SHORTER.get(
+            field,
+            "Ask about an event that made or used it, by its id; a Cypher query takes a name of any length among "
+            "its parameters",
+        )
+        self.args = (
+            f"The URL of this question is too long: {field} alone takes {size:,} bytes of it. {advice}.",
+        )
+        self.field = field
+        self.size = size  # bytes in the URL
+
+
 class BusyError(ServiceError):
     """The service cannot answer now, but may in a moment (429, 503)."""
 
@@ -127,6 +154,17 @@ class OversizedEventError(UnsendableError):
         self.event_id = event_id
         self.size = size
         self.limit = limit
+
+
+class ActivityEndedError(ClientError):
+    """Something was to be told of an activity that has ended. Its event is made; nothing was added to it."""
+
+    def __init__(self, type_: str, event_id: str) -> None:
+        super().__init__(
+            f"The activity {type_!r} has ended, and nothing can be added to its event {event_id}: say it before its "
+            "block ends, or in an event of its own"
+        )
+        self.event_id = event_id
 
 
 class RefusedEventError(ClientError):

@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote_plus
 
 import httpx
 import orjson
@@ -18,6 +19,7 @@ from provgraph.client.errors import (
     BusyError,
     ClientError,
     ClosedError,
+    OverlongQuestionError,
     ServiceError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TOO_LONG = 414
 # A proxy answers 502 and 504 for a service that is away.
 _BUSY = (429, 502, 503, 504)
 # Below what services keep an idle connection for, so that none is used at the moment it is closed.
@@ -143,7 +146,7 @@ def answer(call: Call[T], response: httpx.Response) -> T:
     :raises UnexpectedAnswerError: it is not what such a call is answered with
     """
     if not response.is_success:
-        raise refusal(response)
+        raise refusal(call, response)
     return call.reader(_text(response) if call.as_text else _document(response))
 
 
@@ -163,9 +166,26 @@ def unreachable(url: str, error: httpx.HTTPError) -> UnreachableError:
     return UnreachableError(url, reason or type(error).__name__)
 
 
-def refusal(response: httpx.Response) -> ServiceError:
-    """Return the error that a refusal, read to its end, stands for."""
+def unaskable(call: Call[Any], url: str, error: httpx.InvalidURL) -> ClientError:
+    """Return the error that says why there can be no URL for a call."""
+    if "too long" not in str(error):
+        return ClientError(f"There is no URL for {call.method} {call.path!r:.200}: {error}")
+    return _overlong(call, {"status": _TOO_LONG, "detail": str(error)}, url)
+
+
+def _overlong(call: Call[Any], problem: Mapping[str, Any], url: str) -> OverlongQuestionError:
+    sizes = {"path": len(call.path)}
+    for name, value in sent(call.parameters or {}) or ():
+        sizes[name] = sizes.get(name, 0) + len(quote_plus(str(value)))
+    field = max(sizes, key=sizes.__getitem__)
+    return OverlongQuestionError(_TOO_LONG, problem, url=url, field=field, size=sizes[field])
+
+
+def refusal(call: Call[Any], response: httpx.Response) -> ServiceError:
+    """Return the error that a refusal of a call, read to its end, stands for."""
     problem, url = _problem(response), str(response.url)
+    if response.status_code == _TOO_LONG:
+        return _overlong(call, problem, url)
     if response.status_code in _BUSY:
         return BusyError(response.status_code, problem, url=url, retry_after_seconds=_retry_after(response))
     return BY_STATUS.get(response.status_code, ServiceError)(response.status_code, problem, url=url)

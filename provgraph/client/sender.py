@@ -25,6 +25,7 @@ from provgraph.client.answers import REFUSALS, Verdict
 from provgraph.client.errors import (
     ClientError,
     NotThereError,
+    OverlongQuestionError,
     ServiceError,
     UnexpectedAnswerError,
 )
@@ -172,7 +173,7 @@ class Sender:
         try:
             asker.ask(calls.set_tag(namespace, tag, entry.id))
         except ServiceError as error:
-            if not isinstance(error, NotThereError) and not _is_own_fault(error):
+            if not isinstance(error, NotThereError | OverlongQuestionError) and not _is_own_fault(error):
                 raise
             self._spool.settle((), [(entry, Verdict(0, entry.id, "invalid", detail=str(error)))])
         else:

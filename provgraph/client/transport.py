@@ -57,6 +57,8 @@ class Transport:
         exchange.check_open(self._http, self.url)
         try:
             response = self._http.request(**exchange.request(call))
+        except httpx.InvalidURL as error:
+            raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
             raise exchange.unreachable(self.url, error) from error
         return exchange.answer(call, response)
@@ -72,11 +74,13 @@ class Transport:
             with self._http.stream(**exchange.request(call)) as response:
                 if not response.is_success:
                     response.read()
-                    raise exchange.refusal(response)
+                    raise exchange.refusal(call, response)
                 rest = b""
                 for piece in response.iter_bytes():
                     *whole, rest = (rest + piece).split(b"\n")
                     yield from whole
+        except httpx.InvalidURL as error:
+            raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
             raise exchange.unreachable(self.url, error) from error
 
@@ -110,6 +114,8 @@ class AsyncTransport:
         exchange.check_open(self._http, self.url)
         try:
             response = await self._http.request(**exchange.request(call))
+        except httpx.InvalidURL as error:
+            raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
             raise exchange.unreachable(self.url, error) from error
         return exchange.answer(call, response)
@@ -121,11 +127,13 @@ class AsyncTransport:
             async with self._http.stream(**exchange.request(call)) as response:
                 if not response.is_success:
                     await response.aread()
-                    raise exchange.refusal(response)
+                    raise exchange.refusal(call, response)
                 rest = b""
                 async for piece in response.aiter_bytes():
                     *whole, rest = (rest + piece).split(b"\n")
                     for line in whole:
                         yield line
+        except httpx.InvalidURL as error:
+            raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
             raise exchange.unreachable(self.url, error) from error

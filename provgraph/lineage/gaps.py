@@ -8,17 +8,17 @@ clock goes against the log's, and how many of its events say what they worked on
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidInputError
 from provgraph.events.clock import now_us, rfc3339
 from provgraph.graphstore import Moment
-from provgraph.lineage import pages, past, told, versions
+from provgraph.lineage import pages, past, places, told, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provgraph.graphstore import EmitterState, HistoryReader, Mismatch, View
+    from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, View
     from provgraph.lineage.told import Json
 
 DEFAULT_LIMIT = 100
@@ -67,14 +67,14 @@ def gaps(graph: HistoryReader, asked: Gaps) -> Json:
     limits = _Limits(asked.limit, time.monotonic() + asked.seconds)
     found: Json = {}
     for name in wanted:
-        items, since, reason = _LISTS[name](graph, view, page.since or [], limits)
+        items, since, reason = _LISTS[name](graph, view, page.since, limits)
         # The cursor of a list is good for asking for that list alone.
         own = ("gaps", name, *asked.question)
         found[name] = {
             "items": items,
             "complete": reason is None,
             "reason": reason,
-            "cursor": None if reason is None else pages.encode(own, page.past, since),
+            "cursor": None if reason is None else pages.encode(own, page.past, places.held(since)),
         }
     if asked.only is None:
         found["emitters"] = [_emitter(each, asked, view) for each in graph.emitter_states(view)]
@@ -93,11 +93,13 @@ class _Listed(NamedTuple):
     """A page of a list."""
 
     items: list[Json]
-    since: list[Any]  # where to go on, when there is a reason to
+    since: tuple[str, ...]  # where to go on, when there is a reason to
     reason: str | None
 
 
-def _taken(found: Iterator[tuple[list[Any], Json | None]], since: list[Any], limits: _Limits) -> _Listed:
+def _taken(
+    found: Iterator[tuple[tuple[str, ...], Json | None]], since: tuple[str, ...], limits: _Limits
+) -> _Listed:
     """Return as many items as a page may have; what is found comes with where to go on behind it, and may be none."""
     items: list[Json] = []
     for key, item in found:
@@ -111,35 +113,51 @@ def _taken(found: Iterator[tuple[list[Any], Json | None]], since: list[Any], lim
     return _Listed(items, since, None)
 
 
-def _never_produced(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+def _never_produced(
+    graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits
+) -> _Listed:
     """Return artifacts that the view's events use and none of them produced."""
 
-    def found(after: str) -> Iterator[tuple[list[Any], Json | None]]:
-        while page := graph.artifact_states(view, after=after, limit=_READ_AT_ONCE):
-            for each in page:
-                yield [each.name], {"artifact": each.name} if each.production is None else None
-            after = page[-1].name
+    def behind(after: tuple[str, ...]) -> Iterator[ArtifactState]:
+        name = after[0]
+        while page := graph.artifact_states(view, after=name, limit=_READ_AT_ONCE):
+            yield from page
+            name = page[-1].name
 
-    return _taken(found(since[0] if since else ""), since, limits)
+    since = places.key_at(place or [""], lambda after: ((each.name,) for each in behind(after)), texts=1)
+    named = (
+        ((each.name,), {"artifact": each.name} if each.production is None else None) for each in behind(since)
+    )
+    return _taken(named, since, limits)
 
 
-def _unseen(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+def _unseen(graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits) -> _Listed:
     """Return events that were named as predecessors and never reported."""
-    found = graph.unseen(view, after=since[0] if since else "", limit=limits.most + 1)
-    told_ = ({"event": each.event_id, "named_by": each.named_by, "times": each.times} for each in found)
-    return _taken((([item["event"]], item) for item in told_), since, limits)
+    since = place[0] if place else ""
+    found = graph.unseen(view, after=since, limit=limits.most + 1)
+    told_ = (
+        ((each.event_id,), {"event": each.event_id, "named_by": each.named_by, "times": each.times})
+        for each in found
+    )
+    return _taken(told_, (since,), limits)
 
 
-def _out_of_order(graph: HistoryReader, view: View, since: list[Any], limits: _Limits) -> _Listed:
+def _out_of_order(graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits) -> _Listed:
     """Return uses of a version that was made only later, by the emitters' clocks."""
 
-    def found(after: tuple[str, str, str]) -> Iterator[tuple[list[Any], Json | None]]:
-        while page := graph.mismatches(view, after=after, limit=_READ_AT_ONCE):
-            for each in page:
-                after = (each.event_id, each.artifact, each.version or "")
-                yield list(after), _out_of_order_use(graph, view, each)
+    def behind(after: tuple[str, ...]) -> Iterator[Mismatch]:
+        key = (after[0], after[1], after[2])
+        while page := graph.mismatches(view, after=key, limit=_READ_AT_ONCE):
+            yield from page
+            key = _key_of_use(page[-1])
 
-    return _taken(found((since[0], since[1], since[2]) if since else ("", "", "")), since, limits)
+    since = places.key_at(place or ["", "", ""], lambda after: map(_key_of_use, behind(after)), texts=3)
+    uses = ((_key_of_use(each), _out_of_order_use(graph, view, each)) for each in behind(since))
+    return _taken(uses, since, limits)
+
+
+def _key_of_use(use: Mismatch) -> tuple[str, str, str]:
+    return use.event_id, use.artifact, use.version or ""
 
 
 def _out_of_order_use(graph: HistoryReader, view: View, use: Mismatch) -> Json | None:

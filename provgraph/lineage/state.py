@@ -14,13 +14,14 @@ import orjson
 
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import View
-from provgraph.lineage import pages, past, told
+from provgraph.lineage import pages, past, places, told
 from provgraph.merging import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import ArtifactState, HistoryReader, TagFacts
+    from provgraph.lineage.places import Behind
     from provgraph.lineage.told import Json
 
 _READ_AT_ONCE = 1_000
@@ -47,22 +48,22 @@ def state(
     asked = ("state", *question)
     page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at)
     view = page.past.view
-    what, *after = page.since or [_ARTIFACTS, ""]
+    what, after = _place(graph, view, page.since)
     artifacts: list[ArtifactState] = []
     tags: list[TagFacts] = []
     following: list[object] | None = None
     if what == _ARTIFACTS:
         artifacts = graph.artifact_states(view, after=after[0], limit=limit + 1)
-        after = ["", ""]
+        after = ("", "")
     if len(artifacts) > limit:
         artifacts = artifacts[:limit]
-        following = [_ARTIFACTS, artifacts[-1].name]
+        following = [_ARTIFACTS, *places.held([artifacts[-1].name])]
     else:
         left = limit - len(artifacts)
         tags = graph.tag_states(view, after=(after[0], after[1]), limit=left + 1)
         if len(tags) > left:
             tags = tags[:left]
-            following = [_TAGS, *(tags[-1][:2] if tags else after)]
+            following = [_TAGS, *places.held(tags[-1][:2] if tags else after)]
     past.check(graph, page.past)
     return {
         "artifacts": [artifact(each) for each in artifacts],
@@ -73,6 +74,17 @@ def state(
         "reason": None if following is None else "limit",
         "cursor": None if following is None else pages.encode(asked, page.past, following),
     }
+
+
+def _place(graph: HistoryReader, view: View, since: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return which list a page begins in, and behind which key of it."""
+    if since is None:
+        return _ARTIFACTS, ("",)
+    what, *place = since
+    if what == _ARTIFACTS:
+        behind = _artifact_keys(graph, view)
+        return what, places.key_at(place, lambda after: (key[:1] for key in behind(after)), texts=1)
+    return what, places.key_at(place, _tag_keys(graph, view), texts=2)
 
 
 def artifact(each: ArtifactState) -> Json:
@@ -134,11 +146,13 @@ def diff(
     if page.since is None:
         top = page.past.view.position
         ends = [(min(end.position, top), end.as_of_us) for end in (before, after)]
-        what, since = _ARTIFACTS, ["", ""]
+        what, place = _ARTIFACTS, ["", ""]
     else:
-        ends_, what, since = page.since
+        ends_, what, place = page.since
         ends = [(int(position), as_of) for position, as_of in ends_]
     views = (View(*ends[0]), View(*ends[1]))
+    keys = _artifact_keys if what == _ARTIFACTS else _tag_keys
+    since = places.key_at(place, *(keys(graph, view) for view in views), texts=2)
     found, reached, reason = _differences(
         graph, views, what, since, _Limits(limit, time.monotonic() + seconds)
     )
@@ -159,7 +173,7 @@ def _told(view: View) -> Json:
 
 
 def _differences(
-    graph: HistoryReader, views: tuple[View, View], what: str, since: list[str], limits: _Limits
+    graph: HistoryReader, views: tuple[View, View], what: str, since: tuple[str, ...], limits: _Limits
 ) -> tuple[list[Json], list[Any] | None, str | None]:
     """Return changes, and if there may be more, where to go on and why not all were looked for."""
     found: list[Json] = []
@@ -168,13 +182,13 @@ def _differences(
             if change is not None:
                 found.append(change)
             if reason := _enough(found, limits):
-                return found, [_ARTIFACTS, [name, ""]], reason
-        since = ["", ""]
+                return found, [_ARTIFACTS, places.held([name, ""])], reason
+        since = ("", "")
     for key, change in _tag_changes(graph, views, (since[0], since[1])):
         if change is not None:
             found.append(change)
         if reason := _enough(found, limits):
-            return found, [_TAGS, list(key)], reason
+            return found, [_TAGS, places.held(key)], reason
     return found, None, None
 
 
@@ -252,6 +266,15 @@ def _tags(graph: HistoryReader, view: View, after: tuple[str, str]) -> Iterator[
         if len(page) < _READ_AT_ONCE:
             return
         after = _tag_key(page[-1])
+
+
+def _artifact_keys(graph: HistoryReader, view: View) -> Behind:
+    """Return how to read the artifacts of a view by key: the name, and an empty text."""
+    return lambda after: ((each.name, "") for each in _artifacts(graph, view, after[0]))
+
+
+def _tag_keys(graph: HistoryReader, view: View) -> Behind:
+    return lambda after: map(_tag_key, _tags(graph, view, (after[0], after[1])))
 
 
 def _name(each: ArtifactState) -> str:

@@ -381,11 +381,16 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def refuse_taken_key(state: ObjectState) -> ConflictError:
-    """Return the error that a key is another object's."""
-    return UniqueError(
-        f"There is a {state.kind} {state.key!r} already, with the id {state.id}: save it with upsert to update it"
+def refuse_taken_key(state: ObjectState, *, wanted_by: str | None = None) -> ConflictError:
+    """
+    Return the error that a key is another object's.
+
+    :param wanted_by: id of the object that was to take it; None: a new one, which an upsert would save as this one
+    """
+    advice = (
+        "save it with upsert to update it" if wanted_by is None else f"{wanted_by} cannot have the same key"
     )
+    return UniqueError(f"There is a {state.kind} {state.key!r} already, with the id {state.id}: {advice}")
 
 
 class UniqueError(ConflictError):

@@ -101,7 +101,7 @@ def _name(draft: Draft, values: JSONObject, before: ObjectState | None) -> str:
     if before is not None and name != before.key:
         holder = draft.live(branch=before.branch, kind=before.kind, key=name)
         if holder is not None:
-            raise refuse_taken_key(holder)
+            raise refuse_taken_key(holder, wanted_by=before.id)
     return name
 
 

@@ -158,7 +158,7 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
     if key is not None and key != before.key:
         holder = draft.live(branch=before.branch, kind=before.kind, key=key)
         if holder is not None and holder.id != before.id:
-            raise refuse_taken_key(holder)
+            raise refuse_taken_key(holder, wanted_by=before.id)
     artifact = before.artifact
     if key is not None and key != before.key:
         # Whoever asks for the new name shall find it: its history goes on from the old one's.

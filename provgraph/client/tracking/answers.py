@@ -74,10 +74,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why an object cannot be put back: somebody has changed it, or lists it."""
+    """Why an object cannot be put back: somebody has changed it, or lists it, or it stands in the way of another."""
 
     id: str
     artifact: str
+    reason: str
     changed_by_run: str | None
     actor: str | None
     listed_by: tuple[str, ...]  # ids of other groups that list it
@@ -90,6 +91,7 @@ class Conflict:
         return cls(
             document["id"],
             document["artifact"],
+            get("reason") or "it cannot be put back",
             get("changed_by_run"),
             get("actor"),
             tuple(get("listed_by") or ()),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import BusyError, ContradictionError, ServiceError
 from provgraph.client.parts import Awaited, Does, Waiting
-from provgraph.client.tracking import commands
+from provgraph.client.tracking import commands, names
 from provgraph.client.tracking.answers import CloseReport, Group, Member, Plan
 from provgraph.client.tracking.commands import Closing, new_request
 from provgraph.client.tracking.errors import (
@@ -144,6 +144,9 @@ class GroupContextBase:
         Make objects members that were not saved: this is how one protects what was only read.
 
         Ignored outside a run unless ``update_group_context`` is True, and in a run if it is False.
+
+        :raises ImpossibleNameError: one of the ids is no UUID; none was added
+        :raises NotSavedError: one of the objects has no id yet; none was added
         """
         self._add(self.related_node_ids, ids, update_group_context)
         yield from ()
@@ -297,7 +300,8 @@ class GroupContextBase:
     def _add(
         self, listed: list[str], ids: Iterable[NodeBase | str], update_group_context: bool | None
     ) -> None:
-        added = [saved_id(each) for each in ids]
+        # The service would refuse a wrong id at the end of the run, when all its work is done.
+        added = [names.id_(saved_id(each)) for each in ids]
         if self.tracking_session.is_member(update_group_context):
             listed += added
             self._touched = True

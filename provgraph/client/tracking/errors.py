@@ -25,7 +25,7 @@ class NotJsonError(TrackingError, TypeError, ValueError):
 
 
 class ImpossibleNameError(TrackingError, ValueError):
-    """A kind, key, branch or identifier that cannot be one; nothing was sent."""
+    """A kind, key, branch, identifier or id that cannot be one; nothing was sent."""
 
 
 class ImpossibleLimitError(TrackingError, TypeError, ValueError):

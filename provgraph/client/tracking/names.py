@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from provgraph.client.tracking.errors import ImpossibleNameError
+from provgraph.errors import InvalidEventError
+from provgraph.events import event_id
 
 # The name of an object's artifact is KIND/KEY: a kind with a slash would be taken for another.
 _NOT_IN_A_KIND = re.compile(r"[\s/~]")
@@ -42,3 +44,17 @@ def text(stated: object, *, what: str) -> str:
             f"{stated!r} cannot be a {what}: it holds control characters or half a character"
         )
     return stated
+
+
+def id_(stated: str) -> str:
+    """
+    Return an object's id in its one spelling: 32 lower-case hex digits.
+
+    :raises ImpossibleNameError: it is no spelling of a UUID
+    """
+    try:
+        return event_id(stated)
+    except InvalidEventError as error:
+        raise ImpossibleNameError(
+            f"{stated[:60]!r} cannot be the id of an object: it is not a UUID"
+        ) from error

@@ -10,10 +10,12 @@ import pytest
 from provgraph.client import (
     BusyError,
     Call,
+    ClientError,
     ContradictionError,
     CredentialsRefusedError,
     JobFailedError,
     NotThereError,
+    OverlongQuestionError,
     OversizedError,
     RefusedRequestError,
     Retry,
@@ -139,6 +141,47 @@ def test_an_answer_of_something_else_is_told_apart(client: Any, service: FakeSer
 
     with pytest.raises(UnexpectedAnswerError):
         client.get_pem("a")
+
+
+@pytest.mark.parametrize(
+    ("ask", "field", "advice"),
+    [
+        (lambda client: client.why("Z" * 66_000), "node", "by its id"),
+        (lambda client: client.why("Zé" * 10_000), "node", "by its id"),
+        (lambda client: client.get_artifact("Z" * 66_000), "NameIs", "Cypher"),
+        (lambda client: client.state(cursor="Z" * 66_000), "cursor", "Ask for more at once"),
+        (lambda client: list(client.impact("Z" * 66_000)), "node", "by its id"),
+        (lambda client: client.set_tag("prod", "Z" * 66_000, "ab" * 16), "path", "shorter"),
+        (lambda client: client.export("why", "dot", node="Z" * 66_000), "node", "by its id"),
+    ],
+    ids=["node", "encoded", "filter", "cursor", "stream", "path", "export"],
+)
+def test_what_fits_into_no_url_is_refused_by_name_before_it_is_sent(
+    client: Any, service: FakeService, ask: Callable[[Any], object], field: str, advice: str
+) -> None:
+    with pytest.raises(OverlongQuestionError, match=f"{field} alone takes .* bytes") as refused:
+        ask(client)
+
+    assert (refused.value.status, refused.value.field) == (414, field)
+    assert refused.value.size > 65_000
+    assert advice in str(refused.value)
+    assert service.requests == []
+
+
+def test_what_the_service_or_a_proxy_finds_too_long_says_what_it_is(
+    client: Any, service: FakeService
+) -> None:
+    service.troubles = [httpx.Response(414, text="<html>too long</html>")]
+
+    with pytest.raises(OverlongQuestionError, match="node alone takes 9,000 bytes"):
+        client.why("Z" * 9_000)
+
+
+def test_what_cannot_stand_in_a_url_is_an_error_of_the_client(client: Any, service: FakeService) -> None:
+    with pytest.raises(ClientError, match="no URL"):
+        client.export("why\n", "dot", node="a")
+
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("url", ["localhost:8082", "ftp://x", "http://", "http://x:port"])

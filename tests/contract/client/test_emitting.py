@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from provgraph.client import (
+    ActivityEndedError,
     Artifact,
+    ClientError,
     ConsoleDelivery,
     CredentialsRefusedError,
     DeliveryError,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from provgraph.client import Run
     from tests.contract.client.driver import Driver
     from tests.contract.client.service import FakeService
 
@@ -335,6 +338,40 @@ def test_an_activity_runs_once(client: Any, driver: Driver) -> None:
     with pytest.raises(RuntimeError, match="once"):
         activity._begin()
     activity._end(None)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda run: run.uses("table"),
+        lambda run: run.produces("model"),
+        lambda run: run.follows(uuid.uuid4()),
+        lambda run: run.note(rows=3),
+    ],
+    ids=["uses", "produces", "follows", "note"],
+)
+def test_what_is_told_of_an_activity_after_its_end_is_refused(
+    client: Any, service: FakeService, say: Callable[[Run], Run]
+) -> None:
+    with client.activity("outer") as outer:
+        with client.activity("inner") as inner:
+            pass
+        with pytest.raises(ActivityEndedError, match="'inner' has ended") as refused:
+            say(inner)
+        say(outer)
+    with pytest.raises(ClientError, match="'outer' has ended"):
+        say(outer)
+
+    assert refused.value.event_id == inner.id
+    assert [event["Type"] for event in service.sent] == ["inner", "outer"]
+
+
+def test_an_activity_that_failed_has_ended_too(client: Any) -> None:
+    with pytest.raises(LookupError, match="gone"), client.activity("train") as run:
+        raise LookupError("gone")
+
+    with pytest.raises(ActivityEndedError):
+        run.produces("model")
 
 
 # Deliveries

@@ -164,6 +164,20 @@ def test_a_tag_on_an_event_that_is_not_there_is_kept_as_refused(
     assert _delivery(client).spool.refused()[0].kind == "tag"
 
 
+def test_a_tag_that_fits_into_no_url_is_kept_as_refused_and_holds_up_nothing(
+    spooling: Callable[..., Any], service: FakeService
+) -> None:
+    client = spooling()
+
+    client.set_tag("prod", "Z" * 66_000, "ab" * 16)
+    client.send_pem(client.prepare_pem("x"))
+    flushed = client.flush(timeout_seconds=30)
+
+    assert (flushed.delivered, flushed.refused) == (1, 1)
+    assert "too long" in (_delivery(client).spool.refused()[0].detail or "")
+    assert len(service.sent) == 1
+
+
 def test_a_full_spool_says_so_and_takes_none(spooling: Callable[..., Any], service: FakeService) -> None:
     service.troubles = [_AWAY] * 1_000
     client = spooling(max_events=2)

@@ -215,8 +215,8 @@ async def test_what_is_read_and_added_stays(side: Side) -> None:
 async def test_adding_outside_a_run_is_ignored(side: Side) -> None:
     context = side.client.group_context
 
-    await side.do(context.add_related_nodes([unique()]))
-    await side.do(context.add_related_groups([unique()]))
+    await side.do(context.add_related_nodes([new_id()]))
+    await side.do(context.add_related_groups([new_id()]))
 
     assert (context.related_node_ids, context.related_group_ids) == ([], [])
 

@@ -17,6 +17,7 @@ from tests.e2e.builders import unique
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provgraph.client.tracking import Group
     from tests.e2e.service import Service
 
 
@@ -139,9 +140,36 @@ def test_a_rollback_over_others_changes_says_which(script: Script) -> None:
     forced = script.command("runs", "rollback", run, "--yes", "--force", "--json")
 
     assert refused.code == ExitCode.FAILED
-    assert f"{script.kind}/A: changed by ada" in refused.err
+    assert f"{script.kind}/A: it was changed since (by ada)" in refused.err
     assert node.id in forced.json["retired"]
     assert script.live() == []
+
+
+def test_a_rollback_of_what_another_group_lists_names_the_group(script: Script) -> None:
+    run = script.run("A")
+    script.run("A", script=unique("other-"))
+    with script.client as client:
+        mine = next(iter(client.groups.list(identifier=script.name))).id
+        (node,) = client.all(script.kind)
+        theirs = [group.id for group in client.groups.list(members=True) if _lists(group, node.id)]
+
+    refused = script.command("runs", "rollback", run, "--yes")
+
+    (other,) = set(theirs) - {mine}
+    assert refused.code == ExitCode.FAILED
+    assert f"{script.kind}/A: another group lists it (group {other})" in refused.err
+
+
+def _lists(group: Group, id_: str | None) -> bool:
+    return id_ in {member.id for member in group.members or ()}
+
+
+def test_a_group_that_is_no_id_is_named_for_what_it_is(script: Script) -> None:
+    refused = script.command("runs", "list", "--group", "nope")
+
+    assert refused.code == ExitCode.USAGE
+    assert "group is an id, and this is not a UUID: 'nope'" in refused.err
+    assert "PEM" not in refused.err
 
 
 def test_groups_are_listed_and_shown_by_name(script: Script) -> None:

@@ -75,6 +75,21 @@ async def test_a_new_object_does_not_take_anothers_key(side: Side) -> None:
     assert second.id is not None
 
 
+async def test_an_upsert_is_advised_only_where_it_would_help(side: Side) -> None:
+    holder = await side.save("A")
+    other = await side.save("B")
+    other.name.value = "A"
+
+    with pytest.raises(ContradictionError, match="save it with upsert"):
+        await side.do((await side.create("A")).save())
+    with pytest.raises(ContradictionError) as refused:
+        await side.do(other.save(allow_upsert=True))
+
+    assert str(refused.value).endswith(
+        f"already, with the id {holder.id}: {other.id} cannot have the same key"
+    )
+
+
 async def test_a_save_that_fails_is_no_member(side: Side) -> None:
     await side.save("A")
     async with side.tracking() as client:

@@ -95,6 +95,18 @@ def test_all_pages_of_a_state_are_true_for_the_first(tmp_path: Path) -> None:
         assert rest["position"] == first["position"]
 
 
+def test_pages_go_on_behind_a_name_that_is_longer_than_a_url(tmp_path: Path) -> None:
+    names = [letter * 70_000 for letter in "BCD"]
+    with told(tmp_path) as story:
+        story.send({**_EVENT, "ProducesArtifacts": [{"Name": name} for name in names]})
+
+        pages = list(story.pages("state", limit=1))
+        differences = list(story.pages("diff", from_=4, to=5, clock="recorded", limit=1))
+
+    assert [entry["artifact"] for page in pages for entry in page["artifacts"]][:3] == names
+    assert [change["artifact"] for page in differences for change in page["changes"]] == names
+
+
 def test_a_difference_says_what_appeared_changed_and_moved(story: Story) -> None:
     answer = story.ask("diff", from_="2026-03-01T05:00:00Z", to="2026-03-03")
 

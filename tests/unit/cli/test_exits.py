@@ -43,6 +43,16 @@ def test_every_command_is_documented(run: Run) -> None:
     assert [command for command in commands if f"`provgraph {command}" not in text] == []
 
 
+def test_a_name_that_fits_into_no_url_is_wrong_usage(run: Run) -> None:
+    ended = run("why", "Z" * 66_000)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(
+        "Error: The URL of this question is too long: node alone takes 66,000 bytes of it."
+    )
+    assert ended.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (413, 6), (500, 6), (503, 3)]
 )

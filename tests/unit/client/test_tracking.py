@@ -14,7 +14,15 @@ import orjson
 import pytest
 
 from provgraph.client import AsyncClient, Client, Retry, ServiceError, UnreachableError
-from provgraph.client.tracking import ImpossibleLimitError, Limit, Mode, NotJsonError, Tracking, TrackingError
+from provgraph.client.tracking import (
+    ImpossibleLimitError,
+    ImpossibleNameError,
+    Limit,
+    Mode,
+    NotJsonError,
+    Tracking,
+    TrackingError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,3 +357,37 @@ def test_a_count_that_cannot_be_a_limit_is_refused(count: Any) -> None:
 def test_a_percentage_that_cannot_be_a_limit_is_refused(percent: Any) -> None:
     with pytest.raises(ImpossibleLimitError, match="percent is a number"):
         Limit(percent=percent)
+
+
+@pytest.mark.parametrize("kind", ["nodes", "groups"])
+def test_a_wrong_id_is_refused_when_it_is_added_and_not_at_the_end(kind: str) -> None:
+    service = _Service()
+
+    with service.client().start_tracking("script") as client:
+        context = client.group_context
+        with pytest.raises(ImpossibleNameError, match="'nope' cannot be the id of an object"):
+            getattr(context, f"add_related_{kind}")(["0" * 32, "nope"])
+        added = [*context.related_node_ids, *context.related_group_ids]
+
+    assert added == []
+    assert service.asked == ["runs", "close"]
+
+
+def test_a_wrong_id_is_refused_by_the_client_for_loops_too() -> None:
+    service = _Service()
+
+    async def body() -> None:
+        async with service.async_client().start_tracking("script") as client:
+            with pytest.raises(ImpossibleNameError, match="nope"):
+                await client.group_context.add_related_nodes(["nope"])
+
+    asyncio.run(body())
+
+    assert service.asked == ["runs", "close"]
+
+
+def test_an_id_is_added_in_its_one_spelling() -> None:
+    with _Service().client().start_tracking("script") as client:
+        client.group_context.add_related_nodes(["5F0C7BD1-3f57-4d16-9f02-0123456789ab"])
+
+        assert client.group_context.related_node_ids == ["5f0c7bd13f574d169f020123456789ab"]
