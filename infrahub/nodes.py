@@ -25,7 +25,7 @@ JSONObject = dict[str, Any]
 MEMBERS = "members"
 _VALUE = "__value"
 # What Infrahub tells of an attribute or a relationship besides its value, and is not kept here.
-_NOT_KEPT = frozenset({"id", "source", "owner", "updated_by"})
+_NOT_KEPT = frozenset({"id", "source", "owner", "updated_at", "updated_by"})
 _NEVER = frozenset({"is_from_profile", "is_inherited", "is_protected"})
 
 

@@ -597,6 +597,24 @@ def test_a_second_interface_of_the_same_name_is_refused(sdk: Sdk) -> None:
         asyncio.run(script())
 
 
+def test_nodes_are_read_with_the_properties_of_what_they_say(sdk: Sdk) -> None:
+    name = own_kind()
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        parent = await save(client, "r1", kind=f"Sdk{name}", neighbours=[await save(client, unique("n-"))])
+        await save(client, "eth0", kind=f"Sdk{name}port", device=parent)
+        (device,) = await done(client.all(kind=f"Sdk{name}", property=True, include=["neighbours"]))
+        return device, await done(client.all(kind=f"Sdk{name}port", property=True))
+
+    device, (interface,) = asyncio.run(script())
+
+    (neighbour,) = device.neighbours.peers
+    assert (neighbour.updated_at, interface.device.updated_at) == (None, None)
+    assert interface.name.updated_at is not None
+
+
 def test_a_schema_that_the_sdk_could_not_read_back_is_refused(sdk: Sdk) -> None:
     bad = {"version": "1.0", "nodes": [{"namespace": "MyNode", "name": "Kind"}]}
 

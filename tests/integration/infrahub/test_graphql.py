@@ -703,6 +703,19 @@ def test_an_upsert_that_could_find_nothing_is_refused(served: Served) -> None:
     }
 
 
+def test_what_is_not_kept_of_a_relationship_is_null_not_an_error(served: Served) -> None:
+    load_ports(served)
+    port_of(served, create(served, "r1"))
+    asked = "properties { is_protected updated_at source { id display_label } owner { id } }"
+
+    (edge,) = data(served, filled("{ NetPort { edges { node { device { node { hfid } %s } } } } }", asked))[
+        "NetPort"
+    ]["edges"]
+
+    nothing = {"is_protected": False, "updated_at": None, "source": None, "owner": None}
+    assert edge["node"]["device"] == {"node": {"hfid": ["r1"]}, "properties": nothing}
+
+
 # Who may
 
 
