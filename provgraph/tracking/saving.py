@@ -97,6 +97,18 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
     return Retirement(tuple(going), missing, tuple(refused))
 
 
+def rename_after_restoring(draft: Draft, kinds: ObjectKinds) -> None:
+    """
+    Give objects the names that they have now that what they are named after is as it was.
+
+    :raises UniqueError: another object has such a name
+    """
+    for part in list(draft.parts):
+        change = part.change
+        if change.operation is Operation.RESTORED and change.before is not None:
+            _rename_others(draft, kinds, change.before, change.after)
+
+
 def leave_groups(draft: Draft, ids: Sequence[str], *, but: Container[str] = ()) -> None:
     """Take objects off the list of every live group, but for those in ``but``."""
     gone = set(ids)

@@ -684,12 +684,19 @@ def test_a_rename_that_is_rolled_back_is_one_of_all_that_it_named(served: Served
     answer = served.client.post("/api/v1/objects", json=body)
     assert [one["operation"] for one in answer.json()["objects"]] == ["updated", "updated"], answer.text
     served.client.post(f"/api/v1/runs/{run}/close", json={"request": new_id()})
+    later = data(served, filled(PORT, "NetPortCreate").replace("eth0", "eth1"), variables={"device": device})
 
     undone = served.client.post(f"/api/v1/runs/{run}/rollback", json={"request": new_id()})
 
     assert undone.status_code == 200, undone.text
     assert port_of(served, device) == port
-    assert data(served, "{ NetPort { count } }")["NetPort"]["count"] == 1
+    found = data(served, '{ NetPort(hfid: ["r1", "eth1"]) { edges { node { id } } } }')["NetPort"]["edges"]
+    assert found == [{"node": {"id": later["NetPortCreate"]["object"]["id"]}}]
+    keys = {
+        served.client.get(f"/api/v1/objects/{one}").json()["key"]
+        for one in (port["id"], found[0]["node"]["id"])
+    }
+    assert keys == {"r1/eth0", "r1/eth1"}
 
 
 def test_an_upsert_that_could_find_nothing_is_refused(served: Served) -> None:
