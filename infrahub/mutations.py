@@ -138,6 +138,7 @@ class Mutations:
             key=call.key if id_ is None else None,
             branch=call.branch,
             parent=stated.parent,
+            named=True,
         )
         done = self._tracker.save(command, [save], upsert=call.verb == _UPSERT, reads=stated.related)
         saved: str = done.answer["objects"][0]["id"]

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from infrahub.documents import Selected, Selection
     from provgraph.catalog.tracking import StoredObject, TrackingQueries
     from provgraph.tracking import ObjectKind
+    from provgraph.tracking.kinds import KeyPart
 
 JSONObject = dict[str, Any]
 
 MEMBERS = "members"
 _VALUE = "__value"
 # What Infrahub tells of an attribute or a relationship besides its value, and is not kept here.
-_NOT_KEPT = frozenset({"id", "source", "owner", "updated_by"})
+_NOT_KEPT = frozenset({"id", "source", "owner", "updated_at", "updated_by"})
 _NEVER = frozenset({"is_from_profile", "is_inherited", "is_protected"})
 
 
@@ -84,6 +85,7 @@ class Nodes:
         self.know(
             id_ for stored in page for name in names[stored.state.kind] for id_ in self._stated(stored, name)
         )
+        self.know(self._naming(page))
         return [self.shown(stored, selection) for stored in page]
 
     def is_a(self, kind: str, type_: str) -> bool:
@@ -101,6 +103,7 @@ class Nodes:
             ids = self._related_ids(stored, name)
             self.know(ids)
             found = [self._known[id_] for id_ in ids if id_ in self._known and self._known[id_].state.live]
+            self.know(self._naming(found))
             self._related[stored.state.id, name] = found
         return found
 
@@ -128,10 +131,10 @@ class Nodes:
         """Return the definitions of a kind's relationships, by name."""
         return self._defined(kind, "relationships")
 
-    def key_attributes(self, kind: str) -> Sequence[str]:
-        """Return the attributes whose values together name an object of a kind."""
+    def key_parts(self, kind: str) -> Sequence[KeyPart]:
+        """Return what together names an object of a kind."""
         found = self._kinds.get(kind)
-        return () if found is None else found.key_attributes
+        return () if found is None else found.key_parts
 
     def know(self, ids: Iterable[str]) -> None:
         """Read objects that will be asked for."""
@@ -255,8 +258,39 @@ class Nodes:
 
     def hfid(self, stored: StoredObject) -> list[str] | None:
         """Return the values that name an object for people, None when it has none."""
-        values = [stored.state.values.get(name) for name in self.key_attributes(stored.state.kind)]
+        kind = self._kinds.get(stored.state.kind)
+        if kind is None:
+            return None
+        values = kind.key_values(stored.state.values, lambda name: self._values_of_related(stored, name))
         return None if not values or None in values else [str(value) for value in values]
+
+    def is_called(self, stored: StoredObject, hfid: Sequence[str]) -> bool:
+        """Tell whether these values name an object for people."""
+        parts = self.key_parts(stored.state.kind)
+        # What the object says itself is at hand: of a long list, few are left to be asked further.
+        return (
+            len(parts) == len(hfid)
+            and all(
+                str(self.value(stored, part.attribute)) == stated
+                for part, stated in zip(parts, hfid, strict=True)
+                if part.relationship is None
+            )
+            and self.hfid(stored) == list(hfid)
+        )
+
+    def _values_of_related(self, stored: StoredObject, name: str) -> Mapping[str, Any]:
+        other = next(iter(self.related(stored, name)), None)
+        if other is None:
+            return {}
+        kind = self._kinds.get(other.state.kind)
+        return {**({} if kind is None else kind.defaults), **other.state.values}
+
+    def _naming(self, objects: Iterable[StoredObject]) -> Iterator[str]:
+        """Yield the ids of the objects whose values are in the names of others."""
+        for stored in objects:
+            for part in self.key_parts(stored.state.kind):
+                if part.relationship is not None:
+                    yield from self._stated(stored, part.relationship)
 
     def label(self, stored: StoredObject) -> str:
         """Return what a person calls an object."""

@@ -147,9 +147,11 @@ class _Wanted:
     def _key(self, kind: str) -> str | None:
         if "hfid" in self._filters:
             return "/".join(strings(self._filters["hfid"], "hfid"))
-        names = self._nodes.key_attributes(kind)
-        stated = [self._filters.get(f"{name}__value") for name in names]
-        if not names or not all(isinstance(value, str) and value for value in stated):
+        parts = self._nodes.key_parts(kind)
+        if any(part.relationship is not None for part in parts):
+            return None  # there is no filter for what another object says
+        stated = [self._filters.get(f"{part.attribute}__value") for part in parts]
+        if not parts or not all(isinstance(value, str) and value for value in stated):
             return None
         return "/".join(str(value) for value in stated)
 
@@ -158,7 +160,7 @@ class _Wanted:
             return lambda _: True
         if name == "hfid":
             wanted = list(strings(value, name))
-            return lambda stored: self._nodes.hfid(stored) == wanted
+            return lambda stored: self._nodes.is_called(stored, wanted)
         field, _, suffix = name.rpartition("__")
         if suffix == "value" and self._has("attributes", field):
             is_it = _equal_to([value])

@@ -15,7 +15,7 @@ from infrahub.values import ATTRIBUTE_KINDS, refuse_other_defaults
 from provgraph.errors import InvalidInputError
 from provgraph.events import canonical
 from provgraph.tracking import read_schema
-from provgraph.tracking.kinds import GROUP, NODE, kind_name
+from provgraph.tracking.kinds import GROUP, NODE, key_part, kind_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -164,6 +164,15 @@ def _refuse(node: JSONObject) -> None:
     complaint = _complaint(node)
     if complaint is not None:
         raise InvalidInputError(f"{kind_name(node)}: {complaint}", field="nodes", rule="readable")
+    for stated in node.get("human_friendly_id") or []:
+        # Nodes of the kind would not be found by it, and every upsert would make another one.
+        if key_part(node, stated) is None:
+            raise InvalidInputError(
+                f"{kind_name(node)}: {stated!r} in human_friendly_id is neither ATTRIBUTE__value of its own, nor "
+                "RELATIONSHIP__ATTRIBUTE__value of a relationship of cardinality one; nothing else names nodes here",
+                field="human_friendly_id",
+                rule="followed",
+            )
     refuse_other_defaults(node.get("attributes") or [])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from provgraph.catalog.tracking import TrackingQueries
 
@@ -63,19 +63,51 @@ BUILT_IN: tuple[JSONObject, ...] = (
 )
 
 
+class KeyPart(NamedTuple):
+    """A value that names an object, with others or alone."""
+
+    attribute: str
+    relationship: str | None = None  # the attribute is that of the object it names; None: the object's own
+
+
 class ObjectKind(NamedTuple):
     """What there is to know of a kind when objects of it are saved."""
 
     name: str
-    key_attributes: tuple[str, ...]  # their values together name an object; empty: it has its id alone
+    key_parts: tuple[KeyPart, ...]  # together they name an object; empty: it has its id alone
     is_group: bool
     longest: Mapping[str, int]  # characters, by attribute
     parents: tuple[str, ...]  # relationships that say what an object goes with
     document: JSONObject | None = None  # its definition; None: nobody defined it
+    defaults: Mapping[str, Any] = {}  # of attributes that are not stated
 
-    def key(self, values: Mapping[str, Any]) -> str | None:
-        """Return what names an object with these values, None when something of it is missing."""
-        parts = [values.get(attribute) for attribute in self.key_attributes]
+    @property
+    def is_named(self) -> bool:
+        """Whether the definition says what names an object, be it in a way that is not understood here."""
+        document = self.document or {}
+        stated = document.get("human_friendly_id") or document.get("uniqueness_constraints")
+        return bool(self.key_parts or stated)
+
+    def key_values(
+        self, values: Mapping[str, Any], related: Callable[[str], Mapping[str, Any]] | None = None
+    ) -> list[Any]:
+        """
+        Return the values that name an object with these values, None for each that is missing.
+
+        :param related: returns the values of the object that a relationship names, defaults included; empty for none
+        """
+        own = {**self.defaults, **values}
+        sources = [
+            own if part.relationship is None else related(part.relationship) if related else {}
+            for part in self.key_parts
+        ]
+        return [source.get(part.attribute) for source, part in zip(sources, self.key_parts, strict=True)]
+
+    def key(
+        self, values: Mapping[str, Any], related: Callable[[str], Mapping[str, Any]] | None = None
+    ) -> str | None:
+        """Return what names an object with these values, None when something of it is missing. See `key_values`."""
+        parts = self.key_values(values, related)
         if not parts or any(part is None or part == "" for part in parts):
             return None
         return "/".join(part if isinstance(part, str) else str(part) for part in parts)
@@ -105,8 +137,23 @@ class ObjectKinds:
         """Return what is known of a kind, defined or not."""
         definition = self._defined().get(kind)
         if definition is None:
-            return ObjectKind(kind, ("name",), kind.endswith("Group"), {}, ())
+            return ObjectKind(kind, (KeyPart("name"),), kind.endswith("Group"), {}, ())
         return _kind(kind, definition)
+
+    def named_by(self, kind: str, attributes: Iterable[str]) -> list[ObjectKind]:
+        """Return the kinds whose objects may have the value of one of these attributes of ``kind`` in their names."""
+        defined = self._defined()
+        types = {kind, NODE, *(defined.get(kind, {}).get("inherit_from") or [])}
+        changed = set(attributes)
+        return [
+            _kind(name, definition)
+            for name, definition in defined.items()
+            if any(
+                part.attribute in changed and _peer(definition, part.relationship) in types
+                for part in _key_parts(definition)
+                if part.relationship is not None
+            )
+        ]
 
     def _defined(self) -> dict[str, JSONObject]:
         stored = {kind_name(definition): definition for definition in self._reads.kinds()}
@@ -150,7 +197,7 @@ def _kind(name: str, definition: JSONObject) -> ObjectKind:
     attributes = definition.get("attributes") or []
     return ObjectKind(
         name,
-        _key_attributes(definition, attributes),
+        _key_parts(definition),
         GROUP in (definition.get("inherit_from") or []),
         {
             attribute["name"]: attribute["max_length"]
@@ -163,12 +210,43 @@ def _kind(name: str, definition: JSONObject) -> ObjectKind:
             if relationship.get("kind") == "Parent"
         ),
         definition,
+        {
+            attribute["name"]: attribute["default_value"]
+            for attribute in attributes
+            if attribute.get("default_value") is not None
+        },
     )
 
 
-def _key_attributes(definition: JSONObject, attributes: list[JSONObject]) -> tuple[str, ...]:
+def _peer(definition: JSONObject, relationship: str) -> Any:
+    parts = definition.get("relationships") or []
+    return next((part.get("peer") for part in parts if part["name"] == relationship), None)
+
+
+def _key_parts(definition: JSONObject) -> tuple[KeyPart, ...]:
     for listed in (definition.get("human_friendly_id"), *(definition.get("uniqueness_constraints") or [])):
-        own = tuple(part.removesuffix("__value") for part in listed or [])
-        if own and all(part in {attribute["name"] for attribute in attributes} for part in own):
-            return own
-    return tuple(attribute["name"] for attribute in attributes if attribute.get("unique"))[:1]
+        parts = [key_part(definition, stated) for stated in listed or []]
+        known = tuple(part for part in parts if part is not None)
+        if known and len(known) == len(parts):
+            return known
+    unique = (attribute for attribute in definition.get("attributes") or [] if attribute.get("unique"))
+    return tuple(KeyPart(attribute["name"]) for attribute in unique)[:1]
+
+
+def key_part(definition: JSONObject, stated: object) -> KeyPart | None:
+    """
+    Return what a part of a human-friendly id means, None when it is none that names objects here.
+
+    :param stated: ``ATTRIBUTE__value``, or ``RELATIONSHIP__ATTRIBUTE__value`` of a relationship to one object
+    """
+    if not isinstance(stated, str):
+        return None
+    path = stated.removesuffix("__value")
+    if any(attribute["name"] == path for attribute in definition.get("attributes") or []):
+        return KeyPart(path)
+    for relationship in definition.get("relationships") or []:
+        attribute = path.removeprefix(f"{relationship['name']}__")
+        is_one = relationship.get("cardinality", "many") == "one"
+        if is_one and attribute and attribute != path and "__" not in attribute:
+            return KeyPart(attribute, relationship["name"])
+    return None

@@ -367,7 +367,9 @@ def _orphans(draft: Draft, undoing: _Undoing) -> dict[str, str]:
     """Return the objects to be retired that others need which stay, each with the reason."""
     found: dict[str, str] = {}
     for child in draft.reads.children(undoing.retire):
-        before = undoing.restore.get(child.state.id, child.state)  # it may go back to another parent, or to none
+        before = undoing.restore.get(
+            child.state.id, child.state
+        )  # it may go back to another parent, or to none
         if child.state.id not in undoing.retire and before.parent == child.state.parent is not None:
             found[child.state.parent] = f"{child.state.artifact} goes with it and would stay"
     return found

@@ -11,7 +11,7 @@ from provgraph.tracking.kinds import MAIN
 from provgraph.tracking.sweep import Refused, families
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKind, ObjectKinds
@@ -28,6 +28,9 @@ class Save(NamedTuple):
     parent: str | None = None
     protected: bool | None = None  # None: as it is
     member: bool = True  # whether the run counts it as saved
+    named: bool = (
+        False  # refuse an upsert that has nothing to find its object by, though its kind says what names it
+    )
     place: int = 0  # in the request, from 0
 
 
@@ -46,7 +49,8 @@ def save(draft: Draft, kinds: ObjectKinds, wanted: Save, *, upsert: bool) -> tup
     :param upsert: update the object that has the key already, instead of refusing
     :raises NotFoundError: there is no object with the id
     :raises UniqueError: another object has the key
-    :raises InvalidInputError: a new object without a kind, or a text that is too long
+    :raises InvalidInputError: a new object without a kind, or without what an upsert finds it by, or a text that is
+        too long
     """
     if wanted.id is not None:
         return _update(draft, kinds, wanted, draft.object(wanted.id))
@@ -56,7 +60,9 @@ def save(draft: Draft, kinds: ObjectKinds, wanted: Save, *, upsert: bool) -> tup
         )
     kind = kinds.of(wanted.kind)
     branch = _branch(draft, wanted)
-    key = wanted.key or kind.key(wanted.values)
+    key = wanted.key or kind.key(wanted.values, _related(draft, kinds, kind, wanted.values, wanted.parent))
+    if key is None and upsert and wanted.named and kind.is_named:
+        raise _nameless(kind)
     found = None if key is None else draft.live(branch=branch, kind=kind.name, key=key)
     if found is None:
         return _create(draft, kind, wanted, branch=branch, key=key)
@@ -89,6 +95,18 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
         draft.retire(state)
     leave_groups(draft, list(going))
     return Retirement(tuple(going), missing, tuple(refused))
+
+
+def rename_after_restoring(draft: Draft, kinds: ObjectKinds) -> None:
+    """
+    Give objects the names that they have now that what they are named after is as it was.
+
+    :raises UniqueError: another object has such a name
+    """
+    for part in list(draft.parts):
+        change = part.change
+        if change.operation is Operation.RESTORED and change.before is not None:
+            _rename_others(draft, kinds, change.before, change.after)
 
 
 def leave_groups(draft: Draft, ids: Sequence[str], *, but: Container[str] = ()) -> None:
@@ -154,25 +172,124 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
         )
     check_lengths(kind, wanted.values, place=wanted.place)
     values = {**before.values, **wanted.values}
-    key = wanted.key or (kind.key(values) if kind.key(values) != kind.key(before.values) else before.key)
-    if key is not None and key != before.key:
-        holder = draft.live(branch=before.branch, kind=before.kind, key=key)
-        if holder is not None and holder.id != before.id:
-            raise refuse_taken_key(holder, wanted_by=before.id)
-    artifact = before.artifact
-    if key is not None and key != before.key:
-        # Whoever asks for the new name shall find it: its history goes on from the old one's.
-        artifact = draft.free_artifact(branch=before.branch, kind=before.kind, key=key, id_=before.id)
+    parent = _parent(draft, wanted, before)
+    key_before = kind.key(before.values, _related(draft, kinds, kind, before.values, before.parent))
+    key_now = kind.key(values, _related(draft, kinds, kind, values, parent))
+    key = wanted.key or (key_now if key_now != key_before else before.key)
+    artifact = _renamed_artifact(draft, before, key)
     after = before._replace(
         values=values,
         key=key,
         artifact=artifact,
         protected=before.protected if wanted.protected is None else wanted.protected,
-        parent=_parent(draft, wanted, before),
+        parent=parent,
     )
     operation = Operation.UNCHANGED if after == before else Operation.UPDATED
+    if after.values != before.values:
+        _rename_others(draft, kinds, before, after)
     draft.put(operation, after, before=before, member=wanted.member)
     return before.id, operation
+
+
+def _renamed_artifact(draft: Draft, before: ObjectState, key: str | None) -> str:
+    """
+    Return an object's artifact once it has this key.
+
+    :raises UniqueError: another object has the key
+    """
+    if key is None or key == before.key:
+        return before.artifact
+    holder = draft.live(branch=before.branch, kind=before.kind, key=key)
+    if holder is not None and holder.id != before.id:
+        raise refuse_taken_key(holder, wanted_by=before.id)
+    # Whoever asks for the new name shall find it: its history goes on from the old one's.
+    return draft.free_artifact(branch=before.branch, kind=before.kind, key=key, id_=before.id)
+
+
+def _rename_others(draft: Draft, kinds: ObjectKinds, before: ObjectState, after: ObjectState) -> None:
+    """
+    Give the objects of its branch whose names have a value of an object in them the names that they have from now on.
+
+    Otherwise an upsert would not find them any more, and make them a second time.
+
+    :raises UniqueError: another object has such a name
+    """
+    changed = [
+        name
+        for name in {**before.values, **after.values}
+        if before.values.get(name) != after.values.get(name)
+    ]
+    for kind in kinds.named_by(after.kind, changed):
+        for other in list(_naming(draft, kind, before)):
+            was = _related(draft, kinds, kind, other.values, other.parent, instead=before)
+            will = _related(draft, kinds, kind, other.values, other.parent, instead=after)
+            key = kind.key(other.values, will)
+            # A key that somebody gave it, or that says the same as before, stays.
+            if key not in (None, other.key) and other.key == kind.key(other.values, was):
+                renamed = other._replace(key=key, artifact=_renamed_artifact(draft, other, key))
+                draft.put(Operation.UPDATED, renamed, before=other, member=False)
+
+
+def _naming(draft: Draft, kind: ObjectKind, named: ObjectState) -> Iterator[ObjectState]:
+    """Yield the live objects of a kind, on the branch of another object, whose names have a part of its."""
+    stored = draft.reads.objects_of_kind(branch=named.branch, kind=kind.name, live=True, texts=[named.id])
+    here = {part.change.after.id: part.change.after for part in draft.parts}
+    for state in [*(one.state for one in stored if one.state.id not in here), *here.values()]:
+        ids = [
+            _related_id(kind, part.relationship, state.values, state.parent)
+            for part in kind.key_parts
+            if part.relationship is not None
+        ]
+        if state.live and (state.kind, state.branch) == (kind.name, named.branch) and named.id in ids:
+            yield state
+
+
+def _related(
+    draft: Draft,
+    kinds: ObjectKinds,
+    kind: ObjectKind,
+    values: Mapping[str, Any],
+    parent: str | None,
+    *,
+    instead: ObjectState | None = None,
+) -> Callable[[str], Mapping[str, Any]]:
+    """
+    Return what finds the values of the objects that one of a kind is related to.
+
+    :param instead: what one of them shall look like
+    """
+
+    def values_of(relationship: str) -> Mapping[str, Any]:
+        id_ = _related_id(kind, relationship, values, parent)
+        state = instead if instead is not None and instead.id == id_ else _live(draft, id_)
+        return {} if state is None else {**kinds.of(state.kind).defaults, **state.values}
+
+    return values_of
+
+
+def _live(draft: Draft, id_: str | None) -> ObjectState | None:
+    try:
+        return None if id_ is None else draft.object(id_)
+    except NotFoundError:
+        return None
+
+
+def _related_id(
+    kind: ObjectKind, relationship: str, values: Mapping[str, Any], parent: str | None
+) -> str | None:
+    stated = values.get(relationship, parent if relationship in kind.parents else None)
+    return stated if isinstance(stated, str) else None
+
+
+def _nameless(kind: ObjectKind) -> InvalidInputError:
+    names = [part.relationship or part.attribute for part in kind.key_parts]
+    told = " and ".join(dict.fromkeys(names)) or "its human-friendly id"
+    return InvalidInputError(
+        f"An upsert finds its {kind.name} by {told}, and something of it is missing: state it, or the id, or save "
+        "without upsert",
+        field=names[0] if names else "hfid",
+        rule="required",
+    )
 
 
 def _parent(draft: Draft, wanted: Save, own: ObjectState | None) -> str | None:

@@ -19,7 +19,7 @@ from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
 from provgraph.tracking.listing import list_group
 from provgraph.tracking.runs import Closing, close, intended, roll_back
-from provgraph.tracking.saving import leave_groups, retire, save
+from provgraph.tracking.saving import leave_groups, rename_after_restoring, retire, save
 from provgraph.tracking.sweep import sweep
 
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ class Tracker:
                 return Outcome(nothing, stored.position, repeated=True)
             draft.run = stored
             undone = roll_back(draft, stored, force=force)
+            rename_after_restoring(draft, self.kinds)
             run = stored.state._replace(
                 state=RunStatus.ROLLED_BACK,
                 closed_us=stored.state.closed_us or draft.place.occurred_us,

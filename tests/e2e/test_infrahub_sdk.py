@@ -546,6 +546,75 @@ def test_a_users_own_kind_is_loaded_and_used(sdk: Sdk, wire: Wire) -> None:
     assert (stored["artifact"], stored["values"]["height"]) == (f"{kind}/rack", 42)
 
 
+def interfaces_of(device: str) -> dict[str, Any]:
+    """Return a schema with devices, and with interfaces that are called by their device's name and their own."""
+    kinds = schema(device)
+    kinds["nodes"].append(
+        {
+            "namespace": "Sdk",
+            "name": f"{device}port",
+            "human_friendly_id": ["device__name__value", "name__value"],
+            "uniqueness_constraints": [["device", "name__value"]],
+            "attributes": [{"name": "name", "kind": "Text"}],
+            "relationships": [parent_of(f"Sdk{device}")],
+        }
+    )
+    return kinds
+
+
+def test_runs_again_and_again_save_one_interface_of_a_device(sdk: Sdk) -> None:
+    name = own_kind()
+    device, interface = f"Sdk{name}", f"Sdk{name}port"
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        for _ in range(3):
+            async with tracking(client, unique("ports-"), delete_unused_nodes=True):
+                for called in ("r1", "r2"):
+                    parent = await save(client, called, upsert=True, kind=device)
+                    await save(client, "eth0", upsert=True, kind=interface, device=parent)
+        found = await done(client.get(kind=interface, hfid=["r2", "eth0"]))
+        return await done(client.all(kind=interface)), found, parent
+
+    interfaces, found, parent = asyncio.run(script())
+
+    assert sorted(one.hfid for one in interfaces) == [["r1", "eth0"], ["r2", "eth0"]]
+    assert (found.hfid, found.device.id) == (["r2", "eth0"], parent.id)
+
+
+def test_a_second_interface_of_the_same_name_is_refused(sdk: Sdk) -> None:
+    name = own_kind()
+
+    async def script() -> None:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        parent = await save(client, "r1", kind=f"Sdk{name}")
+        for _ in range(2):
+            await save(client, "eth0", kind=f"Sdk{name}port", device=parent)
+
+    with pytest.raises(GraphQLError, match="'r1/eth0' already"):
+        asyncio.run(script())
+
+
+def test_nodes_are_read_with_the_properties_of_what_they_say(sdk: Sdk) -> None:
+    name = own_kind()
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        parent = await save(client, "r1", kind=f"Sdk{name}", neighbours=[await save(client, unique("n-"))])
+        await save(client, "eth0", kind=f"Sdk{name}port", device=parent)
+        (device,) = await done(client.all(kind=f"Sdk{name}", property=True, include=["neighbours"]))
+        return device, await done(client.all(kind=f"Sdk{name}port", property=True))
+
+    device, (interface,) = asyncio.run(script())
+
+    (neighbour,) = device.neighbours.peers
+    assert (neighbour.updated_at, interface.device.updated_at) == (None, None)
+    assert interface.name.updated_at is not None
+
+
 def test_a_schema_that_the_sdk_could_not_read_back_is_refused(sdk: Sdk) -> None:
     bad = {"version": "1.0", "nodes": [{"namespace": "MyNode", "name": "Kind"}]}
 

@@ -118,3 +118,17 @@ def test_a_default_of_another_kind_is_refused_but_hides_no_kind_that_is_there() 
 def test_a_load_that_asks_for_more_is_told_so(body: object) -> None:
     with pytest.raises(UnsupportedError):
         read_load(body, BUILT_IN)
+
+
+@pytest.mark.parametrize("stated", ["site__name__value", "rack__site__name__value", "racks__name__value"])
+def test_a_human_friendly_id_that_would_name_nothing_is_refused_with_its_part(stated: str) -> None:
+    racks = [
+        {"name": "rack", "peer": "NetRack", "cardinality": "one"},
+        {"name": "racks", "peer": "NetRack", "cardinality": "many"},
+    ]
+
+    with pytest.raises(InvalidInputError, match=stated) as refused:
+        read_load(load(node(human_friendly_id=[stated], relationships=racks)), BUILT_IN)
+
+    assert refused.value.members["field"] == "human_friendly_id"
+    assert read_load(load(node(human_friendly_id=["rack__name__value"], relationships=racks)), BUILT_IN).kinds

@@ -6,6 +6,7 @@ import pytest
 
 from provgraph.errors import InvalidInputError, SettingsError
 from provgraph.tracking import ObjectKinds, read_schema
+from provgraph.tracking.kinds import KeyPart, key_part
 from provgraph.tracking.schemafile import read_schema_file
 
 if TYPE_CHECKING:
@@ -64,16 +65,65 @@ def test_a_definition_says_what_names_an_object_how_long_texts_are_and_what_it_g
     assert kind.parents == ("rack",)
 
 
+PORT: dict[str, Any] = {
+    "namespace": "Infra",
+    "name": "Port",
+    "human_friendly_id": ["device__name__value", "name__value"],
+    "attributes": [{"name": "name", "kind": "Text"}, {"name": "slot", "kind": "Number", "default_value": 0}],
+    "relationships": [
+        {"name": "device", "peer": "InfraDevice", "kind": "Parent", "cardinality": "one"},
+        {"name": "tags", "peer": "InfraTag", "cardinality": "many"},
+    ],
+}
+
+
+def test_an_object_may_be_named_by_what_another_one_says() -> None:
+    kind = _kinds(DEVICE, PORT).of("InfraPort")
+    devices = {"device": {"name": "r1"}}
+
+    assert kind.key({"name": "eth0"}, lambda relationship: devices[relationship]) == "r1/eth0"
+    assert kind.key({"name": "eth0"}, lambda _: {}) is None
+    assert kind.key({"name": "eth0"}) is None
+
+
+def test_a_default_names_an_object_that_states_nothing_else() -> None:
+    kind = _kinds({**PORT, "human_friendly_id": ["name__value", "slot__value"]}).of("InfraPort")
+
+    assert kind.key({"name": "eth0"}) == "eth0/0"
+    assert kind.key({"name": "eth0", "slot": None}) is None
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["device__site__name__value", "tags__name__value", "device", "nothing__value", "rack__name__value", 3],
+)
+def test_names_that_lead_further_than_to_one_object_name_nothing(stated: object) -> None:
+    kind = _kinds({**PORT, "human_friendly_id": [stated, "name__value"]}).of("InfraPort")
+
+    assert key_part(PORT, stated) is None
+    assert (kind.key_parts, kind.is_named) == ((), True)
+
+
+def test_it_is_known_whose_names_have_a_value_of_an_object_in_them() -> None:
+    kinds = _kinds({**DEVICE, "inherit_from": ["InfraBox"]}, PORT)
+    of_any = _kinds(DEVICE, {**PORT, "relationships": [{**PORT["relationships"][0], "peer": "CoreNode"}]})
+
+    assert [kind.name for kind in kinds.named_by("InfraDevice", ["site", "name"])] == ["InfraPort"]
+    assert [kind.name for kind in of_any.named_by("InfraRack", ["name"])] == ["InfraPort"]
+    assert kinds.named_by("InfraDevice", ["site"]) == []
+    assert kinds.named_by("InfraRack", ["name"]) == []
+
+
 def test_without_a_human_friendly_id_the_first_unique_attribute_names_an_object() -> None:
     kind = _kinds({**DEVICE, "human_friendly_id": None}).of("InfraDevice")
 
-    assert kind.key_attributes == ("name",)
+    assert kind.key_parts == (KeyPart("name"),)
 
 
 def test_the_latest_definition_of_a_kind_counts() -> None:
     kinds = _kinds(DEVICE, stored=({**DEVICE, "human_friendly_id": ["note__value"]},))
 
-    assert kinds.of("InfraDevice").key_attributes == ("note",)
+    assert kinds.of("InfraDevice").key_parts == (KeyPart("note"),)
     assert [one["name"] for one in kinds.definitions()].count("Device") == 1
 
 
