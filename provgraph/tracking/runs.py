@@ -175,9 +175,8 @@ class _Undoing(NamedTuple):
     retire: list[str]  # that the run created, and that are there
     restore: dict[str, ObjectState]  # to what was before the run
     now: dict[str, StoredObject]
-    dropped: dict[
-        str, list[str]
-    ]  # by group: whom the run took off its list; the run's own group is there in any case
+    # By group: whom the run took off its list. The run's own group is there in any case.
+    dropped: dict[str, list[str]]
 
 
 def _undoing(draft: Draft, stored_run: StoredRun) -> _Undoing:
