@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events.tracking import ObjectState, Operation
+from provgraph.tracking import keys
 from provgraph.tracking.draft import new_id, refuse_taken_key
 from provgraph.tracking.kinds import MAIN
 from provgraph.tracking.sweep import Refused, families
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKind, ObjectKinds
@@ -60,7 +61,7 @@ def save(draft: Draft, kinds: ObjectKinds, wanted: Save, *, upsert: bool) -> tup
         )
     kind = kinds.of(wanted.kind)
     branch = _branch(draft, wanted)
-    key = wanted.key or kind.key(wanted.values, _related(draft, kinds, kind, wanted.values, wanted.parent))
+    key = wanted.key or keys.key_of(draft, kinds, kind, wanted.values, wanted.parent)
     if key is None and upsert and wanted.named and kind.is_named:
         raise _nameless(kind)
     found = None if key is None else draft.live(branch=branch, kind=kind.name, key=key)
@@ -95,18 +96,6 @@ def retire(draft: Draft, ids: Sequence[str]) -> Retirement:
         draft.retire(state)
     leave_groups(draft, list(going))
     return Retirement(tuple(going), missing, tuple(refused))
-
-
-def rename_after_restoring(draft: Draft, kinds: ObjectKinds) -> None:
-    """
-    Give objects the names that they have now that what they are named after is as it was.
-
-    :raises UniqueError: another object has such a name
-    """
-    for part in list(draft.parts):
-        change = part.change
-        if change.operation is Operation.RESTORED and change.before is not None:
-            _rename_others(draft, kinds, change.before, change.after)
 
 
 def leave_groups(draft: Draft, ids: Sequence[str], *, but: Container[str] = ()) -> None:
@@ -173,10 +162,10 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
     check_lengths(kind, wanted.values, place=wanted.place)
     values = {**before.values, **wanted.values}
     parent = _parent(draft, wanted, before)
-    key_before = kind.key(before.values, _related(draft, kinds, kind, before.values, before.parent))
-    key_now = kind.key(values, _related(draft, kinds, kind, values, parent))
+    key_before = keys.key_of(draft, kinds, kind, before.values, before.parent)
+    key_now = keys.key_of(draft, kinds, kind, values, parent)
     key = wanted.key or (key_now if key_now != key_before else before.key)
-    artifact = _renamed_artifact(draft, before, key)
+    artifact = keys.renamed_artifact(draft, before, key)
     after = before._replace(
         values=values,
         key=key,
@@ -186,99 +175,9 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
     )
     operation = Operation.UNCHANGED if after == before else Operation.UPDATED
     if after.values != before.values:
-        _rename_others(draft, kinds, before, after)
+        keys.rename_others(draft, kinds, before, after)
     draft.put(operation, after, before=before, member=wanted.member)
     return before.id, operation
-
-
-def _renamed_artifact(draft: Draft, before: ObjectState, key: str | None) -> str:
-    """
-    Return an object's artifact once it has this key.
-
-    :raises UniqueError: another object has the key
-    """
-    if key is None or key == before.key:
-        return before.artifact
-    holder = draft.live(branch=before.branch, kind=before.kind, key=key)
-    if holder is not None and holder.id != before.id:
-        raise refuse_taken_key(holder, wanted_by=before.id)
-    # Whoever asks for the new name shall find it: its history goes on from the old one's.
-    return draft.free_artifact(branch=before.branch, kind=before.kind, key=key, id_=before.id)
-
-
-def _rename_others(draft: Draft, kinds: ObjectKinds, before: ObjectState, after: ObjectState) -> None:
-    """
-    Give the objects of its branch whose names have a value of an object in them the names that they have from now on.
-
-    Otherwise an upsert would not find them any more, and make them a second time.
-
-    :raises UniqueError: another object has such a name
-    """
-    changed = [
-        name
-        for name in {**before.values, **after.values}
-        if before.values.get(name) != after.values.get(name)
-    ]
-    for kind in kinds.named_by(after.kind, changed):
-        for other in list(_naming(draft, kind, before)):
-            was = _related(draft, kinds, kind, other.values, other.parent, instead=before)
-            will = _related(draft, kinds, kind, other.values, other.parent, instead=after)
-            key = kind.key(other.values, will)
-            # A key that somebody gave it, or that says the same as before, stays.
-            if key not in (None, other.key) and other.key == kind.key(other.values, was):
-                renamed = other._replace(key=key, artifact=_renamed_artifact(draft, other, key))
-                draft.put(Operation.UPDATED, renamed, before=other, member=False)
-
-
-def _naming(draft: Draft, kind: ObjectKind, named: ObjectState) -> Iterator[ObjectState]:
-    """Yield the live objects of a kind, on the branch of another object, whose names have a part of its."""
-    stored = draft.reads.objects_of_kind(branch=named.branch, kind=kind.name, live=True, texts=[named.id])
-    here = {part.change.after.id: part.change.after for part in draft.parts}
-    for state in [*(one.state for one in stored if one.state.id not in here), *here.values()]:
-        ids = [
-            _related_id(kind, part.relationship, state.values, state.parent)
-            for part in kind.key_parts
-            if part.relationship is not None
-        ]
-        if state.live and (state.kind, state.branch) == (kind.name, named.branch) and named.id in ids:
-            yield state
-
-
-def _related(
-    draft: Draft,
-    kinds: ObjectKinds,
-    kind: ObjectKind,
-    values: Mapping[str, Any],
-    parent: str | None,
-    *,
-    instead: ObjectState | None = None,
-) -> Callable[[str], Mapping[str, Any]]:
-    """
-    Return what finds the values of the objects that one of a kind is related to.
-
-    :param instead: what one of them shall look like
-    """
-
-    def values_of(relationship: str) -> Mapping[str, Any]:
-        id_ = _related_id(kind, relationship, values, parent)
-        state = instead if instead is not None and instead.id == id_ else _live(draft, id_)
-        return {} if state is None else {**kinds.of(state.kind).defaults, **state.values}
-
-    return values_of
-
-
-def _live(draft: Draft, id_: str | None) -> ObjectState | None:
-    try:
-        return None if id_ is None else draft.object(id_)
-    except NotFoundError:
-        return None
-
-
-def _related_id(
-    kind: ObjectKind, relationship: str, values: Mapping[str, Any], parent: str | None
-) -> str | None:
-    stated = values.get(relationship, parent if relationship in kind.parents else None)
-    return stated if isinstance(stated, str) else None
 
 
 def _nameless(kind: ObjectKind) -> InvalidInputError:

@@ -16,10 +16,11 @@ from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_n
 from provgraph.events.tracking import RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
+from provgraph.tracking.keys import rename_after_restoring
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
 from provgraph.tracking.listing import list_group
 from provgraph.tracking.runs import Closing, close, intended, roll_back
-from provgraph.tracking.saving import leave_groups, rename_after_restoring, retire, save
+from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
 
 if TYPE_CHECKING:
