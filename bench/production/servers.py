@@ -61,7 +61,7 @@ class Servers:
         :raises ServerUnavailableError: this machine has no way to it
         """
         server = self._running.enter_context(
-            start_neo4j(heap_megabytes=self._heap_megabytes, settings=NEO4J_SETTINGS)
+            start_neo4j(heap_megabytes=self._heap_megabytes, settings=NEO4J_SETTINGS, optimises=True)
         )
         self.remarks.append(f"Neo4j: {server.route}, heap of {self._heap_megabytes:,} MiB.")
         return server

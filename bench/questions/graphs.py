@@ -51,7 +51,7 @@ class Neo4jStores:
     def open(self) -> Iterator[GraphStore]:
         """See `Stores`."""
         with (
-            start_neo4j(heap_megabytes=HEAP_MEGABYTES, settings=NEO4J_SETTINGS) as server,
+            start_neo4j(heap_megabytes=HEAP_MEGABYTES, settings=NEO4J_SETTINGS, optimises=True) as server,
             closing(
                 Neo4jGraphStore(server.uri, user=server.user or "neo4j", password=server.password)
             ) as store,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Real servers are killed in tests of their own; here it is the service that dies, and every start takes longer there.
-ROUNDS = 50 if IS_LOCAL else 20
+ROUNDS = 50 if IS_LOCAL else 12
 DEEP_EVERY = 10
 BURST_SECONDS = (0.05, 0.3)
 BATCH = 25

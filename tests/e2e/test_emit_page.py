@@ -7,7 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.e2e.pairs import client_side
 from tests.e2e.service import PROJECT, environment
+
+pytestmark = client_side
 
 if TYPE_CHECKING:
     from pathlib import Path

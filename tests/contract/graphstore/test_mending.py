@@ -114,7 +114,7 @@ def test_a_mended_graph_is_right_and_goes_on_as_one_that_always_was(stores: Open
         assert wrong.versions("a") == right.versions("a")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(histories(), histories(), histories())
 def test_any_graph_is_mended_to_be_any_other(
     stores: Opener, before: list[Made], after: list[Made], later: list[Made]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.contract.graphstore.stores import Opener
 
 pytestmark = pytest.mark.timeout(600)
-_EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+_EXAMPLES = settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Case(NamedTuple):

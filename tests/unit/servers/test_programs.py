@@ -89,7 +89,7 @@ def test_java_home_comes_before_the_path(monkeypatch: pytest.MonkeyPatch, tmp_pa
     _install(tmp_path / "bin" / "java", "echo 'openjdk version \"21.0.1\"' >&2")
     _install(tmp_path / "bin" / "javac", "exit 0")
 
-    assert find_java() == (tmp_path / "bin" / "java", 21)
+    assert find_java() == (tmp_path / "bin" / "java", tmp_path / "bin" / "javac", 21)
 
 
 def test_only_the_worst_lines_of_a_log_are_told(tmp_path: Path) -> None:
