@@ -103,6 +103,7 @@ class Projector:
         self._met: int | None = None
         self._tend_not_before = 0.0  # monotonic seconds
         self._look_not_before = 0.0  # the same
+        self._handing_over = threading.Lock()  # held while a new graph takes the place of the served one
         self._lock = threading.Lock()  # guards the next two
         self._unmet: set[int] = set()  # positions of requests that no rebuild covers
         self._covered = 0  # requests up to here are covered by the last rebuild that was begun
@@ -144,10 +145,10 @@ class Projector:
     @property
     def should_rebuild(self) -> bool:
         """See `provgraph.operations.rebuild.GraphBuilder.should_rebuild`."""
-        with self._lock:
-            unmet = bool(self._unmet)
-        # A rebuild that is under way has a next generation, up to the moment in which that one is served.
-        return unmet or is_rebuild_due(self._log, self._graph)
+        # Who has seen in the store that the new graph is served shall not be told otherwise here.
+        with self._handing_over, self._lock:
+            is_known = bool(self._unmet) or self._rebuild is not None
+        return is_known or is_rebuild_due(self._log, self._graph)
 
     def request_rebuild(self) -> int:
         """See `provgraph.operations.rebuild.GraphBuilder.request_rebuild`."""
@@ -353,10 +354,11 @@ class Projector:
         except CorruptStoreError:
             rebuild.is_damaged = True
             raise
-        self._graph.switch(covers=rebuild.covers)
-        self._rebuild = None
-        self._checkpoint = None
-        self._met = rebuild.covers
+        with self._handing_over:
+            self._graph.switch(covers=rebuild.covers)
+            self._rebuild = None
+            self._checkpoint = None
+            self._met = rebuild.covers
         self._rebuild_health.worked()
         logger.info("rebuild of the graph done, %d events", rebuild.progress.done)
 
