@@ -92,14 +92,19 @@ class Draft:
 
         :raises NotFoundError: there is none with this id
         """
+        found = self.find(id_)
+        if found is None:
+            # Clients of Infrahub look for these words.
+            raise NotFoundError(f"Unable to find the node {id_}")
+        return found
+
+    def find(self, id_: str) -> ObjectState | None:
+        """Return a live object, None when there is none with this id."""
         state = self._states.get(id_)
         if state is None:
             stored = self.reads.objects([id_]).get(id_)
             state = None if stored is None else stored.state
-        if state is None or not state.live:
-            # Clients of Infrahub look for these words.
-            raise NotFoundError(f"Unable to find the node {id_}")
-        return state
+        return state if state is not None and state.live else None
 
     def state(self, id_: str) -> ObjectState | None:
         """Return what this command made of an object, None when it did nothing to it."""
@@ -107,11 +112,7 @@ class Draft:
 
     def is_live(self, id_: str) -> bool:
         """Tell whether an object is there."""
-        try:
-            self.object(id_)
-        except NotFoundError:
-            return False
-        return True
+        return self.find(id_) is not None
 
     def live(self, *, branch: str, kind: str, key: str) -> ObjectState | None:
         """Return the live object with a key, or None."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import NotFoundError
 from provgraph.events.tracking import Operation
 from provgraph.tracking.draft import refuse_taken_key
 
@@ -118,17 +117,12 @@ def _related(
 
     def values_of(relationship: str) -> Mapping[str, Any]:
         id_ = _related_id(kind, relationship, values, parent)
-        state = instead if instead is not None and instead.id == id_ else _live(draft, id_)
+        if id_ is None:
+            return {}
+        state = instead if instead is not None and instead.id == id_ else draft.find(id_)
         return {} if state is None else {**kinds.of(state.kind).defaults, **state.values}
 
     return values_of
-
-
-def _live(draft: Draft, id_: str | None) -> ObjectState | None:
-    try:
-        return None if id_ is None else draft.object(id_)
-    except NotFoundError:
-        return None
 
 
 def _related_id(

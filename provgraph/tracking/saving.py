@@ -202,5 +202,5 @@ def _parent(draft: Draft, wanted: Save, own: ObjectState | None) -> str | None:
                 field=f"objects[{wanted.place}].parent",
                 rule="not-itself",
             )
-        parent = draft.object(parent.parent) if parent.parent and draft.is_live(parent.parent) else None
+        parent = draft.find(parent.parent) if parent.parent else None
     return wanted.parent
