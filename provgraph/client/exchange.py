@@ -112,16 +112,18 @@ def settings(
             "The token cannot be sent: it holds white space, control characters or other than ASCII. A line break at "
             "its end comes from reading a file: strip it"
         )
+    # A proxy that the environment names cannot reach this machine's own loopback.
+    trust_env = not _is_loopback(url.host)
     bearer = {"Authorization": f"Bearer {token}"} if token else {}
     return {
         "base_url": str(url).rstrip("/"),
         "headers": {**bearer, **(headers or {})} or None,
         "timeout": timeout_seconds,
-        "verify": verify,
+        # Made once: a client that takes another's place after a fork is made of the same settings.
+        "verify": httpx.create_ssl_context(verify=verify, trust_env=trust_env),
         "limits": _LIMITS,
         "follow_redirects": False,
-        # A proxy that the environment names cannot reach this machine's own loopback.
-        "trust_env": not _is_loopback(url.host),
+        "trust_env": trust_env,
     }
 
 

@@ -10,6 +10,7 @@ arrives, once.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import logging
 import os
 import threading
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from provgraph.client import calls, forks
+from provgraph.client import calls
 from provgraph.client.answers import REFUSALS, Verdict
 from provgraph.client.errors import (
     ClientError,
@@ -46,6 +47,8 @@ _BATCH_BYTES = 2 * 2**20
 _POLL_SECONDS = 0.5
 # While somebody waits for a flush, and for the lock.
 _SHORT_PAUSE_SECONDS = 0.25
+# How long a fork waits for a request that is on its way.
+_FORK_PATIENCE_SECONDS = 1.0
 # The statuses by which the service says that a request is wrong in itself.
 _OWN_FAULT = frozenset({400, 413, 422})
 _PATIENCE = Retry(first_pause_seconds=0.2, longest_pause_seconds=15.0)
@@ -63,11 +66,13 @@ class Sender:
 
     def __init__(self, spool: Spool, connect: Callable[[], Asker]) -> None:
         self._spool = spool
-        self._connect = connect
         self._lock_path = spool.path.with_name(f"{spool.path.name}-sender")
         self._held: int | None = None  # the lock's file, while it is open
-        self._asker: Asker | None = None
+        # Made here: a fork while the thread is at it would leave the child with the locks of libraries held for ever.
+        self._asker = connect()
+        importlib.import_module("encodings.idna")  # which the first request would do
         self._condition = threading.Condition()
+        self._working = self._forking = False
         self._news = self._stopping = False
         self._hurried = 0  # how many wait for a flush
         self._most = _BATCH
@@ -75,13 +80,30 @@ class Sender:
         self.reason: str | None = None
         """Why the last attempt failed; None when it did not."""
         self._thread = threading.Thread(target=self._run, name="provgraph sender", daemon=True)
-        forks.tell(self)
         self._thread.start()
 
-    def after_fork(self) -> None:
-        """Leave the parent's lock alone in a child: its copy would hold it beyond the parent's end."""
-        _left_behind.append(self)  # nor are the parent's connections closed from here
-        if self._held is not None:
+    def before_fork(self) -> None:
+        """
+        Come to rest. A request that takes long is not waited for.
+
+        It waits in the kernel then, where it holds no lock of SQLite or TLS that the child would find held.
+        """
+        with self._condition:
+            self._forking = True
+            self._condition.wait_for(lambda: not self._working, _FORK_PATIENCE_SECONDS)
+        self._spool.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._spool.after_fork_in_parent()
+        with self._condition:
+            self._forking = False
+            self._condition.notify_all()
+
+    def after_fork_in_child(self) -> None:
+        """End: the thread stayed with the parent, and so do its connections, which are not closed from here."""
+        _left_behind.append(self)
+        if self._held is not None:  # the copy of the lock's file would hold it beyond the parent's end
             os.close(self._held)
             self._held = None
 
@@ -121,15 +143,12 @@ class Sender:
             except Exception as error:  # a thread that ends would end the delivery with it
                 logger.exception("The sender of %s failed", self._spool.path)
                 self._failed(ClientError(f"{type(error).__name__}: {error}"))
-        if self._asker is not None:
-            self._asker.close()
+        self._asker.close()
         self._spool.close()
 
     def _turn(self) -> None:
         """Deliver one batch, or rest when there is none, or another process is at it."""
-        with self._condition:
-            self._news = False
-        with self._alone() as alone:
+        with self._work(), self._alone() as alone:
             entries = self._spool.head(limit=_BATCH, max_bytes=_BATCH_BYTES) if alone else []
             if entries:
                 self._deliver(entries)
@@ -139,10 +158,8 @@ class Sender:
             self._rest(_POLL_SECONDS, until_news=alone)
 
     def _deliver(self, entries: list[Entry]) -> None:
-        if self._asker is None:
-            self._asker = self._connect()
         if entries[0].kind != EVENT:
-            self._deliver_tag(self._asker, entries[0])
+            self._deliver_tag(entries[0])
             return
         events = list(takewhile(lambda entry: entry.kind == EVENT, entries))[: self._most]
         try:
@@ -168,10 +185,10 @@ class Sender:
             [(entry, verdict) for entry, verdict in judged if verdict.verdict in REFUSALS],
         )
 
-    def _deliver_tag(self, asker: Asker, entry: Entry) -> None:
+    def _deliver_tag(self, entry: Entry) -> None:
         namespace, tag = orjson.loads(entry.content)
         try:
-            asker.ask(calls.set_tag(namespace, tag, entry.id))
+            self._asker.ask(calls.set_tag(namespace, tag, entry.id))
         except ServiceError as error:
             if not isinstance(error, NotThereError | OverlongQuestionError) and not _is_own_fault(error):
                 raise
@@ -209,6 +226,20 @@ class Sender:
                 if left <= 0:
                     return
                 self._condition.wait(left)
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """Be at work, unless a fork is about to be."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._forking)
+            self._working = True
+            self._news = False
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._working = False
+                self._condition.notify_all()
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.client import forks
 from provgraph.client.errors import DeliveryError, SpoolElsewhereError, SpoolFullError
 
 if TYPE_CHECKING:
@@ -126,12 +125,26 @@ class Spool:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._owner = 0
-        # What a fork left behind is neither used nor closed: SQLite's locks belong to the parent.
+        # What a fork that told nobody left behind is neither used nor closed: SQLite's locks belong to the parent.
         self._left_behind: list[sqlite3.Connection] = []
-        forks.tell(self)
 
-    def after_fork(self) -> None:
-        """Be of use in a child: whatever thread of the parent held the lock is not here to give it back."""
+    def before_fork(self) -> None:
+        """
+        Close the file, which the next call opens again; calls of other threads wait until the fork is over.
+
+        SQLite notes within the process who holds which lock of a file. A child would find what connections held
+        at the fork held for ever, those that it opens itself included.
+        """
+        self._lock.acquire()
+        if self._connection is not None and not self._connection.in_transaction:
+            self.close()
+
+    def after_fork_in_parent(self) -> None:
+        """Let calls go on."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Be of use: whatever thread of the parent held the lock is not here to give it back."""
         self._lock = threading.RLock()
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from provgraph.client import exchange
+from provgraph.client import exchange, forks
 from provgraph.client.exchange import BROKEN, Retry
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTransport", "Retry", "Transport"]
 
 T = TypeVar("T")
+
+# Of parents: not closed from here.
+_left_behind: list[httpx.Client] = []
 
 
 class Transport:
@@ -42,11 +46,25 @@ class Transport:
         options = exchange.settings(
             base, token=token, headers=headers, timeout_seconds=timeout_seconds, verify=verify
         )
-        self._http = httpx.Client(**options, transport=transport)
+        self._connect = partial(httpx.Client, **options, transport=transport)
+        self._http = self._connect()
+        forks.tell(self)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def before_fork(self) -> None:
+        """Do nothing: requests of other threads are theirs to end."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing."""
+
+    def after_fork_in_child(self) -> None:
+        """Leave the connections to the parent: each of their answers is for one process alone."""
+        if not self._http.is_closed:
+            _left_behind.append(self._http)
+            self._http = self._connect()
 
     def send(self, call: Call[T]) -> T:
         """

@@ -129,12 +129,29 @@ class SpoolDelivery:
         self.spool.close()
         self._connect = None
 
-    def after_fork(self) -> None:
-        """Go on in a child as a sender of its own: threads and counts stay with the parent."""
+    def before_fork(self) -> None:
+        """See that nothing of it is at work."""
+        self._lock.acquire()
+        if self._sender is not None:
+            self._sender.before_fork()
+        self.spool.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self.spool.after_fork_in_parent()
+        if self._sender is not None:
+            self._sender.after_fork_in_parent()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Go on as a sender of its own: threads and counts stay with the parent."""
+        self.spool.after_fork_in_child()
+        if self._sender is not None:
+            self._sender.after_fork_in_child()
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._source = uuid.uuid4().hex
         self._told = _NOTHING
         self._sender: Sender | None = None

@@ -30,7 +30,7 @@ def emit(count):
     for _ in range(count):
         pem = client.prepare_pem("x")
         client.send_pem(pem)
-        print(pem.id, flush=True)
+        os.write(1, f"{pem.id}\\n".encode())  # in one piece: processes share the pipe
 """
 
 
@@ -146,6 +146,41 @@ else:
 
     assert sorted(receiver.ids("e")) == sorted(set(ids))
     assert len(set(ids)) == 60
+
+
+def test_forks_while_events_are_on_their_way_leave_every_child_at_work(
+    receiver: Receiver, path: Path
+) -> None:
+    code = """
+import threading
+threading.Thread(target=emit, args=(1_000,), daemon=True).start()
+for _ in range(40):
+    if not (child := os.fork()):
+        emit(1)
+        break
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    process = _start(code, receiver.url, path)
+    stdout, stderr = process.communicate(timeout=_SECONDS)
+
+    assert process.returncode == 0, stderr
+    assert set(stdout.split()) <= set(receiver.ids("e"))
+
+
+def test_parent_and_child_of_a_fork_have_connections_of_their_own(receiver: Receiver, path: Path) -> None:
+    code = """
+client.close()
+client = Client(url, emitter=emitter)
+emit(10)
+child = os.fork()
+emit(40)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    ids, _ = _ended(_start(code, receiver.url, path))
+
+    assert sorted(receiver.ids("e")) == sorted(ids)
+    assert receiver.requests == 90  # an answer that the other one read would have been asked for once more
 
 
 def test_a_child_that_lives_on_does_not_keep_others_from_delivering(receiver: Receiver, path: Path) -> None:
