@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, create_task_group, move_on_after, to_thread
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 # A projector that is behind and has not moved for so long is stuck, whatever it says.
 _STUCK_SECONDS = 30.0
+# A store that does not answer a probe for so long is as good as away. It may go on thinking in its thread.
+_PATIENCE_SECONDS = 10.0
 _THREADS = 4
+_METRICS = "metrics"
 
 
 class NotReadyError(ProvgraphError):
@@ -63,7 +67,8 @@ class _Probes:
         self._services = services
         self._position = -1
         self._moved_at = time.monotonic()
-        self._threads = CapacityLimiter(_THREADS)
+        # Those of one part may all be waiting for it: the others have their own.
+        self._limits = {part: CapacityLimiter(_THREADS) for part in (*self._parts(), _METRICS)}
 
     async def healthz(self, _request: Request) -> Response:
         """Answer: that is all there is to it."""
@@ -71,22 +76,32 @@ class _Probes:
 
     async def readyz(self, _request: Request) -> Response:
         """Tell whether events can be stored and questions be answered."""
-        return await to_thread.run_sync(self._readiness, limiter=self._threads)
+        states = dict.fromkeys(self._parts(), "")
+        async with create_task_group() as asking:
+            for part, ask in self._parts().items():
+                asking.start_soon(self._note, states, part, ask)
+        if any(state != "ok" for state in states.values()):
+            raise NotReadyError(states)
+        return json({"ready": True, "parts": states})
 
     async def metrics(self, _request: Request) -> Response:
         """Answer in Prometheus' text format."""
-        shown = await to_thread.run_sync(self._services.metrics.render, limiter=self._threads)
+        shown = await to_thread.run_sync(self._services.metrics.render, limiter=self._limits[_METRICS])
         return Response(shown, headers={"Content-Type": CONTENT_TYPE})
 
-    def _readiness(self) -> Response:
+    def _parts(self) -> dict[str, Callable[[], str]]:
+        """Return what to ask for the state of each part."""
         services = self._services
-        parts = {"log": _state(services.log.probe)}
+        parts: dict[str, Callable[[], str]] = {"log": partial(_state, services.log.probe)}
         # A process that only receives goes on receiving while the graph is away.
         if services.building is not None:
-            parts |= {"graph": _state(services.graph.probe), "projector": self._projector()}
-        if any(state != "ok" for state in parts.values()):
-            raise NotReadyError(parts)
-        return json({"ready": True, "parts": parts})
+            parts |= {"graph": partial(_state, services.graph.probe), "projector": self._projector}
+        return parts
+
+    async def _note(self, states: dict[str, str], part: str, ask: Callable[[], str]) -> None:
+        states[part] = f"It did not answer within {_PATIENCE_SECONDS:g} seconds"
+        with move_on_after(_PATIENCE_SECONDS):
+            states[part] = await to_thread.run_sync(ask, limiter=self._limits[part], abandon_on_cancel=True)
 
     def _projector(self) -> str:
         try:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from provgraph.errors import ProvgraphError, StoreError
+from provgraph.graphstore.neo4j.schema import make_schema
 from provgraph.graphstore.neo4j.statements import graphs
 from provgraph.graphstore.neo4j.statements.statement import FORMAT
 
@@ -116,7 +117,8 @@ class Generations:
         with self._lock:
             self._server.once("version", self._server.require_version)
             self._server.once("trust", self._require_trust)
-            self._server.once(f"schema {self._family.letters}", self._make_schema)
+            letters = self._family.letters
+            self._server.once(f"schema {letters}", lambda: make_schema(self._server, letters))
             if self._find() is None:
                 while not self._server.write(self._make_state):
                     self._make_room()
@@ -167,18 +169,6 @@ class Generations:
                 f"The graph server at {self._server.address} writes in READ access mode: "
                 "users' queries could change the graph, so it is not used"
             )
-
-    def _make_schema(self) -> None:
-        wanted = dict(graphs.SHARED_SCHEMA)
-        for letter in self._family.letters:
-            for name, statement in graphs.GENERATION_SCHEMA.items():
-                wanted[name.replace("@", letter)] = statement.of(letter)
-        known = self._server.read(graphs.KNOWN_INDEXES)
-        missing = wanted.keys() - set(known[0] if known else ())
-        for name in sorted(missing):
-            self._server.command(wanted[name])
-        if missing:
-            self._server.command(graphs.AWAIT_INDEXES)
 
     # -------------------------------------------------------------------------------------------- changing
 

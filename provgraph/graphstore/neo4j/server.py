@@ -37,7 +37,7 @@ from provgraph.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from neo4j import Driver, Session, Transaction
 
@@ -64,13 +64,6 @@ _QUICK_FAILURE_SECONDS = 1.0
 _LOST_CONNECTION: Final = (ServiceUnavailable, SessionExpired)
 _SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 _HOST = re.compile(r"[\w.:-]+").fullmatch
-_MADE_ALREADY = frozenset(
-    {
-        "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
-        "Neo.ClientError.Schema.ConstraintAlreadyExists",
-        "Neo.ClientError.Schema.IndexAlreadyExists",
-    }
-)
 _OUT_OF_SPACE = "No space left on device"
 
 
@@ -193,10 +186,11 @@ class Server:
 
         return self._attempt(run, most=_WRITE_ATTEMPTS)
 
-    def command(self, statement: str, **parameters: Any) -> None:
+    def command(self, statement: str, *, passing_over: Collection[str] = (), **parameters: Any) -> None:
         """
         Run a statement in a transaction of its own that is not read or written by `read` or `write`: a schema command.
 
+        :param passing_over: codes of Neo4j's errors that are none here
         :raises StoreError: the server is not there, or refuses
         """
 
@@ -205,8 +199,7 @@ class Server:
                 with self._session(WRITE_ACCESS) as session:
                     session.run(statement, parameters).consume()
             except Neo4jError as error:
-                # Another process makes the same schema at this moment, and was first.
-                if error.code not in _MADE_ALREADY:
+                if error.code not in passing_over:
                     raise
 
         self._attempt(run, most=_WRITE_ATTEMPTS)

@@ -74,7 +74,7 @@ def test_postgresql_is_killed_and_comes_back(deployment: Deployment, postgresql:
             first.wait_for(200)
             assert eventually(lambda: readiness(receiver) == (200, {"log": "ok"}))
     assert first.refused + second.refused > 0
-    assert eventually(lambda: readiness(query)[0] == 200)
+    assert eventually(lambda: readiness(query)[0] == 200), readiness(query)
     assert_nothing_is_lost(query, first, second)
 
 
@@ -93,9 +93,9 @@ def test_neo4j_is_killed_and_comes_back(tmp_path: Path, postgres_url: str, own_n
             emitter.wait_for(400)
             assert emitter.refused == refused  # the receiver does not need the graph
             neo4j.start()
-            assert eventually(lambda: readiness(builder)[0] == 200)
+            assert eventually(lambda: readiness(builder)[0] == 200), readiness(builder)
             emitter.wait_for(100)
-        assert eventually(lambda: readiness(query)[0] == 200)
+        assert eventually(lambda: readiness(query)[0] == 200), readiness(query)
         assert_nothing_is_lost(query, emitter)
 
 
@@ -113,7 +113,7 @@ def test_receivers_start_while_the_graph_is_away(
             status, parts = readiness(builder)
             assert (status, parts["log"]) == (503, "ok")
             neo4j.start()
-            assert eventually(lambda: readiness(builder)[0] == 200)
+            assert eventually(lambda: readiness(builder)[0] == 200), readiness(builder)
         assert_nothing_is_lost(deployment.start("query", "admin"), emitter)
 
 
@@ -218,7 +218,7 @@ def test_without_a_graph_builder_the_probe_says_so(deployment: Deployment) -> No
 
     assert (status, parts["projector"]) == (503, "No graph builder is running")
     deployment.start("graphbuilder")
-    assert eventually(lambda: readiness(query)[0] == 200)
+    assert eventually(lambda: readiness(query)[0] == 200), readiness(query)
 
 
 def test_a_rebuild_asked_for_on_one_process_is_done_by_another_while_questions_are_answered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from provgraph.errors import StoreError, StoreFullError
 from provgraph.events import Role
+from provgraph.http import probes
 
 if TYPE_CHECKING:
     from tests.integration.serving import Served
@@ -88,6 +90,22 @@ def test_a_service_that_cannot_write_is_not_ready_and_says_why(
     assert answer.json()["detail"] == "log: The disk is full"
     assert answer.json()["parts"] == {"log": "The disk is full", "graph": "ok", "projector": "ok"}
     assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_store_that_does_not_answer_makes_the_service_not_ready_in_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(probes, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(served.services.graph, "probe", answers.wait)
+    try:
+        for _ in range(6):  # more than may wait for it at once
+            answer = served.client.get("/readyz")
+            assert answer.status_code == 503
+            assert answer.json()["parts"]["graph"] == "It did not answer within 0.2 seconds"
+            assert answer.json()["parts"]["log"] == "ok"
+    finally:
+        answers.set()
 
 
 def test_a_projector_that_cannot_go_on_makes_the_service_not_ready(

@@ -53,7 +53,7 @@ def all_statements() -> Iterator[str]:
         ):
             if isinstance(statement, Statement):
                 yield from (statement.of("a"), statement.of("a", served=True))
-            elif isinstance(statement, str) and not statement.startswith(("SHOW", "CALL")):
+            elif isinstance(statement, str) and not statement.lstrip().startswith(("SHOW", "CALL", "DROP")):
                 yield statement
 
 
