@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
@@ -11,7 +11,7 @@ from provgraph.client import exchange, forks
 from provgraph.client.exchange import BROKEN, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from ssl import SSLContext
 
     from provgraph.client.calls import Call
@@ -19,12 +19,34 @@ if TYPE_CHECKING:
 __all__ = ["AsyncTransport", "Retry", "Transport"]
 
 T = TypeVar("T")
+H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 
 # Of parents: not closed from here.
-_left_behind: list[httpx.Client] = []
+_left_behind: list[httpx.Client | httpx.AsyncClient] = []
 
 
-class Transport:
+class _Connected(Generic[H]):
+    """Has connections, which are not a child's after a fork: each of their answers is for one process alone."""
+
+    def __init__(self, connect: Callable[[], H]) -> None:
+        self._connect = connect
+        self._http = connect()
+        forks.tell(self)
+
+    def before_fork(self) -> None:
+        """Do nothing: requests of other threads are theirs to end."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing."""
+
+    def after_fork_in_child(self) -> None:
+        """Have connections of its own."""
+        if not self._http.is_closed:
+            _left_behind.append(self._http)
+            self._http = self._connect()
+
+
+class Transport(_Connected[httpx.Client]):
     """
     Speaks HTTP with one service. Keeps its connections; close it when done. Threads may share one.
 
@@ -46,25 +68,11 @@ class Transport:
         options = exchange.settings(
             base, token=token, headers=headers, timeout_seconds=timeout_seconds, verify=verify
         )
-        self._connect = partial(httpx.Client, **options, transport=transport)
-        self._http = self._connect()
-        forks.tell(self)
+        super().__init__(partial(httpx.Client, **options, transport=transport))
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def before_fork(self) -> None:
-        """Do nothing: requests of other threads are theirs to end."""
-
-    def after_fork_in_parent(self) -> None:
-        """Do nothing."""
-
-    def after_fork_in_child(self) -> None:
-        """Leave the connections to the parent: each of their answers is for one process alone."""
-        if not self._http.is_closed:
-            _left_behind.append(self._http)
-            self._http = self._connect()
 
     def send(self, call: Call[T]) -> T:
         """
@@ -103,7 +111,7 @@ class Transport:
             raise exchange.unreachable(self.url, error) from error
 
 
-class AsyncTransport:
+class AsyncTransport(_Connected[httpx.AsyncClient]):
     """Speaks HTTP with one service on an event loop; see `Transport`."""
 
     def __init__(
@@ -121,7 +129,7 @@ class AsyncTransport:
         options = exchange.settings(
             base, token=token, headers=headers, timeout_seconds=timeout_seconds, verify=verify
         )
-        self._http = httpx.AsyncClient(**options, transport=transport)
+        super().__init__(partial(httpx.AsyncClient, **options, transport=transport))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -167,8 +167,7 @@ for _ in range(40):
     assert set(stdout.split()) <= set(receiver.ids("e"))
 
 
-def test_parent_and_child_of_a_fork_have_connections_of_their_own(receiver: Receiver, path: Path) -> None:
-    code = """
+_SYNC = """
 client.close()
 client = Client(url, emitter=emitter)
 emit(10)
@@ -177,6 +176,31 @@ emit(40)
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """
+_ASYNC = """
+import asyncio
+from provgraph.client import AsyncClient
+client.close()
+client = AsyncClient(url, emitter=emitter)
+async def emit(count):
+    for _ in range(count):
+        pem = client.prepare_pem("x")
+        await client.send_pem(pem)
+        os.write(1, f"{pem.id}\\n".encode())
+with asyncio.Runner() as runner:
+    runner.run(emit(10))
+    if not (child := os.fork()):
+        asyncio.run(emit(40))  # in a loop of its own
+        os._exit(0)
+    runner.run(emit(40))
+    runner.run(client.close())
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("code", [_SYNC, _ASYNC], ids=["sync", "async"])
+def test_parent_and_child_of_a_fork_have_connections_of_their_own(
+    receiver: Receiver, path: Path, code: str
+) -> None:
     ids, _ = _ended(_start(code, receiver.url, path))
 
     assert sorted(receiver.ids("e")) == sorted(ids)
