@@ -228,7 +228,8 @@ def _imported(statement: str) -> float:
     done = subprocess.run(  # noqa: S603 - this interpreter, with statements of this file
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # An empty value lets Python keep what it compiles, as it does for users.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
         text=True,
         check=True,
