@@ -457,5 +457,7 @@ _STOP = ""
 
 def _state(row: Row) -> State:
     letter, token, next_letter, next_token, publishing = row
-    following = None if next_token is None else Generation(next_letter, next_token)
+    # Read in the middle of a switch, what was next may be served already, or its checkpoint gone.
+    has_next = next_token is not None and next_letter not in (None, letter)
+    following = Generation(next_letter, next_token) if has_next else None
     return State(Generation(letter, token or ""), following, bool(publishing))

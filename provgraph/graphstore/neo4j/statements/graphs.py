@@ -12,12 +12,13 @@ WRITE_IN_READ_MODE: Final = "CREATE (n:_Probe)"
 # ------------------------------------------------------------------------------------------------ generations
 
 # Which generation is served, which one is being built, and whether the public labels are on their way. One in another
-# format has no token.
+# format has no token. A generation's letter and token come from one node: the state may change while this is read, and
+# what stands there would be read twice.
 STATE: Final = """
 MATCH (s:GraphState {name: $graph}) USING INDEX SEEK s:GraphState(name)
 OPTIONAL MATCH (c:Checkpoint {name: s.generation}) WHERE c.format = $format
 OPTIONAL MATCH (n:Checkpoint {name: s.next}) WHERE n.format = $format
-RETURN s.generation, c._token, s.next, n._token, s.publishing
+RETURN coalesce(c.name, s.generation), c._token, n.name, n._token, s.publishing
 """
 # The first thing in a database that holds no graph yet. Several processes may do it at once.
 MAKE_STATE: Final = """

@@ -337,3 +337,49 @@ def test_a_tag_whose_node_is_gone_is_not_where_its_last_move_was(
     values(neo4j_stores, "MATCH (t:Tag {tag: 't'}) DETACH DELETE t")
 
     assert [(move.tag, move.position) for move in store.tags()] == [("t", 1), ("u", 3)]
+
+
+def test_who_asks_during_switches_sees_whole_states(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener
+) -> None:
+    store.checkpoint()
+    asking = Generations(neo4j_stores.server, GRAPH)
+    done = threading.Event()
+    seen = []
+
+    def ask() -> None:
+        while not done.is_set():
+            seen.append(asking.state())
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(15):
+            store.next_generation()
+            store.switch()
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join()
+
+    tokens: dict[str, str] = {}
+    for state in seen:
+        for generation in filter(None, (state.served, state.next)):
+            assert generation.letter in GRAPH.letters
+            assert tokens.setdefault(generation.token, generation.letter) == generation.letter
+        assert state.next != state.served
+
+
+@pytest.mark.parametrize("letter", [None, "b"])
+def test_what_was_next_is_not_so_any_more_once_it_is_served(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch, letter: str | None
+) -> None:
+    store.checkpoint()
+    asking = Generations(neo4j_stores.server, GRAPH)
+    asking.state()
+    # What Neo4j answers when a switch comes between two looks at the same node.
+    monkeypatch.setattr(neo4j_stores.server, "read", lambda *_, **__: ["b", "token", letter, "token", False])
+
+    assert asking.state().next is None
+    assert asking.state().served.letter == "b"
