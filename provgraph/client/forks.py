@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import Protocol
 
 
-class Forkable(Protocol):
-    """Something with locks, threads or files of its own. Forks tell it, before anything else runs."""
+class Forkable:
+    """
+    Something with locks, threads or files of its own. Forks tell it, before anything else runs.
+
+    What it does nothing about, it need not define.
+    """
 
     def before_fork(self) -> None:
         """Come to rest: what another thread is in the middle of, the child would find half done for ever."""

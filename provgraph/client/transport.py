@@ -25,19 +25,13 @@ H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 _left_behind: list[httpx.Client | httpx.AsyncClient] = []
 
 
-class _Connected(Generic[H]):
+class _Connected(forks.Forkable, Generic[H]):
     """Has connections, which are not a child's after a fork: each of their answers is for one process alone."""
 
     def __init__(self, connect: Callable[[], H]) -> None:
         self._connect = connect
         self._http = connect()
         forks.tell(self)
-
-    def before_fork(self) -> None:
-        """Do nothing: requests of other threads are theirs to end."""
-
-    def after_fork_in_parent(self) -> None:
-        """Do nothing."""
 
     def after_fork_in_child(self) -> None:
         """Have connections of its own."""

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _NOTHING = Counts(0, 0, 0, 0)
 
 
-class SpoolDelivery:
+class SpoolDelivery(forks.Forkable):
     """
     Puts events into a spool, from which a thread delivers them in order as soon as the service takes them.
 

@@ -39,9 +39,6 @@ def create(served: Served, name: str, **options: Any) -> str:
     return id_
 
 
-# Documents
-
-
 def filled(document: str, what: str) -> str:
     """Return a document with something put in where it has a %s: it is too full of braces for more."""
     return document.replace("%s", what)

@@ -518,6 +518,3 @@ def test_what_goes_with_another_node_stays_with_it(served: Served) -> None:
     assert "stays with it" in error(served, clear)
     data(served, f'mutation {{ TestNodeKindDelete(data: {{id: "{device}"}}) {{ ok }} }}')
     assert data(served, "{ NetPort { count } }")["NetPort"]["count"] == 0
-
-
-# Names that another node has a part in
