@@ -360,13 +360,16 @@ def texts(values: Iterable[str | None]) -> Texts:
     return Texts(b"".join(parts))
 
 
-def byteas(values: Sequence[bytes]) -> Byteas:
-    """Pack byte strings."""
-    parts = [_HEADER.pack(1, 0, _BYTEA, len(values), 1)]
+def byteas(values: Sequence[bytes | None]) -> Byteas:
+    """Pack byte strings; None is null."""
+    parts = [_HEADER.pack(1, int(None in values), _BYTEA, len(values), 1)]
     add = parts.append
     for value in values:
-        add(len(value).to_bytes(4))
-        add(value)
+        if value is None:
+            add(_NULL)
+        else:
+            add(len(value).to_bytes(4))
+            add(value)
     return Byteas(b"".join(parts))
 
 

@@ -16,6 +16,7 @@ from provgraph.catalog.schema import CONTENT, TABLES
 from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import StoreError
 from provgraph.eventlog.sqlite import SELECT_EPOCH
+from provgraph.eventlog.sqliteformat import prepare
 from provgraph.events import Kind, canonical
 from provgraph.sqlite import connect, insert_rows, our_error, transaction, translated
 
@@ -52,9 +53,10 @@ CREATE TABLE IF NOT EXISTS {p}report (
     report_id TEXT PRIMARY KEY, subject TEXT NOT NULL, status TEXT NOT NULL, text TEXT NOT NULL,
     names TEXT NOT NULL, opened_at TEXT NOT NULL, position INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS {p}credential (
-    credential_id TEXT PRIMARY KEY, name TEXT NOT NULL, holder TEXT NOT NULL, role TEXT NOT NULL,
+    credential_id TEXT PRIMARY KEY, name TEXT NOT NULL, holder TEXT NOT NULL,
     token_sha256 TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, revoked_at TEXT,
-    position INTEGER NOT NULL);
+    position INTEGER NOT NULL, rights TEXT NOT NULL, emitters TEXT NOT NULL, exclusive INTEGER NOT NULL,
+    expires_us INTEGER);
 CREATE TABLE IF NOT EXISTS {p}tracked_step (
     sequence INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL, occurred_us INTEGER NOT NULL,
     position INTEGER NOT NULL, answer TEXT NOT NULL);
@@ -158,10 +160,12 @@ class SQLiteCatalog(CatalogQueries):
         """
         Open the catalog's tables for reading, making them when they are not there.
 
-        :raises StoreError: the file cannot be opened
+        :raises NewerFormatError: a newer version of provgraph wrote the file
+        :raises StoreError: the file cannot be opened, or is no database of ours
         """
         self._path = path
         with translated(_WHAT):
+            prepare(path)
             writer = connect(path)
             # What a rebuild left behind when the process was killed goes as well.
             writer.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=""))

@@ -80,7 +80,7 @@ class InMemoryEventLog:
         with self._changed:
             old = self._head()
             kept = [
-                NewEvent(e.event_id, e.kind, e.payload, content(e.kind, e.event_id, e.payload))
+                NewEvent(e.event_id, e.kind, e.payload, content(e.kind, e.event_id, e.payload), e.sender)
                 for e in self._events
                 if e.kind in keep
             ]

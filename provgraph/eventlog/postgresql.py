@@ -78,9 +78,10 @@ INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0
 SELECT_STATE = "SELECT epoch, position, digest, recorded_us FROM log_state"
 UPDATE_STATE = "UPDATE log_state SET epoch = %s, position = %s, digest = %s, recorded_us = %s"
 INSERT_EVENTS = """
-INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) SELECT * FROM unnest(%b, %b, %b, %b, %b, %b)
+INSERT INTO event(position, event_id, kind, recorded_us, payload, digest, salt, sender)
+SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b, %b)
 """
-_COLUMNS = "position, event_id, kind, recorded_us, payload, digest"
+_COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender"
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
@@ -241,7 +242,7 @@ class PostgreSQLEventLog:
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
                 )
                 kept = [recording.stored(row) for row in rows]
-                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content) for e in kept)]
+                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content, e.sender) for e in kept)]
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))
                 recorded = recording.record(new, head=beginning, not_before_us=last_us)
@@ -370,12 +371,13 @@ class PostgreSQLEventLog:
         return head
 
     def _insert(self, connection: Connection, recorded: Sequence[RecordedEvent]) -> None:
-        position, event_id, kind, recorded_us, payload, digest = zip(*recording.rows(recorded), strict=True)
+        columns = zip(*recording.rows(recorded), strict=True)
+        position, event_id, kind, recorded_us, payload, digest, salt, sender = columns
         connection.execute(
             INSERT_EVENTS,
             (
                 *(bigints(position), byteas(event_id), texts(kind)),
-                *(bigints(recorded_us), byteas(payload), byteas(digest)),
+                *(bigints(recorded_us), byteas(payload), byteas(digest), byteas(salt), byteas(sender)),
             ),
         )
         for projection in self._projections:

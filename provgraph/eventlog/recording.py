@@ -6,11 +6,12 @@ Before it writes: positions, times and digests for what is new. After it has rea
 
 from __future__ import annotations
 
+from os import urandom
 from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
 from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
-from provgraph.events import Kind, RecordedEvent, chain, content, genesis
+from provgraph.events import SALT_BYTES, Kind, RecordedEvent, chain, content, genesis
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from provgraph.events import NewEvent
 
-# position, event id, kind, recorded_us, payload, digest
-Row = tuple[int, bytes, str, int, bytes, bytes]
+# position, event id, kind, recorded_us, payload, digest, salt, sender
+Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -32,19 +33,26 @@ def record(events: Sequence[NewEvent], *, head: Head, not_before_us: int) -> lis
     """
     recorded_us = max(now_us(), not_before_us)
     position, digest = head.position, head.digest
+    salts = urandom(SALT_BYTES * len(events))  # one call for all: each costs a microsecond
     recorded = []
-    for event_id, kind, payload, read in events:
+    for start, (event_id, kind, payload, read, sender) in enumerate(events):
         position += 1
-        digest = chain(digest, position, event_id, kind, recorded_us, payload)
-        recorded.append(RecordedEvent(position, event_id, kind, recorded_us, payload, digest, read))
+        salt = salts[SALT_BYTES * start : SALT_BYTES * (start + 1)]
+        digest = chain(digest, position, event_id, kind, recorded_us, payload, salt, sender)
+        recorded.append(
+            RecordedEvent(position, event_id, kind, recorded_us, payload, digest, read, salt, sender)
+        )
     return recorded
 
 
 def rows(events: Iterable[RecordedEvent]) -> list[Row]:
     """Return events as they are stored."""
     return [
-        (position, bytes.fromhex(event_id), kind, recorded_us, payload, digest)
-        for position, event_id, kind, recorded_us, payload, digest, _ in events
+        (
+            *(position, bytes.fromhex(event_id), kind, recorded_us, payload, digest),
+            *(salt, None if sender is None else bytes.fromhex(sender)),
+        )
+        for position, event_id, kind, recorded_us, payload, digest, _, salt, sender in events
     ]
 
 
@@ -54,7 +62,7 @@ def stored(row: Row) -> RecordedEvent:
 
     :raises CorruptStoreError: it cannot be read
     """
-    position, raw_id, kind, recorded_us, payload, digest = row
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
     event_id = raw_id.hex()
     try:
         read = content(kind, event_id, payload)
@@ -62,14 +70,18 @@ def stored(row: Row) -> RecordedEvent:
         raise CorruptStoreError(
             f"The event at position {position} of the event log cannot be read: {error!r}"
         ) from error
-    return RecordedEvent(position, event_id, _KINDS[kind], recorded_us, payload, digest, read)
+    return RecordedEvent(
+        position, event_id, _KINDS[kind], recorded_us, payload, digest, read, salt, sender and sender.hex()
+    )
 
 
 def unread(row: Row) -> RecordedEvent:
     """Return a row as an event whose content nobody will read: enough for its digest."""
-    position, raw_id, kind, recorded_us, payload, digest = row
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
     stated: Kind = kind  # type: ignore[assignment] # whatever the row says: a changed one shows in the digest
-    return RecordedEvent(position, raw_id.hex(), stated, recorded_us, payload, digest, None)
+    return RecordedEvent(
+        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, sender and sender.hex()
+    )
 
 
 def distinct(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
@@ -115,7 +127,7 @@ def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before:
     """Recompute the digests of events that follow the digest ``before``."""
     digest = before or genesis(epoch)
     for event in events:
-        digest = chain(digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload)
+        digest = _digest(digest, event)
         if digest != event.digest:
             message = f"the digest of event {event.event_id} at position {event.position} does not verify"
             return ChainReport(False, checked, event.position, message)
@@ -136,7 +148,7 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
     # A log that never had an event begins wherever the other one does.
     position, digest = head.position, head.digest if head.position else genesis(epoch)
     for event in events:
-        digest = chain(digest, event.position, event.event_id, event.kind, event.recorded_us, event.payload)
+        digest = _digest(digest, event)
         if event.position <= position or digest != event.digest:
             raise ConflictError(
                 f"By its digest the event at position {event.position} does not follow position {position}: the log "
@@ -147,3 +159,11 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
 
 def _find(recorded: Sequence[RecordedEvent], event_id: str) -> RecordedEvent:
     return next(event for event in recorded if event.event_id == event_id)
+
+
+def _digest(previous: bytes, event: RecordedEvent) -> bytes:
+    """Return what the digest of an event has to be, given the one before it."""
+    return chain(
+        *(previous, event.position, event.event_id, event.kind, event.recorded_us),
+        *(event.payload, event.salt, event.sender),
+    )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.eventlog.local import LocalLease
+from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
 from provgraph.events import genesis, log_cleaned
 from provgraph.events.base import NewEvent
@@ -43,14 +44,15 @@ CREATE TABLE IF NOT EXISTS event (
     kind TEXT NOT NULL,
     recorded_us INTEGER NOT NULL,
     payload BLOB NOT NULL,
-    digest BLOB NOT NULL
+    digest BLOB NOT NULL,
+    salt BLOB NOT NULL DEFAULT x'',
+    sender BLOB
 );
 """
-INSERT_EVENTS = "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) VALUES"
-SELECT_BEHIND = """
-SELECT position, event_id, kind, recorded_us, payload, digest FROM event WHERE position > ? ORDER BY position LIMIT ?
-"""
-SELECT_BY_ID = "SELECT position, event_id, kind, recorded_us, payload, digest FROM event WHERE event_id = ?"
+_COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender"
+INSERT_EVENTS = f"INSERT INTO event({_COLUMNS}) VALUES"
+SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own text
+SELECT_BY_ID = f"SELECT {_COLUMNS} FROM event WHERE event_id = ?"  # noqa: S608 - our own text
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
@@ -76,13 +78,15 @@ class SQLiteEventLog:
         """
         Open the log, making the file when it is not there.
 
-        :raises StoreError: the file cannot be opened, or is no database
+        :raises NewerFormatError: a newer version of provgraph wrote the file
+        :raises StoreError: the file cannot be opened, or is no database of ours
         """
         self._path = Path(path)
         self._projections = projections
         self._write_lock = threading.Lock()
         self._changed = threading.Condition()
         with translated(_WHAT):
+            prepare(self._path)
             self._writer = connect(path, synchronous="FULL", cache_kib=_CACHE_KIB)
             self._writer.executescript(SCHEMA)
             self._readers = Readers(path)
@@ -158,7 +162,7 @@ class SQLiteEventLog:
                 for projection in self._projections:
                     projection.clear(self._writer)
                 beginning = Head(epoch, old.position, genesis(epoch))
-                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content) for e in kept)]
+                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content, e.sender) for e in kept)]
                 recorded = recording.record(new, head=beginning, not_before_us=self._last_us)
                 self._insert(recorded)
             self._advance(beginning, recorded)

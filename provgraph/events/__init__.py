@@ -1,7 +1,17 @@
 """The event model: families of events, canonical bytes, the digest chain, the two clocks."""
 
 from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
-from provgraph.events.base import DIGEST_BYTES, Kind, NewEvent, RecordedEvent, chain, genesis
+from provgraph.events.base import (
+    DIGEST_BYTES,
+    SALT_BYTES,
+    Kind,
+    NewEvent,
+    RecordedEvent,
+    chain,
+    commitment,
+    entry,
+    genesis,
+)
 from provgraph.events.credential import (
     CredentialCreated,
     CredentialRevoked,
@@ -34,15 +44,18 @@ __all__ = [
     "ReportClosed",
     "ReportOpened",
     "Role",
+    "SALT_BYTES",
     "Sighting",
     "TagSet",
     "Tracked",
     "accept",
     "artifacts_removed",
     "chain",
+    "commitment",
     "content",
     "credential_created",
     "credential_revoked",
+    "entry",
     "event_id",
     "genesis",
     "log_cleaned",

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 DIGEST_BYTES = 32
+SALT_BYTES = 16
+
+# What the commitment of a payload begins with. No JSON text begins so, and RFC 6962 uses neither.
+_SALTED = b"\x02"
+_SALTED_AND_SENT = b"\x03"
 
 
 class Kind(StrEnum):
@@ -42,6 +47,11 @@ class NewEvent(NamedTuple):
     kind: Kind
     payload: bytes  # canonical JSON
     content: object
+    sender: str | None = None  # the id of the credential that it came with, 32 hex digits; None: it came with none
+
+    def sent_by(self, sender: str | None) -> NewEvent:
+        """Return the same event as one that came with this credential."""
+        return self._replace(sender=sender)
 
 
 class RecordedEvent(NamedTuple):
@@ -54,25 +64,58 @@ class RecordedEvent(NamedTuple):
     payload: bytes
     digest: bytes
     content: object  # the family's own type: Pem, TagSet, ...
+    salt: bytes = b""  # SALT_BYTES random bytes; empty in events of formats before 2
+    sender: str | None = None  # see `NewEvent`
 
 
-def event(kind: Kind, event_id: str, content: object, fields: Mapping[str, Any]) -> NewEvent:
+def event(
+    kind: Kind, event_id: str, content: object, fields: Mapping[str, Any], *, sender: str | None = None
+) -> NewEvent:
     """Return a new event whose payload is the canonical form of ``fields``."""
-    return NewEvent(event_id, kind, canonical.dumps(fields), content)
+    return NewEvent(event_id, kind, canonical.dumps(fields), content, sender)
 
 
 def genesis(epoch: str) -> bytes:
-    """Return the digest that stands before the first event of a log's epoch."""
+    """Return the digest that comes before the first event of a log's epoch."""
     return _sha256(b"provgraph log epoch " + epoch.encode()).digest()
 
 
-def chain(
-    previous: bytes, position: int, event_id: str, kind: str, recorded_us: int, payload: bytes
-) -> bytes:
+def commitment(payload: bytes, salt: bytes = b"", sender: str | None = None) -> bytes:
     """
-    Return the digest of an event: SHA-256 over the digest before, the header and the payload's own SHA-256.
+    Return the 32 bytes by which a payload enters its entry: a hash, so that a payload can be erased one day.
 
-    The payload enters as its hash, so that a payload can be erased one day while the chain still verifies.
+    The salt keeps the hash of a guessable payload from telling what it was. With the sender in it, nobody can say
+    later that another credential recorded the event.
+
+    :param salt: empty for an event that has none; then it has no sender
+    :param sender: the id of a credential, 32 hex digits
     """
-    header = f"{position} {event_id} {kind} {recorded_us} ".encode()
-    return _sha256(previous + header + _sha256(payload).digest()).digest()
+    if not salt:
+        return _sha256(payload).digest()
+    if sender is None:
+        return _sha256(_SALTED + salt + payload).digest()
+    return _sha256(_SALTED_AND_SENT + salt + bytes.fromhex(sender) + payload).digest()
+
+
+def entry(position: int, event_id: str, kind: str, recorded_us: int, committed: bytes) -> bytes:
+    """
+    Return the bytes that the chain hashes for an event: its header, and the commitment to its payload.
+
+    An entry has at most 200 bytes, and says nothing of the payload.
+    """
+    return f"{position} {event_id} {kind} {recorded_us} ".encode() + committed
+
+
+def chain(
+    previous: bytes,
+    position: int,
+    event_id: str,
+    kind: str,
+    recorded_us: int,
+    payload: bytes,
+    salt: bytes = b"",
+    sender: str | None = None,
+) -> bytes:
+    """Return the digest of an event: SHA-256 over the digest before it and its entry."""
+    committed = commitment(payload, salt, sender)
+    return _sha256(previous + entry(position, event_id, kind, recorded_us, committed)).digest()

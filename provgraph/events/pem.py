@@ -73,10 +73,11 @@ class Pem(NamedTuple):
     produces: tuple[ArtifactStatement, ...]
 
 
-def accept(fields: object) -> NewEvent:
+def accept(fields: object, sender: str | None = None) -> NewEvent:
     """
     Check and canonicalise one PEM as it came over the wire.
 
+    :param sender: the id of the credential that it came with
     :raises InvalidEventError: it breaks a rule; ``field`` and ``rule`` say which
     """
     if type(fields) is not dict:
@@ -86,7 +87,7 @@ def accept(fields: object) -> NewEvent:
         payload = canonical.dumps(normal)
     except InvalidInputError as error:
         raise InvalidEventError(f"PEM is not valid: {error}", rule=error.rule) from error
-    return NewEvent(normal["ID"], Kind.PEM, payload, _pem(normal, occurred_us))
+    return NewEvent(normal["ID"], Kind.PEM, payload, _pem(normal, occurred_us), sender)
 
 
 def read(payload: bytes) -> Pem:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.pool import NullPool
 
 from provgraph.errors import StoreError
+from provgraph.eventlog.format import refuse_newer
 from provgraph.postgresql import LOG_LOCK, engine
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # The newest file in `versions`; a test compares.
-LATEST = "0002"
+LATEST = "0003"
 # A name of its own: the database may have other tables that Alembic looks after.
 VERSION_TABLE = "provgraph_schema"
 
 
+SELECT_FORMAT = "SELECT format FROM log_state"
 SELECT_VERSION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - our own name
 
 
@@ -38,11 +40,13 @@ def migrate(server: Server) -> None:
     """
     Bring a database's schema up to date.
 
+    :raises NewerFormatError: a newer version of provgraph wrote the log; nothing was changed
     :raises StoreError: it cannot hold our tables, or a newer version of provgraph made them
     :raises psycopg.Error: the server is not there, or refuses
     """
     with server.connect() as connection:
         server.check(connection)
+        refuse_newer(_format(connection), "The database")
         found = _version(connection)
     if found != LATEST:
         _upgrade(server)
@@ -55,6 +59,15 @@ def _version(connection: Connection) -> str | None:
     except psycopg.errors.UndefinedTable:
         return None
     return None if row is None else str(row[0])
+
+
+def _format(connection: Connection) -> int:
+    """Return the format of the log, 1 for one that does not say: it is older, or not there yet."""
+    try:
+        row = connection.execute(SELECT_FORMAT).fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return 1
+    return 1 if row is None else int(row[0])
 
 
 def scripts() -> ScriptDirectory:
