@@ -9,6 +9,8 @@ A request for a rebuild is an event in the log. The next generation is begun *be
 request, and the store remembers that it was begun: a crash at any moment forgets no request, and a rebuild that was
 interrupted goes on. Requests up to the moment a rebuild begins (or goes on in a new process) are met by it: the graph
 it ends in was built from the log alone, and is served after them.
+
+At an event of an unknown kind, which a newer version recorded, the graph stops and says so. Nothing is skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
 from graphbuilder.rebuilding import Rebuild
 from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreError, TooMuchAtOnceError
-from provgraph.events import Kind
+from provgraph.events import Kind, known
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
 from provgraph.operations.rebuild import (
@@ -214,9 +216,10 @@ class Projector:
             self._start_over()
         self._tend_rebuild()
         checkpoint = self._where()
-        events = self._log.read(after=checkpoint.position, limit=self._size.events)
-        if not events or self._log.head().epoch != head.epoch:
-            return len(events)  # cleaned meanwhile: they are read again, as the new epoch's
+        found = self._log.read(after=checkpoint.position, limit=self._size.events)
+        if not found or self._log.head().epoch != head.epoch:
+            return len(found)  # cleaned meanwhile: they are read again, as the new epoch's
+        events = known(found)
         self._notice_requests(events)
         to = Checkpoint(head.epoch, events[-1].position)
         try:

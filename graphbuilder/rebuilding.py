@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphbuilder.batches import BatchSize
 from graphbuilder.comparing import RebuildRefusedError, StoppedError, require_what_the_log_says
 from provgraph.errors import CorruptStoreError, TooMuchAtOnceError
+from provgraph.events import known
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
 from provgraph.operations.progress import RebuildProgress
@@ -139,9 +140,8 @@ class Rebuild:
         at = self._graph.checkpoint()
         if at.position >= target:
             return False
-        events = self._log.read(after=at.position, limit=self._size.events)
-        if events and events[-1].position > target:
-            events = [event for event in events if event.position <= target]
+        found = self._log.read(after=at.position, limit=self._size.events)
+        events = known([event for event in found if event.position <= target])
         if not events:
             return False
         to = Checkpoint(self._epoch, events[-1].position)

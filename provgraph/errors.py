@@ -131,6 +131,21 @@ class CorruptStoreError(StoreError):
     title = "Store corrupt"
 
 
+class NewerEventError(StoreError):
+    """The log holds an event of a kind that this version does not know. The log is sound."""
+
+    title = "Recorded by a newer provgraph"
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"position": self.position}
+
+
 class CheckpointMismatchError(StoreError):
     """The graph is not where this projector thought: another one wrote, or the batch was applied before."""
 

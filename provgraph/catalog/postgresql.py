@@ -136,7 +136,7 @@ class PostgreSQLCatalogProjection:
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_properties = FILL_PROPERTIES.format(p=prefix)
         self._move_tags = MOVE_TAGS.format(p=prefix)
-        self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),

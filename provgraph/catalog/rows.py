@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.events import Kind, canonical
+from provgraph.events import Kind, UnknownKind, canonical, newer
 from provgraph.events.artifact import note
 from provgraph.events.clock import second_text
 
@@ -67,7 +67,11 @@ def runs(events: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
 
 
 def rows(events: Sequence[RecordedEvent]) -> Rows:
-    """Return the rows of one run of events."""
+    """
+    Return the rows of one run of events.
+
+    :raises NewerEventError: one of them is of an unknown kind, whose rows are not known here either
+    """
     found = Rows([], {}, {}, [], [])
     for event in events:
         received = second_text(event.recorded_us)
@@ -82,6 +86,8 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
             found.tags[tag.namespace, tag.tag] = (tag.namespace, tag.tag, tag.pem_id, received)
         elif event.kind in RARE:
             found.others.append(event)
+        elif type(event.kind) is UnknownKind:
+            raise newer(event)
     return found
 
 

@@ -120,7 +120,7 @@ class SQLiteCatalogProjection:
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
-        self._rare: dict[Kind, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),

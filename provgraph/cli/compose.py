@@ -45,7 +45,7 @@ from provgraph.http.protocol import BoundedHttpProtocol
 from provgraph.lineage.kinds import Kinds
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials
-from provgraph.operations.info import lag
+from provgraph.operations.info import lag, newer_position
 from provgraph.operations.jobs import Jobs
 from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
@@ -371,6 +371,11 @@ def _graph_gauges(log: EventLog, building: Building) -> list[Gauge]:
             "provgraph_graph_lag_seconds",
             "For how long the oldest event that the graph lacks has been in the log.",
             lambda: lag(log, graph).seconds,
+        ),
+        Gauge(
+            "provgraph_graph_newer_event_position",
+            "Position of the event of a newer provgraph at which the graph stops; 0 when there is none.",
+            lambda: newer_position(log, graph),
         ),
         Gauge(
             "provgraph_graph_rebuild_ratio",

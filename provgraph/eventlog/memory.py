@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.eventlog.local import LocalLease
-from provgraph.events import content, genesis, log_cleaned
-from provgraph.events.base import NewEvent
+from provgraph.events import genesis, log_cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from provgraph.events import Kind, RecordedEvent
+    from provgraph.events.base import NewEvent
 
 
 class InMemoryEventLog:
@@ -79,11 +79,7 @@ class InMemoryEventLog:
         """See `EventLog.clean`."""
         with self._changed:
             old = self._head()
-            kept = [
-                NewEvent(e.event_id, e.kind, e.payload, content(e.kind, e.event_id, e.payload), e.sender)
-                for e in self._events
-                if e.kind in keep
-            ]
+            kept = recording.again(self._events, keep=keep)
             self._events.clear()
             self._by_id.clear()
             self._epoch = uuid.uuid4().hex

@@ -26,7 +26,6 @@ from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
 from provgraph.events import RecordedEvent, genesis, log_cleaned
-from provgraph.events.base import NewEvent
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from provgraph.events import Kind
+    from provgraph.events.base import NewEvent
     from provgraph.postgresql import Connection
 
 logger = logging.getLogger(__name__)
@@ -241,8 +241,7 @@ class PostgreSQLEventLog:
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
                 )
-                kept = [recording.stored(row) for row in rows]
-                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content, e.sender) for e in kept)]
+                new = [opening, *recording.again(map(recording.stored, rows), keep=keep)]
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))
                 recorded = recording.record(new, head=beginning, not_before_us=last_us)

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
 from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
-from provgraph.events import SALT_BYTES, Kind, RecordedEvent, chain, content, genesis
+from provgraph.events import SALT_BYTES, Kind, NewEvent, RecordedEvent, UnknownKind, chain, content, genesis
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from provgraph.events import NewEvent
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 # position, event id, kind, recorded_us, payload, digest, salt, sender
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
@@ -58,30 +56,40 @@ def rows(events: Iterable[RecordedEvent]) -> list[Row]:
 
 def stored(row: Row) -> RecordedEvent:
     """
-    Return the event in a row.
+    Return the event in a row, without content when it is of a kind that this version does not know.
 
     :raises CorruptStoreError: it cannot be read
     """
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
     event_id = raw_id.hex()
+    found = _KINDS.get(kind)
+    if found is None:
+        return unread(row)
     try:
         read = content(kind, event_id, payload)
     except (LookupError, ValueError, TypeError, ProvgraphError) as error:
         raise CorruptStoreError(
             f"The event at position {position} of the event log cannot be read: {error!r}"
         ) from error
-    return RecordedEvent(
-        position, event_id, _KINDS[kind], recorded_us, payload, digest, read, salt, sender and sender.hex()
-    )
+    return RecordedEvent(position, event_id, found, recorded_us, payload, digest, read, salt, _hex(sender))
 
 
 def unread(row: Row) -> RecordedEvent:
-    """Return a row as an event whose content nobody will read: enough for its digest."""
+    """Return a row as an event whose content nobody will read: enough for its digest, whatever the row says."""
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    stated: Kind = kind  # type: ignore[assignment] # whatever the row says: a changed one shows in the digest
+    stated = _KINDS.get(kind) or UnknownKind(kind)
     return RecordedEvent(
-        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, sender and sender.hex()
+        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, _hex(sender)
     )
+
+
+def again(events: Iterable[RecordedEvent], *, keep: Collection[Kind]) -> list[NewEvent]:
+    """Return those events that a cleaned log keeps, as they are recorded once more."""
+    return [
+        NewEvent(event.event_id, event.kind, event.payload, event.content, event.sender)
+        for event in events
+        if isinstance(event.kind, Kind) and event.kind in keep
+    ]
 
 
 def distinct(events: Sequence[NewEvent]) -> Sequence[NewEvent]:
@@ -155,6 +163,10 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
                 "holds other events up to there, or the event was changed"
             )
         position = event.position
+
+
+def _hex(sender: bytes | None) -> str | None:
+    return None if sender is None else sender.hex()
 
 
 def _find(recorded: Sequence[RecordedEvent], event_id: str) -> RecordedEvent:

@@ -21,13 +21,13 @@ from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
 from provgraph.events import genesis, log_cleaned
-from provgraph.events.base import NewEvent
 from provgraph.sqlite import Readers, connect, insert_rows, stored_bytes, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from provgraph.events import Kind, RecordedEvent
+    from provgraph.events.base import NewEvent
 
 logger = logging.getLogger(__name__)
 
@@ -156,14 +156,13 @@ class SQLiteEventLog:
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
             )
             with transaction(self._writer):
-                kept = [event for event in self._all_events() if event.kind in keep]
+                kept = recording.again(self._all_events(), keep=keep)
                 self._writer.execute(DELETE_ALL)
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 for projection in self._projections:
                     projection.clear(self._writer)
                 beginning = Head(epoch, old.position, genesis(epoch))
-                new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content, e.sender) for e in kept)]
-                recorded = recording.record(new, head=beginning, not_before_us=self._last_us)
+                recorded = recording.record([opening, *kept], head=beginning, not_before_us=self._last_us)
                 self._insert(recorded)
             self._advance(beginning, recorded)
         logger.info("log cleaned, epoch %s follows %s", epoch, old.epoch)

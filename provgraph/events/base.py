@@ -11,10 +11,11 @@ from enum import StrEnum
 from hashlib import sha256 as _sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.errors import NewerEventError
 from provgraph.events import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 DIGEST_BYTES = 32
@@ -40,6 +41,12 @@ class Kind(StrEnum):
     TRACKED = "tracking.step"
 
 
+class UnknownKind(str):
+    """The kind of an event that this version does not know: a newer one recorded it. Its content is None."""
+
+    __slots__ = ()
+
+
 class NewEvent(NamedTuple):
     """An event that is not in the log yet. ``content`` is what ``payload`` says, already read."""
 
@@ -47,7 +54,9 @@ class NewEvent(NamedTuple):
     kind: Kind
     payload: bytes  # canonical JSON
     content: object
-    sender: str | None = None  # the id of the credential that it came with, 32 hex digits; None: it came with none
+    sender: str | None = (
+        None  # the id of the credential that it came with, 32 hex digits; None: it came with none
+    )
 
     def sent_by(self, sender: str | None) -> NewEvent:
         """Return the same event as one that came with this credential."""
@@ -59,13 +68,36 @@ class RecordedEvent(NamedTuple):
 
     position: int
     event_id: str
-    kind: Kind
+    kind: Kind | UnknownKind
     recorded_us: int  # log's clock, microseconds since 1970, UTC
     payload: bytes
     digest: bytes
     content: object  # the family's own type: Pem, TagSet, ...
     salt: bytes = b""  # SALT_BYTES random bytes; empty in events of formats before 2
     sender: str | None = None  # see `NewEvent`
+
+
+def known(events: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
+    """
+    Return the events up to the first of an unknown kind: what may be projected.
+
+    :raises NewerEventError: the first one is of an unknown kind
+    """
+    for index, event in enumerate(events):
+        if type(event.kind) is UnknownKind:
+            if index == 0:
+                raise newer(event)
+            return events[:index]
+    return events
+
+
+def newer(event: RecordedEvent) -> NewerEventError:
+    """Return the error that tells of an event of an unknown kind."""
+    return NewerEventError(
+        f"The event at position {event.position} of the log is of the kind {event.kind!s}, which this version does not "
+        "know: it was recorded by a newer provgraph. Nothing was skipped; use that version to go on",
+        position=event.position,
+    )
 
 
 def event(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.events import Kind
+from provgraph.events import Kind, UnknownKind, newer
 from provgraph.events.artifact import note
 from provgraph.events.clock import second_text
 from provgraph.graphstore.base import TagFacts
@@ -35,7 +35,11 @@ GraphBatch = list[GraphStep]
 
 
 def project(events: Sequence[RecordedEvent]) -> GraphBatch:
-    """Return what a run of events changes; families that do not show in the graph change nothing."""
+    """
+    Return what a run of events changes; families that do not show in the graph change nothing.
+
+    :raises NewerEventError: one of them is of an unknown kind, and what that changes is not known here
+    """
     steps: GraphBatch = []
     step = GraphStep([], {}, [], ())
     for event in events:
@@ -52,6 +56,8 @@ def project(events: Sequence[RecordedEvent]) -> GraphBatch:
             # What is removed depends on everything before it and on nothing behind it.
             steps.append(step._replace(removed=removed.names))
             step = GraphStep([], {}, [], ())
+        elif type(event.kind) is UnknownKind:
+            raise newer(event)
     steps.append(step)
     return steps
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import OverloadedError
+from provgraph.events import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # The graph usually follows within milliseconds: look again soon, then less and less often.
 _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.05
+# Who has waited for so long asks whether there is a reason.
+_LOOK_CLOSER_SECONDS = 0.25
 
 
 class Flushed(NamedTuple):
@@ -31,6 +34,7 @@ def flush(log: EventLog, graph: GraphStore, *, timeout_seconds: float) -> Flushe
     Wait until the graph has everything that is in the log now, and no rebuild is running.
 
     :raises OverloadedError: not within ``timeout_seconds``; the graph goes on following, so ask again
+    :raises NewerEventError: the graph stops before an event that a newer version recorded
     """
     waiting = _Waiting(log, graph, timeout_seconds)
     for pause in _pauses():
@@ -59,6 +63,17 @@ def has_followed(log: EventLog, graph: GraphStore, *, head: Head) -> bool:
     return checkpoint.position >= head.position and checkpoint.epoch == log.head().epoch
 
 
+def require_known_next(log: EventLog, graph: GraphStore) -> None:
+    """
+    Raise when the graph cannot go on, since the next event is of a kind that this version does not know.
+
+    :raises NewerEventError: so it is
+    """
+    checkpoint = graph.checkpoint()
+    if checkpoint.epoch == log.head().epoch:
+        known(log.read(after=checkpoint.position, limit=1))
+
+
 class _Waiting:
     """A wait for the graph, from now on."""
 
@@ -74,11 +89,15 @@ class _Waiting:
         Tell whether the graph is there.
 
         :raises OverloadedError: it is not, and the time is up
+        :raises NewerEventError: it is not, and cannot be
         """
         followed = has_followed(self._log, self._graph, head=self._head)
         if followed and not self._graph.has_next_generation():
             return True
-        if time.monotonic() - self._began >= self._timeout_seconds:
+        waited = time.monotonic() - self._began
+        if waited >= _LOOK_CLOSER_SECONDS and not followed:
+            require_known_next(self._log, self._graph)
+        if waited >= self._timeout_seconds:
             raise OverloadedError(f"{self._state(followed)} after {self._timeout_seconds:g} s; ask again")
         return False
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.catalog import ListQuery
+from provgraph.errors import NewerEventError
 from provgraph.events.clock import now_us
+from provgraph.operations.flush import require_known_next
 
 if TYPE_CHECKING:
     from provgraph.catalog import Catalog
@@ -88,6 +90,15 @@ def lag(log: EventLog, graph: GraphStore) -> Lag:
     if not oldest:
         return Lag(0, 0.0)
     return Lag(log.count(after=after), max(0, now_us() - oldest[0].recorded_us) / 1e6)
+
+
+def newer_position(log: EventLog, graph: GraphStore) -> int:
+    """Return the position of the event that a newer version recorded and at which the graph stops, 0 without one."""
+    try:
+        require_known_next(log, graph)
+    except NewerEventError as error:
+        return error.position
+    return 0
 
 
 def sync_percent(catalog: int, graph: int) -> str:
