@@ -20,7 +20,6 @@ from query.endpoint import Endpoint, Question
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from provgraph.graphstore.base import GraphReader
     from provgraph.http import Places, Services
     from query.questions import Given
 
@@ -43,17 +42,17 @@ class _Lineage(Endpoint):
         given = await self.given(request)
         if not is_quick(given):
             return await self._walked(given)
-        asked, format_ = quick_question(given), _format(given)
+        asked, format_, recorders = quick_question(given), _format(given), self._services.recorders
         try:
             # Handing a question to a thread takes as long as answering a small one.
             brief = self._services.graph.brief()
-            if brief is not None and format_ is None and is_brief(asked):
+            if brief is not None and format_ is None and recorders.answers_at_once and is_brief(asked):
                 with suppress(TakesLongerError):
-                    return _as_json(lineage(brief, asked))
+                    return _as_json(lineage(brief, asked, recorders=recorders))
             if format_ is None:
-                return _as_json(await run_in_threadpool(lineage, self._services.graph, asked))
+                return _as_json(await run_in_threadpool(_quickly, self._services, asked))
             async with self._places.to_begin():
-                return await run_in_threadpool(_in_format, self._services.graph, asked, format_)
+                return await run_in_threadpool(_in_format, self._services, asked, format_)
         except NotFoundError:
             if not _may_name_a_version(asked.node):
                 raise
@@ -96,8 +95,12 @@ def quick_question(given: Given) -> LineageRequest:
     )
 
 
-def _in_format(graph: GraphReader, asked: LineageRequest, format_: str) -> Response:
-    return _rendered(orjson.loads(lineage(graph, asked)), format_)
+def _quickly(services: Services, asked: LineageRequest) -> bytes:
+    return lineage(services.graph, asked, recorders=services.recorders)
+
+
+def _in_format(services: Services, asked: LineageRequest, format_: str) -> Response:
+    return _rendered(orjson.loads(_quickly(services, asked)), format_)
 
 
 def _walk(services: Services, given: Given) -> Response:
@@ -119,7 +122,7 @@ def _walk(services: Services, given: Given) -> Response:
         question=given.question,
     )
     format_ = _format(given)
-    answer = trace(services.graph, asked)
+    answer = trace(services.graph, asked, recorders=services.recorders)
     return endpoint.json(answer) if format_ is None else _rendered(answer, format_)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -18,7 +19,7 @@ from query import graphquery, literals
 from query.params import list_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
     from provgraph.catalog import CatalogArtifact, CatalogPem, CatalogTag
     from provgraph.http import Services
+    from provgraph.lineage.recorders import RecordersOf
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 _Item = TypeVar("_Item")
 _TAG = "/query/tag/"
+_LOOKED_UP_AT_ONCE = 500
 _QUERY_LIMIT = 1_000_000  # bytes
 # Record Keeper's client waits five seconds; the work goes on when it stopped waiting.
 _CLEAN_SECONDS = 60.0
@@ -90,12 +93,15 @@ class _Query:
         pem = await run_in_threadpool(self._catalog.pem, pem_id)
         if pem is None:
             raise NotFoundError(f"There is no PEM {pem_id}")
-        return json(pem_fields(pem))
+        recorders = await run_in_threadpool(self._services.recorders, [pem.position])
+        return json(pem_fields(pem, recorders))
 
     async def pems(self, request: Request) -> Response:
         """Answer with the PEMs that match, all of them unless a page is asked for."""
         asked = list_query(request.scope["query_string"])
-        return self._places.stream(json_list(_dumped(self._catalog.pems(asked), pem_fields)))
+        return self._places.stream(
+            json_list(_dumped_pems(self._catalog.pems(asked), self._services.recorders))
+        )
 
     async def pems_count(self, request: Request) -> Response:
         """Answer with how many PEMs match."""
@@ -179,8 +185,13 @@ class _Query:
         return text("OK")
 
 
-def pem_fields(pem: CatalogPem) -> dict[str, Any]:
-    """Return a PEM as Record Keeper's client reads it; the two lists hold names only."""
+def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """
+    Return a PEM as Record Keeper's client reads it; the two lists hold names only.
+
+    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too.
+    """
+    recorder = recorders.get(pem.position)
     return {
         "ID": pem.id,
         "Type": pem.type,
@@ -194,6 +205,7 @@ def pem_fields(pem: CatalogPem) -> dict[str, Any]:
         "TagNamespace": pem.tag_namespace or "",
         "UsesArtifacts": orjson.Fragment(pem.uses),
         "ProducesArtifacts": orjson.Fragment(pem.produces),
+        **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
     }
 
 
@@ -214,6 +226,13 @@ def tag_fields(tag: CatalogTag) -> dict[str, Any]:
         "EventID": tag.pem_id,
         "UpdatedAt": tag.updated_at,
     }
+
+
+def _dumped_pems(pems: Iterator[CatalogPem], recorders: RecordersOf) -> Iterator[bytes]:
+    while some := list(islice(pems, _LOOKED_UP_AT_ONCE)):
+        known = recorders([pem.position for pem in some])
+        for pem in some:
+            yield orjson.dumps(pem_fields(pem, known))
 
 
 def _dumped(items: Iterator[_Item], fields: Callable[[_Item], dict[str, Any]]) -> Iterator[bytes]:

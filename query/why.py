@@ -28,7 +28,7 @@ def _why(services: Services, given: Given) -> Response:
         seconds=given.seconds(),
     )
     format_ = formats.chosen(given, formats.TEXT, limit=asked.limit)
-    answer = why(services.graph, asked, kinds=services.kinds)
+    answer = why(services.graph, asked, kinds=services.kinds, recorders=services.recorders)
     if format_ is None:
         return endpoint.json(answer)
     return _file(answer, format_, depth=asked.depth)

@@ -43,6 +43,7 @@ from provgraph.http import (
 )
 from provgraph.http.protocol import BoundedHttpProtocol
 from provgraph.lineage.kinds import Kinds
+from provgraph.lineage.recorders import Recorders
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.info import lag, newer_position
@@ -171,6 +172,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             ),
             metrics=metrics,
             kinds=kinds,
+            recorders=Recorders(stores.log, stores.catalog),
             jobs=stack.enter_context(Jobs()),
             tracker=Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema)),
             building=building,

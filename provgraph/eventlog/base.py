@@ -120,6 +120,17 @@ class EventLog(Protocol):
     def get(self, event_id: str) -> RecordedEvent | None:
         """Return the event with this id (32 hex digits), or None."""
 
+    def senders(self, positions: Collection[int]) -> dict[int, str]:
+        """
+        Return by position the sender of those of these events that came with a credential.
+
+        :raises StoreError: the log cannot be read
+        """
+
+    @property
+    def is_local(self) -> bool:
+        """Whether reading it asks nobody but this process."""
+
     def head(self) -> Head:
         """Return where the log ends now."""
 

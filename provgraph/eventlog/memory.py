@@ -57,6 +57,17 @@ class InMemoryEventLog:
         """See `EventLog.get`."""
         return self._by_id.get(event_id)
 
+    def senders(self, positions: Collection[int]) -> dict[int, str]:
+        """See `EventLog.senders`."""
+        with self._changed:
+            wanted = set(positions)
+            return {e.position: e.sender for e in self._events if e.sender and e.position in wanted}
+
+    @property
+    def is_local(self) -> bool:
+        """See `EventLog.is_local`."""
+        return True
+
     def head(self) -> Head:
         """See `EventLog.head`."""
         with self._changed:

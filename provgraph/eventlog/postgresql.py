@@ -85,6 +85,7 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
+SELECT_SENDERS = "SELECT position, sender FROM event WHERE position = ANY(%b) AND sender IS NOT NULL"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
 # What our tables take, with their indexes; also those of a catalog that is being rebuilt.
 STORED_BYTES = """
@@ -199,6 +200,21 @@ class PostgreSQLEventLog:
         """See `EventLog.get`."""
         rows = self._rows(SELECT_BY_IDS, byteas([bytes.fromhex(event_id)]))
         return recording.stored(rows[0]) if rows else None
+
+    def senders(self, positions: Collection[int]) -> dict[int, str]:
+        """See `EventLog.senders`."""
+
+        def work(connection: Connection) -> dict[int, str]:
+            found = connection.execute(SELECT_SENDERS, (bigints(list(positions)),), binary=True)
+            return {position: sender.hex() for position, sender in found}
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    @property
+    def is_local(self) -> bool:
+        """See `EventLog.is_local`."""
+        return False
 
     def head(self) -> Head:
         """See `EventLog.head`."""

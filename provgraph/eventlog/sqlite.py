@@ -12,6 +12,7 @@ import logging
 import sqlite3
 import threading
 import uuid
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,6 +54,9 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 INSERT_EVENTS = f"INSERT INTO event({_COLUMNS}) VALUES"
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own text
 SELECT_BY_ID = f"SELECT {_COLUMNS} FROM event WHERE event_id = ?"  # noqa: S608 - our own text
+SELECT_SENDERS = """
+SELECT position, sender FROM event WHERE position IN (SELECT value FROM json_each(?)) AND sender IS NOT NULL
+"""
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
@@ -127,6 +131,17 @@ class SQLiteEventLog:
         with translated(_WHAT), self._readers.connection() as connection:
             row = connection.execute(SELECT_BY_ID, (bytes.fromhex(event_id),)).fetchone()
         return None if row is None else recording.stored(row)
+
+    def senders(self, positions: Collection[int]) -> dict[int, str]:
+        """See `EventLog.senders`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            rows = connection.execute(SELECT_SENDERS, (dumps(list(positions)),))
+            return {position: sender.hex() for position, sender in rows}
+
+    @property
+    def is_local(self) -> bool:
+        """See `EventLog.is_local`."""
+        return True
 
     def head(self) -> Head:
         """See `EventLog.head`."""

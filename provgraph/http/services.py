@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.base import GraphStore
     from provgraph.http.metrics import Metrics
     from provgraph.lineage.kinds import Kinds
+    from provgraph.lineage.recorders import Recorders
     from provgraph.operations.jobs import Jobs
     from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
@@ -51,6 +52,7 @@ class Services:
     authenticator: Authenticator
     metrics: Metrics
     kinds: Kinds
+    recorders: Recorders
     jobs: Jobs
     tracker: Tracker
     building: Building | None

@@ -6,11 +6,13 @@ The list comes nearest first and in the same order each time, so it can be strea
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import pages, past, subject, told
 from provgraph.lineage.downstream import Downstream
+from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.trace import Filter, start_of
 from provgraph.lineage.walker import DEFAULT_SECONDS
 
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import HistoryReader
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
 
 LARGEST_LIMIT = 100_000
 _MOST_NODES = 500_000
 _LONGEST_PATH = 100
+_LOOKED_UP_AT_ONCE = 500
 
 
 class Impact(NamedTuple):
@@ -49,7 +53,7 @@ class Affected(NamedTuple):
     opening: Json  # how many there are, and the cursor that gives this very page again
 
 
-def impact(graph: HistoryReader, asked: Impact) -> Affected:
+def impact(graph: HistoryReader, asked: Impact, *, recorders: RecordersOf = nobody) -> Affected:
     """
     Return a page of the events that a node led to, nearest first.
 
@@ -95,7 +99,13 @@ def impact(graph: HistoryReader, asked: Impact) -> Affected:
     }
     is_from_event = about.artifact is None
     items = (_item(walked, id_, depth, is_from_event=is_from_event) for id_, depth in shown)
-    return Affected(items, closing, opening)
+    return Affected(_with_recorders(items, recorders), closing, opening)
+
+
+def _with_recorders(items: Iterator[Json], recorders: RecordersOf) -> Iterator[Json]:
+    while some := list(islice(items, _LOOKED_UP_AT_ONCE)):
+        add_to(some, recorders)
+        yield from some
 
 
 def _item(walked: Walked, id_: str, depth: int, *, is_from_event: bool) -> Json:

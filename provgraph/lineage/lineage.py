@@ -9,15 +9,17 @@ import orjson
 from provgraph.errors import ConflictError
 from provgraph.graphstore import WalkQuery
 from provgraph.lineage import answer, cursor, request
+from provgraph.lineage.recorders import add_to, nobody
 
 if TYPE_CHECKING:
     from provgraph.graphstore import Checkpoint, GraphReader
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.request import LineageRequest, Node
 
 QUESTION = "lineage-now"
 
 
-def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
+def lineage(store: GraphReader, asked: LineageRequest, *, recorders: RecordersOf = nobody) -> bytes:
     """
     Answer a lineage question, exact versions only, as JSON.
 
@@ -49,6 +51,7 @@ def lineage(store: GraphReader, asked: LineageRequest) -> bytes:
         position = since.position
     page = answer.page(walk, query, skip=given, limit=asked.limit)
     reason = "limit" if page.more else walk.cut_by
+    add_to(page.nodes, recorders)
     following = None
     if reason == "limit":
         reached = cursor.Cursor(epoch, position, None, [given + len(page.nodes), node.version])

@@ -9,6 +9,7 @@ from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
 from provgraph.lineage.node import Asked
+from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
 
@@ -37,7 +39,7 @@ class Path(NamedTuple):
     seconds: float = DEFAULT_SECONDS
 
 
-def path(graph: HistoryReader, asked: Path) -> Json:
+def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) -> Json:
     """
     Return whether ``source`` is upstream of ``target``, and if so a shortest way.
 
@@ -59,14 +61,16 @@ def path(graph: HistoryReader, asked: Path) -> Json:
     past.check(graph, until)
     cut_by = walked.walk.cut_by if looking.event is None else None
     steps = [] if looking.event is None else path_to(walked, looking.event)[::-1]
+    told_steps = [
+        step if facts is None else {**step, **_event(facts)}
+        for step, facts in ((step, walked.facts.get(step["event"])) for step in steps)
+    ]
+    add_to(told_steps, recorders)
     return {
         "source": source.told(),
         "target": target.told(),
         "connected": None if cut_by is not None else looking.event is not None,
-        "path": [
-            step if facts is None else {**step, **_event(facts)}
-            for step, facts in ((step, walked.facts.get(step["event"])) for step in steps)
-        ],
+        "path": told_steps,
         "used": looking.used,
         **told.truth(until),
         "complete": cut_by is None,

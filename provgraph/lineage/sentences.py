@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from provgraph.lineage.recorders import RECORDED_BY
 from provgraph.lineage.told import ARRIVAL
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def _step(number: int, step: Json, unseen: set[str]) -> str:
         parts.append(f"from {used}")
     if after:
         parts.append(f"after {after}")
-    return ", ".join(parts) + f" [event {step['event']}, position {step['position']}]."
+    proof = f"event {step['event']}, position {step['position']}"
+    if RECORDED_BY in step:
+        proof += f", recorded by {_name(step[RECORDED_BY]['name'] or step[RECORDED_BY]['id'])}"
+    return ", ".join(parts) + f" [{proof}]."
 
 
 def _produced(made: Json) -> str:

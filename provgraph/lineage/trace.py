@@ -12,6 +12,7 @@ from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery, WalkStart
 from provgraph.lineage import answer, pages, past, subject, told
 from provgraph.lineage.downstream import Downstream
+from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.request import DEFAULT_LIMIT, LARGEST_LIMIT
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore import HistoryReader, PemFacts, Walk
     from provgraph.lineage.past import Past
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
@@ -68,7 +70,7 @@ class Trace(NamedTuple):
     question: Sequence[object] = ()  # what makes it the same question, as it was stated
 
 
-def trace(graph: HistoryReader, asked: Trace) -> Json:
+def trace(graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody) -> Json:
     """
     Return a page of lineage: the same form as `provgraph.lineage.lineage`.
 
@@ -92,6 +94,7 @@ def trace(graph: HistoryReader, asked: Trace) -> Json:
     end = given + asked.limit
     more = len(nodes) > end
     reason = "limit" if more or cut_by == "limit" else cut_by
+    add_to(nodes[given:end], recorders)
     following = None
     # A filter may leave less than a page of as much as is walked over: then there is nothing to go on with.
     if more:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, past, subject, told
 from provgraph.lineage.kinds import Kinds
+from provgraph.lineage.recorders import RECORDED_BY, add_to, nobody
 from provgraph.lineage.sentences import aloud
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from provgraph.graphstore import HistoryReader, PemFacts, View, WalkedUse
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
@@ -44,7 +46,9 @@ class Why(NamedTuple):
     seconds: float = DEFAULT_SECONDS
 
 
-def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json:
+def why(
+    graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None, recorders: RecordersOf = nobody
+) -> Json:
     """
     Return what led to a node.
 
@@ -76,6 +80,7 @@ def why(graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None) -> Json
         "complete": cut_by is None,
         "reason": cut_by,
     }
+    add_to([*found["steps"], *nodes], recorders)
     found["claims"] = list(_claims(found, about))
     found["text"] = aloud(found, is_known_at=asked.known_at is not None)
     return found
@@ -222,7 +227,9 @@ def _claims(found: Json, about: Subject) -> Iterator[Json]:
 def _done(step: Json) -> str:
     made = ", ".join(repr(each["artifact"]) for each in step["produced"])
     what = f" and produced {made}" if made else ""
-    return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}."
+    recorder = step.get(RECORDED_BY)
+    by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
+    return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}{by}."
 
 
 def _use(step: Json, used: Json) -> str:

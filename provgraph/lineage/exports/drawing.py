@@ -76,7 +76,9 @@ def _lines(node: parts.Node) -> list[str]:
     if node.kind == "artifact":
         return [node.id]
     said = [node.facts.get(name) for name in ("type", "emitter", "occurred_at")]
-    return [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
+    lines = [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
+    recorder = node.facts.get("recorded_by")
+    return lines if recorder is None else [*lines, f"recorded by {recorder['name'] or recorder['id']}"]
 
 
 def _with_several_versions(edges: list[parts.Edge]) -> set[str]:

@@ -10,12 +10,15 @@ import pytest
 
 from provgraph.errors import ConflictError
 from provgraph.eventlog import EventLog, InMemoryEventLog, Verdict
-from provgraph.events import Kind, LogCleaned, content, genesis, tag_set
+from provgraph.events import SALT_BYTES, Kind, LogCleaned, UnknownKind, content, genesis, tag_set
 from provgraph.events.clock import now_us
 from tests.contract.builders import pem, pem_id
+from tests.contract.eventlog.vectors import stored, vectors
 
 if TYPE_CHECKING:
     from provgraph.eventlog import Appended
+
+SENDER = "00112233445566778899aabbccddeeff"
 
 
 def verdicts(answers: list[Appended]) -> list[Verdict]:
@@ -360,13 +363,105 @@ def test_the_chain_of_an_empty_log_is_intact(log: EventLog) -> None:
 
 
 def test_the_chain_can_be_recomputed_without_the_log(log: EventLog) -> None:
-    log.append([pem(1), pem(2)])
+    log.append([pem(1), pem(2).sent_by(SENDER)])
     digest = hashlib.sha256(b"provgraph log epoch " + log.head().epoch.encode()).digest()
 
     for event in log.read():
-        header = f"{event.position} {event.event_id} {event.kind.value} {event.recorded_us} ".encode()
-        digest = hashlib.sha256(digest + header + hashlib.sha256(event.payload).digest()).digest()
+        header = f"{event.position} {event.event_id} {event.kind} {event.recorded_us} ".encode()
+        prefix = (
+            b"\x02" + event.salt if event.sender is None else b"\x03" + event.salt + bytes.fromhex(SENDER)
+        )
+        digest = hashlib.sha256(digest + header + hashlib.sha256(prefix + event.payload).digest()).digest()
         assert event.digest == digest
+
+
+# ------------------------------------------------------------------------------------------------ salt and sender
+
+
+def test_each_event_has_a_salt_of_its_own(log: EventLog) -> None:
+    log.append([pem(1), pem(2)])
+    log.append([pem(3)])
+
+    salts = {event.salt for event in stored(log)}
+    assert len(salts) == 3
+    assert {len(salt) for salt in salts} == {SALT_BYTES}
+
+
+def test_the_sender_is_kept_with_the_event(log: EventLog) -> None:
+    appended = log.append([pem(1).sent_by(SENDER), pem(2)])
+
+    assert [one.recorded.sender for one in appended] == [SENDER, None]
+    assert [event.sender for event in stored(log)] == [SENDER, None]
+    assert log.verify_chain().intact
+
+
+def test_a_repetition_under_another_credential_is_a_duplicate_and_the_first_sender_stands(
+    log: EventLog,
+) -> None:
+    log.append([pem(1).sent_by(SENDER)])
+
+    appended = log.append([pem(1).sent_by("f" * 32), pem(1)])
+
+    assert [one.verdict for one in appended] == [Verdict.DUPLICATE] * 2
+    assert [one.recorded.sender for one in appended] == [SENDER] * 2
+
+
+def test_senders_are_looked_up_by_position(log: EventLog) -> None:
+    log.append([pem(1).sent_by(SENDER), pem(2), pem(3).sent_by("f" * 32)])
+    first, second, third = (event.position for event in log.read())
+
+    assert log.senders([third, first, second, third + 7, 0]) == {first: SENDER, third: "f" * 32}
+    assert log.senders([second]) == {}
+    assert log.senders([]) == {}
+
+
+def test_what_cleaning_keeps_keeps_its_sender(log: EventLog) -> None:
+    log.append([pem(1), tag_set("prod", "current", pem_id(1)).sent_by(SENDER)])
+
+    log.clean(keep=[Kind.TAG_SET])
+
+    assert [event.sender for event in stored(log) if event.kind is Kind.TAG_SET] == [SENDER]
+    assert log.verify_chain().intact
+
+
+def test_a_log_of_events_with_and_without_salt_is_restored_and_verifies(log: EventLog) -> None:
+    epoch, events = vectors()
+
+    head = log.restore(events, epoch=epoch)
+
+    assert (head.position, head.digest) == (events[-1].position, events[-1].digest)
+    assert log.verify_chain()[:2] == (True, len(events))
+    assert [event[:6] + event[7:] for event in stored(log)] == [event[:6] + event[7:] for event in events]
+    assert {bool(event.salt) for event in events} == {True, False}
+    log.append([pem(1)])
+    assert log.verify_chain().intact
+
+
+# ------------------------------------------------------------------------------------------------ unknown kinds
+
+
+def test_an_event_of_an_unknown_kind_is_read_as_one_without_content(log: EventLog) -> None:
+    epoch, events = vectors()
+    log.restore(events, epoch=epoch)
+
+    unknown = [event for event in stored(log) if isinstance(event.kind, UnknownKind)]
+
+    assert [(event.kind, event.content) for event in unknown] == [
+        ("subject.erasing", None),
+        ("subject.erased", None),
+    ]
+    found = log.get(unknown[0].event_id)
+    assert found is not None
+    assert found.kind == "subject.erasing"
+
+
+def test_cleaning_a_log_with_events_of_unknown_kinds_leaves_them_out(log: EventLog) -> None:
+    epoch, events = vectors()
+    log.restore(events, epoch=epoch)
+
+    log.clean(keep=[Kind.TAG_SET])
+
+    assert [event.kind for event in log.read()] == [Kind.LOG_CLEANED, Kind.TAG_SET]
 
 
 def test_a_probe_leaves_no_event(log: EventLog) -> None:
