@@ -89,8 +89,11 @@ def _begin(path: Path) -> None:
 
 
 def _look(path: Path) -> _Found:
-    # Read only, so that a file that is not for us stays as it is, to the byte.
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    # Read only, so that a file that is not for us stays as it is, to the byte. Without a write-ahead log beside it
+    # nothing is to be locked or made either.
+    log = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (number,) = connection.execute("PRAGMA user_version").fetchone()
         tables = frozenset(name for (name,) in connection.execute(SELECT_TABLES))

@@ -1,0 +1,77 @@
+"""Databases of older and newer formats."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from provgraph.catalog.postgresql import PostgreSQLCatalog
+from provgraph.cli.stores import opened_place
+from provgraph.eventlog.format import FORMAT, NewerFormatError
+from provgraph.eventlog.postgresql import PostgreSQLEventLog
+from tests.contract.builders import pem
+from tests.contract.formats.fixture import EXPECTED, FORMAT_1, expected_events, told
+
+
+@pytest.fixture
+def old_url(postgres_url: str) -> str:
+    """A database with the dump of format 1."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute((FORMAT_1 / "postgresql.sql").read_bytes())
+    return postgres_url
+
+
+def stated_format(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT format FROM log_state").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_database_of_format_1_opens_and_its_log_is_what_it_was(old_url: str) -> None:
+    with opened_place(old_url) as stores:
+        assert told(stores.log) == expected_events("sqlite")
+        assert stores.log.verify_chain().intact
+        assert stores.log.head().digest.hex() == EXPECTED["postgresql"]["digest"]
+    assert stated_format(old_url) == FORMAT
+
+
+def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(old_url: str) -> None:
+    with opened_place(old_url) as stores:
+        migrated = stores.catalog.digest()
+
+        stores.catalog.rebuild(stores.log)
+
+        assert stores.catalog.digest() == migrated
+
+
+def test_old_and_new_events_make_one_chain(old_url: str) -> None:
+    with opened_place(old_url) as stores:
+        stores.log.append([pem(900).sent_by("1" * 32), pem(901)])
+    with opened_place(old_url) as stores:
+        report = stores.log.verify_chain()
+        last = stores.log.read(limit=10_000)[-2:]
+
+    assert (report.intact, report.events) == (True, len(expected_events("sqlite")) + 2)
+    assert [event.sender for event in last] == ["1" * 32, None]
+    assert [len(event.salt) for event in last] == [16, 16]
+
+
+def test_a_new_database_says_its_format(postgres_url: str) -> None:
+    PostgreSQLEventLog(postgres_url).close()
+
+    assert stated_format(postgres_url) == FORMAT
+
+
+def test_a_database_of_a_newer_format_is_refused_and_left_alone(postgres_url: str) -> None:
+    PostgreSQLEventLog(postgres_url).close()
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("UPDATE log_state SET format = %s", (FORMAT + 1,))
+        connection.execute("UPDATE provgraph_schema SET version_num = '9999'")
+
+    for opening in (PostgreSQLEventLog, PostgreSQLCatalog):
+        with pytest.raises(
+            NewerFormatError, match=rf"format {FORMAT + 1} .* up to {FORMAT}: a newer version"
+        ):
+            opening(postgres_url)
+    assert stated_format(postgres_url) == FORMAT + 1
