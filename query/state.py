@@ -95,8 +95,9 @@ STATE = Question(
     path="/api/v1/state",
     summary="What the platform looked like, now or at a time",
     description="""
-The artifacts with their latest version (null when nothing produced it: it came from outside) and their properties,
-ordered by name, then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
+The artifacts with their latest version (null when nothing produced it: it came from outside), ordered by name. The
+`properties` are those of the version shown; of what came from outside, those that the latest use gave which gives some.
+Then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
 `arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`).
 
 `as_of` and `known_at` say when; without them it is now. A

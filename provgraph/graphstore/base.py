@@ -50,6 +50,7 @@ class UseFacts(NamedTuple):
     artifact: str
     version: str | None  # the label that the event stated
     producer: str | None  # id of the event whose version was used; None: from outside
+    properties: str = "{}"  # JSON text of an object: what the event said of what it used
 
 
 class ProductionFacts(NamedTuple):
@@ -254,7 +255,9 @@ class ArtifactState(NamedTuple):
     """An artifact as a view shows it."""
 
     name: str
-    properties: str  # "{}" when the event that gave them was recorded behind the view's position
+    properties: (
+        str  # of its latest version; from outside: of the latest use that gives some, "{}" if none does
+    )
     production: Production | None  # the latest; None: it came from outside
 
 

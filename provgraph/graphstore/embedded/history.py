@@ -132,7 +132,7 @@ def artifact_states(
     both = view.as_of_us is not None and view.position < state(connection).checkpoint.position
     statement = schema.ARTIFACT_STATES_BY_BOTH if both else schema.ARTIFACT_STATES
     return [
-        ArtifactState(name, properties, None if made[0] is None else _production(*made))
+        ArtifactState(name, properties or "{}", None if made[0] is None else _production(*made))
         for name, properties, *made in connection.execute(statement, bounds)
     ]
 

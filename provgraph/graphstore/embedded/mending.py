@@ -75,15 +75,19 @@ class Mending:
             self._run(schema.PUT_PRODUCTION, (*made, None if properties == "{}" else properties))
         for index, id_ in enumerate(pem.predecessors):
             self._run(schema.PUT_CAUSE, (key, schema.PREDECESSOR, str(index or ""), self._pem_key(id_)))
-        for artifact, version, producer in pem.uses:
+        for artifact, version, producer, properties in pem.uses:
             cause = None if producer is None else self._pem_key(producer)
-            self._run(schema.PUT_CAUSE, (key, self._artifact_key(artifact), version or "", cause))
+            artifact_key, label = self._artifact_key(artifact), version or ""
+            self._run(schema.PUT_CAUSE, (key, artifact_key, label, cause))
+            if properties != "{}":
+                self._run(schema.PUT_DESCRIBED, (artifact_key, key, label, properties))
 
     def _empty(self, id_: str) -> int:
         """Make an event a placeholder, whatever it was, and return its key."""
         key = self._pem_key(id_)
         self._run(schema.DELETE_PRODUCTIONS_OF, (key,))
         self._run(schema.DELETE_CAUSES_OF, (key,))
+        self._run(schema.DELETE_DESCRIBED_OF, (key,))
         self._run(schema.FILL_PLACEHOLDER, (key, None, None, None, None, None, None, None))
         return key
 

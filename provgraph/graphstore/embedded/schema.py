@@ -54,6 +54,14 @@ CREATE TABLE IF NOT EXISTS cause (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key);
 CREATE INDEX IF NOT EXISTS cause_by_label ON cause (artifact_key, label) WHERE label <> '' AND artifact_key <> 0;
+CREATE TABLE IF NOT EXISTS described (   -- the few uses that give properties
+    artifact_key INTEGER NOT NULL,
+    pem_key INTEGER NOT NULL,
+    label TEXT NOT NULL,           -- as in `cause`
+    properties TEXT NOT NULL,
+    PRIMARY KEY (artifact_key, pem_key, label)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS described_by_pem ON described (pem_key);
 CREATE TABLE IF NOT EXISTS tag (   -- where each tag is now
     namespace TEXT NOT NULL, tag TEXT NOT NULL, pem_id TEXT NOT NULL, PRIMARY KEY (namespace, tag)
 ) WITHOUT ROWID;
@@ -67,8 +75,8 @@ CREATE TABLE IF NOT EXISTS tag_move (
 ) WITHOUT ROWID;
 """
 # Of what is written above; a file with another one is filled anew from the log.
-FORMAT = 2
-TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "tag", "tag_move")
+FORMAT = 3
+TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "described", "tag", "tag_move")
 PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
 # ------------------------------------------------------------------------------------------------ checkpoint
@@ -96,6 +104,7 @@ WHERE pem_key = ?1
 """
 INSERT_PRODUCTIONS = "INSERT INTO produces VALUES"
 INSERT_CAUSES = "INSERT INTO cause VALUES"
+INSERT_DESCRIBED = "INSERT INTO described VALUES"
 INSERT_TAGS = "INSERT OR REPLACE INTO tag VALUES"
 INSERT_TAG_MOVES = "INSERT OR REPLACE INTO tag_move(namespace, tag, pem_id, moved_us, position) VALUES"
 
@@ -182,8 +191,10 @@ ON CONFLICT(rk_id) DO UPDATE SET properties = excluded.properties, created_at = 
 PUT_PLACEHOLDER = "INSERT INTO pem(pem_key, rk_id) VALUES (?, ?)"
 PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_CAUSE = "INSERT OR REPLACE INTO cause VALUES (?, ?, ?, ?)"
+PUT_DESCRIBED = "INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?)"
 DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
 DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
+DELETE_DESCRIBED_OF = "DELETE FROM described WHERE pem_key = ?"
 DELETE_PEM = "DELETE FROM pem WHERE rk_id = ?"
 DELETE_ARTIFACT = "DELETE FROM artifact WHERE rk_id = ?"
 PUT_TAG_MOVE = (
@@ -303,15 +314,21 @@ SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artif
 JOIN pem e ON e.pem_key = p.pem_key
 WHERE a.rk_id = ?1 AND p.moment >= ?2 AND p.moment < ?3 ORDER BY p.moment {{order}} LIMIT ?4
 """
+# What the latest use that gives properties says of artifact t.
+_SAID_OF_OUTSIDE = f"""
+    SELECT d.properties FROM described d JOIN pem u ON u.pem_key = d.pem_key
+    WHERE d.artifact_key = t.artifact_key AND {_COUNTS.format(e="u")}
+    ORDER BY u.occurred_us DESC, u.rk_id DESC, d.label DESC LIMIT 1
+"""
 _ARTIFACT_STATES = f"""
 WITH s AS (
-    SELECT a.artifact_key, a.rk_id, iif(a.described <= :position, a.properties, '{{{{}}}}') AS properties,
+    SELECT a.artifact_key, a.rk_id,
         (SELECT p.moment FROM produces p JOIN pem e ON e.pem_key = p.pem_key
          WHERE p.artifact_key = a.artifact_key AND p.moment < :end AND e.position <= :position
          ORDER BY p.moment DESC LIMIT 1) AS moment
     FROM artifact a WHERE a.rk_id > :after AND a.since_us <= :until AND a.since <= :position
 ), t AS (SELECT * FROM s WHERE {{exists}} ORDER BY rk_id LIMIT :limit)
-SELECT t.rk_id, t.properties, {_PRODUCTION} FROM t
+SELECT t.rk_id, iif(t.moment IS NULL, ({_SAID_OF_OUTSIDE}), p.properties), {_PRODUCTION} FROM t
 LEFT JOIN produces p ON p.artifact_key = t.artifact_key AND p.moment = t.moment LEFT JOIN pem e ON e.pem_key = p.pem_key
 ORDER BY t.rk_id
 """
@@ -390,8 +407,10 @@ FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND
 ORDER BY p.rk_id LIMIT ?
 """
 SCAN_CAUSES = """
-SELECT c.pem_key, a.rk_id, c.label, k.rk_id FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
+SELECT c.pem_key, a.rk_id, c.label, k.rk_id, d.properties
+FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
 LEFT JOIN artifact a ON a.artifact_key = c.artifact_key LEFT JOIN pem k ON k.pem_key = c.cause_key
+LEFT JOIN described d ON d.artifact_key = c.artifact_key AND d.pem_key = c.pem_key AND d.label = c.label
 """
 SCAN_PRODUCTIONS = """
 SELECT p.pem_key, a.rk_id, p.label, p.digest, p.kind, coalesce(p.properties, '{}') FROM json_each(?) f

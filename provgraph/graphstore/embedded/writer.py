@@ -30,6 +30,7 @@ _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
 Use = tuple[int, int, str, bytes]
+Described = tuple[int, int, str, str]
 Affected = tuple[int, int, str, int, bytes]  # key of a row in `cause`, its event's occurred_us and raw id
 
 
@@ -105,12 +106,13 @@ class GraphWriter:
         artifacts, older_artifacts = self._artifact_keys(step)
         emitters = self._emitter_keys({pem.emitter for pem, *_ in step.pems})
         keys = self._pem_keys(step, emitters, at=at)
-        productions, predecessors, uses, labelled = _edges(step, keys, artifacts)
+        productions, predecessors, uses, labelled, described = _edges(step, keys, artifacts)
         insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
         late = [production for production in productions if production[0] in older_artifacts]
         if late and self._resolve_again(late):
             note_late_event(self._connection, at)
         insert_rows(self._connection, schema.INSERT_CAUSES, predecessors)
+        insert_rows(self._connection, schema.INSERT_DESCRIBED, described)
         insert_rows(self._connection, schema.USES_VALUES, uses, on_conflict=schema.INSERT_RESOLVED)
         if labelled:
             self._has_labels = True
@@ -240,12 +242,13 @@ class GraphWriter:
 
 def _edges(
     step: GraphStep, keys: dict[str, int], artifacts: dict[str, int]
-) -> tuple[list[Production], list[Cause], list[Use], list[Use]]:
-    """Return a step's edges as rows: productions, predecessors, uses, and uses that name a version."""
+) -> tuple[list[Production], list[Cause], list[Use], list[Use], list[Described]]:
+    """Return a step's edges as rows: productions, predecessors, uses, uses that name a version, and what uses say."""
     productions: list[Production] = []
     predecessors: list[Cause] = []
     uses: list[Use] = []
     labelled: list[Use] = []
+    described: list[Described] = []
     for pem, *_ in step.pems:
         key = keys[pem.id]
         at = moment(pem.occurred_us, pem.id)
@@ -254,12 +257,14 @@ def _edges(
             productions.append((artifacts[name], at, key, version, digest, kind, said))
         for index, id_ in enumerate(pem.predecessors):
             predecessors.append((key, schema.PREDECESSOR, str(index or ""), keys[id_]))
-        for name, _properties, _created, version, _digest, _kind in pem.uses:
+        for name, properties, _created, version, _digest, _kind in pem.uses:
+            if properties != "{}":
+                described.append((artifacts[name], key, version or "", properties))
             if version is None:
                 uses.append((key, artifacts[name], "", at))
             else:
                 labelled.append((key, artifacts[name], version, at))
-    return productions, predecessors, uses, labelled
+    return productions, predecessors, uses, labelled, described
 
 
 def event_id_in(label: str) -> bytes | None:

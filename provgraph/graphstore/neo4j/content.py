@@ -81,8 +81,8 @@ class Artifact:
         return min(ends), max(ends), max(self.used or "", self.used_now) or None, named
 
 
-# A use: event, artifact, moment, version named.
-Use = tuple[str, Artifact, str, str | None]
+# A use: event, artifact, moment, version named, properties (None: none).
+Use = tuple[str, Artifact, str, str | None, str | None]
 
 
 class Production(NamedTuple):
@@ -113,11 +113,11 @@ def content_of(pems: Sequence[tuple[Pem, int, int]]) -> Content:
     for pem, *_ in pems:
         id_ = pem.id
         at = keys.moment(pem.occurred_us, id_)
-        for name, _properties, _created_at, label, _digest, _kind in pem.uses:
+        for name, properties, _created_at, label, _digest, _kind in pem.uses:
             artifact = artifacts.get(name)
             if artifact is None:
                 artifact = artifacts[name] = Artifact(name, keys.key_of(name))
-            uses.append((id_, artifact, at, label))
+            uses.append((id_, artifact, at, label, None if properties == "{}" else properties))
             if label is not None:
                 artifact.uses_named_now = True
             elif artifact.used_now < at:

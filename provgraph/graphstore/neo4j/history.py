@@ -218,12 +218,17 @@ def artifact_states(graph: Asker, view: View, after: str, limit: int) -> list[Ar
         rows, is_so = graph.ask(statement, strict=False, **bounds, **limits)
         if not is_so:
             rows, _ = graph.ask(statement, strict=True, **bounds, **limits)
-        return [
-            (key, ArtifactState(name, properties, _production(made[0]) if made else None))
-            for key, name, properties, made in rows
-        ]
+        return [(key, _artifact_state(name, made, described)) for key, name, made, described in rows]
 
     return _first_behind(after, keys.key_of(after), limit, between, name=attrgetter("name"))
+
+
+def _artifact_state(name: str, made: list[Row], described: list[list[Row]]) -> ArtifactState:
+    if made:
+        production = _production(made[0])
+        return ArtifactState(name, production.properties, production)
+    # An event may use several versions of an artifact: the last one by the code points of what it names counts.
+    return ArtifactState(name, max(described[0])[1] if described else "{}", None)
 
 
 def tag_states(graph: Asker, view: View, after: tuple[str, str], limit: int) -> list[TagFacts]:

@@ -116,10 +116,11 @@ def _productions(pem: PemFacts) -> Iterable[Row]:
 
 def _uses(pem: PemFacts) -> Iterable[Row]:
     at = keys.moment(pem.occurred_us, pem.id)
-    for name, version, producer in pem.uses:
+    for name, version, producer, properties in pem.uses:
         named = None if version is None else keys.label_entry(name, version) + at
         label_key = None if version is None else keys.key_of(version)
-        yield [pem.id, name, keys.key_of(name), version, label_key, named, producer]
+        said = None if properties == "{}" else properties
+        yield [pem.id, name, keys.key_of(name), version, label_key, named, producer, said]
 
 
 def _note_anew(work: Work, artifacts: set[int]) -> None:

@@ -28,7 +28,7 @@ class Resolver:
         found: list[str | None] = [None] * len(uses)
         between: list[int] = []
         labelled: list[int] = []
-        for index, (_, artifact, at, label) in enumerate(uses):
+        for index, (_, artifact, at, label, _said) in enumerate(uses):
             if label is not None:
                 labelled.append(index)
                 continue
@@ -50,11 +50,11 @@ class Resolver:
 
     def _named(self, uses: Sequence[Use]) -> list[str | None]:
         """Return the versions that uses mean by a label."""
-        there = self._next_to_named([(artifact, label or "", at) for _, artifact, at, label in uses])
+        there = self._next_to_named([(artifact, label or "", at) for _, artifact, at, label, _ in uses])
         produced_at: list[str | None] = [None] * len(uses)
         rows = [
             [index, label, artifact.node]
-            for index, (_, artifact, _, label) in enumerate(uses)
+            for index, (_, artifact, _, label, _) in enumerate(uses)
             if label is not None and artifact.last is not None and keys.is_event_id(label)
         ]
         for index, occurred_at in self._work.ask_of(writes.PRODUCED_BY, rows):

@@ -61,7 +61,7 @@ def named(use: Use, there: Neighbours, produced_at: str | None) -> str | None:
     :param there: the productions in the graph with that label next to the use
     :param produced_at: when the event that the label names produced it, if the graph has that
     """
-    id_, artifact, at, label = use
+    id_, artifact, at, label, _ = use
     if label != id_:
         if produced_at is not None:
             return produced_at

@@ -171,19 +171,20 @@ class _Writer:
         plain: list[Row] = []
         outside: list[Row] = []
         stated: list[Row] = []
-        for (pem_id, artifact, at, label), version in zip(uses, versions, strict=True):
+        for (pem_id, artifact, at, label, said), version in zip(uses, versions, strict=True):
             # An event that is not there was taken out of the graph by somebody: that is for verify to tell.
             cause = None if version is None else nodes.get(keys.pem_of(version))
-            if version is not None and cause is not None and label is None and version < at:
+            if version is not None and cause is not None and label is None and said is None and version < at:
                 plain.append([nodes[pem_id], artifact.node, cause])
                 continue
             named = None if label is None else keys.label_entry(artifact.name, label) + at
             if version is None or cause is None:
-                outside.append([nodes[pem_id], artifact.node, label, named])
+                outside.append([nodes[pem_id], artifact.node, label, named, said])
             else:
                 label_key = None if label is None else keys.key_of(label)
                 out_of_order = True if version > at else None
-                stated.append([nodes[pem_id], artifact.node, cause, label, label_key, named, out_of_order])
+                edge = (cause, label, label_key, named, out_of_order, said)
+                stated.append([nodes[pem_id], artifact.node, *edge])
         self._work.do(writes.CREATE_USES, sorted(plain))
         self._work.do(writes.CREATE_USES_FROM_OUTSIDE, outside)
         self._work.do(writes.CREATE_STATED_USES, stated)

@@ -84,6 +84,10 @@ class Reference:
     def __init__(self, history: Iterable[Made]) -> None:
         self.events = {made.id: made for made in history}
 
+    def moment(self, made: Made) -> tuple[int, str]:
+        """Return where an event stands in the order on the emitters' clocks."""
+        return made.moment
+
     def producer(self, user: Made, name: str, label: str | None) -> str | None:
         """Return the event whose version of an artifact ``user`` used, or None: it came from outside."""
         versions = {made.moment: made for made in self.events.values() if name in dict(made.produces)}

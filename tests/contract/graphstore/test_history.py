@@ -374,7 +374,7 @@ def test_the_latest_production_of_a_view_may_be_one_of_many(store: GraphStore) -
     assert latest(store, by(50, 45))["a"] == pem_id(39)
 
 
-def test_an_artifact_has_the_properties_that_were_recorded_by_then(store: GraphStore) -> None:
+def test_an_artifact_has_the_properties_of_its_latest_version(store: GraphStore) -> None:
     apply(
         store,
         pem(1, at=1, produces=["a", "b"]),
@@ -388,11 +388,28 @@ def test_an_artifact_has_the_properties_that_were_recorded_by_then(store: GraphS
     second = made_by(3, 3, 3, properties='{"x":2}', version="v", digest="d", kind="k")
 
     assert all_artifacts(store, View(1))[0] == ArtifactState("a", "{}", made_by(1, 1, 1))
-    assert all_artifacts(store, View(2))[0] == ArtifactState("a", '{"x":1}', made_by(1, 1, 1))
+    assert all_artifacts(store, View(2))[0] == ArtifactState("a", "{}", made_by(1, 1, 1))
     assert all_artifacts(store, View(3)) == [
-        ArtifactState("a", '{"x":1}', second),
+        ArtifactState("a", '{"x":2}', second),
         ArtifactState("b", "{}", made_by(1, 1, 1)),
     ]
+
+
+def test_what_came_from_outside_has_the_properties_that_its_latest_use_gave(store: GraphStore) -> None:
+    def use(number: int, at: int, **properties: int) -> NewEvent:
+        return pem(number, at=at, uses=[{"Name": "a", "Properties": properties}])
+
+    apply(store, use(1, 3, x=3), use(2, 1, x=1))
+    apply(store, use(3, 4), pem(4, at=2, uses=[version("a", "v") | {"Properties": {"x": 2}}]), use(5, 0))
+
+    def said(view: View) -> str:
+        (state,) = all_artifacts(store, view)
+        return state.properties
+
+    assert [said(View(5)), said(View(1)), said(View(5, at_us(2))), said(View(3, at_us(2)))] == [
+        *('{"x":3}', '{"x":3}', '{"x":2}', '{"x":1}')
+    ]
+    assert said(View(5, at_us(0))) == "{}"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100])

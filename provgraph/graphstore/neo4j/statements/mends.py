@@ -88,14 +88,16 @@ MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
 CREATE (p)-[:PRODUCES {version: r[3], digest: r[4], kind: r[5], properties: r[6], _named_@: r[7]}]->(a)
 RETURN collect(DISTINCT id(a))
 """)
-# Rows: event, name of the artifact, its key, version, key of the version, _named, event whose version was used.
+# Rows: event, name of the artifact, its key, version, key of the version, _named, event whose version was used,
+# _properties.
 PUT_USES: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
 MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
 OPTIONAL MATCH (q:_PEM_@ {rk_id: r[6]})
 WITH r, p, a, q, CASE WHEN p.occurred_at + p.rk_id < q.occurred_at + q.rk_id THEN true END AS out_of_order
-CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: out_of_order, _producer: q.rk_id}]->(a)
+CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: out_of_order, _producer: q.rk_id,
+                   _properties: r[7]}]->(a)
 FOREACH (cause IN CASE WHEN q IS NULL THEN [] ELSE [q] END |
   CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[4], out_of_order: out_of_order}]->(cause))
 RETURN collect(DISTINCT id(a))

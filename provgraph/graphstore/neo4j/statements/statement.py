@@ -17,6 +17,7 @@ the generation; public labels are for the queries of users. Properties that begi
 ``_described``  Artifact                log position of the event that gave the properties, if one did
 ``_pem``        Tag                     id of the event that it marks, be it there or not
 ``_producer``   USES                    id of the event whose version was used; INFORMED_BY leads to that event
+``_properties`` USES                    what the event said of what it used, if anything
 ``_version``    INFORMED_BY             key of the version that the use named
 ``_at_a``       PRODUCES                entry in the index of productions, for artifacts with several
 ``_named_a``    PRODUCES, USES          entry in the index of those that name a version
@@ -51,7 +52,7 @@ import re
 from typing import Final
 
 # Of what is written below; a generation with another one is none.
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 # What users' queries call the nodes.
 PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})

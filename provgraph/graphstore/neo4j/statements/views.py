@@ -152,9 +152,10 @@ def _behind_and_between(text: str) -> dict[bool, Statement]:
 
 
 _COUNTS = "p.position <= $position AND p.occurred_at <= $until"
-# Artifacts that a view's events name. Of each: key, name, properties, and the latest production if there is one. What
-# is noted with an artifact tells whether an event named it, unless both clocks leave events out: then one has to be
-# found. Should both have come to do so meanwhile, the last value is false: then ask with $strict.
+# Artifacts that a view's events name. Of each: key, name, and the latest production; where there is none, what the
+# latest event that gives properties with its uses says in each: version named ('' for none), properties. What is noted
+# with an artifact tells whether an event named it, unless both clocks leave events out: then one has to be found.
+# Should both have come to do so meanwhile, the last value is false: then ask with $strict.
 ARTIFACT_STATES: Final = _behind_and_between(f"""
 WITH $is_timed AND ($strict OR c.position > $position) AS is_by_both
 CALL (is_by_both) {{
@@ -176,8 +177,15 @@ CALL (is_by_both) {{
     WITH p, x ORDER BY x._at_@ DESC LIMIT 1
     RETURN collect([{_PRODUCTION}]) AS earlier
   }}
-  WITH n, last + earlier AS made, CASE WHEN n._described <= $position THEN n.properties ELSE '{{}}' END AS properties
-  RETURN collect([n._key, n.rk_id, properties, made]) AS states
+  WITH n, last + earlier AS made
+  CALL (n, made) {{
+    WITH n WHERE made = [] AND n._described <= $position
+    MATCH (n)<-[u:USES]-(p) WHERE u._properties IS NOT NULL AND {_COUNTS}
+    WITH p, collect([coalesce(u.version, ''), u._properties]) AS said
+    WITH said ORDER BY p.occurred_at DESC, p.rk_id DESC LIMIT 1
+    RETURN collect(said) AS described
+  }}
+  RETURN collect([n._key, n.rk_id, made, described]) AS states
 }}
 MATCH (c:Checkpoint {{name: '@'}}) USING INDEX SEEK c:Checkpoint(name)
 RETURN states, is_by_both OR NOT $is_timed OR c.position <= $position

@@ -135,21 +135,22 @@ MATCH (q) WHERE id(q) = r[2]
 CREATE (p)-[:USES {_producer: q.rk_id}]->(a)
 CREATE (p)-[:INFORMED_BY {artifact: a._key}]->(q)
 """
-# Rows: event, artifact, event whose version was used, version named, its key, _named, whether it is out of order.
+# Rows: event, artifact, event whose version was used, version named, its key, _named, whether it is out of order,
+# _properties.
 CREATE_STATED_USES: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
 MATCH (q) WHERE id(q) = r[2]
-CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: r[6], _producer: q.rk_id}]->(a)
+CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: r[6], _producer: q.rk_id, _properties: r[7]}]->(a)
 CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[4], out_of_order: r[6]}]->(q)
 """)
-# Rows: event, artifact, version named, _named.
+# Rows: event, artifact, version named, _named, _properties.
 CREATE_USES_FROM_OUTSIDE: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
-CREATE (p)-[:USES {version: r[2], _named_@: r[3]}]->(a)
+CREATE (p)-[:USES {version: r[2], _named_@: r[3], _properties: r[4]}]->(a)
 """)
 # Rows: event, event before it.
 CREATE_PREDECESSORS: Final = """
