@@ -11,7 +11,7 @@ from provgraph.graphstore.base import GraphDigest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provgraph.graphstore.base import ArtifactFacts, PemFacts, TagFacts
+    from provgraph.graphstore.base import ArtifactFacts, PemFacts, TagFacts, UseFacts
 
 _MODULUS = 2**256
 
@@ -46,12 +46,18 @@ class _SetDigest:
         return f"{self._sum:064x}"
 
 
+def _use(use: UseFacts) -> list[str | None]:
+    # What a use does not say is left out, so that the digests of before hold.
+    *facts, properties = use
+    return facts if properties == "{}" else [*facts, properties]
+
+
 def digest(store: Content) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():
         *facts, position, recorded_us, predecessors, uses, produces = pem
-        edges = [predecessors, [list(use) for use in uses], [list(production) for production in produces]]
+        edges = [predecessors, [_use(use) for use in uses], [list(production) for production in produces]]
         lineage.add(["PEM", facts, edges])
         content.add(["PEM", facts, edges, position, recorded_us])
     for artifact in store.artifacts():

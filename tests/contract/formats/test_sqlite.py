@@ -17,6 +17,7 @@ from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
+from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.verify import verify
 from provgraph.settings import Settings
 from tests.contract.builders import pem, pem_id
@@ -24,6 +25,9 @@ from tests.contract.formats.fixture import EXPECTED, expected_events, told, unpa
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore import GraphStore
 
 FOLDERS = ("sqlite", "sqlite-killed")
 
@@ -72,12 +76,20 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(name: str, t
         assert stores.catalog.digest() == migrated
 
 
-def test_the_graph_of_format_1_is_served_as_it_is(tmp_path: Path) -> None:
+def followed(log: EventLog, graph: GraphStore) -> GraphStore:
+    """Let a graph follow the log to its end: one of an older format begins anew."""
+    events, here = log.read(limit=10_000), graph.checkpoint()
+    assert here == Checkpoint()
+    graph.apply(project(events), expected=here, to=Checkpoint(log.head().epoch, events[-1].position))
+    return graph
+
+
+def test_the_graph_of_format_1_is_filled_anew_and_is_what_it_was(tmp_path: Path) -> None:
     folder = unpacked("sqlite", tmp_path / "data")
 
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
-        digest = stores.graph.digest()
+        digest = followed(stores.log, stores.graph).digest()
 
     assert digest._asdict() == EXPECTED["sqlite"]["graph_digest"]
 
@@ -219,6 +231,7 @@ def test_a_graph_that_follows_old_and_new_events_is_what_the_log_says(tmp_path: 
     folder = unpacked("sqlite", tmp_path / "data")
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
+        followed(stores.log, stores.graph)
         verification = verify(stores.log, stores.catalog, stores.graph, deep=True)
 
     assert verification.message.startswith("in sync")
