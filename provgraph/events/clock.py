@@ -2,12 +2,14 @@
 The two clocks: reading the emitter's, and the total order it gives.
 
 Inside, times are integers: microseconds since 1970-01-01T00:00:00Z, negative before. Order on the emitter's clock is
-(``occurred_at``, event id): total, and independent of the order of arrival.
+(``occurred_at``, rank, event id): total, and independent of the order of arrival. The rank puts an event after those of
+the same ``occurred_at`` that it names as its predecessors: see `provgraph.graphstore.groups`.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import time_ns
@@ -20,6 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 # 100-nanosecond steps between the UUID epoch (1582-10-15) and 1970-01-01, RFC 9562.
 _UUID_EPOCH_OFFSET = 0x01B21DD213814000
 _MOMENT_OFFSET = 2**63
+_MOMENT = struct.Struct(">QI")
 _IN_RECORD_KEEPERS_FORM = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 
 
@@ -97,14 +100,15 @@ def refine(second_us: int, event_id: str) -> int:
     return exact_us if exact_us // 1_000_000 == second_us // 1_000_000 else second_us
 
 
-def moment(occurred_us: int, event_id: str) -> bytes:
-    """Return a key of 24 bytes whose byte order is the order on the emitter's clock."""
-    return (occurred_us + _MOMENT_OFFSET).to_bytes(8, "big") + bytes.fromhex(event_id)
+def moment(occurred_us: int, event_id: str, rank: int = 0) -> bytes:
+    """Return a key of 28 bytes whose byte order is the order on the emitter's clock."""
+    return _MOMENT.pack(occurred_us + _MOMENT_OFFSET, rank) + bytes.fromhex(event_id)
 
 
-def split_moment(key: bytes) -> tuple[int, str]:
-    """Return the time in microseconds and the event id that `moment` put together."""
-    return int.from_bytes(key[:8], "big") - _MOMENT_OFFSET, key[8:].hex()
+def split_moment(key: bytes) -> tuple[int, str, int]:
+    """Return the time in microseconds, the event id and the rank that `moment` put together."""
+    us, rank = _MOMENT.unpack_from(key)
+    return us - _MOMENT_OFFSET, key[_MOMENT.size :].hex(), rank
 
 
 def _read(stated: object, field: str) -> datetime:

@@ -9,12 +9,12 @@ The same shape in every store::
 
 Exact lineage is reachability over event-to-event edges (INFORMED_BY and PREDECESSOR).
 
-How a use finds its version: the latest production of the artifact before the using event in the order of the
-emitters' clocks (see `provgraph.events.clock`); if there are only later ones, the earliest of them, which makes the
-use *out of order*; if there is none, the artifact came from outside. A use that names a version considers only the
-productions with that label, or the production by the event with that id. The result depends on the set of events
-alone, not on the order of their arrival. An event that uses and produces an artifact never uses its own version: when
-that is the earliest one, what it used came from outside.
+How a use finds its version: the latest production of the artifact before the using event in the order of the emitters'
+clocks (see `provgraph.events.clock`, and for events of one moment `provgraph.graphstore.groups`); if there are only
+later ones, the earliest of them, which makes the use *out of order*; if there is none, the artifact came from outside.
+A use that names a version considers only the productions with that label, or the production by the event with that id.
+The result depends on the set of events alone, not on the order of their arrival. An event that uses and produces an
+artifact never uses its own version: when that is the earliest one, what it used came from outside.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ class PemFacts(NamedTuple):
     predecessors: tuple[str, ...]
     uses: tuple[UseFacts, ...]
     produces: tuple[ProductionFacts, ...]
+    rank: int = 0  # its place among the events with the same occurred_us: see `provgraph.graphstore.groups`
+    late: int = (
+        0  # log position of the last of its predecessors among these that was recorded after it; 0: none
+    )
 
 
 class ArtifactFacts(NamedTuple):
@@ -220,6 +224,7 @@ class Moment(NamedTuple):
     """A place in the order on the emitters' clocks."""
 
     occurred_us: int
+    rank: int
     event_id: str
 
 
@@ -244,11 +249,12 @@ class Production(NamedTuple):
     digest: str | None
     kind: str | None
     properties: str
+    rank: int = 0  # of the event, in the whole graph
 
     @property
     def moment(self) -> Moment:
         """Where it stands in the order on the emitters' clocks."""
-        return Moment(self.occurred_us, self.event_id)
+        return Moment(self.occurred_us, self.rank, self.event_id)
 
 
 class ArtifactState(NamedTuple):
@@ -294,6 +300,7 @@ class Mismatch(NamedTuple):
     artifact: str
     version: str | None  # that it named
     cause: Production
+    rank: int = 0  # of the event, in the whole graph
 
 
 class GraphReader(Protocol):
@@ -349,7 +356,7 @@ class HistoryReader(GraphReader, Protocol):
         limit: int,
     ) -> list[Effect]:
         """
-        Return the edges that lead from events to those of a view, by the order of the latter's moments.
+        Return the edges that lead from events to those of a view, by the times and then the ids of the latter.
 
         Those to one event are ordered by artifact, version and cause; the first are those that have none. A use leads
         from the event whose version it has in the whole graph, be that one in the view or not.
@@ -362,7 +369,7 @@ class HistoryReader(GraphReader, Protocol):
         """
         Return the uses of an artifact by a view's events, whatever the version.
 
-        They come by the order of the users' moments, then by version.
+        They come by the users' times and ids, then by version.
         """
 
     def taken(self, ids: Sequence[str], *, view: View, artifact: str | None = None) -> list[Effect]:
@@ -389,7 +396,7 @@ class HistoryReader(GraphReader, Protocol):
         limit: int,
     ) -> list[Production]:
         """
-        Return who produced an artifact, in the order of moments.
+        Return who produced an artifact, in the order of moments, as the whole graph has it.
 
         :param version: only those with this label
         :param before: only what lies before this moment
@@ -413,11 +420,29 @@ class HistoryReader(GraphReader, Protocol):
     def unseen(self, view: View, *, after: str, limit: int) -> list[Unseen]:
         """Return the events that a view's events name and that are not among them, ordered by id."""
 
-    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+    def mismatches(
+        self, view: View, *, after: tuple[str, str, str], limit: int, unsettled: Sequence[str] = ()
+    ) -> list[Mismatch]:
         """
         Return the uses of a view's events whose version lies behind them or is not in the view.
 
         :param after: id of the event, artifact and version named ("" for none) behind which to go on, in this order
+        :param unsettled: events whose uses, and the uses of whose versions, are to be returned as well
+        """
+
+    def unsettled(self, view: View) -> list[str]:
+        """
+        Return the events of a view that may stand elsewhere in the order of its events than in the whole graph's.
+
+        These name a predecessor of their own moment that was recorded behind the view, or come after such an event
+        in its moment. Nobody else's place depends on what is not in the view.
+        """
+
+    def links(self, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
+        """
+        Return which predecessors of their own moment events name, and these, and so on, among the events of a view.
+
+        :returns: an event, and one that it names
         """
 
 

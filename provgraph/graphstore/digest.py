@@ -56,10 +56,11 @@ def digest(store: Content) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():
-        *facts, position, recorded_us, predecessors, uses, produces = pem
+        *facts, position, recorded_us, predecessors, uses, produces, rank, late = pem
         edges = [predecessors, [_use(use) for use in uses], [list(production) for production in produces]]
-        lineage.add(["PEM", facts, edges])
-        content.add(["PEM", facts, edges, position, recorded_us])
+        # Most events are the first in their moment, and that is left out, as in `_use`.
+        lineage.add(["PEM", facts, edges, *([rank] if rank else [])])
+        content.add(["PEM", facts, edges, position, recorded_us, *([rank, late] if rank or late else [])])
     for artifact in store.artifacts():
         # Which properties came first, and when, depends on the order of arrival.
         lineage.add(["Artifact", artifact.name, artifact.since_us])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.graphstore import Effect, Moment
+from provgraph.graphstore import Effect
 from provgraph.lineage import versions
 from provgraph.lineage.walker import DEFAULT_SECONDS, Walker
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore import HistoryReader, PemFacts, WalkQuery
     from provgraph.lineage.past import Past
 
+_Place = tuple[int, str]  # time and id of an event: in their order, edges to events are read
+
 # How many edges are read at once: enough for every level but one that by far exceeds what the walk may find.
 _EDGES_FOR_A_NODE = 20
 _LEAST_EDGES = 1_000
@@ -22,10 +24,10 @@ _ALL = 2**31 - 1
 
 
 class _Read(NamedTuple):
-    """Edges as a store gave them, in the order of moments."""
+    """Edges as a store gave them, by the times and ids of the events that they lead to."""
 
     effects: list[Effect]
-    end: Moment | None  # before which these are all; None: there are no more
+    end: _Place | None  # before which these are all; None: there are no more
 
 
 class Downstream(Walker):
@@ -51,6 +53,7 @@ class Downstream(Walker):
         self._next: dict[str, None] = {}  # what the level that is being walked has led to so far
         self._left_out = False  # whether there are edges that were not read
         self._has_more_behind = False  # whether the graph has events recorded behind the view
+        self._reordered: dict[str | None, list[Effect]] | None = None  # see `_in_another_order`
 
     def _go(self) -> None:
         start = self._query.start
@@ -96,7 +99,7 @@ class Downstream(Walker):
             yield self._reached(effect.event_id, source, effect.artifact)
 
     def _effects(self, ids: Sequence[str]) -> list[Effect]:
-        """Return what events led to in the view, in the order of moments."""
+        """Return what events led to in the view, by the times and ids of the latter."""
         artifacts: list[str] = []
         if self._any_version:
             made = {made.artifact for id_ in ids if id_ in self._facts for made in self._facts[id_].produces}
@@ -109,7 +112,7 @@ class Downstream(Walker):
         self, ids: Sequence[str], *, of: str | None = None, artifacts: Sequence[str] = ()
     ) -> list[Effect]:
         """
-        Return what events led to in the view, in the order of moments.
+        Return what events led to in the view, by the times and ids of the latter.
 
         :param of: by this artifact only
         :param artifacts: whose users to add, whatever the version
@@ -122,16 +125,22 @@ class Downstream(Walker):
         reads = [self._bounded(partial(look_up.effects, there, view=view, artifact=of))] if there else []
         if absent and of is None:
             reads.append(self._bounded(partial(look_up.effects, absent, view=view, named=True)))
-        reads += [self._bounded(partial(look_up.users, artifact, view=view)) for artifact in artifacts]
-        found = self._as_meant([effect for read in reads for effect in read.effects])
+        used = [self._bounded(partial(look_up.users, artifact, view=view)) for artifact in artifacts]
+        causes = set(ids)
+        found = [
+            effect
+            for effect in self._as_meant([effect for read in reads for effect in read.effects])
+            if effect.cause_id in causes  # in the view it may have another one
+        ]
+        found += self._as_meant([effect for read in used for effect in read.effects])
         found += self._taken(there, of)
-        ends = [read.end for read in reads if read.end is not None]
+        ends = [read.end for read in (*reads, *used) if read.end is not None]
         if ends:
             # More than the walk may find: the first of it, and what leads to nodes that are found without it.
             end = min(ends)
-            found = [effect for effect in found if _moment(effect) < end]
+            found = [effect for effect in found if _place(effect) < end]
             found += self._among_found(set(there) | set(absent), set(artifacts), of)
-        found = sorted(dict.fromkeys(found), key=_by_moment)
+        found = sorted(dict.fromkeys(found), key=_by_place)
         self._next.update(dict.fromkeys(effect.event_id for effect in found))
         return found
 
@@ -142,9 +151,9 @@ class Downstream(Walker):
             found = ask(limit=most)
             if len(found) < most:
                 return _Read(found, None)
-            end = _moment(found[-1])
+            end = _place(found[-1])
             # Of the last event some edges may be missing.
-            found = [effect for effect in found if _moment(effect) < end]
+            found = [effect for effect in found if _place(effect) < end]
             new = {effect.event_id for effect in found} - self._met - self._next.keys()
             if len(new) > self._query.max_nodes or self._is_late():
                 self._left_out = True
@@ -154,14 +163,21 @@ class Downstream(Walker):
     def _as_meant(self, effects: list[Effect]) -> list[Effect]:
         """Return edges, the uses with the versions that they mean in the view."""
         self._load(effect.cause_id for effect in effects if effect.cause_id is not None)
-        self._load(effect.event_id for effect in effects if effect.cause_id in self._absent)
-        return [self._resolved(effect) if effect.cause_id in self._absent else effect for effect in effects]
+        doubtful = {effect for effect in effects if self._is_doubtful(effect)}
+        self._load(effect.event_id for effect in effects if effect in doubtful)
+        return [self._resolved(effect) if effect in doubtful else effect for effect in effects]
+
+    def _is_doubtful(self, effect: Effect) -> bool:
+        if effect.artifact is None:
+            return False
+        return effect.cause_id in self._absent or self._past.order.may_differ(
+            effect.event_id, effect.artifact
+        )
 
     def _resolved(self, effect: Effect) -> Effect:
-        if effect.artifact is None:
-            return effect
         user = self._facts[effect.event_id]
-        return effect._replace(cause_id=self._version(user, effect.artifact, effect.version, effect.cause_id))
+        artifact = effect.artifact or ""
+        return effect._replace(cause_id=self._version(user, artifact, effect.version, effect.cause_id))
 
     def _among_found(self, ids: set[str], artifacts: set[str], of: str | None) -> Iterator[Effect]:
         """Yield the edges that lead from events, or from these artifacts, to events that were reached already."""
@@ -199,6 +215,29 @@ class Downstream(Walker):
                     yield from self._if_meant(effect)
         for event in [self._facts[id_] for id_ in ids]:
             yield from self._named_by_id(event, of)
+        if self._past.order.moved:
+            reordered = self._in_another_order()
+            for id_ in ids:
+                yield from (effect for effect in reordered.get(id_, ()) if of in (None, effect.artifact))
+
+    def _in_another_order(self) -> dict[str | None, list[Effect]]:
+        """Return the uses whose versions the order in the view may decide, by the versions that they mean there."""
+        if self._reordered is None:
+            order, view = self._past.order, self._view
+            users = [
+                effect
+                for artifact in sorted(order.artifacts)
+                for effect in self._graph.users(artifact, view=view, limit=_ALL)
+            ]
+            users += [
+                Effect(use.producer, facts.id, facts.occurred_us, facts.position, use.artifact, use.version)
+                for facts in order.moved.values()
+                for use in facts.uses
+            ]
+            self._reordered = {}
+            for effect in dict.fromkeys(self._as_meant(users)):
+                self._reordered.setdefault(effect.cause_id, []).append(effect)
+        return self._reordered
 
     def _is_behind(self) -> bool:
         """Tell whether the graph has events that were recorded behind the view; to be asked when it was read."""
@@ -221,7 +260,7 @@ class Downstream(Walker):
         """Yield a use if it means in the view the version that it is said to mean."""
         self._load([effect.event_id])
         user = self._facts[effect.event_id]
-        meant = versions.version_of(self._graph, self._view, user, effect.artifact or "", effect.version)
+        meant = versions.version_of(self._graph, self._past, user, effect.artifact or "", effect.version)
         if meant == effect.cause_id:
             yield effect
 
@@ -235,9 +274,9 @@ class Downstream(Walker):
                     self._artifacts.add(made.artifact)
 
 
-def _moment(effect: Effect) -> Moment:
-    return Moment(effect.occurred_us, effect.event_id)
+def _place(effect: Effect) -> _Place:
+    return effect.occurred_us, effect.event_id
 
 
-def _by_moment(effect: Effect) -> tuple[int, str, str, str]:
+def _by_place(effect: Effect) -> tuple[int, str, str, str]:
     return effect.occurred_us, effect.event_id, effect.artifact or "", effect.version or ""

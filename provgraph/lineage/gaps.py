@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidInputError
 from provgraph.events.clock import now_us, rfc3339
-from provgraph.graphstore import Moment
 from provgraph.lineage import pages, past, places, told, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, View
+    from provgraph.lineage.past import Past
     from provgraph.lineage.told import Json
 
 DEFAULT_LIMIT = 100
@@ -44,6 +44,7 @@ class Gaps(NamedTuple):
     question: Sequence[object] = ()
 
 
+@past.steadily
 def gaps(graph: HistoryReader, asked: Gaps) -> Json:
     """
     Return what is missing: the three lists, each with ``items``, and ``emitters``.
@@ -67,7 +68,7 @@ def gaps(graph: HistoryReader, asked: Gaps) -> Json:
     limits = _Limits(asked.limit, time.monotonic() + asked.seconds)
     found: Json = {}
     for name in wanted:
-        items, since, reason = _LISTS[name](graph, view, page.since, limits)
+        items, since, reason = _LISTS[name](graph, page.past, page.since, limits)
         # The cursor of a list is good for asking for that list alone.
         own = ("gaps", name, *asked.question)
         found[name] = {
@@ -114,13 +115,13 @@ def _taken(
 
 
 def _never_produced(
-    graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits
+    graph: HistoryReader, asked: Past, place: Sequence[str] | None, limits: _Limits
 ) -> _Listed:
     """Return artifacts that the view's events use and none of them produced."""
 
     def behind(after: tuple[str, ...]) -> Iterator[ArtifactState]:
         name = after[0]
-        while page := graph.artifact_states(view, after=name, limit=_READ_AT_ONCE):
+        while page := graph.artifact_states(asked.view, after=name, limit=_READ_AT_ONCE):
             yield from page
             name = page[-1].name
 
@@ -131,10 +132,10 @@ def _never_produced(
     return _taken(named, since, limits)
 
 
-def _unseen(graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits) -> _Listed:
+def _unseen(graph: HistoryReader, asked: Past, place: Sequence[str] | None, limits: _Limits) -> _Listed:
     """Return events that were named as predecessors and never reported."""
     since = place[0] if place else ""
-    found = graph.unseen(view, after=since, limit=limits.most + 1)
+    found = graph.unseen(asked.view, after=since, limit=limits.most + 1)
     told_ = (
         ((each.event_id,), {"event": each.event_id, "named_by": each.named_by, "times": each.times})
         for each in found
@@ -142,17 +143,18 @@ def _unseen(graph: HistoryReader, view: View, place: Sequence[str] | None, limit
     return _taken(told_, (since,), limits)
 
 
-def _out_of_order(graph: HistoryReader, view: View, place: Sequence[str] | None, limits: _Limits) -> _Listed:
+def _out_of_order(graph: HistoryReader, asked: Past, place: Sequence[str] | None, limits: _Limits) -> _Listed:
     """Return uses of a version that was made only later, by the emitters' clocks."""
 
     def behind(after: tuple[str, ...]) -> Iterator[Mismatch]:
         key = (after[0], after[1], after[2])
-        while page := graph.mismatches(view, after=key, limit=_READ_AT_ONCE):
+        moved = sorted(asked.order.moved)
+        while page := graph.mismatches(asked.view, after=key, limit=_READ_AT_ONCE, unsettled=moved):
             yield from page
             key = _key_of_use(page[-1])
 
     since = places.key_at(place or ["", "", ""], lambda after: map(_key_of_use, behind(after)), texts=3)
-    uses = ((_key_of_use(each), _out_of_order_use(graph, view, each)) for each in behind(since))
+    uses = ((_key_of_use(each), _out_of_order_use(graph, asked, each)) for each in behind(since))
     return _taken(uses, since, limits)
 
 
@@ -160,18 +162,20 @@ def _key_of_use(use: Mismatch) -> tuple[str, str, str]:
     return use.event_id, use.artifact, use.version or ""
 
 
-def _out_of_order_use(graph: HistoryReader, view: View, use: Mismatch) -> Json | None:
+def _out_of_order_use(graph: HistoryReader, asked: Past, use: Mismatch) -> Json | None:
     version: Json | None
-    if view.holds(use.cause.occurred_us, use.cause.position):
+    order = asked.order
+    is_there = asked.view.holds(use.cause.occurred_us, use.cause.position)
+    if is_there and not order.may_differ(use.event_id, use.artifact):
         made, version = use.cause.moment, told.version(use.cause)
     else:
         (user,) = graph.events([use.event_id])
-        cause = versions.version_of(graph, view, user, use.artifact, use.version)
+        cause = versions.version_of(graph, asked, user, use.artifact, use.version)
         if cause is None:
             return None
         (facts,) = graph.events([cause])
-        made, version = versions.moment_of(facts), told.version_of(facts, use.artifact)
-    if made < Moment(use.occurred_us, use.event_id):
+        made, version = order.moment_of(facts), told.version_of(facts, use.artifact)
+    if made < order.moment(use.occurred_us, use.rank, use.event_id):
         return None
     return {
         "event": use.event_id,

@@ -53,6 +53,7 @@ class Affected(NamedTuple):
     opening: Json  # how many there are, and the cursor that gives this very page again
 
 
+@past.steadily
 def impact(graph: HistoryReader, asked: Impact, *, recorders: RecordersOf = nobody) -> Affected:
     """
     Return a page of the events that a node led to, nearest first.

@@ -2,19 +2,32 @@
 The two clocks of a question: which events it counts.
 
 Every question is asked through a `View`. Its log position is fixed when the question is, so an answer that takes many
-looks at the graph, or several pages, is one picture, whatever arrives meanwhile.
+looks at the graph, or several pages, is one picture, whatever arrives meanwhile. Should an event arrive meanwhile that
+changes the order among the events that a question counts, it is asked once more.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from provgraph.errors import ConflictError
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import View
+from provgraph.lineage.order import AS_STORED, Order
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provgraph.graphstore import HistoryReader
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_ATTEMPTS = 5
+
+
+class ReorderedError(ConflictError):
+    """Events arrived that changed the order among those that a question counts; ask again."""
 
 
 class Past(NamedTuple):
@@ -23,6 +36,7 @@ class Past(NamedTuple):
     view: View
     epoch: str
     is_behind: bool  # whether the graph has more, recorded behind the view
+    order: Order = AS_STORED
 
     @property
     def whole(self) -> bool:
@@ -57,18 +71,49 @@ def look_back(
     if epoch is not None and epoch != checkpoint.epoch:
         raise _cleaned()
     position = checkpoint.position if known_at is None else min(known_at, checkpoint.position)
-    return Past(View(position, as_of_us), checkpoint.epoch, position < checkpoint.position)
+    view, is_behind = View(position, as_of_us), position < checkpoint.position
+    return Past(view, checkpoint.epoch, is_behind, Order.of(graph, view) if is_behind else AS_STORED)
+
+
+def at(graph: HistoryReader, past: Past, view: View) -> Past:
+    """Return another view of the same log as a question counts it."""
+    is_behind = past.is_behind or view.position < past.view.position
+    return Past(view, past.epoch, is_behind, Order.of(graph, view) if is_behind else AS_STORED)
+
+
+def steadily(question: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Return a question that is asked again when events arrive meanwhile that change the order of what it counts."""
+
+    @wraps(question)
+    def asked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return question(*args, **kwargs)
+            except ReorderedError:
+                continue
+        return question(*args, **kwargs)
+
+    return asked
 
 
 def check(graph: HistoryReader, past: Past) -> None:
     """
-    Refuse an answer that was read from two graphs.
+    Refuse an answer that was read from two graphs, or by two orders of the same events.
 
     :raises ConflictError: the log was cleaned meanwhile
+    :raises ReorderedError: see there
     """
     # Before the first event there is no epoch, and nothing up to position 0 in any.
-    if past.epoch and graph.checkpoint().epoch != past.epoch:
+    if not past.epoch:
+        return
+    checkpoint = graph.checkpoint()
+    if checkpoint.epoch != past.epoch:
         raise _cleaned()
+    if (
+        checkpoint.position > past.view.position
+        and set(graph.unsettled(past.view)) != past.order.moved.keys()
+    ):
+        raise ReorderedError("Events keep arriving that change the order of those that count; ask again")
 
 
 def _cleaned() -> ConflictError:

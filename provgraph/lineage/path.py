@@ -39,6 +39,7 @@ class Path(NamedTuple):
     seconds: float = DEFAULT_SECONDS
 
 
+@past.steadily
 def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) -> Json:
     """
     Return whether ``source`` is upstream of ``target``, and if so a shortest way.

@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore import View
-from provgraph.lineage import pages, past, places, told
+from provgraph.graphstore import ArtifactState, View
+from provgraph.lineage import pages, past, places, told, versions
 from provgraph.merging import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provgraph.graphstore import ArtifactState, HistoryReader, TagFacts
+    from provgraph.graphstore import HistoryReader, TagFacts
+    from provgraph.lineage.past import Past
     from provgraph.lineage.places import Behind
     from provgraph.lineage.told import Json
 
 _READ_AT_ONCE = 1_000
+_ALL = 2**31 - 1
 _ARTIFACTS, _TAGS = "artifacts", "tags"
 
 
+@past.steadily
 def state(
     graph: HistoryReader,
     *,
@@ -53,7 +56,7 @@ def state(
     tags: list[TagFacts] = []
     following: list[object] | None = None
     if what == _ARTIFACTS:
-        artifacts = graph.artifact_states(view, after=after[0], limit=limit + 1)
+        artifacts = _in_order(graph, page.past, graph.artifact_states(view, after=after[0], limit=limit + 1))
         after = ("", "")
     if len(artifacts) > limit:
         artifacts = artifacts[:limit]
@@ -74,6 +77,34 @@ def state(
         "reason": None if following is None else "limit",
         "cursor": None if following is None else pages.encode(asked, page.past, following),
     }
+
+
+def _in_order(graph: HistoryReader, asked: Past, found: list[ArtifactState]) -> list[ArtifactState]:
+    """Return artifacts as the order of the view's events has them."""
+    order = asked.order
+    if not order.moved:
+        return found
+    used = {use.artifact for facts in order.moved.values() for use in facts.uses if use.properties != "{}"}
+    return [
+        _again(graph, asked, each)
+        if each.name in (used if each.production is None else order.artifacts)
+        else each
+        for each in found
+    ]
+
+
+def _again(graph: HistoryReader, asked: Past, each: ArtifactState) -> ArtifactState:
+    made = versions.latest(graph, asked, each.name)
+    if made is not None:
+        return ArtifactState(each.name, made.properties, made)
+    users = {effect.event_id for effect in graph.users(each.name, view=asked.view, limit=_ALL)}
+    said = [
+        (asked.order.moment_of(facts), use.version or "", use.properties)
+        for facts in graph.events(sorted(users))
+        for use in facts.uses
+        if use.artifact == each.name and use.properties != "{}"
+    ]
+    return ArtifactState(each.name, max(said)[-1] if said else "{}", None)
 
 
 def _place(graph: HistoryReader, view: View, since: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
@@ -122,6 +153,7 @@ class _Limits(NamedTuple):
     give_up_at: float
 
 
+@past.steadily
 def diff(
     graph: HistoryReader,
     before: View,
@@ -151,12 +183,14 @@ def diff(
         ends_, what, place = page.since
         ends = [(int(position), as_of) for position, as_of in ends_]
     views = (View(*ends[0]), View(*ends[1]))
+    sides = (past.at(graph, page.past, views[0]), past.at(graph, page.past, views[1]))
     keys = _artifact_keys if what == _ARTIFACTS else _tag_keys
     since = places.key_at(place, *(keys(graph, view) for view in views), texts=2)
     found, reached, reason = _differences(
-        graph, views, what, since, _Limits(limit, time.monotonic() + seconds)
+        graph, sides, what, since, _Limits(limit, time.monotonic() + seconds)
     )
-    past.check(graph, page.past)
+    for each in (page.past, *sides):
+        past.check(graph, each)
     following = None if reached is None else pages.encode(asked, page.past, [ends, *reached])
     return {
         "changes": found,
@@ -173,18 +207,18 @@ def _told(view: View) -> Json:
 
 
 def _differences(
-    graph: HistoryReader, views: tuple[View, View], what: str, since: tuple[str, ...], limits: _Limits
+    graph: HistoryReader, sides: tuple[Past, Past], what: str, since: tuple[str, ...], limits: _Limits
 ) -> tuple[list[Json], list[Any] | None, str | None]:
     """Return changes, and if there may be more, where to go on and why not all were looked for."""
     found: list[Json] = []
     if what == _ARTIFACTS:
-        for name, change in _artifact_changes(graph, views, since[0]):
+        for name, change in _artifact_changes(graph, sides, since[0]):
             if change is not None:
                 found.append(change)
             if reason := _enough(found, limits):
                 return found, [_ARTIFACTS, places.held([name, ""])], reason
         since = ("", "")
-    for key, change in _tag_changes(graph, views, (since[0], since[1])):
+    for key, change in _tag_changes(graph, sides, (since[0], since[1])):
         if change is not None:
             found.append(change)
         if reason := _enough(found, limits):
@@ -199,11 +233,11 @@ def _enough(found: list[Json], limits: _Limits) -> str | None:
 
 
 def _artifact_changes(
-    graph: HistoryReader, views: tuple[View, View], after: str
+    graph: HistoryReader, sides: tuple[Past, Past], after: str
 ) -> Iterator[tuple[str, Json | None]]:
     """Yield every artifact of either state with how it changed, if it did."""
-    sides = [_artifacts(graph, view, after) for view in views]
-    for old, new in side_by_side(*sides, left_key=_name, right_key=_name):
+    states = [_pages_in_order(graph, side, after) for side in sides]
+    for old, new in side_by_side(*states, left_key=_name, right_key=_name):
         one = new or old
         if one is None:
             continue
@@ -211,7 +245,7 @@ def _artifact_changes(
 
 
 def _artifact_change(old: ArtifactState | None, new: ArtifactState | None) -> Json | None:
-    if old == new:
+    if _shows_the_same(old, new):
         return None
     was_there, is_there = (each is not None and not is_retired(each) for each in (old, new))
     change = "changed" if was_there == is_there else "appeared" if is_there else "disappeared"
@@ -226,11 +260,18 @@ def _artifact_change(old: ArtifactState | None, new: ArtifactState | None) -> Js
     }
 
 
+def _shows_the_same(old: ArtifactState | None, new: ArtifactState | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    made = [None if each.production is None else each.production.event_id for each in (old, new)]
+    return made[0] == made[1] and old.properties == new.properties
+
+
 def _tag_changes(
-    graph: HistoryReader, views: tuple[View, View], after: tuple[str, str]
+    graph: HistoryReader, sides: tuple[Past, Past], after: tuple[str, str]
 ) -> Iterator[tuple[tuple[str, str], Json | None]]:
-    sides = [_tags(graph, view, after) for view in views]
-    for old, new in side_by_side(*sides, left_key=_tag_key, right_key=_tag_key):
+    tags = [_tags(graph, side.view, after) for side in sides]
+    for old, new in side_by_side(*tags, left_key=_tag_key, right_key=_tag_key):
         one = new or old
         if one is None:
             continue
@@ -251,10 +292,15 @@ def _tag_change(old: TagFacts | None, new: TagFacts | None) -> Json | None:
     }
 
 
-def _artifacts(graph: HistoryReader, view: View, after: str) -> Iterator[ArtifactState]:
+def _pages_in_order(graph: HistoryReader, side: Past, after: str) -> Iterator[ArtifactState]:
+    for page in _pages(graph, side.view, after):
+        yield from _in_order(graph, side, page)
+
+
+def _pages(graph: HistoryReader, view: View, after: str) -> Iterator[list[ArtifactState]]:
     size = 100
     while page := graph.artifact_states(view, after=after, limit=size):
-        yield from page
+        yield page
         if len(page) < size:
             return
         after, size = page[-1].name, _READ_AT_ONCE
@@ -270,7 +316,7 @@ def _tags(graph: HistoryReader, view: View, after: tuple[str, str]) -> Iterator[
 
 def _artifact_keys(graph: HistoryReader, view: View) -> Behind:
     """Return how to read the artifacts of a view by key: the name, and an empty text."""
-    return lambda after: ((each.name, "") for each in _artifacts(graph, view, after[0]))
+    return lambda after: ((each.name, "") for page in _pages(graph, view, after[0]) for each in page)
 
 
 def _tag_keys(graph: HistoryReader, view: View) -> Behind:

@@ -101,7 +101,7 @@ class _LookUp:
             if graph.names(view, name):
                 raise self._asked.no_version(name, version, self._past.when)
         else:
-            latest = versions.latest(graph, view, name)
+            latest = versions.latest(graph, self._past, name)
             if latest is not None:
                 return Subject("artifact", name, latest.event_id if at_latest else None, name)
             if graph.names(view, name):
@@ -114,12 +114,12 @@ class _LookUp:
     def _version(self, name: str, version: str) -> str | None:
         """Return the event that produced a version: the latest with that label, or the one with that id."""
         label = version_label(version)
-        labelled = versions.latest(self._graph, self._view, name, version=label)
+        labelled = versions.latest(self._graph, self._past, name, version=label)
         found = [] if labelled is None else [labelled.moment]
         pem_id = node.as_id(label)
         if pem_id is not None:
             found += [
-                versions.moment_of(facts)
+                self._past.order.moment_of(facts)
                 for facts in self._graph.events([pem_id])
                 if self._holds(facts) and any(made.artifact == name for made in facts.produces)
             ]

@@ -70,6 +70,7 @@ class Trace(NamedTuple):
     question: Sequence[object] = ()  # what makes it the same question, as it was stated
 
 
+@past.steadily
 def trace(graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody) -> Json:
     """
     Return a page of lineage: the same form as `provgraph.lineage.lineage`.

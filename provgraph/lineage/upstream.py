@@ -99,7 +99,7 @@ class Upstream(Walker):
         if artifact in self._expanded:
             return
         self._expanded.add(artifact)
-        for count, production in enumerate(versions.each(self._graph, self._view, artifact)):
+        for count, production in enumerate(versions.each(self._graph, self._past, artifact)):
             if count > self._query.max_nodes:
                 self._cut_short.add(artifact)
                 return  # the walk is cut at its next level

@@ -90,16 +90,18 @@ class Walker(ABC):
 
     def _version(self, user: PemFacts, artifact: str, named: str | None, producer: str | None) -> str | None:
         """Return which version a use means in the view; ``producer`` is the one it means in the whole graph."""
-        if producer is None or producer in self._facts:
+        is_there = producer is None or producer in self._facts
+        if is_there and not self._past.order.may_differ(user.id, artifact):
             return producer
-        return versions.version_of(self._graph, self._view, user, artifact, named)
+        return versions.version_of(self._graph, self._past, user, artifact, named)
 
     def _note_use(self, user: PemFacts, artifact: str, cause: str | None, named: str | None) -> WalkedUse:
         """Note a use as the view has it, and return it."""
         if cause is not None:
             self._load([cause])
         made = None if cause is None else self._facts[cause]
-        out_of_order = made is not None and (user.occurred_us, user.id) < (made.occurred_us, made.id)
+        place_of = self._past.order.moment_of
+        out_of_order = made is not None and place_of(user) < place_of(made)
         use = (user.id, artifact, cause, out_of_order, named or "")
         self._edges[use] = None
         return use

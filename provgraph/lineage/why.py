@@ -46,6 +46,7 @@ class Why(NamedTuple):
     seconds: float = DEFAULT_SECONDS
 
 
+@past.steadily
 def why(
     graph: HistoryReader, asked: Why, *, kinds: Kinds | None = None, recorders: RecordersOf = nobody
 ) -> Json:

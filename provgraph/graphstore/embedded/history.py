@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FOREVER_US = 2**62
 _NO_KEY = -1
 _EARLIEST = b""
-_LATEST = b"\xff" * 25  # behind every moment
+_LATEST = b"\xff" * 29  # behind every moment
 
 
 def events(connection: sqlite3.Connection, ids: Sequence[str]) -> list[PemFacts]:
@@ -104,11 +104,15 @@ def productions(
 ) -> list[Production]:
     """See `HistoryReader.productions`."""
     statement = schema.PRODUCTIONS_OF if version is None else schema.LABELLED_PRODUCTIONS_OF
-    begin = _EARLIEST if after is None else moment(*after) + b"\0"
-    end = _LATEST if before is None else moment(*before)
+    begin = _EARLIEST if after is None else _key(after) + b"\0"
+    end = _LATEST if before is None else _key(before)
     order = "DESC" if newest_first else "ASC"
     rows = connection.execute(statement.format(order=order), (artifact, begin, end, limit, version))
     return [_production(*row) for row in rows]
+
+
+def _key(at: Moment) -> bytes:
+    return moment(at.occurred_us, at.event_id, at.rank)
 
 
 def _production(
@@ -119,8 +123,9 @@ def _production(
     digest: str | None,
     kind: str | None,
     properties: str | None,
+    rank: int,
 ) -> Production:
-    return Production(raw_id.hex(), occurred_us, position, version, digest, kind, properties or "{}")
+    return Production(raw_id.hex(), occurred_us, position, version, digest, kind, properties or "{}", rank)
 
 
 def artifact_states(
@@ -166,15 +171,33 @@ def unseen(connection: sqlite3.Connection, view: View, after: str, limit: int) -
 
 
 def mismatches(
-    connection: sqlite3.Connection, view: View, after: tuple[str, str, str], limit: int
+    connection: sqlite3.Connection,
+    view: View,
+    after: tuple[str, str, str],
+    limit: int,
+    unsettled: Sequence[str],
 ) -> list[Mismatch]:
     """See `HistoryReader.mismatches`."""
     id_, artifact, label = after
-    bounds = {**_bounds(view), "id": bytes.fromhex(id_), "artifact": artifact, "label": label, "limit": limit}
+    place = {"id": bytes.fromhex(id_), "artifact": artifact, "label": label, "limit": limit}
+    bounds = {**_bounds(view), **place, "unsettled": _keys(connection, unsettled)}
     return [
-        Mismatch(raw_id.hex(), occurred_us, emitter, name, named or None, _production(*cause))
-        for raw_id, occurred_us, emitter, name, named, *cause in connection.execute(schema.MISMATCHES, bounds)
+        Mismatch(raw_id.hex(), occurred_us, emitter, name, named or None, _production(*cause), rank)
+        for raw_id, occurred_us, emitter, name, named, *cause, rank in connection.execute(
+            schema.MISMATCHES, bounds
+        )
     ]
+
+
+def unsettled(connection: sqlite3.Connection, view: View) -> list[str]:
+    """See `HistoryReader.unsettled`."""
+    return [raw_id.hex() for (raw_id,) in connection.execute(schema.UNSETTLED, _bounds(view))]
+
+
+def links(connection: sqlite3.Connection, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
+    """See `HistoryReader.links`."""
+    bounds = {**_bounds(view), "keys": _keys(connection, ids)}
+    return [(raw_id.hex(), named.hex()) for raw_id, named in connection.execute(schema.LINKS, bounds)]
 
 
 def _bounds(view: View) -> dict[str, Any]:

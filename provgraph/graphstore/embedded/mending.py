@@ -67,9 +67,10 @@ class Mending:
             (
                 *(key, pem.position, pem.occurred_us, pem.type),
                 *(self._emitter_key(pem.emitter), pem.properties, pem.timestamp_client, pem.recorded_us),
+                *(pem.rank, pem.late or None),
             ),
         )
-        at = moment(pem.occurred_us, pem.id)
+        at = moment(pem.occurred_us, pem.id, pem.rank)
         for artifact, version, digest, kind, properties in pem.produces:
             made = (self._artifact_key(artifact), at, key, version, digest, kind)
             self._run(schema.PUT_PRODUCTION, (*made, None if properties == "{}" else properties))
@@ -88,7 +89,7 @@ class Mending:
         self._run(schema.DELETE_PRODUCTIONS_OF, (key,))
         self._run(schema.DELETE_CAUSES_OF, (key,))
         self._run(schema.DELETE_DESCRIBED_OF, (key,))
-        self._run(schema.FILL_PLACEHOLDER, (key, None, None, None, None, None, None, None))
+        self._run(schema.FILL_PLACEHOLDER, (key, *[None] * 9))
         return key
 
     def _pem_key(self, id_: str) -> int:

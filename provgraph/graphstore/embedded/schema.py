@@ -6,7 +6,7 @@ edges that lead from an event to what came before it, resolved: a use with the e
 artifact 0) a predecessor as stated. So exact lineage is one table: upstream along its primary key, downstream along
 its index.
 
-``moment`` is the 24-byte key whose order is the order on the emitters' clocks. Which uses a late production may concern
+``moment`` is the 28-byte key whose order is the order on the emitters' clocks. Which uses a late production may concern
 is asked by the time alone, so a little generously, and answered exactly by resolving them again.
 """
 
@@ -22,8 +22,11 @@ CREATE TABLE IF NOT EXISTS pem (
     emitter_key INTEGER,
     properties TEXT,
     timestamp_client TEXT,
-    recorded_us INTEGER
+    recorded_us INTEGER,
+    rank INTEGER,                  -- see `provgraph.graphstore.base.PemFacts`
+    late INTEGER                   -- the same; NULL for 0
 );
+CREATE INDEX IF NOT EXISTS pem_by_late ON pem (late) WHERE late IS NOT NULL;
 CREATE TABLE IF NOT EXISTS artifact (
     artifact_key INTEGER PRIMARY KEY,
     rk_id TEXT NOT NULL UNIQUE,
@@ -89,7 +92,7 @@ SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 HIGHEST_KEYS = """
 SELECT (SELECT max(pem_key) FROM pem), (SELECT max(artifact_key) FROM artifact), (SELECT max(emitter_key) FROM emitter)
 """
-KNOWN_PEMS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
+KNOWN_PEMS = "SELECT rk_id, pem_key, occurred_us, rank FROM pem WHERE rk_id IN"
 KNOWN_ARTIFACTS = "SELECT rk_id, artifact_key, properties = '{}', since_us FROM artifact WHERE rk_id IN"
 KNOWN_EMITTERS = "SELECT rk_id, emitter_key FROM emitter WHERE rk_id IN"
 INSERT_EMITTERS = "INSERT INTO emitter VALUES"
@@ -99,7 +102,7 @@ SET_SINCE = "UPDATE artifact SET since_us = ? WHERE artifact_key = ?"
 INSERT_PEMS = "INSERT INTO pem VALUES"
 FILL_PLACEHOLDER = """
 UPDATE pem SET position = ?2, occurred_us = ?3, type = ?4, emitter_key = ?5, properties = ?6, timestamp_client = ?7,
-    recorded_us = ?8
+    recorded_us = ?8, rank = ?9, late = ?10
 WHERE pem_key = ?1
 """
 INSERT_PRODUCTIONS = "INSERT INTO produces VALUES"
@@ -137,7 +140,8 @@ INSERT INTO cause SELECT u.pem_key, u.artifact_key, u.label,
 
 # After a production of artifact a at a moment: which uses written before may see another version now?
 _USES = """
-SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rk_id FROM cause c JOIN pem e ON e.pem_key = c.pem_key
+SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rank, e.rk_id
+FROM cause c JOIN pem e ON e.pem_key = c.pem_key
 """
 # (1) those behind it that see the version just before it;
 USES_OF_VERSION_BEFORE = f"""{_USES}
@@ -160,6 +164,29 @@ USES_BY_ID = f"{_USES} WHERE c.artifact_key = ? AND c.label = ? AND c.label <> '
 USES_BY_LABEL = f"""{_USES} LEFT JOIN pem k ON k.pem_key = c.cause_key
 WHERE c.artifact_key = ?1 AND c.label = ?2 AND c.label <> '' AND c.artifact_key <> 0
 AND (e.occurred_us >= ?3 OR k.pem_key IS NULL OR k.occurred_us >= e.occurred_us)
+"""
+
+# After events came to stand elsewhere in their moment: their uses, and those of their versions, beside what (1) to (3)
+# say of these versions at their new places.
+USES_OF_EVENT = f"{_USES} WHERE c.pem_key = ? AND c.artifact_key <> 0"
+USES_OF_ITS_VERSIONS = f"{_USES} WHERE c.cause_key = ? AND c.artifact_key <> 0"
+PRODUCTIONS_BY = "SELECT * FROM produces WHERE pem_key = ?"
+MOVE_PRODUCTIONS = "UPDATE produces SET moment = ? WHERE pem_key = ?"
+SET_PLACE = "UPDATE pem SET rank = ?, late = ? WHERE pem_key = ?"
+# Events, and those that come after them in their moments: with their places, and each of the predecessors that they
+# name in their moments.
+GROUPS_AFTER = """
+WITH RECURSIVE after(pem_key, occurred_us) AS (
+    SELECT p.pem_key, p.occurred_us FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
+    UNION
+    SELECT e.pem_key, e.occurred_us FROM after a
+    CROSS JOIN cause c ON c.cause_key = a.pem_key AND c.artifact_key = 0
+    CROSS JOIN pem e ON e.pem_key = c.pem_key AND e.occurred_us = a.occurred_us
+)
+SELECT e.pem_key, e.rk_id, e.occurred_us, e.position, e.rank, e.late, k.pem_key, k.position, k.rank
+FROM after a CROSS JOIN pem e ON e.pem_key = a.pem_key
+LEFT JOIN cause c ON c.pem_key = e.pem_key AND c.artifact_key = 0
+LEFT JOIN pem k ON k.pem_key = c.cause_key AND k.occurred_us = e.occurred_us
 """
 
 # Only what comes out different is written: whether anything did is of interest.
@@ -255,12 +282,16 @@ FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
 """
 PEM_KEYS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
 
+# Of events of one moment, which the ids alone do not put in order.
+RANKS = "SELECT p.pem_key, p.rank FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value"
+
 # ------------------------------------------------------------------------------------------------ looking back
 # Bounds of a view: `position`; `until`, a time, and `end`, the moment behind everything of that microsecond.
 
 _COUNTS = "{e}.position <= :position AND {e}.occurred_us <= :until"
 EVENTS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us,
+    p.rank, coalesce(p.late, 0)
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.position IS NOT NULL AND p.rk_id IN"""
 _EFFECT = "k.rk_id, e.rk_id, e.occurred_us, e.position, a.rk_id, c.label"
 EFFECTS_OF = f"""
@@ -303,7 +334,7 @@ WHERE p.moment > v.moment OR v.low = x'' AND e.rk_id <> v.rk_id
 TAKEN = f"""{_TAKEN.format(same="", which="", stated="c.label = ''")} UNION ALL
 {_TAKEN.format(same="AND q.label = p.label", which="AND p.label IS NOT NULL", stated="c.label = v.label")}
 """
-_PRODUCTION = "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties"
+_PRODUCTION = "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties, e.rank"
 PRODUCTIONS_OF = f"""
 SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artifact_key
 JOIN pem e ON e.pem_key = p.pem_key
@@ -318,7 +349,7 @@ WHERE a.rk_id = ?1 AND p.moment >= ?2 AND p.moment < ?3 ORDER BY p.moment {{orde
 _SAID_OF_OUTSIDE = f"""
     SELECT d.properties FROM described d JOIN pem u ON u.pem_key = d.pem_key
     WHERE d.artifact_key = t.artifact_key AND {_COUNTS.format(e="u")}
-    ORDER BY u.occurred_us DESC, u.rk_id DESC, d.label DESC LIMIT 1
+    ORDER BY u.occurred_us DESC, u.rank DESC, u.rk_id DESC, d.label DESC LIMIT 1
 """
 _ARTIFACT_STATES = f"""
 WITH s AS (
@@ -389,20 +420,48 @@ UNSEEN = _UNSEEN.format(
 )
 MISMATCHES = f"""
 SELECT e.rk_id, e.occurred_us, m.rk_id, a.rk_id, c.label,
-    k.rk_id, k.occurred_us, k.position, p.label, p.digest, p.kind, p.properties
+    k.rk_id, k.occurred_us, k.position, p.label, p.digest, p.kind, p.properties, k.rank, e.rank
 FROM pem e JOIN cause c ON c.pem_key = e.pem_key AND c.artifact_key <> 0 JOIN pem k ON k.pem_key = c.cause_key
 JOIN artifact a ON a.artifact_key = c.artifact_key JOIN emitter m ON m.emitter_key = e.emitter_key
 JOIN produces p ON p.pem_key = k.pem_key AND p.artifact_key = c.artifact_key
 WHERE {_COUNTS.format(e="e")} AND (e.rk_id, a.rk_id, c.label) > (:id, :artifact, :label) AND e.rk_id >= :id
-AND (k.occurred_us > e.occurred_us OR k.occurred_us = e.occurred_us AND k.rk_id > e.rk_id
-     OR k.position > :position OR k.occurred_us > :until)
+AND (k.occurred_us > e.occurred_us OR k.occurred_us = e.occurred_us AND (k.rank, k.rk_id) > (e.rank, e.rk_id)
+     OR k.position > :position OR k.occurred_us > :until
+     OR :unsettled <> '[]' AND (e.pem_key IN (SELECT value FROM json_each(:unsettled))
+                                OR k.pem_key IN (SELECT value FROM json_each(:unsettled))))
 ORDER BY e.rk_id, a.rk_id, c.label LIMIT :limit
+"""
+
+UNSETTLED = """
+WITH RECURSIVE after(pem_key, occurred_us) AS (
+    SELECT pem_key, occurred_us FROM pem INDEXED BY pem_by_late
+    WHERE late > :position AND position <= :position AND occurred_us <= :until
+    UNION
+    SELECT e.pem_key, e.occurred_us FROM after a
+    CROSS JOIN cause c ON c.cause_key = a.pem_key AND c.artifact_key = 0
+    CROSS JOIN pem e ON e.pem_key = c.pem_key AND e.occurred_us = a.occurred_us AND e.position <= :position
+)
+SELECT e.rk_id FROM after a CROSS JOIN pem e ON e.pem_key = a.pem_key
+"""
+_NAMED = """
+CROSS JOIN cause c ON c.pem_key = b.pem_key AND c.artifact_key = 0
+CROSS JOIN pem k ON k.pem_key = c.cause_key AND k.occurred_us = b.occurred_us AND k.position <= :position
+"""
+LINKS = f"""
+WITH RECURSIVE before(pem_key, occurred_us) AS (
+    SELECT p.pem_key, p.occurred_us FROM json_each(:keys) f CROSS JOIN pem p ON p.pem_key = f.value
+    WHERE {_COUNTS.format(e="p")}
+    UNION
+    SELECT k.pem_key, k.occurred_us FROM before b {_NAMED}
+)
+SELECT e.rk_id, k.rk_id FROM before b {_NAMED} CROSS JOIN pem e ON e.pem_key = b.pem_key
 """
 
 # ------------------------------------------------------------------------------------------------ scanning
 
 SCAN_PEMS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
+SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us,
+    p.rank, coalesce(p.late, 0)
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND p.position IS NOT NULL
 ORDER BY p.rk_id LIMIT ?
 """

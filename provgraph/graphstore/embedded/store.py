@@ -295,10 +295,22 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return history.unseen(connection, view, after, limit)
 
-    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+    def mismatches(
+        self, view: View, *, after: tuple[str, str, str], limit: int, unsettled: Sequence[str] = ()
+    ) -> list[Mismatch]:
         """See `HistoryReader.mismatches`."""
         with self._reading() as connection:
-            return history.mismatches(connection, view, after, limit)
+            return history.mismatches(connection, view, after, limit, unsettled)
+
+    def unsettled(self, view: View) -> list[str]:
+        """See `HistoryReader.unsettled`."""
+        with self._reading() as connection:
+            return history.unsettled(connection, view)
+
+    def links(self, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
+        """See `HistoryReader.links`."""
+        with self._reading() as connection:
+            return history.links(connection, ids, view)
 
     # -------------------------------------------------------------------------------------------- scanning
 

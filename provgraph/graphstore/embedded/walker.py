@@ -7,6 +7,7 @@ recorded of an event is read once and remembered.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import TakesLongerError
@@ -234,6 +235,17 @@ class _Walker:
             self._cut_by = "depth"
         return self._cut_by is not None
 
+    def _moments(self) -> dict[int, tuple[int, int, str]]:
+        """Return where each event stands in the order on the emitters' clocks."""
+        moments = {key: (row[4] or 0, 0, row[1]) for key, row in self._known.items()}
+        if len({us for us, *_ in moments.values()}) < len(moments):
+            times = Counter(us for us, *_ in moments.values())
+            together = [key for key, (us, *_) in moments.items() if times[us] > 1]
+            for key, rank in self._run(schema.RANKS, (key_list(together),)):
+                us, _, id_ = moments[key]
+                moments[key] = us, rank or 0, id_
+        return moments
+
     def _is_known_in_time(self, key: int) -> bool:
         known_at = self._query.known_at
         if known_at is None:
@@ -247,11 +259,11 @@ class _Walker:
         is_upstream = self._query.direction is Direction.UPSTREAM
         edges = self._edges if is_upstream else list(dict.fromkeys(self._edges))
         ids = {key: row[1] for key, row in known.items()}
-        times = {key: row[4] or 0 for key, row in known.items()}
+        moments = self._moments()
         uses: list[WalkedUse] = [
             (ids[key], artifact, None, False, label)
             if cause is None
-            else (ids[key], artifact, ids[cause], (times[key], ids[key]) < (times[cause], ids[cause]), label)
+            else (ids[key], artifact, ids[cause], moments[key] < moments[cause], label)
             for key, artifact, cause, label in edges
             if artifact is not None and key in depths
         ]

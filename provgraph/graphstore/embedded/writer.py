@@ -16,6 +16,8 @@ from provgraph.events.clock import moment, split_moment
 from provgraph.graphstore.embedded import schema
 from provgraph.graphstore.embedded.mending import Mending
 from provgraph.graphstore.embedded.state import note_late_event, set_checkpoint, set_covers, state
+from provgraph.graphstore.embedded.walker import key_list
+from provgraph.graphstore.groups import FIRST, Member, Place, placed, replaced
 from provgraph.sqlite import insert_rows, select_in, transaction
 
 if TYPE_CHECKING:
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 
+_OF_PLACEHOLDER = (None,) * 9
+
 Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
 Use = tuple[int, int, str, bytes]
 Described = tuple[int, int, str, str]
-Affected = tuple[int, int, str, int, bytes]  # key of a row in `cause`, its event's occurred_us and raw id
+Affected = tuple[
+    int, int, str, int, int, bytes
+]  # key of a row in `cause`; occurred_us, rank and id of its event
 
 
 class GraphWriter:
@@ -105,8 +111,8 @@ class GraphWriter:
     def _write_pems(self, step: GraphStep, *, at: int) -> None:
         artifacts, older_artifacts = self._artifact_keys(step)
         emitters = self._emitter_keys({pem.emitter for pem, *_ in step.pems})
-        keys = self._pem_keys(step, emitters, at=at)
-        productions, predecessors, uses, labelled, described = _edges(step, keys, artifacts)
+        keys, places, filled = self._pem_keys(step, emitters, at=at)
+        productions, predecessors, uses, labelled, described = _edges(step, keys, places, artifacts)
         insert_rows(self._connection, schema.INSERT_PRODUCTIONS, productions)
         late = [production for production in productions if production[0] in older_artifacts]
         if late and self._resolve_again(late):
@@ -122,6 +128,8 @@ class GraphWriter:
                 [(*use, event_id_in(use[2])) for use in labelled],
                 on_conflict=schema.INSERT_RESOLVED_LABELLED,
             )
+        if filled:
+            self._put_in_order(filled)
 
     # -------------------------------------------------------------------------------------------- nodes
 
@@ -164,15 +172,25 @@ class GraphWriter:
         self._next_emitter += len(new)
         return keys
 
-    def _pem_keys(self, step: GraphStep, emitters: dict[str, int], *, at: int) -> dict[str, int]:
-        """Return the keys of a step's events and their predecessors, those not there yet made or filled."""
+    def _pem_keys(
+        self, step: GraphStep, emitters: dict[str, int], *, at: int
+    ) -> tuple[dict[str, int], dict[str, Place], list[int]]:
+        """
+        Return the keys of a step's events and their predecessors, those not there yet made or filled.
+
+        Also return the places of those that are not the first in their moments, and the keys of those that were filled.
+        """
         wanted = dict.fromkeys([pem.id for pem, *_ in step.pems])
         for pem, *_ in step.pems:
             wanted.update(dict.fromkeys(pem.predecessors))
         raw_ids = [bytes.fromhex(id_) for id_ in wanted]
-        keys: dict[str, int] = {
-            raw.hex(): key for raw, key in select_in(self._connection, schema.KNOWN_PEMS, raw_ids)
-        }
+        keys: dict[str, int] = {}
+        known: dict[str, tuple[int, int]] = {}
+        for raw, key, known_us, rank in select_in(self._connection, schema.KNOWN_PEMS, raw_ids):
+            keys[raw.hex()] = key
+            if known_us is not None:
+                known[raw.hex()] = known_us, rank
+        places = placed(step.pems, known)
         raws = dict(zip(wanted, raw_ids, strict=True))
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
@@ -187,7 +205,11 @@ class GraphWriter:
             properties,
             *_,
         ), position, recorded_us in step.pems:
-            facts = (position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us)
+            place = places.get(id_, FIRST) if places else FIRST
+            facts = (
+                *(position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us),
+                *(place.rank, place.late or None),
+            )
             placeholder = keys.get(id_)
             if placeholder is None:
                 keys[id_] = next_key
@@ -197,13 +219,13 @@ class GraphWriter:
                 filled.append((placeholder, *facts))
         for key, id_ in enumerate([id_ for id_ in wanted if id_ not in keys], next_key):
             keys[id_] = key
-            rows.append((key, raws[id_], None, None, None, None, None, None, None))
+            rows.append((key, raws[id_], *_OF_PLACEHOLDER))
         self._next_pem += len(rows)
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:
             self._connection.executemany(schema.FILL_PLACEHOLDER, filled)
             note_late_event(self._connection, at)
-        return keys
+        return keys, places, [row[0] for row in filled]
 
     # -------------------------------------------------------------------------------------------- versions
 
@@ -213,19 +235,60 @@ class GraphWriter:
         affected: dict[Affected, None] = {}
         for production in productions:
             affected.update(dict.fromkeys(self._affected(production, made_now)))
+        return self._resolve(affected) > 0
+
+    def _resolve(self, affected: Iterable[Affected]) -> int:
+        """Resolve uses, and return how many come out different."""
         changed = 0
-        for pem_key, artifact_key, label, occurred_us, raw_id in affected:
-            use = (pem_key, artifact_key, label, moment(occurred_us, raw_id.hex()))
+        for pem_key, artifact_key, label, occurred_us, rank, raw_id in affected:
+            use = (pem_key, artifact_key, label, moment(occurred_us, raw_id.hex(), rank))
             if label:
                 done = self._connection.execute(schema.RESOLVE_LABEL_AGAIN, (*use, event_id_in(label)))
             else:
                 done = self._connection.execute(schema.RESOLVE_AGAIN, use)
             changed += done.rowcount
-        return changed > 0
+        return changed
+
+    def _put_in_order(self, late: Sequence[int]) -> None:
+        """Give events that came late, and those that come after them in their moments, their places in these."""
+        members: dict[int, Member[int]] = {}
+        moments: dict[int, tuple[int, str]] = {}
+        rows = self._connection.execute(schema.GROUPS_AFTER, (key_list(late),)).fetchall()
+        for key, raw_id, occurred_us, position, rank, its_late, named, *named_place in rows:
+            if key not in members:
+                members[key] = Member(position, Place(rank, its_late or 0), {})
+                moments[key] = occurred_us, raw_id.hex()
+            if named is not None:
+                members[key].named[named] = (named_place[0], named_place[1])
+        places = replaced(members)
+        self._connection.executemany(
+            schema.SET_PLACE, [(place.rank, place.late or None, key) for key, place in places.items()]
+        )
+        self._move(
+            {
+                key: moment(*moments[key], place.rank)
+                for key, place in places.items()
+                if place.rank != members[key].place.rank
+            }
+        )
+
+    def _move(self, moved: dict[int, bytes]) -> None:
+        """Resolve uses anew that see other versions now that events stand elsewhere in their moments."""
+        run = self._connection.execute
+        self._connection.executemany(schema.MOVE_PRODUCTIONS, [(at, key) for key, at in moved.items()])
+        productions = [row for key in moved for row in run(schema.PRODUCTIONS_BY, (key,))]
+        made_now = {(production[0], production[2]) for production in productions}
+        affected: dict[Affected, None] = {}
+        for key in moved:
+            affected.update(dict.fromkeys(run(schema.USES_OF_EVENT, (key,))))
+            affected.update(dict.fromkeys(run(schema.USES_OF_ITS_VERSIONS, (key,))))
+        for production in productions:
+            affected.update(dict.fromkeys(self._affected(production, made_now)))
+        self._resolve(affected)
 
     def _affected(self, production: Production, made_now: set[tuple[int, int]]) -> Iterable[Affected]:
         artifact_key, at, _, label, *_ = production
-        occurred_us, own_id = split_moment(at)
+        occurred_us, own_id, _ = split_moment(at)
         run = self._connection.execute
         yield from run(schema.USES_OF_VERSION_BEFORE, (artifact_key, at, occurred_us))
         if run(schema.IS_EARLIEST, (artifact_key, at)).fetchone()[0]:
@@ -241,7 +304,7 @@ class GraphWriter:
 
 
 def _edges(
-    step: GraphStep, keys: dict[str, int], artifacts: dict[str, int]
+    step: GraphStep, keys: dict[str, int], places: dict[str, Place], artifacts: dict[str, int]
 ) -> tuple[list[Production], list[Cause], list[Use], list[Use], list[Described]]:
     """Return a step's edges as rows: productions, predecessors, uses, uses that name a version, and what uses say."""
     productions: list[Production] = []
@@ -251,7 +314,7 @@ def _edges(
     described: list[Described] = []
     for pem, *_ in step.pems:
         key = keys[pem.id]
-        at = moment(pem.occurred_us, pem.id)
+        at = moment(pem.occurred_us, pem.id, places.get(pem.id, FIRST).rank)
         for name, properties, _created, version, digest, kind in pem.produces:
             said = None if properties == "{}" else properties
             productions.append((artifacts[name], at, key, version, digest, kind, said))

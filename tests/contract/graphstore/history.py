@@ -34,10 +34,6 @@ class Made(NamedTuple):
     def id(self) -> str:
         return pem_id(self.number)
 
-    @property
-    def moment(self) -> tuple[int, str]:
-        return self.at, self.id
-
     def event(self) -> NewEvent:
         return pem(
             self.number,
@@ -62,14 +58,19 @@ def _first_of_each_name(productions: Sequence[tuple[str, str | None]]) -> tuple[
 
 
 @st.composite
-def histories(draw: st.DrawFn, labels: st.SearchStrategy[str | None] = _LABELS) -> list[Made]:
+def histories(
+    draw: st.DrawFn,
+    labels: st.SearchStrategy[str | None] = _LABELS,
+    last: st.SearchStrategy[int] = st.sampled_from([0, 1, 3, 3]),  # noqa: B008 - a strategy is a value
+) -> list[Made]:
     """Generate events with few names, ties in time, labels, predecessors that never come, and cycles."""
     artifacts = st.lists(st.tuples(_NAMES, labels), max_size=2)
     numbers = draw(st.lists(_NUMBERS, max_size=7, unique=True))
+    until = draw(last)  # few moments: many events that share one
     return [
         Made(
             number,
-            draw(st.integers(0, 3)),
+            draw(st.integers(0, until)),
             tuple(dict.fromkeys(draw(artifacts))),
             _first_of_each_name(draw(artifacts)),
             tuple(draw(st.sets(st.integers(1, 9), max_size=2)) - {number}),
@@ -83,20 +84,36 @@ class Reference:
 
     def __init__(self, history: Iterable[Made]) -> None:
         self.events = {made.id: made for made in history}
+        self.ranks = self._ranks()
 
-    def moment(self, made: Made) -> tuple[int, str]:
+    def moment(self, made: Made) -> tuple[int, int, str]:
         """Return where an event stands in the order on the emitters' clocks."""
-        return made.moment
+        return made.at, self.ranks[made.id], made.id
+
+    def _ranks(self) -> dict[str, int]:
+        """Return how long the longest chain of predecessors of each event is inside its moment; a circle counts as 0."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.events)
+        for made in self.events.values():
+            named = [self.events.get(pem_id(number)) for number in made.after]
+            graph.add_edges_from(
+                (each.id, made.id) for each in named if each is not None and each.at == made.at
+            )
+        circles = nx.condensation(graph)
+        lengths: dict[int, int] = {}
+        for circle in nx.topological_sort(circles):
+            lengths[circle] = max((lengths[each] + 1 for each in circles.predecessors(circle)), default=0)
+        return {id_: lengths[circle] for id_, circle in circles.graph["mapping"].items()}
 
     def producer(self, user: Made, name: str, label: str | None) -> str | None:
         """Return the event whose version of an artifact ``user`` used, or None: it came from outside."""
-        versions = {made.moment: made for made in self.events.values() if name in dict(made.produces)}
+        versions = {self.moment(made): made for made in self.events.values() if name in dict(made.produces)}
         named = self.events.get(label or "")
-        if named is not None and named is not user and named.moment in versions:
+        if named is not None and named is not user and self.moment(named) in versions:
             return named.id
         if label is not None:
             versions = {key: made for key, made in versions.items() if dict(made.produces)[name] == label}
-        before = [moment for moment in versions if moment < user.moment]
+        before = [moment for moment in versions if moment < self.moment(user)]
         if before:
             return versions[max(before)].id
         earliest = versions[min(versions)] if versions else None
@@ -123,11 +140,13 @@ class Reference:
     def versions(self, artifact: str) -> list[str]:
         """Return the events that produced an artifact, the latest first."""
         found = [made for made in self.events.values() if artifact in dict(made.produces)]
-        return [made.id for made in sorted(found, key=lambda made: made.moment, reverse=True)]
+        return [made.id for made in sorted(found, key=self.moment, reverse=True)]
 
     def is_out_of_order(self, user_id: str, producer_id: str | None) -> bool:
         """Tell whether a use comes before the version it used."""
-        return producer_id is not None and self.events[producer_id].moment > self.events[user_id].moment
+        if producer_id is None:
+            return False
+        return self.moment(self.events[producer_id]) > self.moment(self.events[user_id])
 
     def causes(self) -> nx.DiGraph[str]:
         """Return the graph of events, with an edge from each event to each one that it followed from."""

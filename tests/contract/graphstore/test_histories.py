@@ -33,7 +33,7 @@ def shape(store: GraphStore) -> object:
     """Return what depends on the set of events alone, in plain types."""
     return (
         {
-            facts.id: (facts.occurred_us, list(facts.predecessors), facts.uses, facts.produces)
+            facts.id: (facts.occurred_us, facts.rank, list(facts.predecessors), facts.uses, facts.produces)
             for facts in store.pems()
         },
         [artifact.name for artifact in store.artifacts()],
@@ -47,6 +47,7 @@ def expected(history: Sequence[Made]) -> object:
     pems = {
         made.id: (
             made.event().content.occurred_us,  # type: ignore[attr-defined] # it is a Pem
+            reference.ranks[made.id],
             sorted(Made(number, 0).id for number in made.after),
             reference.uses(made),
             reference.produces(made),

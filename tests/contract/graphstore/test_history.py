@@ -263,22 +263,22 @@ def test_productions_come_with_what_was_said_of_the_version(versions: GraphStore
 
 
 def test_productions_lie_between_moments_that_are_not_counted_in(versions: GraphStore) -> None:
-    two, four = Moment(at_us(2), pem_id(2)), Moment(at_us(4), pem_id(4))
+    two, four = Moment(at_us(2), 0, pem_id(2)), Moment(at_us(4), 0, pem_id(4))
 
     assert numbers(versions.productions("a", before=four, limit=10)) == [3, 2, 1]
-    assert numbers(versions.productions("a", before=Moment(at_us(4), pem_id(5)), limit=1)) == [4]
+    assert numbers(versions.productions("a", before=Moment(at_us(4), 0, pem_id(5)), limit=1)) == [4]
     assert numbers(versions.productions("a", after=two, newest_first=False, limit=10)) == [3, 4, 5]
     assert numbers(versions.productions("a", after=two, before=four, limit=10)) == [3]
-    assert numbers(versions.productions("a", after=Moment(at_us(9), pem_id(0)), limit=10)) == []
+    assert numbers(versions.productions("a", after=Moment(at_us(9), 0, pem_id(0)), limit=10)) == []
     assert numbers(versions.productions("a", newest_first=False, limit=2)) == [1, 2]
     assert numbers(versions.productions("a", limit=0)) == []
 
 
 def test_an_only_production_is_found_as_others_are(versions: GraphStore) -> None:
-    at = Moment(at_us(4), pem_id(4))
+    at = Moment(at_us(4), 0, pem_id(4))
 
     assert versions.productions("once", limit=10) == [made_by(4, 4, 3)]
-    assert versions.productions("once", before=Moment(at_us(4), pem_id(5)), limit=10) == [made_by(4, 4, 3)]
+    assert versions.productions("once", before=Moment(at_us(4), 0, pem_id(5)), limit=10) == [made_by(4, 4, 3)]
     assert versions.productions("once", before=at, limit=10) == []
     assert versions.productions("once", after=at, newest_first=False, limit=10) == []
     assert versions.productions("once", limit=0) == []
@@ -287,9 +287,9 @@ def test_an_only_production_is_found_as_others_are(versions: GraphStore) -> None
 def test_productions_of_a_version_are_those_that_state_it(versions: GraphStore) -> None:
     assert numbers(versions.productions("a", version="v1", limit=10)) == [5, 1]
     assert numbers(versions.productions("a", version="v1", newest_first=False, limit=1)) == [1]
-    assert numbers(versions.productions("a", version="v1", before=Moment(at_us(4), pem_id(5)), limit=10)) == [
-        1
-    ]
+    assert numbers(
+        versions.productions("a", version="v1", before=Moment(at_us(4), 0, pem_id(5)), limit=10)
+    ) == [1]
     assert numbers(versions.productions("a", version="v2", limit=10)) == []
     assert numbers(versions.productions("a", version=pem_id(1), limit=10)) == []
     assert numbers(versions.productions("b", version="v1", limit=10)) == []
@@ -719,7 +719,7 @@ def edges(store: HistoryReader, view: View) -> Iterator[object]:
 def whatever_the_view(store: HistoryReader, limit: int) -> list[object]:
     """Return the rest."""
     ids = [pem_id(number) for number in range(10)]
-    moments = [None, Moment(at_us(1), pem_id(3)), Moment(at_us(2), pem_id(0))]
+    moments = [None, Moment(at_us(1), 0, pem_id(3)), Moment(at_us(2), 0, pem_id(0))]
     return [
         sorted(store.events(ids)),
         *(

@@ -110,9 +110,14 @@ def test_other_ids_say_nothing_about_time(seconds: int, id_: str) -> None:
 # ------------------------------------------------------------------------------------------------ order
 
 
-@given(st.lists(st.tuples(moments | st.integers(-2, 2), ids), max_size=8))
-def test_keys_sort_by_time_and_then_by_id(events: list[tuple[int, str]]) -> None:
-    keys = sorted(clock.moment(us, id_) for us, id_ in events)
+@given(
+    st.lists(
+        st.tuples(moments | st.integers(-2, 2), st.integers(0, 2) | st.integers(0, 2**32 - 1), ids),
+        max_size=8,
+    )
+)
+def test_keys_sort_by_time_then_by_rank_and_then_by_id(events: list[tuple[int, int, str]]) -> None:
+    keys = sorted(clock.moment(us, id_, rank) for us, rank, id_ in events)
 
-    assert [clock.split_moment(key) for key in keys] == sorted(events)
-    assert {len(key) for key in keys} <= {24}
+    assert [(us, rank, id_) for us, id_, rank in map(clock.split_moment, keys)] == sorted(events)
+    assert {len(key) for key in keys} <= {28}
