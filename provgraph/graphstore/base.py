@@ -239,6 +239,14 @@ class Effect(NamedTuple):
     version: str | None  # the version that it named
 
 
+class Link(NamedTuple):
+    """That an event names another one of its own moment as its predecessor."""
+
+    event_id: str
+    named: str
+    rank: int  # of the one that it names, in the whole graph
+
+
 class Production(NamedTuple):
     """That an event produced an artifact."""
 
@@ -438,12 +446,8 @@ class HistoryReader(GraphReader, Protocol):
         in its moment. Nobody else's place depends on what is not in the view.
         """
 
-    def links(self, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
-        """
-        Return which predecessors of their own moment events name, and these, and so on, among the events of a view.
-
-        :returns: an event, and one that it names
-        """
+    def links(self, ids: Sequence[str], view: View) -> list[Link]:
+        """Return which predecessors of their own moment events name, among the events of a view."""
 
 
 class GraphStore(HistoryReader, Protocol):

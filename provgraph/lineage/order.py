@@ -55,9 +55,11 @@ class Order:
             for facts in graph.events(ids[begin : begin + _READ_AT_ONCE])
         }
         named: dict[str, list[str]] = {id_: [] for id_ in moved}
-        for id_, earlier in graph.links(ids, view):
-            named.setdefault(id_, []).append(earlier)
-        return cls(moved, ranks(named))
+        settled: dict[str, int] = {}
+        for link in graph.links(ids, view):
+            named[link.event_id].append(link.named)
+            settled[link.named] = link.rank
+        return cls(moved, ranks(named, settled))
 
     @property
     def artifacts(self) -> set[str]:

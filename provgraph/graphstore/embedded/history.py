@@ -9,6 +9,7 @@ from provgraph.graphstore.base import (
     ArtifactState,
     Effect,
     EmitterState,
+    Link,
     Mismatch,
     Production,
     TagFacts,
@@ -194,10 +195,13 @@ def unsettled(connection: sqlite3.Connection, view: View) -> list[str]:
     return [raw_id.hex() for (raw_id,) in connection.execute(schema.UNSETTLED, _bounds(view))]
 
 
-def links(connection: sqlite3.Connection, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
+def links(connection: sqlite3.Connection, ids: Sequence[str], view: View) -> list[Link]:
     """See `HistoryReader.links`."""
     bounds = {**_bounds(view), "keys": _keys(connection, ids)}
-    return [(raw_id.hex(), named.hex()) for raw_id, named in connection.execute(schema.LINKS, bounds)]
+    return [
+        Link(raw_id.hex(), named.hex(), rank)
+        for raw_id, named, rank in connection.execute(schema.LINKS, bounds)
+    ]
 
 
 def _bounds(view: View) -> dict[str, Any]:

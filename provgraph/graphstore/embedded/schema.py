@@ -443,18 +443,11 @@ WITH RECURSIVE after(pem_key, occurred_us) AS (
 )
 SELECT e.rk_id FROM after a CROSS JOIN pem e ON e.pem_key = a.pem_key
 """
-_NAMED = """
-CROSS JOIN cause c ON c.pem_key = b.pem_key AND c.artifact_key = 0
-CROSS JOIN pem k ON k.pem_key = c.cause_key AND k.occurred_us = b.occurred_us AND k.position <= :position
-"""
 LINKS = f"""
-WITH RECURSIVE before(pem_key, occurred_us) AS (
-    SELECT p.pem_key, p.occurred_us FROM json_each(:keys) f CROSS JOIN pem p ON p.pem_key = f.value
-    WHERE {_COUNTS.format(e="p")}
-    UNION
-    SELECT k.pem_key, k.occurred_us FROM before b {_NAMED}
-)
-SELECT e.rk_id, k.rk_id FROM before b {_NAMED} CROSS JOIN pem e ON e.pem_key = b.pem_key
+SELECT e.rk_id, k.rk_id, k.rank FROM json_each(:keys) f
+CROSS JOIN pem e ON e.pem_key = f.value AND {_COUNTS.format(e="e")}
+CROSS JOIN cause c ON c.pem_key = e.pem_key AND c.artifact_key = 0
+CROSS JOIN pem k ON k.pem_key = c.cause_key AND k.occurred_us = e.occurred_us AND k.position <= :position
 """
 
 # ------------------------------------------------------------------------------------------------ scanning

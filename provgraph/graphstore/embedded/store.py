@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Flaw,
         GraphCounts,
         GraphDigest,
+        Link,
         Mismatch,
         Moment,
         PemFacts,
@@ -307,7 +308,7 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return history.unsettled(connection, view)
 
-    def links(self, ids: Sequence[str], view: View) -> list[tuple[str, str]]:
+    def links(self, ids: Sequence[str], view: View) -> list[Link]:
         """See `HistoryReader.links`."""
         with self._reading() as connection:
             return history.links(connection, ids, view)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.graphstore.neo4j import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provgraph.events import Pem
+    from provgraph.graphstore.groups import Place
 
 # Of an artifact: earliest production if there are several, latest one, latest use that names no version if there are
 # several productions, and whether uses name versions. (Moments are texts of `keys.moment`.)
@@ -105,14 +106,18 @@ class Content(NamedTuple):
     productions: list[Production]
 
 
-def content_of(pems: Sequence[tuple[Pem, int, int]]) -> Content:
-    """Return what events say."""
+def content_of(pems: Sequence[tuple[Pem, int, int]], places: Mapping[str, Place]) -> Content:
+    """
+    Return what events say.
+
+    :param places: in their moments, of those that are not the first
+    """
     artifacts: dict[str, Artifact] = {}
     uses: list[Use] = []
     productions: list[Production] = []
     for pem, *_ in pems:
         id_ = pem.id
-        at = keys.moment(pem.occurred_us, id_)
+        at = keys.moment(pem.occurred_us, id_, places[id_].rank if id_ in places else 0)
         for name, properties, _created_at, label, _digest, _kind in pem.uses:
             artifact = artifacts.get(name)
             if artifact is None:

@@ -84,7 +84,10 @@ def _are_labels_public(graph: Asker) -> bool | None:
 
 def _has_labels(row: Row, kinds: list[str], *, is_public: bool | None) -> bool:
     _, labels, letter, *_ = row
-    own = {f"_{kind}_{letter}" for kind in ("PEM", "Placeholder", "Artifact", "Emitter", "Tag", "TagMoves")}
+    own = {
+        f"_{kind}_{letter}"
+        for kind in ("PEM", "Placeholder", "Late", "Artifact", "Emitter", "Tag", "TagMoves")
+    }
     expected = {f"_{kind}_{letter}" for kind in kinds}
     if is_public:
         expected.update(kind for kind in kinds if kind in PUBLIC_LABELS)
@@ -96,20 +99,20 @@ def _labels_of(kind: str) -> Callable[[Row], list[str]]:
 
 
 def _pem_labels(row: Row) -> list[str]:
-    is_placeholder = row[3]
-    return ["PEM", "Placeholder"] if is_placeholder else ["PEM"]
+    is_placeholder, is_late = row[3:5]
+    return ["PEM", *(["Placeholder"] if is_placeholder else []), *(["Late"] if is_late else [])]
 
 
 # ------------------------------------------------------------------------------------------------ nodes
 
 
 def _of_pem(row: Row, wrong: list[str]) -> Iterator[Flaw]:
-    id_, _, _, is_placeholder, *facts = row
+    id_, _, _, is_placeholder, _, *facts = row
     if is_placeholder:
-        wrong += ["edges"] if any(facts[3:]) else []
+        wrong += ["edges"] if any(facts[4:]) else []
     else:
         try:
-            wrong += _wrong_in_event(id_, *facts)
+            wrong += _wrong_in_event(*facts)
         except (TypeError, ValueError):
             wrong.append("unreadable")
     if wrong:
@@ -117,10 +120,10 @@ def _of_pem(row: Row, wrong: list[str]) -> Iterator[Flaw]:
 
 
 def _wrong_in_event(
-    id_: str,
     emitter: str,
     occurred_at: str,
     recorded_at: str,
+    moment: str,
     emitted_by: list[str],
     uses: list[Row],
     causes: list[Row],
@@ -132,10 +135,10 @@ def _wrong_in_event(
     for stated in (occurred_at, recorded_at):
         if rfc3339(keys.microseconds(stated)) != stated:
             yield "times"
-    at = keys.moment(keys.microseconds(occurred_at), id_)
+    at = keys.moment_of_stated(moment)
     late = {}
-    for key, label_key, is_late, cause_at, cause in causes:
-        late[key, label_key] = True if occurred_at + id_ < cause_at + cause else None
+    for key, label_key, is_late, cause_moment in causes:
+        late[key, label_key] = True if moment < cause_moment else None
         if is_late is not late[key, label_key]:
             yield "INFORMED_BY"
     for key, name, label, named, is_late in uses:

@@ -17,14 +17,15 @@ from provgraph.graphstore.base import (
     ArtifactState,
     Effect,
     EmitterState,
+    Link,
     Mismatch,
     Moment,
     Production,
     TagFacts,
     Unseen,
 )
-from provgraph.graphstore.neo4j import keys, readable, reader
-from provgraph.graphstore.neo4j.statements import scans, views, walks
+from provgraph.graphstore.neo4j import keys, moments, readable, reader
+from provgraph.graphstore.neo4j.statements import orders, scans, views, walks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,8 +182,8 @@ def productions(
     (rows,) = graph.ask(
         statement[newest_first],
         key=keys.key_of(artifact),
-        begin=entries + ("" if after is None else keys.moment(*after)),
-        end=entries + (keys.END if before is None else keys.moment(*before)),
+        begin=entries + ("" if after is None else _key(after)),
+        end=entries + (keys.END if before is None else _key(before)),
         limit=limit,
     )
     made = [_production(row) for row in rows]
@@ -193,11 +194,14 @@ def productions(
     ]
 
 
+def _key(at: Moment) -> str:
+    return keys.moment(at.occurred_us, at.event_id, at.rank)
+
+
 def _production(row: Row) -> Production:
-    id_, occurred_at, position, version, digest, kind, properties = row
-    return Production(
-        id_, keys.microseconds(occurred_at), position, version, digest, kind, properties or "{}"
-    )
+    id_, occurred_at, position, version, digest, kind, properties, rank = row
+    us = keys.microseconds(occurred_at)
+    return Production(id_, us, position, version, digest, kind, properties or "{}", readable.rank(rank))
 
 
 # ------------------------------------------------------------------------------------------------ what there was
@@ -324,20 +328,48 @@ def unseen(graph: Asker, view: View, after: str, limit: int) -> list[Unseen]:
     return [Unseen(*row) for row in rows]
 
 
-def mismatches(graph: Asker, view: View, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+def mismatches(
+    graph: Asker, view: View, after: tuple[str, str, str], limit: int, unsettled: Sequence[str]
+) -> list[Mismatch]:
     """See `HistoryReader.mismatches`."""
     id_, artifact, version = after
     # Of the event that the last page ended in, there may be no more.
-    (rows,) = graph.ask(views.MISMATCHES, **_bounds(view), id=id_, limit=limit + 1)
+    bounds = {**_bounds(view), "unsettled": list(unsettled)}
+    (rows,) = graph.ask(views.MISMATCHES, **bounds, id=id_, limit=limit + 1)
     found = [
-        Mismatch(event_id, keys.microseconds(occurred_at), emitter, name, label, _production(cause))
-        for event_id, occurred_at, emitter, uses in rows
+        Mismatch(
+            event_id,
+            keys.microseconds(occurred_at),
+            emitter,
+            name,
+            label,
+            _production(cause),
+            readable.rank(rank),
+        )
+        for event_id, occurred_at, rank, emitter, uses in rows
         for name, label, cause in uses
     ]
     there = (id_, artifact, version)
     return sorted((each for each in found if _place_of_mismatch(each) > there), key=_place_of_mismatch)[
         :limit
     ]
+
+
+def unsettled(graph: Asker, view: View) -> list[str]:
+    """See `HistoryReader.unsettled`."""
+    (late,) = graph.ask(orders.LATE, **_bounds(view))
+
+    def after(ids: Sequence[str], steps: int) -> list[Row]:
+        (found,) = graph.ask(orders.AFTER_IN_VIEW[steps], ids=ids, position=view.position)
+        return list(found)
+
+    return moments.all_after(late, after)
+
+
+def links(graph: Asker, ids: Sequence[str], view: View) -> list[Link]:
+    """See `HistoryReader.links`."""
+    (found,) = graph.ask(orders.LINKS, **_bounds(view), ids=list(ids))
+    return [Link(event_id, named, readable.rank(rank)) for event_id, named, rank in found]
 
 
 def _place_of_mismatch(found: Mismatch) -> tuple[str, str, str]:

@@ -20,6 +20,8 @@ _KEPT_BYTES = 2_000
 _ALWAYS_KEPT_BYTES = _PLAIN_BYTES - 2
 _MOMENT_OFFSET = 2**63
 _MOMENT_DIGITS = 16
+_AFTER_DIGITS = "g"  # sorts behind every hex digit
+_TIME_CHARACTERS = len("2026-01-02T03:04:05.678901Z")  # of what `rfc3339` returns
 _EARLIEST_US, _LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # what `rfc3339` can tell
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are UTC
 
@@ -88,9 +90,32 @@ def tag_of_moves(key: str) -> str:
 # ------------------------------------------------------------------------------------------------ moments
 
 
-def moment(occurred_us: int, pem_id: str) -> str:
-    """Return 48 hex digits whose order is the order on the emitters' clocks; the last 32 are the event's id."""
-    return f"{occurred_us + _MOMENT_OFFSET:016x}{pem_id}"
+def moment(occurred_us: int, pem_id: str, rank: int = 0) -> str:
+    """
+    Return a text whose order is the order on the emitters' clocks.
+
+    It is made of 16 hex digits, `rank_text`, and the 32 digits of the event's id.
+    """
+    return f"{occurred_us + _MOMENT_OFFSET:016x}{rank_text(rank)}{pem_id}"
+
+
+def rank_text(rank: int) -> str:
+    """Return what stands for an event's place in its moment; nothing for the first, so it sorts before any id."""
+    return f"{_AFTER_DIGITS}{rank:08x}" if rank else ""
+
+
+def rank_in(text: str | None) -> int:
+    """
+    Return the place in its moment that `rank_text` made a text of; None and nothing stand for the first.
+
+    :raises ValueError: it made none of this kind
+    """
+    if not text:
+        return 0
+    rank = int(text[1:], 16)
+    if rank_text(rank) != text:
+        raise ValueError(f"not a rank: {text!r}")
+    return rank
 
 
 def until(us: int | None) -> str:
@@ -120,19 +145,19 @@ def pem_of(at: str) -> str:
     return at[-32:]
 
 
-def moment_in(entry: str) -> str:
-    """Return the moment at the end of an entry."""
-    return entry[-48:]
+def moment_in(entry: str, begin: str) -> str:
+    """Return the moment at the end of an entry that begins so."""
+    return entry[len(begin) :]
 
 
 def stated_moment(at: str) -> str:
-    """Return a moment as ``occurred_at + rk_id`` of the event: what a statement can make of a PEM node itself."""
+    """Return a moment as ``occurred_at + _rank + rk_id``: what a statement can make of a PEM node itself."""
     return rfc3339(time_of(at)) + at[_MOMENT_DIGITS:]
 
 
 def moment_of_stated(stated: str) -> str:
     """Return the moment that `stated_moment` made such a text of."""
-    return moment(microseconds(stated[:-32]), stated[-32:])
+    return f"{moment(microseconds(stated[:_TIME_CHARACTERS]), '')}{stated[_TIME_CHARACTERS:]}"
 
 
 @lru_cache(maxsize=16_384)  # lineage answers come back to the same events

@@ -40,7 +40,7 @@ def mend(work: Work, corrections: Corrections) -> None:
         sorted(flaw.key for flaw in corrections.flaws if flaw.what == flaws.EMITTER),
     )
     tagmoves.mend(work, corrections)
-    _note_anew(work, touched | {node for node, is_emitter in led_to if not is_emitter})
+    note_anew(work, touched | {node for node, is_emitter in led_to if not is_emitter})
     work.run(mends.NOTE_MENDING, batch=work.token)
 
 
@@ -84,10 +84,12 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str])
             [
                 *(nodes[pem.id], pem.id, emitters[pem.emitter], pem.type, pem.emitter, pem.properties),
                 *(pem.timestamp_client, rfc3339(pem.occurred_us), pem.position, rfc3339(pem.recorded_us)),
+                keys.rank_text(pem.rank) or None,
             ]
             for pem in pems
         ],
     )
+    work.do(writes.MARK_LATE, [[nodes[pem.id], pem.late] for pem in pems if pem.late])
     produced = work.ask_of(mends.PUT_PRODUCTIONS, [row for pem in pems for row in _productions(pem)])
     used = work.ask_of(mends.PUT_USES, [row for pem in pems for row in _uses(pem)])
     work.do(mends.PUT_PREDECESSORS, [[pem.id, id_] for pem in pems for id_ in pem.predecessors])
@@ -107,7 +109,7 @@ def _mend_emitters(work: Work, left: set[int], flawed: Sequence[str]) -> None:
 
 
 def _productions(pem: PemFacts) -> Iterable[Row]:
-    at = keys.moment(pem.occurred_us, pem.id)
+    at = keys.moment(pem.occurred_us, pem.id, pem.rank)
     for name, version, digest, kind, properties in pem.produces:
         said = None if properties == "{}" else properties
         named = None if version is None else keys.label_entry(name, version) + at
@@ -115,7 +117,7 @@ def _productions(pem: PemFacts) -> Iterable[Row]:
 
 
 def _uses(pem: PemFacts) -> Iterable[Row]:
-    at = keys.moment(pem.occurred_us, pem.id)
+    at = keys.moment(pem.occurred_us, pem.id, pem.rank)
     for name, version, producer, properties in pem.uses:
         named = None if version is None else keys.label_entry(name, version) + at
         label_key = None if version is None else keys.key_of(version)
@@ -123,7 +125,7 @@ def _uses(pem: PemFacts) -> Iterable[Row]:
         yield [pem.id, name, keys.key_of(name), version, label_key, named, producer, said]
 
 
-def _note_anew(work: Work, artifacts: set[int]) -> None:
+def note_anew(work: Work, artifacts: set[int]) -> None:
     """Work out what is kept with artifacts from their edges."""
     found = work.ask_of(mends.NOTED_OF, sorted(artifacts))
     rows = []

@@ -29,6 +29,14 @@ def number(value: object) -> int:
     return value if type(value) is int else NO_NUMBER  # a bool is an int, too
 
 
+def rank(value: object) -> int:
+    """Return an event's place in its moment."""
+    try:
+        return keys.rank_in(None if value is None else text(value))
+    except ValueError:
+        return NO_NUMBER
+
+
 def time_us(value: object) -> int:
     """Return the microseconds since 1970 in a text as `occurred_at` has them."""
     try:

@@ -216,11 +216,11 @@ def versions(graph: Asker, artifact: str, version: str | None, limit: int | None
     label = version_label(version)
     begin = keys.label_entry(artifact, label)
     entries = graph.ask(reads.NAMED_VERSIONS, begin=begin, end=begin + keys.END, most=most)[0]
-    moments = {keys.moment_in(entry) for entry in entries}
+    moments = {keys.moment_in(entry, begin) for entry in entries}
     if keys.is_event_id(label):
-        (occurred_at,) = graph.ask(reads.VERSION_BY, rk_id=label, key=keys.key_of(artifact))
-        if occurred_at is not None:
-            moments.add(keys.moment(keys.microseconds(occurred_at), label))
+        (stated,) = graph.ask(reads.VERSION_BY, rk_id=label, key=keys.key_of(artifact))
+        if stated is not None:
+            moments.add(keys.moment_of_stated(stated))
     return [keys.pem_of(moment) for moment in sorted(moments, reverse=True)[:most]]
 
 
@@ -247,7 +247,7 @@ def pems(graph: Asker) -> Iterator[PemFacts]:
 
 def pem_facts(row: Row) -> PemFacts:
     """Return an event, from a row of `SCAN_PEMS` or `EVENTS`. What cannot be read comes as `readable` says."""
-    id_, type_, emitter, properties, stated_at, occurred_at, position, recorded_at, *edges = row
+    id_, type_, emitter, properties, stated_at, occurred_at, position, recorded_at, *edges, rank, late = row
     predecessors, uses, causes, productions = edges
     return PemFacts(
         id_,
@@ -263,6 +263,8 @@ def pem_facts(row: Row) -> PemFacts:
             sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))
         ),
         tuple(sorted((_production(*row) for row in productions), key=lambda made: made.artifact)),
+        readable.rank(rank),
+        readable.number(late),
     )
 
 

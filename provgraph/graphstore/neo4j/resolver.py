@@ -57,8 +57,8 @@ class Resolver:
             for index, (_, artifact, _, label, _) in enumerate(uses)
             if label is not None and artifact.last is not None and keys.is_event_id(label)
         ]
-        for index, occurred_at in self._work.ask_of(writes.PRODUCED_BY, rows):
-            produced_at[index] = keys.moment(keys.microseconds(occurred_at), uses[index][3] or "")
+        for index, stated in self._work.ask_of(writes.PRODUCED_BY, rows):
+            produced_at[index] = keys.moment_of_stated(stated)
         return [versions.named(*each) for each in zip(uses, there, produced_at, strict=True)]
 
     def taken_over(self, content: Content) -> list[TakeOver]:
@@ -111,5 +111,9 @@ class Resolver:
         rows = [[index, begin, begin + at, begin + keys.END] for index, (begin, at) in enumerate(entries)]
         found = [versions.NONE] * len(rows)
         for index, before, behind in self._work.ask_of(statement, rows):
-            found[index] = (before and keys.moment_in(before), behind and keys.moment_in(behind))
+            begin = entries[index][0]
+            found[index] = (
+                before and keys.moment_in(before, begin),
+                behind and keys.moment_in(behind, begin),
+            )
         return found

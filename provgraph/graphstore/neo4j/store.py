@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         GraphCounts,
         GraphDigest,
         GraphStore,
+        Link,
         Mismatch,
         Moment,
         PemFacts,
@@ -178,9 +179,19 @@ class _Graph:
         """See `HistoryReader.unseen`."""
         return history.unseen(self._asker, view, after, limit)
 
-    def mismatches(self, view: View, *, after: tuple[str, str, str], limit: int) -> list[Mismatch]:
+    def mismatches(
+        self, view: View, *, after: tuple[str, str, str], limit: int, unsettled: Sequence[str] = ()
+    ) -> list[Mismatch]:
         """See `HistoryReader.mismatches`."""
-        return history.mismatches(self._asker, view, after, limit)
+        return history.mismatches(self._asker, view, after, limit, unsettled)
+
+    def unsettled(self, view: View) -> list[str]:
+        """See `HistoryReader.unsettled`."""
+        return history.unsettled(self._asker, view)
+
+    def links(self, ids: Sequence[str], view: View) -> list[Link]:
+        """See `HistoryReader.links`."""
+        return history.links(self._asker, ids, view)
 
     # -------------------------------------------------------------------------------------------- scanning
 

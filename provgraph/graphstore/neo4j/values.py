@@ -22,7 +22,7 @@ DEEPEST = 100
 # Properties that begin so are the store's own. They are left out where a whole node or relationship is returned.
 _OWN = "_"
 # The labels of generations, which every node has beside the public one.
-_OWN_LABEL = re.compile("_(?:PEM|Artifact|Emitter|Tag|TagMoves|Placeholder)_[a-z]").fullmatch
+_OWN_LABEL = re.compile("_(?:PEM|Artifact|Emitter|Tag|TagMoves|Placeholder|Late)_[a-z]").fullmatch
 _POINTS = {
     4326: ("wgs-84", ("longitude", "latitude")),
     4979: ("wgs-84-3d", ("longitude", "latitude", "height")),

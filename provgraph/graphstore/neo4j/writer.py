@@ -10,16 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import rfc3339
+from provgraph.graphstore.groups import placed
 from provgraph.graphstore.neo4j import keys, tagmoves
 from provgraph.graphstore.neo4j.content import content_of
+from provgraph.graphstore.neo4j.moments import put_in_order
 from provgraph.graphstore.neo4j.resolver import Resolver
 from provgraph.graphstore.neo4j.statements import graphs, writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.events import Pem, Sighting
     from provgraph.graphstore.base import Checkpoint
+    from provgraph.graphstore.groups import Place
     from provgraph.graphstore.neo4j.content import Artifact, Content, Production, Use
     from provgraph.graphstore.neo4j.server import Row
     from provgraph.graphstore.neo4j.versions import NamedTakeOver, TakeOver
@@ -64,20 +67,22 @@ class _Writer:
         self._work.do(writes.CREATE_TAG_MOVES, tagmoves.rows(step.tags))
 
     def _write_pems(self, step: GraphStep) -> bool:
-        content = content_of(step.pems)
+        known, places = self._known(step.pems)
+        content = content_of(step.pems, places)
         self._learn_artifacts(step, content)
         versions = self._resolver.versions_of(content.uses)
         taken = self._resolver.taken_over(content)
         named = self._resolver.named_taken_over(content.productions)
         used = {keys.pem_of(version) for version in versions if version is not None}
-        nodes, is_any_filled = self._write_nodes(step.pems, used)
+        nodes, filled = self._write_nodes(step.pems, used, known, places)
         self._write_productions(content.productions, nodes)
         moved = self._move_uses(taken, nodes)
         moved += sum(self._move_named_uses(each, nodes) for each in named)
         self._write_uses(content.uses, versions, nodes)
         self._write_predecessors(step.pems, nodes)
         self._note_productions(content.artifacts.values())
-        return is_any_filled or moved > 0
+        put_in_order(self._work, sorted(filled))
+        return bool(filled) or moved > 0
 
     # -------------------------------------------------------------------------------------------- nodes
 
@@ -102,20 +107,36 @@ class _Writer:
         for key, node in self._work.ask_of(writes.CREATE_ARTIFACTS, rows):
             by_key[key].node = node
 
-    def _write_nodes(self, pems: Sequence[tuple[Pem, int, int]], used: set[str]) -> tuple[Nodes, bool]:
+    def _known(self, pems: Sequence[tuple[Pem, int, int]]) -> tuple[Nodes, dict[str, Place]]:
+        """Return the nodes of older events that new ones name as predecessors, and the new ones' places."""
+        own = {pem.id for pem, *_ in pems}
+        named = {id_ for pem, *_ in pems for id_ in pem.predecessors}
+        found = self._work.ask_of(writes.KNOWN_PLACES, sorted(named - own))
+        older = {
+            id_: (keys.microseconds(occurred_at), keys.rank_in(rank))
+            for id_, _, occurred_at, rank in found
+            if occurred_at is not None
+        }
+        return {id_: node for id_, node, *_ in found}, placed(pems, older)
+
+    def _write_nodes(
+        self, pems: Sequence[tuple[Pem, int, int]], used: set[str], known: Nodes, places: Mapping[str, Place]
+    ) -> tuple[Nodes, Nodes]:
         """
         Make the events, and placeholders for their predecessors.
 
         :param used: events whose versions were used
-        :returns: the nodes of all events that edges lead to or from; and whether a placeholder was filled
+        :param known: older events that are named as predecessors
+        :param places: of the events in their moments
+        :returns: the nodes of all events that edges lead to or from; and of the placeholders that were filled
         """
         own = {pem.id for pem, *_ in pems}
         named = {id_ for pem, *_ in pems for id_ in pem.predecessors}
-        nodes: Nodes = dict(self._work.ask_of(writes.KNOWN_PEMS, sorted((named | used) - own)))
+        nodes = {**known, **dict(self._work.ask_of(writes.KNOWN_PEMS, sorted(used - own - known.keys())))}
         missing = sorted(named - own - nodes.keys())
         filled = self._placeholders_among(own)
         emitters = self._merge_emitters({pem.emitter for pem, *_ in pems})
-        rows = [_pem_row(*event, emitters[event[0].emitter]) for event in pems]
+        rows = [_pem_row(*event, emitters[event[0].emitter], places) for event in pems]
         if filled:
             to_fill = [[filled[row[0]], *row] for row in rows if row[0] in filled]
             self._work.do(writes.FILL_PLACEHOLDERS, to_fill)
@@ -124,7 +145,9 @@ class _Writer:
         rows.sort(key=_first)
         nodes.update(self._work.ask_of(writes.CREATE_PEMS, rows))
         nodes.update(self._work.ask_of(writes.CREATE_PLACEHOLDERS, missing))
-        return nodes, bool(filled)
+        late = [[nodes[id_], place.late] for id_, place in sorted(places.items()) if place.late]
+        self._work.do(writes.MARK_LATE, late)
+        return nodes, filled
 
     def _placeholders_among(self, ids: set[str]) -> Nodes:
         if not self._work.ask(writes.HAS_PLACEHOLDERS):
@@ -235,11 +258,12 @@ def _artifact_row(artifact: Artifact, sighting: Sighting) -> Row:
     return [artifact.key, name, properties, created_at, since_us, since, described or None, *artifact.noted()]
 
 
-def _pem_row(pem: Pem, position: int, recorded_us: int, emitter: int) -> Row:
+def _pem_row(pem: Pem, position: int, recorded_us: int, emitter: int, places: Mapping[str, Place]) -> Row:
     """Return an event as `CREATE_PEMS` wants it."""
     id_, type_, emitter_name, _, stated_at, occurred_us, properties, *_ = pem
     times = (rfc3339(occurred_us), position, rfc3339(recorded_us))
-    return [id_, emitter, type_, emitter_name, properties, stated_at, *times]
+    rank = keys.rank_text(places[id_].rank) if id_ in places else ""
+    return [id_, emitter, type_, emitter_name, properties, stated_at, *times, rank or None]
 
 
 def _first(row: Row) -> str:

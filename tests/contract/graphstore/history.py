@@ -91,7 +91,7 @@ class Reference:
         return made.at, self.ranks[made.id], made.id
 
     def _ranks(self) -> dict[str, int]:
-        """Return how long the longest chain of predecessors of each event is inside its moment; a circle counts as 0."""
+        """Return the length of the longest chain of predecessors inside an event's moment; a circle counts as 0."""
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self.events)
         for made in self.events.values():

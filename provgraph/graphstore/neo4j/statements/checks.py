@@ -11,15 +11,16 @@ from typing import Final
 
 from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
-# Events and placeholders: id, labels, letter, whether it is a placeholder; emitter, occurred_at, recorded_at; keys of
-# the emitters that it leads to; uses; what informed it; productions.
+# Events and placeholders: id, labels, letter, whether it is a placeholder, whether it is late; emitter, occurred_at,
+# recorded_at, stated moment; keys of the emitters that it leads to; uses; what informed it; productions.
 PEMS: Final = Statement("""
 MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after
 WITH p ORDER BY p.rk_id LIMIT $size
-RETURN p.rk_id, labels(p), '@', p.position IS NULL, p.emitter, p.occurred_at, p.recorded_at,
+RETURN p.rk_id, labels(p), '@', p.position IS NULL, p._late IS NOT NULL,
+  p.emitter, p.occurred_at, p.recorded_at, moment(p),
   COLLECT { MATCH (p)-[:EMITTED_BY]->(e) RETURN CASE WHEN e:_Emitter_@ THEN e._key ELSE '' END },
   COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a._key, a.rk_id, u.version, u._named_@, u.out_of_order] },
-  COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, i.out_of_order, q.occurred_at, q.rk_id] },
+  COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, i.out_of_order, moment(q)] },
   COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a._key, a.rk_id, m.version, m._named_@, m._at_@, a._first IS NOT NULL] }
 """)
 # Artifacts: key, labels, letter, name, what is kept with it, and what its edges say: how many productions, stated
@@ -29,12 +30,12 @@ MATCH (a:_Artifact_@) USING INDEX SEEK a:_Artifact_@(_key) WHERE a._key > $after
 WITH a ORDER BY a._key LIMIT $size
 CALL (a) {
   OPTIONAL MATCH (a)<-[:PRODUCES]-(p) WHERE p.occurred_at IS :: STRING NOT NULL
-  WITH p.occurred_at + p.rk_id AS moment
+  WITH moment(p) AS moment
   RETURN count(moment) AS productions, min(moment) AS first, max(moment) AS last
 }
 CALL (a) {
   OPTIONAL MATCH (a)<-[u:USES]-(p) WHERE p.occurred_at IS :: STRING NOT NULL
-  RETURN max(CASE WHEN u.version IS NULL THEN p.occurred_at + p.rk_id END) AS used, count(u.version) > 0 AS named
+  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named
 }
 RETURN a._key, labels(a), '@', a.rk_id, [a._first, a._last, a._used, a._named], productions, first, last, used, named
 ORDER BY a._key

@@ -21,7 +21,7 @@ RETURN collect([key, a.rk_id])
 PUT_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (a:_Artifact_@ {_key: r[0]})
-REMOVE a:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Emitter_@:_Tag_@:_TagMoves_@
+REMOVE a:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Emitter_@:_Tag_@:_TagMoves_@
 SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3],
     a._since_us = r[4], a._since = r[5], a._described = r[6]
 RETURN collect(id(a))
@@ -38,7 +38,7 @@ EMPTY_PEMS: Final = Statement("""
 UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
 SET p = {rk_id: rk_id}
-REMOVE p:PEM:Artifact:Emitter:Tag:_Artifact_@:_Emitter_@:_Tag_@:_TagMoves_@
+REMOVE p:PEM:Artifact:Emitter:Tag:_Late_@:_Artifact_@:_Emitter_@:_Tag_@:_TagMoves_@
 SET p:_PEM_@:_Placeholder_@+PEM
 WITH p
 OPTIONAL MATCH (p)-[r]->(x)
@@ -50,7 +50,7 @@ RETURN collect(led_to)
 PUT_EMITTERS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (e:_Emitter_@ {_key: r[0]})
-REMOVE e:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Artifact_@:_Tag_@:_TagMoves_@
+REMOVE e:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Tag_@:_TagMoves_@
 SET e:_Emitter_@+Emitter, e.rk_id = r[1]
 RETURN collect([r[0], id(e)])
 """)
@@ -78,7 +78,7 @@ DETACH DELETE e
 RELABEL_TAG_MOVES: Final = Statement("""
 UNWIND $rows AS key
 MATCH (m:_TagMoves_@ {_key: key}) USING INDEX SEEK m:_TagMoves_@(_key)
-REMOVE m:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Artifact_@:_Emitter_@:_Tag_@
+REMOVE m:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Emitter_@:_Tag_@
 """)
 # Rows: event, name of the artifact, its key, version, digest, kind, properties, _named.
 PUT_PRODUCTIONS: Final = Statement("""
@@ -95,7 +95,7 @@ UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
 MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
 OPTIONAL MATCH (q:_PEM_@ {rk_id: r[6]})
-WITH r, p, a, q, CASE WHEN p.occurred_at + p.rk_id < q.occurred_at + q.rk_id THEN true END AS out_of_order
+WITH r, p, a, q, CASE WHEN moment(p) < moment(q) THEN true END AS out_of_order
 CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: out_of_order, _producer: q.rk_id,
                    _properties: r[7]}]->(a)
 FOREACH (cause IN CASE WHEN q IS NULL THEN [] ELSE [q] END |
@@ -143,26 +143,26 @@ DETACH DELETE m
 """)
 # What is kept with artifacts, worked out from their edges. Returns of each: id, name, number of productions, stated
 # moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
-NOTED_OF: Final = """
+NOTED_OF: Final = Statement("""
 UNWIND $rows AS artifact
 MATCH (a) WHERE id(a) = artifact
 CALL (a) {
   OPTIONAL MATCH (a)<-[:PRODUCES]-(p)
-  WITH p.occurred_at + p.rk_id AS moment
+  WITH moment(p) AS moment
   RETURN count(moment) AS productions, min(moment) AS first, max(moment) AS last
 }
 CALL (a) {
   OPTIONAL MATCH (a)<-[u:USES]-(p)
-  RETURN max(CASE WHEN u.version IS NULL THEN p.occurred_at + p.rk_id END) AS used, count(u.version) > 0 AS named
+  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named
 }
 RETURN collect([artifact, a.rk_id, productions, first, last, used, named])
-"""
+""")
 # Productions of artifacts that are not in the index. Returns of each: id, id of the artifact, stated moment.
 NOT_ENTERED: Final = Statement("""
 UNWIND $rows AS artifact
 MATCH (a) WHERE id(a) = artifact
 MATCH (a)<-[m:PRODUCES]-(p) WHERE m._at_@ IS NULL
-RETURN collect([id(m), artifact, p.occurred_at + p.rk_id])
+RETURN collect([id(m), artifact, moment(p)])
 """)
 # Rows: production, _at.
 ENTER_PRODUCTIONS: Final = Statement("""

@@ -36,9 +36,9 @@ RETURN entries
 """
 VERSIONS: Final = reading(_VERSIONS.replace("ENTRY", "_at_@"))
 NAMED_VERSIONS: Final = reading(_VERSIONS.replace("ENTRY", "_named_@"))
-# Whether an event produced an artifact; if so, when it occurred.
+# Whether an event produced an artifact; if so, the event's stated moment.
 VERSION_BY: Final = reading("""
 OPTIONAL MATCH (p:_PEM_@ {rk_id: $rk_id})-[:PRODUCES]->(a:_Artifact_@ {_key: $key})
 USING INDEX SEEK p:_PEM_@(rk_id)
-RETURN p.occurred_at LIMIT 1
+RETURN moment(p) LIMIT 1
 """)

@@ -40,6 +40,7 @@ GENERATION_SCHEMA: Final = {
     "provgraph_placeholder_@": Statement(
         "CREATE INDEX provgraph_placeholder_@ IF NOT EXISTS FOR (n:_Placeholder_@) ON (n.rk_id)"
     ),
+    "provgraph_late_@": Statement("CREATE INDEX provgraph_late_@ IF NOT EXISTS FOR (n:_Late_@) ON (n._late)"),
     "provgraph_at_@": Statement(
         "CREATE INDEX provgraph_at_@ IF NOT EXISTS FOR ()-[r:PRODUCES]-() ON (r._at_@)"
     ),

@@ -15,6 +15,8 @@ the generation; public labels are for the queries of users. Properties that begi
 ``_since_us``   Artifact                the earliest on the emitters' clocks that an event named it
 ``_since``      Artifact                log position of the first event that named it
 ``_described``  Artifact                log position of the event that gave the properties, if one did
+``_rank``       PEM                     its place in its moment, as `keys.rank_text` has it; none for the first place
+``_late``       PEM                     see `provgraph.graphstore.base.PemFacts`; with it comes the label ``_Late_a``
 ``_pem``        Tag                     id of the event that it marks, be it there or not
 ``_producer``   USES                    id of the event whose version was used; INFORMED_BY leads to that event
 ``_properties`` USES                    what the event said of what it used, if anything
@@ -39,7 +41,8 @@ so a node holds the moves of a tag in one batch, in the order of the log. Such r
 An earlier version wrote another format: what it left counts as no generation at all, and is built anew from the log.
 
 In the texts here ``@`` stands for the letter of a generation, and ``+PEM`` for the public label where a generation is
-served and for nothing where it is not. Nothing else is ever put into a statement: all values are parameters.
+served and for nothing where it is not; ``moment(p)`` for what sorts events as the emitters' clocks do, as in
+`keys.stated_moment`. Nothing else is ever put into a statement: all values are parameters.
 
 Nodes are found by their key, with the index named: right after a load Neo4j's statistics say that there is nothing,
 and its planner would read a whole index rather than look into it. Inside one transaction nodes are found by ``id()``,
@@ -57,6 +60,7 @@ FORMAT: Final = 3
 # What users' queries call the nodes.
 PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})
 _PUBLIC = re.compile(r"\+([A-Z][A-Za-z]+)")
+_MOMENT = re.compile(r"\bmoment\((\w+)\)")
 _LETTER = re.compile("[a-z]").fullmatch
 
 
@@ -64,7 +68,7 @@ class Statement:
     """A statement with a form for each generation of the graph."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._text = _MOMENT.sub(r"\1.occurred_at + coalesce(\1._rank, '') + \1.rk_id", text)
         self._forms: dict[tuple[str, bool], str] = {}
 
     def of(self, letter: str, *, served: bool = False) -> str:

@@ -101,7 +101,7 @@ RETURN uses
 # ------------------------------------------------------------------------------------------------ versions
 
 # What a PRODUCES edge x of an event p says.
-_PRODUCTION = "p.rk_id, p.occurred_at, p.position, x.version, x.digest, x.kind, x.properties"
+_PRODUCTION = "p.rk_id, p.occurred_at, p.position, x.version, x.digest, x.kind, x.properties, p._rank"
 # Productions of an artifact whose entries in the index lie between two.
 _PRODUCTIONS = f"""
 MATCH (p)-[x:PRODUCES]->() USING INDEX SEEK x:PRODUCES(ENTRY)
@@ -182,7 +182,7 @@ CALL (is_by_both) {{
     WITH n WHERE made = [] AND n._described <= $position
     MATCH (n)<-[u:USES]-(p) WHERE u._properties IS NOT NULL AND {_COUNTS}
     WITH p, collect([coalesce(u.version, ''), u._properties]) AS said
-    WITH said ORDER BY p.occurred_at DESC, p.rk_id DESC LIMIT 1
+    WITH said, moment(p) AS moment ORDER BY moment DESC LIMIT 1
     RETURN collect(said) AS described
   }}
   RETURN collect([n._key, n.rk_id, made, described]) AS states
@@ -290,14 +290,16 @@ MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
 RETURN unseen, c.position <= $position
 """
 )
-# Uses of a view's events whose version lies behind them or is not in the view. Of each event that has some: id, time,
-# emitter, and of each such use artifact, version named, and the production that the graph takes for it.
+# Uses of a view's events whose version lies behind them or is not in the view, and all uses that $unsettled events have
+# to do with. Of each event that has some: id, time, _rank, emitter, and of each such use artifact, version named, and
+# the production that the graph takes for it.
 MISMATCHES: Final = reading(f"""
 CALL () {{
   MATCH (e:_PEM_@) USING INDEX SEEK e:_PEM_@(rk_id)
   WHERE e.rk_id >= $id AND e.position <= $position AND e.occurred_at <= $until
   CALL (e) {{
     MATCH (e)-[i:INFORMED_BY]->(p) WHERE i.out_of_order OR p.position > $position OR p.occurred_at > $until
+      OR $unsettled <> [] AND (e.rk_id IN $unsettled OR p.rk_id IN $unsettled)
     WITH DISTINCT p, i.artifact AS key
     MATCH (e)-[u:USES]->(a) WHERE a._key = key AND u._producer = p.rk_id
     MATCH (p)-[x:PRODUCES]->(a)
@@ -305,7 +307,7 @@ CALL () {{
   }}
   WITH e, uses WHERE uses <> []
   WITH e, uses ORDER BY e.rk_id LIMIT $limit
-  RETURN collect([e.rk_id, e.occurred_at, e.emitter, uses]) AS found
+  RETURN collect([e.rk_id, e.occurred_at, e._rank, e.emitter, uses]) AS found
 }}
 RETURN found
 """)

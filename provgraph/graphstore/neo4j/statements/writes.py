@@ -53,12 +53,20 @@ UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
 RETURN collect([rk_id, id(p)])
 """)
+# The same, with their places: rk_id, id, occurred_at (null: a placeholder), _rank.
+KNOWN_PLACES: Final = Statement("""
+UNWIND $rows AS rk_id
+MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
+RETURN collect([rk_id, id(p), p.occurred_at, p._rank])
+""")
+# Rows: id, _late.
+MARK_LATE: Final = Statement("UNWIND $rows AS r MATCH (p) WHERE id(p) = r[0] SET p:_Late_@, p._late = r[1]")
 # Rows: rk_id, id of the emitter, and the other properties. Returns rk_id, id.
 CREATE_PEMS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (e) WHERE id(e) = r[1]
 CREATE (p:_PEM_@+PEM {rk_id: r[0], type: r[2], emitter: r[3], properties: r[4], timestamp_client: r[5],
-                      occurred_at: r[6], position: r[7], recorded_at: r[8]})-[:EMITTED_BY]->(e)
+                      occurred_at: r[6], position: r[7], recorded_at: r[8], _rank: r[9]})-[:EMITTED_BY]->(e)
 RETURN collect([r[0], id(p)])
 """)
 # Rows: id of the placeholder, and then as in `CREATE_PEMS`.
@@ -67,7 +75,7 @@ UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (e) WHERE id(e) = r[2]
 SET p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
-    p.position = r[8], p.recorded_at = r[9]
+    p.position = r[8], p.recorded_at = r[9], p._rank = r[10]
 REMOVE p:_Placeholder_@
 CREATE (p)-[:EMITTED_BY]->(e)
 """)
@@ -178,21 +186,21 @@ RETURN collect([r[0], before, behind])
 """
 NEIGHBOURS: Final = Statement(_NEIGHBOURS.replace("ENTRY", "_at_@"))
 NAMED_NEIGHBOURS: Final = Statement(_NEIGHBOURS.replace("ENTRY", "_named_@"))
-# Rows: index, id of an event, artifact. Returns for those where the event produced the artifact: index, occurred_at.
+# Rows: index, id of an event, artifact. Returns for those where the event produced the artifact: index, stated moment.
 PRODUCED_BY: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[1]}) USING INDEX SEEK p:_PEM_@(rk_id)
 MATCH (p)-[:PRODUCES]->(a) WHERE id(a) = r[2]
-RETURN collect([r[0], p.occurred_at])
+RETURN collect([r[0], moment(p)])
 """)
 # Artifacts. Returns of each: id, stated moment of the latest use that names no version.
-LATEST_USES: Final = """
+LATEST_USES: Final = Statement("""
 UNWIND $rows AS artifact
 MATCH (a) WHERE id(a) = artifact
 OPTIONAL MATCH (a)<-[u:USES]-(p) WHERE u.version IS NULL
-WITH artifact, max(p.occurred_at + p.rk_id) AS latest
+WITH artifact, max(moment(p)) AS latest
 RETURN collect([artifact, latest])
-"""
+""")
 # Rows: artifact, id of an event. Returns of each: how many uses the artifact has, how many uses that event's versions.
 USERS_OF: Final = Statement("""
 UNWIND $rows AS r
@@ -205,29 +213,29 @@ RETURN collect([COUNT { (a)<-[:USES]-() }, COUNT { (p)<-[:INFORMED_BY]-() }])
 # and the event whose version they used so far. A window is a stated moment and the event that takes over the uses
 # behind it; windows are in order, and together they hold exactly the uses that change hands. How many did is returned.
 _TAKE_OVER = """
-WITH r, p, u, before, last([w IN r[2] WHERE w[0] < p.occurred_at + p.rk_id | w]) AS window
+WITH r, p, u, before, last([w IN r[2] WHERE w[0] < moment(p) | w]) AS window
 MATCH (q) WHERE id(q) = window[1]
 DELETE before
-WITH r, p, u, q, CASE WHEN p.occurred_at + p.rk_id < q.occurred_at + q.rk_id THEN true END AS out_of_order
+WITH r, p, u, q, CASE WHEN moment(p) < moment(q) THEN true END AS out_of_order
 SET u._producer = q.rk_id, u.out_of_order = out_of_order
 CREATE (p)-[:INFORMED_BY {artifact: r[1], out_of_order: out_of_order}]->(q)
 RETURN count(*)
 """
 # Searched for among the uses of the artifact.
-TAKE_OVER_FROM_ARTIFACT: Final = f"""
+TAKE_OVER_FROM_ARTIFACT: Final = Statement(f"""
 UNWIND $rows AS r
 MATCH (a) WHERE id(a) = r[0]
 MATCH (a)<-[u:USES]-(p)
-WHERE u.version IS NULL AND r[2][0][0] < p.occurred_at + p.rk_id <= r[3]
+WHERE u.version IS NULL AND r[2][0][0] < moment(p) <= r[3]
 OPTIONAL MATCH (p)-[before:INFORMED_BY]->() WHERE before.artifact = r[1] AND before._version IS NULL
 {_TAKE_OVER}
-"""
+""")
 # Searched for among the events that the version used so far informed.
 TAKE_OVER_FROM_VERSION: Final = Statement(f"""
 UNWIND $rows AS r
 MATCH (v:_PEM_@ {{rk_id: r[4]}}) USING INDEX SEEK v:_PEM_@(rk_id)
 MATCH (v)<-[before:INFORMED_BY]-(p)
-WHERE before.artifact = r[1] AND before._version IS NULL AND r[2][0][0] < p.occurred_at + p.rk_id <= r[3]
+WHERE before.artifact = r[1] AND before._version IS NULL AND r[2][0][0] < moment(p) <= r[3]
 MATCH (p)-[u:USES]->(a) WHERE id(a) = r[0] AND u.version IS NULL
 {_TAKE_OVER}
 """)
@@ -248,7 +256,7 @@ WHERE u._named_@ > r[0] AND u._named_@ <= r[1] AND (r[4] IS NULL OR u._producer 
 MATCH (q) WHERE id(q) = r[2] AND (u._producer IS NULL OR u._producer <> q.rk_id) AND q <> p
 OPTIONAL MATCH (p)-[before:INFORMED_BY]->() WHERE before.artifact = a._key AND before._version = r[3]
 DELETE before
-WITH r, p, u, a, q, CASE WHEN p.occurred_at + p.rk_id < q.occurred_at + q.rk_id THEN true END AS out_of_order
+WITH r, p, u, a, q, CASE WHEN moment(p) < moment(q) THEN true END AS out_of_order
 SET u._producer = q.rk_id, u.out_of_order = out_of_order
 CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[3], out_of_order: out_of_order}]->(q)
 RETURN count(*)
