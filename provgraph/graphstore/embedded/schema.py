@@ -166,11 +166,22 @@ WHERE c.artifact_key = ?1 AND c.label = ?2 AND c.label <> '' AND c.artifact_key 
 AND (e.occurred_us >= ?3 OR k.pem_key IS NULL OR k.occurred_us >= e.occurred_us)
 """
 
-# After events came to stand elsewhere in their moment: their uses, and those of their versions, beside what (1) to (3)
-# say of these versions at their new places.
-USES_OF_EVENT = f"{_USES} WHERE c.pem_key = ? AND c.artifact_key <> 0"
-USES_OF_ITS_VERSIONS = f"{_USES} WHERE c.cause_key = ? AND c.artifact_key <> 0"
-PRODUCTIONS_BY = "SELECT * FROM produces WHERE pem_key = ?"
+# After events came to stand elsewhere in their moments: their own uses, and those of their versions; beside these, what
+# (1) to (3) say of the versions at their new places.
+USES_OF_MOVED = """
+SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rank, e.rk_id FROM json_each(?1) f
+CROSS JOIN cause c ON c.pem_key = f.value AND c.artifact_key <> 0 JOIN pem e ON e.pem_key = c.pem_key
+UNION
+SELECT c.pem_key, c.artifact_key, c.label, e.occurred_us, e.rank, e.rk_id FROM json_each(?1) f
+CROSS JOIN cause c ON c.cause_key = f.value AND c.artifact_key <> 0 JOIN pem e ON e.pem_key = c.pem_key
+"""
+# Their productions, each with who made the version before it.
+MOVED_PRODUCTIONS = """
+SELECT p.artifact_key, p.moment, p.pem_key, p.label, p.digest, p.kind, p.properties,
+    (SELECT q.pem_key FROM produces q WHERE q.artifact_key = p.artifact_key AND q.moment < p.moment
+     ORDER BY q.moment DESC LIMIT 1)
+FROM json_each(?) f CROSS JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = f.value
+"""
 MOVE_PRODUCTIONS = "UPDATE produces SET moment = ? WHERE pem_key = ?"
 SET_PLACE = "UPDATE pem SET rank = ?, late = ? WHERE pem_key = ?"
 # Events, and those that come after them in their moments: with their places, and each of the predecessors that they

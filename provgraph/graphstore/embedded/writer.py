@@ -274,16 +274,15 @@ class GraphWriter:
 
     def _move(self, moved: dict[int, bytes]) -> None:
         """Resolve uses anew that see other versions now that events stand elsewhere in their moments."""
-        run = self._connection.execute
+        run, keys = self._connection.execute, key_list(moved)
         self._connection.executemany(schema.MOVE_PRODUCTIONS, [(at, key) for key, at in moved.items()])
-        productions = [row for key in moved for row in run(schema.PRODUCTIONS_BY, (key,))]
+        affected: dict[Affected, None] = dict.fromkeys(run(schema.USES_OF_MOVED, (keys,)))
+        productions = run(schema.MOVED_PRODUCTIONS, (keys,)).fetchall()
         made_now = {(production[0], production[2]) for production in productions}
-        affected: dict[Affected, None] = {}
-        for key in moved:
-            affected.update(dict.fromkeys(run(schema.USES_OF_EVENT, (key,))))
-            affected.update(dict.fromkeys(run(schema.USES_OF_ITS_VERSIONS, (key,))))
-        for production in productions:
-            affected.update(dict.fromkeys(self._affected(production, made_now)))
+        for *production, before in productions:
+            # What sees a version just before is among those already when that one stands elsewhere, too.
+            if before not in moved or production[3] is not None:
+                affected.update(dict.fromkeys(self._affected(tuple(production), made_now)))
         self._resolve(affected)
 
     def _affected(self, production: Production, made_now: set[tuple[int, int]]) -> Iterable[Affected]:

@@ -148,8 +148,16 @@ def _resolve(work: Work, rows: Sequence[Row]) -> None:
     ]
     wrong = []
     for row, use, version in zip(distinct.values(), uses, Resolver(work).versions_of(uses), strict=True):
-        node, _, _, artifact_node, _, _, label, *before = row
-        now = [None, None] if version is None else [keys.pem_of(version), True if version > use[2] else None]
+        node, _, _, artifact_node, _, _, label, *before, own = row
+        at = use[2]
+        now: list[str | bool | None] = [None, None]
+        if version is not None and not (version > at and _is_own_earliest(version, label, own)):
+            now = [keys.pem_of(version), True if version > at else None]
         if now != before:
             wrong.append([node, artifact_node, label, None if label is None else keys.key_of(label), *now])
     work.do(orders.RELINK, wrong)
+
+
+def _is_own_earliest(version: str, label: str | None, own: Sequence[str]) -> bool:
+    """Tell whether an event made the earliest version itself: the one behind it that was found is not what it used."""
+    return bool(own) and (label is None or (label in own and keys.pem_of(version) != label))

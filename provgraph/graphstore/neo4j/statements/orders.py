@@ -101,10 +101,12 @@ SET_USES: Final = Statement(
 )
 # Rows: id, _used.
 NOTE_USES: Final = "UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] SET a._used = r[1]"
-_USE = "[id(p), p.rk_id, moment(p), id(a), a._key, a.rk_id, u.version, u._producer, u.out_of_order]"
+_USE = """[id(p), p.rk_id, moment(p), id(a), a._key, a.rk_id, u.version, u._producer, u.out_of_order,
+  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN coalesce(m.version, '') }]"""
 # Uses of $artifacts that may see other versions when their productions by the $moved events stand elsewhere in their
 # moments, whose $times are given. Returns of each: id, rk_id and stated moment of the event; id, key and name of the
-# artifact; version named, event whose version was used, whether it is out of order.
+# artifact; version named, event whose version was used, whether it is out of order; and if the event produced the
+# artifact itself, with which version ('' for none), as a list.
 CONCERNED: Final = Statement(f"""
 UNWIND $artifacts AS artifact
 MATCH (a) WHERE id(a) = artifact
