@@ -108,7 +108,6 @@ def _move(work: Work, moved: Mapping[str, _Moved]) -> None:
     concerned = work.ask(
         orders.CONCERNED,
         artifacts=sorted(artifacts),
-        moved=sorted(moved),
         times=sorted({each.occurred_at for each in moved.values()}),
     )
     _resolve(work, [*concerned, *work.ask_of(orders.USES_BY, nodes)])

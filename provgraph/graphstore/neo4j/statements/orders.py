@@ -103,15 +103,16 @@ SET_USES: Final = Statement(
 NOTE_USES: Final = "UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] SET a._used = r[1]"
 _USE = """[id(p), p.rk_id, moment(p), id(a), a._key, a.rk_id, u.version, u._producer, u.out_of_order,
   COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN coalesce(m.version, '') }]"""
-# Uses of $artifacts that may see other versions when their productions by the $moved events stand elsewhere in their
-# moments, whose $times are given. Returns of each: id, rk_id and stated moment of the event; id, key and name of the
-# artifact; version named, event whose version was used, whether it is out of order; and if the event produced the
-# artifact itself, with which version ('' for none), as a list.
+# Uses of $artifacts that may see other versions when productions of theirs stand elsewhere in the moments at $times:
+# those in these moments, and those of versions made in them. Returns of each: id, rk_id and stated moment of the event;
+# id, key and name of the artifact; version named, event whose version was used, whether it is out of order; and if the
+# event produced the artifact itself, with which version ('' for none), as a list.
 CONCERNED: Final = Statement(f"""
 UNWIND $artifacts AS artifact
 MATCH (a) WHERE id(a) = artifact
+WITH a, COLLECT {{ MATCH (a)<-[:PRODUCES]-(q) WHERE q.occurred_at IN $times RETURN q.rk_id }} AS made
 MATCH (a)<-[u:USES]-(p)
-WHERE u._producer IN $moved OR p.occurred_at IN $times OR u.out_of_order OR u._producer IS NULL
+WHERE u._producer IN made OR p.occurred_at IN $times
 RETURN collect({_USE})
 """)
 # The same of all uses by events.
