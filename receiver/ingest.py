@@ -45,13 +45,13 @@ class Ingest:
 
     async def one(self, body: bytes) -> NewEvent:
         """
-        Store the one event that a body is, and return it.
+        Store the one event that a body is, by Record Keeper's rules, and return it.
 
         :raises InvalidInputError: not JSON, or it breaks a rule of the event model
         :raises ConflictError: its id is known with other content
         """
         try:
-            event = accept(loads(body))
+            event = accept(loads(body), listed_once=True)
         except InvalidInputError:
             self._metrics.count_verdicts(INVALID)
             raise

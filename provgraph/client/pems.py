@@ -17,7 +17,7 @@ from provgraph.client.errors import OversizedEventError, UnsendableError
 from provgraph.client.ids import new_id
 from provgraph.client.plain import plain_object, text
 from provgraph.errors import InvalidEventError
-from provgraph.events.pem import PEM_VERSION, event_id
+from provgraph.events.pem import PEM_VERSION, event_id, other_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,6 +102,14 @@ class Pem:
                 "PEM cannot be sent: an event cannot be its own Predecessor",
                 field="Predecessors",
                 rule="not-itself",
+            )
+        index = other_version((artifact.name, artifact.version) for artifact in self.produces)
+        if index is not None:
+            raise UnsendableError(
+                f"PEM cannot be sent: ProducesArtifacts names two versions of {self.produces[index].name!r}: an event "
+                "makes one version of an artifact, so report the other one with an event of its own",
+                field=f"ProducesArtifacts[{index}].Version",
+                rule="one-version",
             )
         object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
         if not isinstance(self.occurred_at, datetime):

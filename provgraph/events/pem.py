@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import orjson
 
 from provgraph.errors import InvalidEventError, InvalidInputError
 from provgraph.events import canonical, clock
 from provgraph.events.base import Kind, NewEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PEM_VERSION = "2.0.0"
 # What is left of a UUID without the prefix, braces and dashes of its other spellings. (uuid.UUID alone would also take
@@ -73,15 +76,19 @@ class Pem(NamedTuple):
     produces: tuple[ArtifactStatement, ...]
 
 
-def accept(fields: object, sender: str | None = None) -> NewEvent:
+def accept(fields: object, sender: str | None = None, *, listed_once: bool = False) -> NewEvent:
     """
     Check and canonicalise one PEM as it came over the wire.
 
     :param sender: the id of the credential that it came with
+    :param listed_once: an artifact that it produces twice counts as first stated, as Record Keeper has it; else two
+        versions of one are refused
     :raises InvalidEventError: it breaks a rule; ``field`` and ``rule`` say which
     """
     if type(fields) is not dict:
         _refuse("PEM is not a JSON object", field=None, rule="object")
+    if not listed_once:
+        _require_one_version(fields.get("ProducesArtifacts"))
     normal, occurred_us = _normalise(fields)
     try:
         payload = canonical.dumps(normal)
@@ -247,6 +254,40 @@ def _statements(fields: dict[str, Any], field: str) -> list[dict[str, Any]]:
         statement = _statement(artifact, field, index)
         kept.setdefault((statement["Name"], statement.get("Version") if by_version else None), statement)
     return list(kept.values())
+
+
+def other_version(produced: Iterable[tuple[object, object]]) -> int | None:
+    """
+    Return the index of the first artifact of a list that names another version of one than before it, or None.
+
+    :param produced: names and versions; what is not a text says nothing
+    """
+    labels: dict[str, str] = {}
+    for index, (name, stated) in enumerate(produced):
+        if type(name) is str and type(stated) is str and stated:
+            label = version_label(stated)
+            if labels.setdefault(name, label) != label:
+                return index
+    return None
+
+
+def _require_one_version(produces: object) -> None:
+    """
+    Refuse an event that says of two versions of an artifact that it made them: one of them would be lost.
+
+    What is not as it should be is for `_statements` to refuse.
+    """
+    if type(produces) is not list:
+        return
+    stated = [each if type(each) is dict else {} for each in produces]
+    index = other_version((each.get("Name"), each.get("Version")) for each in stated)
+    if index is not None:
+        _refuse(
+            f"ProducesArtifacts names two versions of {_shown(stated[index]['Name'])}: an event makes one version of "
+            "an artifact, so report the other one with an event of its own",
+            field=f"ProducesArtifacts[{index}].Version",
+            rule="one-version",
+        )
 
 
 def _statement(artifact: object, field: str, index: int) -> dict[str, Any]:

@@ -146,6 +146,11 @@ for _ in range(300):
         (lambda make: make("x", occurred_at=datetime(2026, 1, 1)), "OccurredAt", "zone"),  # noqa: DTZ001 - the point
         (lambda make: make("x", id="7"), "ID", "uuid"),
         (lambda make: make("x", "ab" * 16, id="ab" * 16), "Predecessors", "not-itself"),
+        (
+            lambda make: make("x", produces=["b", Artifact("a", version="1"), Artifact("a", version="2")]),
+            "ProducesArtifacts[2].Version",
+            "one-version",
+        ),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_before_it_is_sent(

@@ -39,6 +39,37 @@ def verdicts(answer: httpx.Response) -> list[str]:
     return [result["verdict"] for result in answer.json()["results"]]
 
 
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_an_event_that_makes_two_versions_of_an_artifact_is_refused(
+    served: Served, *, as_lines: bool
+) -> None:
+    made = [{"Name": "a", "Version": "1"}, {"Name": "a", "Version": "2"}]
+    events = [pem(ProducesArtifacts=made), pem()]
+
+    answer = (
+        send_lines(served, list(map(line, events))) if as_lines else served.client.post(EVENTS, json=events)
+    )
+
+    assert verdicts(answer) == ["invalid", "accepted"]
+    refused = answer.json()["results"][0]
+    assert (refused["rule"], refused["field"]) == ("one-version", "ProducesArtifacts[1].Version")
+
+
+@pytest.mark.parametrize("field", ["OccurredAt", "TimestampClient"])
+def test_the_same_time_in_other_letters_is_the_same_event(served: Served, field: str) -> None:
+    event = pem(TimestampClient="2016-12-31 23:00:00")
+    spellings = [
+        "2017-01-01T00:00:00Z",
+        "2017-01-01t00:00:00z",
+        "2016-12-31T23:59:60Z",
+        "2016-12-31t23:59:60z",
+    ]
+
+    answer = served.client.post(EVENTS, json=[{**event, field: stated} for stated in spellings])
+
+    assert verdicts(answer) == ["accepted", "duplicate", "duplicate", "duplicate"]
+
+
 def test_every_event_gets_its_verdict_in_order(served: Served) -> None:
     known = served.send()
     fresh = pem()

@@ -80,6 +80,16 @@ def test_a_body_that_is_no_pem_is_refused_with_a_sentence(served: Served, body: 
     assert served.services.log.head().position == 0
 
 
+def test_an_artifact_that_is_made_twice_is_listed_once_as_first_stated(served: Served) -> None:
+    made = [{"Name": "a", "Version": "1"}, {"Name": "a", "Version": "2"}]
+
+    answer = served.client.post("/receiver/pem", json=pem(ProducesArtifacts=made))
+    (stored,) = served.client.get("/query/pems").json()
+
+    assert answer.status_code == 200
+    assert stored["ProducesArtifacts"] == ["a"]
+
+
 def test_an_empty_type_is_refused_in_record_keepers_words(served: Served) -> None:
     answer = served.client.post("/receiver/pem", json=pem(Type=""))
 

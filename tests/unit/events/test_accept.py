@@ -333,13 +333,48 @@ def test_an_artifact_twice_in_one_list_is_listed_once_as_first_stated() -> None:
     assert pem.uses == pem.produces == (ArtifactStatement("a", '{"x":1}'), ArtifactStatement("b"))
 
 
-def test_an_event_may_use_two_versions_of_an_artifact_and_make_one() -> None:
-    stated = [{"Name": "a", "Version": "1"}, {"Name": "a", "Version": "2"}, {"Name": "a", "Version": "1"}]
+TWO_VERSIONS = [{"Name": "a", "Version": "1"}, {"Name": "a", "Version": "2"}, {"Name": "a", "Version": "1"}]
 
-    pem = accepted(UsesArtifacts=stated, ProducesArtifacts=stated)
 
-    assert [statement.version for statement in pem.uses] == ["1", "2"]
-    assert [statement.version for statement in pem.produces] == ["1"]
+def test_an_event_may_use_two_versions_of_an_artifact() -> None:
+    assert [statement.version for statement in accepted(UsesArtifacts=TWO_VERSIONS).uses] == ["1", "2"]
+
+
+def test_an_event_that_makes_two_versions_of_an_artifact_is_refused() -> None:
+    refused = refusal(ProducesArtifacts=[{"Name": "b"}, *TWO_VERSIONS])
+
+    assert (refused.rule, refused.field) == ("one-version", "ProducesArtifacts[2].Version")
+    assert "'a'" in str(refused)
+
+
+def test_where_artifacts_are_listed_once_the_version_that_was_stated_first_is_made() -> None:
+    event = accept(fields(ProducesArtifacts=TWO_VERSIONS), listed_once=True)
+
+    assert [statement.version for statement in content(event).produces] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        [{"Name": "a", "Version": "1"}, {"Name": "b", "Version": "2"}],
+        [
+            {"Name": "a", "Version": "1"},
+            {"Name": "a"},
+            {"Name": "a", "Version": ""},
+            {"Name": "a", "Version": None},
+        ],
+        [{"Name": "a", "Version": OTHER_ID}, {"Name": "a", "Version": str(uuid.UUID(OTHER_ID))}],
+    ],
+)
+def test_one_version_may_be_stated_as_often_as_one_likes(stated: list[dict[str, Any]]) -> None:
+    assert accepted(ProducesArtifacts=stated).produces[0].version == stated[0]["Version"]
+
+
+@pytest.mark.parametrize(
+    "stated", [[1, {"Name": 2, "Version": "1"}], [{"Version": "1"}], "a", [{"Name": "a", "Version": 1}]]
+)
+def test_what_is_wrong_otherwise_is_refused_as_such(stated: object) -> None:
+    assert refusal(ProducesArtifacts=stated).rule != "one-version"
 
 
 def test_a_version_that_is_an_event_id_has_one_spelling() -> None:
