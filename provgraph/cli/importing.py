@@ -16,6 +16,7 @@ from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode, UsageError
 from provgraph.client import Client, OversizedError, Verdict
+from provgraph.events.clock import from_iso
 from provgraph.sources import git as git_source
 
 app = typer.Typer(no_args_is_help=True, help="Bring in what other systems recorded.")
@@ -257,8 +258,8 @@ def _time(stated: str | None) -> datetime | None:
     if stated is None:
         return None
     try:
-        time_ = datetime.fromisoformat(stated)
-    except ValueError as error:
+        time_ = from_iso(stated)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
             f"{stated!r} is not an ISO date or time, such as 2026-01-31 or 2026-01-31T12:00:00Z",
             param_hint="--since",

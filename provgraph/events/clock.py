@@ -23,6 +23,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _UUID_EPOCH_OFFSET = 0x01B21DD213814000
 _MOMENT_OFFSET = 2**63
 _MOMENT = struct.Struct(">QI")
+# Second 60, up to which the time is one that Python knows, and its zone.
+_SECOND_60 = re.compile(
+    r"([0-9W-]+[^0-9][0-9]{2}:?[0-9]{2}:?)60(?:[.,][0-9]+)?([Zz]|[+-][0-9:.]+)?"
+).fullmatch
 _IN_RECORD_KEEPERS_FORM = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 
 
@@ -48,9 +52,30 @@ def second_text(us: int) -> str:
     return to_datetime(us).isoformat(sep=" ", timespec="seconds")[:19]
 
 
+def from_iso(text: str) -> datetime:
+    """
+    Return a time in any ISO 8601 form, as RFC 3339 has it too: ``t`` and ``z`` may stand for ``T`` and ``Z``.
+
+    Second 60 is the first instant of the next second, whatever fraction it has: a leap second has no number of its own
+    in any count of seconds, and what comes after it must not come before.
+
+    :raises ValueError: it is none
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        leap = _SECOND_60(text)
+        if leap is not None:
+            until, zone = leap.groups(default="")
+            return datetime.fromisoformat(f"{until}59{zone.upper()}") + timedelta(seconds=1)
+        if not text.endswith("z"):
+            raise
+        return datetime.fromisoformat(text[:-1] + "Z")
+
+
 def parse_time(stated: object, *, field: str) -> int:
     """
-    Read a time in any ISO 8601 form; without a zone it is UTC.
+    Read a time in any form that `from_iso` takes; without a zone it is UTC.
 
     :returns: microseconds since 1970
     :raises InvalidEventError: not a text, or not a time
@@ -67,7 +92,7 @@ def parse_second(stated: object, *, field: str) -> tuple[int, str]:
     """
     moment = _read(stated, field)
     us = _microseconds(moment)
-    if moment.tzinfo is None and _IN_RECORD_KEEPERS_FORM(stated):  # type: ignore[call-overload] # _read took it
+    if moment.tzinfo is None and stated[-2:] != "60" and _IN_RECORD_KEEPERS_FORM(stated):  # type: ignore[call-overload] # _read took it
         return us, stated  # type: ignore[return-value] # it is in that form already
     return us, second_text(us)
 
@@ -115,7 +140,7 @@ def _read(stated: object, field: str) -> datetime:
     if not isinstance(stated, str):
         raise InvalidEventError(f"PEM is not valid: {field} is not a text", field=field, rule="text")
     try:
-        moment = datetime.fromisoformat(stated)
+        moment = from_iso(stated)
         # Years 1 to 9999 must still hold once the zone is taken off.
         return moment if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -200,4 +200,4 @@ def _bounded(us: int) -> int:
 
 def _with_plus(text: str) -> str:
     """Return a time whose zone lost its plus sign to URL decoding as it was meant: it became a blank."""
-    return re.sub(r"(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$", r"\1+\2", text)
+    return re.sub(r"([Tt]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) (\d{2}:?\d{2})$", r"\1+\2", text)

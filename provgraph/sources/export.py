@@ -14,6 +14,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
+from provgraph.events.clock import from_iso
 from provgraph.sources.commits import Change, Commit, readable
 from provgraph.sources.errors import SourceError
 
@@ -120,7 +121,7 @@ def _object_id(value: Any) -> str:
 
 
 def _time(value: Any) -> datetime:
-    time = datetime.fromisoformat(value)
+    time = from_iso(value)
     if time.tzinfo is None:
         raise ValueError("committed_at has no zone")
     return time.astimezone(UTC).replace(microsecond=0)

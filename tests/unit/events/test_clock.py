@@ -61,6 +61,55 @@ def test_a_second_reads_back_as_the_same_second(naive: datetime) -> None:
     assert clock.parse_second(text, field="At") == (us - us % 1_000_000, text)
 
 
+@pytest.mark.parametrize(
+    ("stated", "same"),
+    [
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31t23:59:60z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T23:59:60.999999Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31 23:59:60", "2017-01-01 00:00:00"),
+        ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
+        ("20161231T235960Z", "2017-01-01T00:00:00Z"),
+        ("2026-01-02t03:04:05z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02t03:04:05.678z", "2026-01-02T03:04:05.678Z"),
+        ("2026-01-02T03:04:05z", "2026-01-02T03:04:05Z"),
+        ("2026-01-02t03:04:05+01:00", "2026-01-02T03:04:05+01:00"),
+    ],
+)
+def test_times_of_rfc_3339_may_have_second_60_and_small_letters(stated: str, same: str) -> None:
+    assert clock.parse_time(stated, field="At") == clock.parse_time(same, field="At")
+    assert clock.parse_second(stated, field="At") == clock.parse_second(same, field="At")
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "2016-12-31T23:59:61Z",
+        "2016-12-31T23:60:60Z",
+        "9999-12-31T23:59:60Z",
+        "2016-12-31T60Z",
+        "z",
+        "60",
+        "2016-12-60",
+    ],
+)
+def test_what_is_no_time_with_second_60_either_is_refused(stated: str) -> None:
+    with pytest.raises(InvalidEventError) as refused:
+        clock.parse_time(stated, field="At")
+
+    assert refused.value.rule == "time"
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_what_happens_in_second_60_comes_before_nothing_that_follows(minute: datetime) -> None:
+    text = minute.replace(microsecond=0).isoformat()[:17]
+
+    before, leap = (clock.parse_time(f"{text}{second}Z", field="At") for second in ("59.999999", "60.5"))
+
+    assert before < leap
+    assert leap % 60_000_000 == 0
+
+
 def test_an_error_names_the_field() -> None:
     with pytest.raises(InvalidEventError, match="Arrival is not a time") as refused:
         clock.parse_time("never", field="Arrival")
