@@ -27,7 +27,7 @@ _MOMENT = struct.Struct(">QI")
 _SECOND_60 = re.compile(
     r"([0-9W-]+[^0-9][0-9]{2}:?[0-9]{2}:?)60(?:[.,][0-9]+)?([Zz]|[+-][0-9:.]+)?"
 ).fullmatch
-_IN_RECORD_KEEPERS_FORM = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
+_IN_RECORD_KEEPERS_FORM = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-5][0-9]").fullmatch
 
 
 def now_us() -> int:
@@ -92,7 +92,7 @@ def parse_second(stated: object, *, field: str) -> tuple[int, str]:
     """
     moment = _read(stated, field)
     us = _microseconds(moment)
-    if moment.tzinfo is None and stated[-2:] != "60" and _IN_RECORD_KEEPERS_FORM(stated):  # type: ignore[call-overload] # _read took it
+    if moment.tzinfo is None and _IN_RECORD_KEEPERS_FORM(stated):  # type: ignore[call-overload] # _read took it
         return us, stated  # type: ignore[return-value] # it is in that form already
     return us, second_text(us)
 

@@ -147,7 +147,7 @@ pems = st.fixed_dictionaries(
 
 @given(pems)
 def test_what_is_stored_reads_back_as_what_was_accepted(stated: dict[str, Any]) -> None:
-    event = accept(stated)
+    event = accept(stated, listed_once=True)
 
     assert read(event.payload) == event.content
 
@@ -163,12 +163,13 @@ def test_key_order_white_space_and_escapes_make_no_difference(stated: dict[str, 
     plain = json.dumps(stated, ensure_ascii=False, separators=(",", ":")).encode()
     odd = json.dumps(shuffled(stated), ensure_ascii=True, indent=random.randrange(3)).encode()
 
-    assert accept(canonical.loads(odd)) == accept(canonical.loads(plain))
+    sent = [accept(canonical.loads(body), listed_once=True) for body in (odd, plain)]
+    assert sent[0] == sent[1]
 
 
 @given(pems)
 def test_the_canonical_form_of_the_canonical_form_is_itself(stated: dict[str, Any]) -> None:
-    payload = accept(stated).payload
+    payload = accept(stated, listed_once=True).payload
 
     assert canonical.dumps(canonical.loads(payload)) == payload
 
