@@ -231,7 +231,7 @@ class PostgreSQLEventLog:
         """See `EventLog.wait`."""
         return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
 
         def work(connection: Connection) -> tuple[Head, Head]:
@@ -240,7 +240,7 @@ class PostgreSQLEventLog:
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-                )
+                ).sent_by(sender)
                 kept = [recording.stored(row) for row in rows]
                 new = [opening, *(NewEvent(e.event_id, e.kind, e.payload, e.content, e.sender) for e in kept)]
                 epoch = uuid.uuid4().hex

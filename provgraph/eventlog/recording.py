@@ -71,7 +71,15 @@ def stored(row: Row) -> RecordedEvent:
             f"The event at position {position} of the event log cannot be read: {error!r}"
         ) from error
     return RecordedEvent(
-        position, event_id, _KINDS[kind], recorded_us, payload, digest, read, salt, sender and sender.hex()
+        position,
+        event_id,
+        _KINDS[kind],
+        recorded_us,
+        payload,
+        digest,
+        read,
+        salt,
+        sender.hex() if sender else None,
     )
 
 
@@ -80,7 +88,15 @@ def unread(row: Row) -> RecordedEvent:
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
     stated: Kind = kind  # type: ignore[assignment] # whatever the row says: a changed one shows in the digest
     return RecordedEvent(
-        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, sender and sender.hex()
+        position,
+        raw_id.hex(),
+        stated,
+        recorded_us,
+        payload,
+        digest,
+        None,
+        salt,
+        sender.hex() if sender else None,
     )
 
 

@@ -116,7 +116,9 @@ def _format(found: _Found, path: Path) -> int:
 def _upgrade(path: Path, found: int, tables: frozenset[str]) -> None:
     with contextlib.closing(connect(path)) as connection:
         for number in range(found, FORMAT):
-            logger.info("bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT)
+            logger.info(
+                "bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT
+            )
             with transaction(connection):
                 for table in tables & STEPS[number].keys():
                     for statement in STEPS[number][table]:

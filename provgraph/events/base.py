@@ -47,7 +47,9 @@ class NewEvent(NamedTuple):
     kind: Kind
     payload: bytes  # canonical JSON
     content: object
-    sender: str | None = None  # the id of the credential that it came with, 32 hex digits; None: it came with none
+    sender: str | None = (
+        None  # the id of the credential that it came with, 32 hex digits; None: it came with none
+    )
 
     def sent_by(self, sender: str | None) -> NewEvent:
         """Return the same event as one that came with this credential."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from provgraph.cli.compose import build_app, opened
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.flush import flush
 from provgraph.settings import read_settings
@@ -71,7 +71,9 @@ class Served(NamedTuple):
 
     def token(self, role: Role, holder: Holder = Holder.USER) -> str:
         """Issue a credential and return its token."""
-        issued = Credentials(self.services.log, self.services.catalog).create("ada", holder=holder, role=role)
+        issued = Credentials(self.services.log, self.services.catalog).create(
+            "ada", holder=holder, grant=Grant.of(role)
+        )
         return issued.token
 
     def bearer(self, role: Role) -> dict[str, str]:
