@@ -152,9 +152,9 @@ class Projector:
             is_known = bool(self._unmet) or self._rebuild is not None
         return is_known or is_rebuild_due(self._log, self._graph)
 
-    def request_rebuild(self) -> int:
+    def request_rebuild(self, sender: str | None = None) -> int:
         """See `provgraph.operations.rebuild.GraphBuilder.request_rebuild`."""
-        position = request_rebuild(self._log)
+        position = request_rebuild(self._log, sender)
         self._ask(position)
         return position
 

@@ -19,6 +19,7 @@ from provgraph.tracking import Command, Listing, Save
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infrahub.access import Writer
     from infrahub.documents import Selected
     from infrahub.nodes import Nodes
     from provgraph.http import Services
@@ -57,7 +58,7 @@ class Mutations:
         self._tracker = services.tracker
         self._reads = services.catalog.tracking
 
-    def carry_out(self, field: Selected, nodes: Nodes, branch: str, actor: str | None) -> JSONObject:
+    def carry_out(self, field: Selected, nodes: Nodes, branch: str, writer: Writer) -> JSONObject:
         """
         Carry out one call, and return its answer.
 
@@ -67,7 +68,7 @@ class Mutations:
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
         _answer(field, nodes, _blank(call.kind.name, branch))
         # A mutation that is sent again is a new one: GraphQL has no way to say that it is not.
-        command = Command(uuid.uuid4().hex, actor)
+        command = Command(uuid.uuid4().hex, writer.actor, sender=writer.sender)
         if call.verb == _DELETE:
             self._delete(call, command)
             return _answer(field, nodes, None)

@@ -81,6 +81,17 @@ class ForbiddenError(ProvgraphError):
     title = "Not allowed"
 
 
+class EmitterError(ForbiddenError):
+    """An event of an emitter that whoever sent it may not speak for; it was not stored."""
+
+    title = "Not this emitter"
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"field": "Emitter", "rule": "emitter"}
+
+
 class NotFoundError(ProvgraphError):
     """Nothing is stored under that name or id; ``field`` says which parameter named it."""
 

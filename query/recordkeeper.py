@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
-from provgraph.events import Role, event_id
+from provgraph.events import Right, event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
@@ -40,21 +40,21 @@ _CLEAN_SECONDS = 60.0
 
 
 def routes(services: Services, places: Places) -> list[BaseRoute]:
-    """Return the routes, each with the role that it needs."""
+    """Return the routes, each with the right that it needs."""
     query = _Query(services, places)
 
-    def needing(role: Role, endpoint: Endpoint) -> Endpoint:
+    def needing(right: Right, endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
-            services.authenticator.require(request, role)
+            services.authenticator.require(request, right)
             return await endpoint(request)
 
         return guarded
 
     def get(path: str, endpoint: Endpoint) -> Route:
-        return Route(f"/query/{path}", needing(Role.READER, endpoint), methods=["GET"])
+        return Route(f"/query/{path}", needing(Right.READ, endpoint), methods=["GET"])
 
-    def post(path: str, endpoint: Endpoint, role: Role) -> Route:
-        return Route(f"/query/{path}", needing(role, endpoint), methods=["POST"])
+    def post(path: str, endpoint: Endpoint, right: Right) -> Route:
+        return Route(f"/query/{path}", needing(right, endpoint), methods=["POST"])
 
     return [
         Route("/query/info", query.info, methods=["GET"]),
@@ -68,10 +68,10 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
         get("tags_count", query.tags_count),
         get("report/{id}", query.report),
         # Whether it may write depends on who asks; see there.
-        post("query", query.query, Role.READER),
-        post("verify_artifact_connections", query.verify_artifact_connections, Role.READER),
-        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Role.ADMIN),
-        post("clean", query.clean, Role.ADMIN),
+        post("query", query.query, Right.READ),
+        post("verify_artifact_connections", query.verify_artifact_connections, Right.READ),
+        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Right.ADMIN),
+        post("clean", query.clean, Right.ADMIN),
     ]
 
 
@@ -146,7 +146,7 @@ class _Query:
         What it needs depends on what it does, not on its declared type: Record Keeper's readers send ``rw``.
         """
         asked = graphquery.read(await read_body(request, limit=_QUERY_LIMIT, what="Query"))
-        is_admin = self._services.authenticator.allows(request, Role.ADMIN)
+        is_admin = self._services.authenticator.allows(request, Right.ADMIN)
         write = asked.may_write and is_admin
         try:
             result = await run_in_threadpool(self._services.graph.cypher, asked.text, {}, write=write)
@@ -158,11 +158,15 @@ class _Query:
         pieces = enclosed(literals.rows(result.rows), opening=b"[", separator=b", ", closing=b"]")
         return self._places.stream(pieces, media_type="text/plain")
 
-    async def verify_artifact_connections(self, _request: Request) -> Response:
+    async def verify_artifact_connections(self, request: Request) -> Response:
         """Look for unconnected artifacts and answer with the report's id."""
         services = self._services
         report_id = await run_in_threadpool(
-            report_connections, services.log, services.catalog, services.graph
+            report_connections,
+            services.log,
+            services.catalog,
+            services.graph,
+            sender=services.authenticator.sender(request).id,
         )
         return json({"report_id": report_id})
 
@@ -175,13 +179,20 @@ class _Query:
             services.catalog,
             services.graph,
             report_id=request.path_params["id"],
+            sender=services.authenticator.sender(request).id,
         )
         return json({"report_id": report_id})
 
-    async def clean(self, _request: Request) -> Response:
+    async def clean(self, request: Request) -> Response:
         """Remove every event, both projections and the reports; credentials stay."""
         services = self._services
-        await run_in_threadpool(clean, services.log, services.graph, timeout_seconds=_CLEAN_SECONDS)
+        await run_in_threadpool(
+            clean,
+            services.log,
+            services.graph,
+            timeout_seconds=_CLEAN_SECONDS,
+            sender=services.authenticator.sender(request).id,
+        )
         return text("OK")
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import Role, event_id
+from provgraph.events import Right, event_id
 from provgraph.events.clock import now_us
 from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
@@ -216,7 +216,7 @@ class _Endpoint:
 
     async def get(self, request: Request) -> Response:
         """Answer from the catalog, which has everything that was acknowledged."""
-        self._authenticator.require(request, Role.READER)
+        self._authenticator.require(request, Right.READ)
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provgraph.errors import ConflictError, InvalidInputError, TooLargeError
+from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
 from provgraph.events import accept, event_id
 from provgraph.events.canonical import loads
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.eventlog import Appended
-    from provgraph.events import NewEvent
+    from provgraph.events import NewEvent, Pem, Sender
     from provgraph.http import Services
 
 INVALID = "invalid"
@@ -31,7 +31,7 @@ class _Checked(NamedTuple):
 
     event: NewEvent | None
     stated_id: str | None = None
-    error: InvalidInputError | None = None
+    error: InvalidInputError | EmitterError | None = None
 
 
 class Ingest:
@@ -43,16 +43,17 @@ class Ingest:
         self._metrics = services.metrics
         self._size_limit = services.settings.pem_size_limit
 
-    async def one(self, body: bytes) -> NewEvent:
+    async def one(self, body: bytes, sender: Sender) -> NewEvent:
         """
         Store the one event that a body is, and return it.
 
         :raises InvalidInputError: not JSON, or it breaks a rule of the event model
+        :raises EmitterError: the sender may not speak for its emitter
         :raises ConflictError: its id is known with other content
         """
         try:
-            event = accept(loads(body))
-        except InvalidInputError:
+            event = _accepted(loads(body), sender)
+        except (InvalidInputError, EmitterError):
             self._metrics.count_verdicts(INVALID)
             raise
         (appended,) = await self._writer.append((event,))
@@ -61,7 +62,7 @@ class Ingest:
             raise ConflictError(_conflict(event.event_id))
         return event
 
-    async def array(self, body: bytes) -> Result:
+    async def array(self, body: bytes, sender: Sender) -> Result:
         """
         Store the events of a JSON array; see `_store` for the answer.
 
@@ -71,13 +72,13 @@ class Ingest:
         if type(events) is not list:
             raise InvalidInputError("The body is not a JSON array of events", rule="array")
         return await self._store(
-            [self._check(fields, size=None) for fields in part] for part in _parts(events)
+            [self._check(fields, sender, size=None) for fields in part] for part in _parts(events)
         )
 
-    async def lines(self, body: bytes) -> Result:
+    async def lines(self, body: bytes, sender: Sender) -> Result:
         """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
         lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-        return await self._store([self._check_line(line) for line in part] for part in _parts(lines))
+        return await self._store([self._check_line(line, sender) for line in part] for part in _parts(lines))
 
     async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
         """
@@ -124,20 +125,20 @@ class Ingest:
             "position": position or self._log.head().position,
         }
 
-    def _check_line(self, line: bytes) -> _Checked:
+    def _check_line(self, line: bytes, sender: Sender) -> _Checked:
         if len(line) > self._size_limit:
             return _Checked(None, None, self._too_large(len(line)))
         try:
             fields = loads(line)
         except InvalidInputError as error:
             return _Checked(None, None, error)
-        return self._check(fields, size=len(line))
+        return self._check(fields, sender, size=len(line))
 
-    def _check(self, fields: object, *, size: int | None) -> _Checked:
+    def _check(self, fields: object, sender: Sender, *, size: int | None) -> _Checked:
         """Check one event; ``size`` is how long it was as sent, None when that is not known."""
         try:
-            event = accept(fields)
-        except InvalidInputError as error:
+            event = _accepted(fields, sender)
+        except (InvalidInputError, EmitterError) as error:
             return _Checked(None, _stated_id(fields), error)
         if size is None and len(event.payload) > self._size_limit:
             return _Checked(None, event.event_id, self._too_large(len(event.payload)))
@@ -145,6 +146,14 @@ class Ingest:
 
     def _too_large(self, size: int) -> InvalidInputError:
         return InvalidInputError(str(TooLargeError(size=size, limit=self._size_limit)), rule="size")
+
+
+def _accepted(fields: object, sender: Sender) -> NewEvent:
+    event = accept(fields, sender.id)
+    if sender.is_limited:
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        sender.check(pem.emitter)
+    return event
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:

@@ -44,10 +44,10 @@ class _Events:
     async def post(self, request: Request) -> Response:
         """Store a batch of events. Accepted means durable."""
         headers = request.scope["headers"]
-        self._require_to_send(headers)
+        sender = self._require_to_send(headers)
         body = await read_body(request, limit=self._body_limit, what="Body")
         take_in = self._ingest.lines if _media_type(headers) in _LINES else self._ingest.array
-        return json(await take_in(body))
+        return json(await take_in(body, sender))
 
 
 def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:

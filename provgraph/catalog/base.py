@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog.tracking import TrackingQueries
     from provgraph.eventlog import EventLog
-    from provgraph.events import Holder, Role
+    from provgraph.events import Grant, Holder
 
 
 class CatalogPem(NamedTuple):
@@ -69,7 +69,7 @@ class CatalogCredential(NamedTuple):
     id: str
     name: str
     holder: Holder
-    role: Role
+    grant: Grant
     created_at: str
     revoked_at: str | None
 
@@ -138,6 +138,13 @@ class Catalog(Protocol):
         Return the credential of a token (hex SHA-256), or None when unknown or revoked.
 
         Never waits for other readers, however many there are: the event loop itself may ask.
+        """
+
+    def reservations(self) -> tuple[str, ...]:
+        """
+        Return the patterns of the emitters that are reserved for the credentials bound to them, each once, in order.
+
+        A reservation ends when its credential is revoked, not when that one expires. It is as quick as `credential`.
         """
 
     def credentials(self) -> list[CatalogCredential]:

@@ -90,7 +90,10 @@ ON CONFLICT ({_TAG_KEY}) DO UPDATE SET pem_id = excluded.pem_id, updated_at = ex
 """  # noqa: S608 - our own names
 OPEN_REPORT = "INSERT INTO {p}report VALUES (%s, %s, 'in progress', '', '[]', %s, %s)"
 CLOSE_REPORT = "UPDATE {p}report SET status = %s, text = %s, names = %s WHERE report_id = %s"
-CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (%s, %s, %s, %s, %s, %s, NULL, %s)"
+CREATE_CREDENTIAL = f"""
+INSERT INTO {{p}}credential({", ".join(rule.CREDENTIAL_COLUMNS)})
+VALUES (%s{", %s" * (len(rule.CREDENTIAL_COLUMNS) - 1)})
+"""  # noqa: S608 - our own names
 REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = %s WHERE revoked_at IS NULL AND credential_id = %s"
 # An artifact that some PEM names by now is spared.
 REMOVE_ARTIFACTS = """
@@ -136,7 +139,7 @@ class PostgreSQLCatalogProjection:
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_properties = FILL_PROPERTIES.format(p=prefix)
         self._move_tags = MOVE_TAGS.format(p=prefix)
-        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),

@@ -23,7 +23,7 @@ from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
 from provgraph.catalog.tracking import TrackingQueries
 from provgraph.errors import InvalidInputError, OverloadedError, StoreError
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,7 +117,10 @@ _ARTIFACT_COLUMNS = [_ARTIFACT.c[name] for name in CatalogArtifact._fields]
 _CREDENTIAL_COLUMNS = [
     *(
         _CREDENTIAL.c[name]
-        for name in ("credential_id", "name", "holder", "role", "created_at", "revoked_at")
+        for name in (
+            *("credential_id", "name", "holder", "created_at", "revoked_at"),
+            *("rights", "emitters", "exclusive", "expires_us"),
+        )
     ),
 ]
 
@@ -207,6 +210,15 @@ class CatalogQueries:
         with self._credentials.connect() as connection:
             row = connection.execute(known).first()
         return None if row is None else _credential(row)
+
+    def reservations(self) -> tuple[str, ...]:
+        """See `Catalog.reservations`."""
+        kept = select(_CREDENTIAL.c.emitters).where(
+            _CREDENTIAL.c.exclusive == 1, _CREDENTIAL.c.revoked_at.is_(None)
+        )
+        with self._credentials.connect() as connection:
+            rows = connection.execute(kept).all()
+        return tuple(sorted({pattern for (emitters,) in rows for pattern in orjson.loads(emitters)}))
 
     def credentials(self) -> list[CatalogCredential]:
         """See `Catalog.credentials`."""
@@ -310,5 +322,8 @@ def _report(row: Row[*tuple[Any, ...]]) -> CatalogReport:
 
 
 def _credential(row: Row[*tuple[Any, ...]]) -> CatalogCredential:
-    id_, name, holder, role, created_at, revoked_at = row
-    return CatalogCredential(id_, name, Holder(holder), Role(role), created_at, revoked_at)
+    id_, name, holder, created_at, revoked_at, rights, emitters, exclusive, expires_us = row
+    grant = Grant(
+        tuple(map(Right, rights.split())), tuple(orjson.loads(emitters)), bool(exclusive), expires_us
+    )
+    return CatalogCredential(id_, name, Holder(holder), grant, created_at, revoked_at)

@@ -143,18 +143,21 @@ def report_closing(event: RecordedEvent) -> tuple[str, str, str, str]:
     return closed.status, closed.text, canonical.text(list(closed.names)), closed.report_id
 
 
-def credential_row(event: RecordedEvent) -> tuple[str, str, str, str, str, str, int]:
-    """Return the row of a credential: id, name, holder, role, token_sha256, created_at, position."""
+# The columns of `credential_row`; the one that is left, revoked_at, is empty at first.
+CREDENTIAL_COLUMNS = (
+    *("credential_id", "name", "holder", "token_sha256", "created_at", "position"),
+    *("rights", "emitters", "exclusive", "expires_us"),
+)
+
+
+def credential_row(event: RecordedEvent) -> tuple[str | int | None, ...]:
+    """Return the row of a credential, see `CREDENTIAL_COLUMNS`."""
     made: CredentialCreated = event.content  # type: ignore[assignment] # its kind says so
     created_at = second_text(event.recorded_us)
+    grant = made.grant
     return (
-        made.credential_id,
-        made.name,
-        made.holder,
-        made.role,
-        made.token_sha256,
-        created_at,
-        event.position,
+        *(made.credential_id, made.name, made.holder, made.token_sha256, created_at, event.position),
+        *(" ".join(grant.rights), canonical.text(list(grant.emitters)), int(grant.only), grant.expires_us),
     )
 
 

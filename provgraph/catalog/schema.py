@@ -61,9 +61,10 @@ class Tables:
             f"{prefix}credential",
             metadata,
             Column("credential_id", Text, primary_key=True),
-            *(Column(name, Text) for name in ("name", "holder", "role", "token_sha256")),
-            *(Column(name, Text) for name in ("created_at", "revoked_at")),
+            *(Column(name, Text) for name in ("name", "holder", "token_sha256", "created_at", "revoked_at")),
             Column("position", BigInteger),
+            *(Column(name, Text) for name in ("rights", "emitters")),
+            *(Column(name, BigInteger) for name in ("exclusive", "expires_us")),
         )
         self.step = Table(
             f"{prefix}tracked_step",

@@ -101,7 +101,10 @@ ON CONFLICT(namespace, tag) DO UPDATE SET pem_id = excluded.pem_id, updated_at =
 """
 OPEN_REPORT = "INSERT INTO {p}report VALUES (?, ?, 'in progress', '', '[]', ?, ?)"
 CLOSE_REPORT = "UPDATE {p}report SET status = ?, text = ?, names = ? WHERE report_id = ?"
-CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (?, ?, ?, ?, ?, ?, NULL, ?)"
+CREATE_CREDENTIAL = f"""
+INSERT INTO {{p}}credential({", ".join(rule.CREDENTIAL_COLUMNS)})
+VALUES (?{", ?" * (len(rule.CREDENTIAL_COLUMNS) - 1)})
+"""  # noqa: S608 - our own names
 REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = ? WHERE revoked_at IS NULL AND credential_id = ?"
 # An artifact that some PEM names by now is spared.
 REMOVE_ARTIFACTS = """
@@ -120,7 +123,7 @@ class SQLiteCatalogProjection:
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
-        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),

@@ -86,7 +86,7 @@ class InMemoryEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._last_position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._changed:
             old = self._head()
@@ -96,7 +96,7 @@ class InMemoryEventLog:
             self._epoch = uuid.uuid4().hex
             opening = log_cleaned(
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-            )
+            ).sent_by(sender)
             self._store([opening, *kept])
             self._changed.notify_all()
             return self._head()

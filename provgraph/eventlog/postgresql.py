@@ -247,7 +247,7 @@ class PostgreSQLEventLog:
         """See `EventLog.wait`."""
         return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
 
         def work(connection: Connection) -> tuple[Head, Head]:
@@ -256,7 +256,7 @@ class PostgreSQLEventLog:
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-                )
+                ).sent_by(sender)
                 new = [opening, *recording.again(map(recording.stored, rows), keep=keep)]
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))

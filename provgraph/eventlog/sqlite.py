@@ -162,14 +162,14 @@ class SQLiteEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._head.position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._write_lock, translated(_WHAT):
             old = self._head
             epoch = uuid.uuid4().hex
             opening = log_cleaned(
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-            )
+            ).sent_by(sender)
             with transaction(self._writer):
                 kept = recording.again(self._all_events(), keep=keep)
                 self._writer.execute(DELETE_ALL)

@@ -18,11 +18,15 @@ from provgraph.events.base import (
 from provgraph.events.credential import (
     CredentialCreated,
     CredentialRevoked,
+    Grant,
     Holder,
+    Right,
     Role,
     credential_created,
     credential_revoked,
+    in_order,
 )
+from provgraph.events.emitters import NOBODY, Sender
 from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
 from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
 from provgraph.events.reading import content
@@ -32,12 +36,14 @@ from provgraph.events.tracking import Tracked
 
 __all__ = [
     "DIGEST_BYTES",
+    "NOBODY",
     "PEM_VERSION",
     "SALT_BYTES",
     "ArtifactStatement",
     "ArtifactsRemoved",
     "CredentialCreated",
     "CredentialRevoked",
+    "Grant",
     "Holder",
     "Kind",
     "LogCleaned",
@@ -47,7 +53,9 @@ __all__ = [
     "RecordedEvent",
     "ReportClosed",
     "ReportOpened",
+    "Right",
     "Role",
+    "Sender",
     "Sighting",
     "TagSet",
     "Tracked",
@@ -62,6 +70,7 @@ __all__ = [
     "entry",
     "event_id",
     "genesis",
+    "in_order",
     "known",
     "log_cleaned",
     "newer",

@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, NotFoundError
+from provgraph.events import NOBODY
 from provgraph.events.clock import rfc3339
 from provgraph.events.groupname import DEFAULT_IDENTIFIER
 from provgraph.events.tracking import Change, Members, ObjectState, Operation, Step, step_id, tracked
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredRun, TrackingQueries
-    from provgraph.events import NewEvent
+    from provgraph.events import NewEvent, Sender
     from provgraph.events.tracking import RunState
 
 JSONObject = dict[str, Any]
@@ -45,6 +46,9 @@ class Command(NamedTuple):
     request: str  # 32 hex digits; the same one again is the same command
     actor: str | None = None
     asked: str = ""  # a digest of what it asks for; "": not compared when it comes again
+    sender: Sender = (
+        NOBODY  # the credential that it came with; its steps are of emitters that it may speak for
+    )
 
 
 class Place(NamedTuple):
@@ -249,9 +253,12 @@ class Draft:
         """
         Return the events that say all that; the last one has the answer.
 
+        They are the run's, whose identifier is their emitter; without a run, the actor's.
+
         :param type_: of the last one's PEM, unless the command is about objects alone
         :param answer: what the command is answered with, now and when it is repeated
         :param run: a run as it is from now on
+        :raises EmitterError: whoever sent the command may not speak for that emitter
         """
         # A key that one object gives away may be taken by another in the same command.
         parts = sorted(self.parts, key=lambda part: part.change.after.live)
@@ -290,6 +297,8 @@ class _Teller:
         self._run_id = None if run is None else run.id
         self._actor = draft.command.actor or (None if run is None else run.actor)
         self._emitter = (self._actor or DEFAULT_IDENTIFIER) if run is None else run.identifier
+        self._sender = draft.command.sender
+        self._sender.check(self._emitter)
         self._properties = {"run": self._run_id, "actor": self._actor, **properties}
         before = [
             part.change.before.id
@@ -341,7 +350,7 @@ class _Teller:
                 closing.kinds,
                 draft.command.asked,
             )
-        return tracked(fields, step)
+        return tracked(fields, step).sent_by(self._sender.id)
 
     def _uses(self, parts: Sequence[_Part], used: Iterable[str]) -> list[JSONObject]:
         before = [part.change.before.id for part in parts if part.change.before is not None]

@@ -10,7 +10,7 @@ from provgraph.auth import PUC_HEADER, USER_HEADER, Authenticator, presented
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import ForbiddenError, UnauthenticatedError
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Right, Role
 from provgraph.operations.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # As many as the catalog's pool gives; one more waits.
 _MOST_CONNECTIONS = 48
 ROLES = [Role.READER, Role.WRITER, Role.ADMIN]
+NEEDED = dict(zip(ROLES, [Right.READ, Right.WRITE, Right.ADMIN], strict=True))
 
 
 class World:
@@ -36,7 +37,7 @@ class World:
         )
 
     def token(self, role: Role = Role.READER, holder: Holder = Holder.USER) -> str:
-        return self.credentials.create("ada", holder=holder, role=role).token
+        return self.credentials.create("ada", holder=holder, grant=Grant.of(role)).token
 
 
 @pytest.fixture
@@ -63,25 +64,25 @@ def request(**given: str) -> HTTPConnection:
 def test_a_role_may_do_what_the_ones_before_it_may(world: World, held: Role, needed: Role) -> None:
     asked = request(user=world.token(held))
 
-    allowed = world.authenticator().allows(asked, needed)
+    allowed = world.authenticator().allows(asked, NEEDED[needed])
 
     assert allowed is (ROLES.index(held) >= ROLES.index(needed))
 
 
 def test_too_small_a_role_is_forbidden_and_told_what_is_needed(world: World) -> None:
     with pytest.raises(ForbiddenError, match=r"reader.*admin"):
-        world.authenticator().require(request(user=world.token(Role.READER)), Role.ADMIN)
+        world.authenticator().require(request(user=world.token(Role.READER)), Right.ADMIN)
 
 
 def test_a_request_without_a_credential_is_told_how_to_send_one(world: World) -> None:
     with pytest.raises(UnauthenticatedError, match=f"{USER_HEADER}.*{PUC_HEADER}.*Bearer"):
-        world.authenticator().require(request(), Role.READER)
+        world.authenticator().require(request(), Right.READ)
 
 
 @pytest.mark.parametrize("header", ["user", "puc"])
 def test_an_unknown_token_is_refused(world: World, header: str) -> None:
     with pytest.raises(UnauthenticatedError, match="not known"):
-        world.authenticator().require(request(**{header: "made-up"}), Role.READER)
+        world.authenticator().require(request(**{header: "made-up"}), Right.READ)
 
 
 @pytest.mark.parametrize(
@@ -93,20 +94,20 @@ def test_a_token_in_the_others_header_is_refused_and_sent_to_its_own(
     token = world.token(Role.ADMIN, holder)
 
     with pytest.raises(UnauthenticatedError, match=right):
-        world.authenticator().require(request(**{header: token}), Role.READER)
+        world.authenticator().require(request(**{header: token}), Right.READ)
 
 
 @pytest.mark.parametrize("holder", Holder)
 def test_a_bearer_may_be_anyone(world: World, holder: Holder) -> None:
     token = world.token(Role.READER, holder)
 
-    world.authenticator().require(request(authorization=f"Bearer {token}"), Role.READER)
+    world.authenticator().require(request(authorization=f"Bearer {token}"), Right.READ)
 
 
 def test_the_users_header_wins_over_the_others(world: World) -> None:
     good = world.token(Role.ADMIN)
 
-    world.authenticator().require(request(puc="wrong", user=good, authorization="Bearer wrong"), Role.ADMIN)
+    world.authenticator().require(request(puc="wrong", user=good, authorization="Bearer wrong"), Right.ADMIN)
 
 
 def test_another_scheme_is_nobodys_credential() -> None:
@@ -118,7 +119,7 @@ def test_an_empty_header_is_no_credential() -> None:
 
 
 def test_without_required_credentials_even_a_wrong_one_passes(world: World) -> None:
-    world.authenticator(required=False).require(request(user="wrong"), Role.ADMIN)
+    world.authenticator(required=False).require(request(user="wrong"), Right.ADMIN)
 
 
 def test_sending_refuses_a_wrong_credential_even_where_none_is_needed(world: World) -> None:
@@ -146,26 +147,26 @@ def test_sending_needs_a_writer_where_a_credential_is_needed(world: World) -> No
 
 def test_a_revoked_credential_is_refused_at_once_where_it_was_revoked(world: World) -> None:
     authenticator = world.authenticator()
-    issued = world.credentials.create("ada", holder=Holder.USER, role=Role.READER)
-    authenticator.require(request(user=issued.token), Role.READER)
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.READER))
+    authenticator.require(request(user=issued.token), Right.READ)
 
     world.credentials.revoke(issued.id)
     authenticator.forget()
 
     with pytest.raises(UnauthenticatedError):
-        authenticator.require(request(user=issued.token), Role.READER)
+        authenticator.require(request(user=issued.token), Right.READ)
 
 
 def test_a_credential_revoked_elsewhere_is_refused_after_two_seconds(world: World) -> None:
     authenticator = world.authenticator()
-    issued = world.credentials.create("ada", holder=Holder.USER, role=Role.READER)
-    authenticator.require(request(user=issued.token), Role.READER)
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.READER))
+    authenticator.require(request(user=issued.token), Right.READ)
 
     world.credentials.revoke(issued.id)
     world.now = 2.0
 
     with pytest.raises(UnauthenticatedError):
-        authenticator.require(request(user=issued.token), Role.READER)
+        authenticator.require(request(user=issued.token), Right.READ)
 
 
 def test_a_new_credential_works_at_once_even_if_it_was_tried_before(world: World) -> None:
@@ -173,8 +174,8 @@ def test_a_new_credential_works_at_once_even_if_it_was_tried_before(world: World
     token = world.token()
 
     with pytest.raises(UnauthenticatedError):
-        authenticator.require(request(user=token + "x"), Role.READER)
-    authenticator.require(request(user=token), Role.READER)
+        authenticator.require(request(user=token + "x"), Right.READ)
+    authenticator.require(request(user=token), Right.READ)
 
 
 def test_a_credential_is_found_while_readers_take_all_connections(world: World) -> None:
@@ -184,7 +185,7 @@ def test_a_credential_is_found_while_readers_take_all_connections(world: World) 
         for _ in range(_MOST_CONNECTIONS):
             readers.enter_context(closing(pool.connect()))
 
-        world.authenticator().require(request(user=token), Role.READER)
+        world.authenticator().require(request(user=token), Right.READ)
 
 
 def test_what_is_remembered_of_credentials_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +193,6 @@ def test_what_is_remembered_of_credentials_is_bounded(world: World, monkeypatch:
     authenticator = world.authenticator()
 
     for _ in range(5):
-        authenticator.require(request(user=world.token()), Role.READER)
+        authenticator.require(request(user=world.token()), Right.READ)
 
     assert len(authenticator._remembered) <= 2

@@ -16,6 +16,7 @@ from provgraph.catalog import (
     ListQuery,
 )
 from provgraph.events import (
+    Grant,
     Holder,
     Kind,
     Role,
@@ -321,11 +322,16 @@ def test_an_unknown_report_is_none(stores: Stores) -> None:
 
 
 def test_a_credential_is_found_by_its_token_until_it_is_revoked(stores: Stores) -> None:
-    created = credential_created("ci", holder=Holder.PUC, role=Role.WRITER, token_sha256="f" * 64)
+    created = credential_created("ci", holder=Holder.PUC, grant=Grant.of(Role.WRITER), token_sha256="f" * 64)
     stores.append(created)
     found = stores.catalog.credential("f" * 64)
     assert found == CatalogCredential(
-        created.event_id, "ci", Holder.PUC, Role.WRITER, second_text(stores.log.read()[0].recorded_us), None
+        created.event_id,
+        "ci",
+        Holder.PUC,
+        Grant.of(Role.WRITER),
+        second_text(stores.log.read()[0].recorded_us),
+        None,
     )
     assert stores.catalog.credential("0" * 64) is None
 
@@ -337,7 +343,7 @@ def test_a_credential_is_found_by_its_token_until_it_is_revoked(stores: Stores) 
 
 
 def test_revoking_twice_or_what_is_not_there_changes_nothing(stores: Stores) -> None:
-    created = credential_created("ci", holder=Holder.USER, role=Role.ADMIN, token_sha256="f" * 64)
+    created = credential_created("ci", holder=Holder.USER, grant=Grant.of(Role.ADMIN), token_sha256="f" * 64)
     stores.append(created, credential_revoked(created.event_id))
     listed = stores.catalog.credentials()
 
@@ -350,7 +356,7 @@ def test_revoking_twice_or_what_is_not_there_changes_nothing(stores: Stores) -> 
 
 
 def test_cleaning_the_log_empties_the_catalog_but_for_what_is_kept(stores: Stores) -> None:
-    created = credential_created("ci", holder=Holder.PUC, role=Role.WRITER, token_sha256="f" * 64)
+    created = credential_created("ci", holder=Holder.PUC, grant=Grant.of(Role.WRITER), token_sha256="f" * 64)
     stores.append(
         pem(1, uses=["a"], Tag="t"),
         created,

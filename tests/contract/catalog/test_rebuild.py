@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from provgraph.catalog import ListQuery
 from provgraph.events import (
+    Grant,
     Holder,
     Kind,
     Role,
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 def events(count: int, *, start: int = 1) -> Iterator[NewEvent]:
     """Yield events of every family, most of them PEMs."""
     opening = report_opened(CONNECTIONS)
-    created = credential_created("c", holder=Holder.PUC, role=Role.READER, token_sha256=opening.event_id * 2)
+    created = credential_created(
+        "c", holder=Holder.PUC, grant=Grant.of(Role.READER), token_sha256=opening.event_id * 2
+    )
     yield from (opening, created)
     for number in range(start, start + count):
         yield pem(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import Holder, Role, report_opened
+from provgraph.events import Grant, Holder, Role, report_opened
 from provgraph.events.report import CONNECTIONS
 from provgraph.graphstore import Corrections
 from provgraph.operations.credentials import Credentials
@@ -182,7 +182,7 @@ def test_cleaning_removes_everything_but_credentials(service: Service) -> None:
 def test_a_credential_works_until_it_is_revoked(tmp_path: Path) -> None:
     with open_service(tmp_path, auth_required=True) as service:
         credentials = Credentials(service.services.log, service.services.catalog)
-        first = credentials.create("first", holder=Holder.USER, role=Role.ADMIN).token
+        first = credentials.create("first", holder=Holder.USER, grant=Grant.of(Role.ADMIN)).token
 
         asked = {"name": "second", "kind": "user", "role": "admin"}
         created = service.call("POST", "/admin/credentials", json=asked, token=first)
@@ -202,7 +202,7 @@ def test_a_credential_works_until_it_is_revoked(tmp_path: Path) -> None:
 def test_every_call_needs_an_admin(tmp_path: Path, method: str, path: str) -> None:
     with open_service(tmp_path, auth_required=True) as service:
         credentials = Credentials(service.services.log, service.services.catalog)
-        writer = credentials.create("writer", holder=Holder.USER, role=Role.WRITER).token
+        writer = credentials.create("writer", holder=Holder.USER, grant=Grant.of(Role.WRITER)).token
         head = service.services.log.head()
 
         assert service.call(method, path).status_code == 401

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -139,23 +139,15 @@ def test_credentials_are_listed_and_revoked(run: Run, service: FakeService) -> N
     assert run("admin", "credential", "revoke", "c1", "--json").json == {"revoked": "c1"}
 
 
-class _Credential(NamedTuple):
-    id: str
-    name: str
-    holder: str
-    role: str
-    token: str
-
-
 class _Store:
     def __init__(self) -> None:
         self.revoked: list[str] = []
 
-    def create(self, *, name: str, kind: str, role: str) -> _Credential:
-        return _Credential("c1", name, kind, role, "secret")
+    def create(self, **asked: str) -> dict[str, str]:
+        return {"id": "c1", **asked, "token": "secret"}
 
-    def list(self) -> list[_Credential]:
-        return [_Credential("c1", "ada", "user", "reader", "")]
+    def list(self) -> list[dict[str, str]]:
+        return [{"id": "c1", "name": "ada", "kind": "user", "role": "reader"}]
 
     def revoke(self, credential_id: str) -> None:
         self.revoked.append(credential_id)

@@ -6,6 +6,7 @@ from provgraph.events import (
     ArtifactsRemoved,
     CredentialCreated,
     CredentialRevoked,
+    Grant,
     Holder,
     Kind,
     LogCleaned,
@@ -79,7 +80,7 @@ FAMILIES: dict[Kind, NewEvent] = {
     Kind.REPORT_OPENED: report_opened(CONNECTIONS),
     Kind.REPORT_CLOSED: report_closed(PEM_ID, DONE, f"2 artifacts\n{ODD}", ("a", ODD)),
     Kind.CREDENTIAL_CREATED: credential_created(
-        ODD, holder=Holder.PUC, role=Role.WRITER, token_sha256="0" * 64
+        ODD, holder=Holder.PUC, grant=Grant.of(Role.WRITER), token_sha256="0" * 64
     ),
     Kind.CREDENTIAL_REVOKED: credential_revoked(PEM_ID),
     Kind.LOG_CLEANED: log_cleaned(previous_epoch="old", previous_position=7, previous_digest=b"\x01" * 32),
@@ -132,4 +133,4 @@ def test_each_tag_event_is_an_event_of_its_own() -> None:
 def test_a_token_is_not_in_the_event_that_creates_its_credential() -> None:
     event = FAMILIES[Kind.CREDENTIAL_CREATED]
 
-    assert set(canonical.loads(event.payload)) == {"Kind", "Name", "Role", "TokenSHA256"}
+    assert set(canonical.loads(event.payload)) == {"Kind", "Name", "Rights", "TokenSHA256"}

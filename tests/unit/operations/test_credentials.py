@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -26,23 +26,30 @@ def sha256(token: str) -> str:
 
 
 def test_an_issued_token_is_known_by_its_hash_alone(stores: Stores, credentials: Credentials) -> None:
-    issued = credentials.create("ada", holder=Holder.USER, role=Role.WRITER)
+    issued = credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.WRITER))
 
     known = stores.catalog.credential(sha256(issued.token))
     assert known is not None
-    assert (known.id, known.name, known.holder, known.role) == (issued.id, "ada", Holder.USER, Role.WRITER)
+    assert (known.id, known.name, known.holder, known.grant.role) == (
+        issued.id,
+        "ada",
+        Holder.USER,
+        Role.WRITER,
+    )
     assert all(issued.token.encode() not in event.payload for event in stores.log.read())
 
 
 def test_two_credentials_of_one_name_have_different_tokens(credentials: Credentials) -> None:
-    first, second = (credentials.create("ci", holder=Holder.PUC, role=Role.WRITER) for _ in range(2))
+    first, second = (
+        credentials.create("ci", holder=Holder.PUC, grant=Grant.of(Role.WRITER)) for _ in range(2)
+    )
 
     assert first.token != second.token
     assert {credential.id for credential in credentials.list()} == {first.id, second.id}
 
 
 def test_a_revoked_token_is_not_known_any_more(stores: Stores, credentials: Credentials) -> None:
-    issued = credentials.create("ada", holder=Holder.USER, role=Role.WRITER)
+    issued = credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.WRITER))
 
     revoked = credentials.revoke(str(uuid.UUID(issued.id)))
 
@@ -51,7 +58,7 @@ def test_a_revoked_token_is_not_known_any_more(stores: Stores, credentials: Cred
 
 
 def test_revoking_again_changes_nothing(stores: Stores, credentials: Credentials) -> None:
-    issued = credentials.create("ada", holder=Holder.USER, role=Role.WRITER)
+    issued = credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.WRITER))
     first = credentials.revoke(issued.id)
     head = stores.log.head()
 
@@ -68,4 +75,4 @@ def test_an_unknown_credential_cannot_be_revoked(credentials: Credentials, unkno
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201])
 def test_a_name_that_says_nothing_is_refused(credentials: Credentials, name: str) -> None:
     with pytest.raises(InvalidInputError):
-        credentials.create(name, holder=Holder.USER, role=Role.READER)
+        credentials.create(name, holder=Holder.USER, grant=Grant.of(Role.READER))
