@@ -138,7 +138,8 @@ def _headline(found: Impact) -> str:
 
 def _event(event: JSON) -> Iterator[str]:
     facts = "  ".join(output.printable(event[name]) for name in ("type", "emitter", "occurred_at"))
-    yield f"[{event['depth']}] {facts}  log position {event['position']}  event {event['event']}"
+    proof = f"log position {event['position']}  event {event['event']}"
+    yield f"[{event['depth']}] {facts}  {proof}{output.recorder(event)}"
     yield f"      through   {_way(event['path'], event.get('path_left_out', 0))}"
     for made in event["produced"]:
         label = made["version"].get("label")

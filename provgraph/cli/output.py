@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # Wide enough that nothing is cut or folded when a program reads the output.
 _UNBOUNDED_COLUMNS = 100_000
@@ -58,6 +58,12 @@ def printable(value: object) -> str:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def recorder(event: Mapping[str, Any]) -> str:
+    """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
+    found = event.get("recorded_by")
+    return "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
 
 
 def counted(number: int, what: str) -> str:

@@ -105,7 +105,8 @@ def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
         return
     told = (event.get("type"), event.get("emitter"), event.get("occurred_at"))
     facts = "  ".join(printable(fact) for fact in told if fact is not None)
-    yield f"[{_place(event)}] {facts}  log position {event.get('position')}  event {event['id']}"
+    proof = f"log position {event.get('position')}  event {event['id']}"
+    yield f"[{_place(event)}] {facts}  {proof}{output.recorder(event)}"
     by_type: dict[str, list[JSON]] = defaultdict(list)
     for edge in edges:
         by_type[edge["type"]].append(edge)

@@ -76,6 +76,7 @@ class Step:
     produced: tuple[Part, ...]
     after: tuple[str, ...]  # its predecessors' ids
     path: tuple[JSON, ...]  # of an impact: a shortest way to it, {"event", "position", "by"}
+    recorded_by: JSON | None  # the credential that it came with, {"id", "name"}
     document: JSON = field(repr=False)
 
     @classmethod
@@ -96,6 +97,7 @@ class Step:
             _each(Part.read, get("produced", ())),
             tuple(get("after", ())),
             tuple(get("path", ())),
+            get("recorded_by"),
             document,
         )
 
