@@ -15,8 +15,9 @@ import pytest
 from starlette.routing import Mount, Route
 
 from provgraph.cli.compose import PARTS
-from provgraph.events import Grant, Holder, Kind, Role
+from provgraph.events import Grant, Holder, Kind, Role, report_opened
 from provgraph.events.groupname import DEFAULT_IDENTIFIER
+from provgraph.events.report import CONNECTIONS
 from provgraph.operations.connections import report_connections
 from provgraph.operations.credentials import Credentials
 from provgraph.tracking import Closing, Command, Opening, Save
@@ -341,3 +342,38 @@ def test_a_credential_speaks_for_the_emitters_that_it_is_bound_to(
 
     assert answer.is_success, answer.text
     assert {event.sender for event in recorded(served, after=head)} == {sender}
+
+
+def test_a_reservation_holds_from_its_answer_on_until_the_answer_that_revokes_it(served: Served) -> None:
+    def send() -> int:
+        return served.client.post("/receiver/pem", json=pem(Emitter="loans")).status_code
+
+    asked = {"name": "x", "kind": "puc", "role": "writer", "emitters": ["loans"], "only": True}
+    before = send()
+    created = served.client.post("/admin/credentials", json=asked).json()
+    meanwhile = send()
+    served.client.request("DELETE", f"/admin/credentials/{created['id']}")
+
+    assert (before, meanwhile, send()) == (200, 403, 200)
+
+
+def test_a_tag_in_a_pem_counts_as_that_pems_emitter(served: Served) -> None:
+    _, headers = issue(served, Grant(Role.WRITER.rights, ("loan-*",)))
+    batch = [pem(Emitter="cards", Tag="t"), pem(Emitter=EMITTER, Tag="t", TagNamespace="cards")]
+
+    results = served.client.post("/api/v1/events", json=batch, headers=headers).json()["results"]
+
+    assert [one["verdict"] for one in results] == ["invalid", "accepted"]
+    assert served.client.get("/query/tags_count").json() == {"tags_count": 1}
+
+
+def test_what_provgraph_does_of_its_own_accord_has_no_sender(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        sender, headers = issue(served, Grant.of(Role.ADMIN))
+        served.services.log.append([report_opened(CONNECTIONS).sent_by(sender)])
+        head = served.services.log.head().position
+
+    with serving(tmp_path) as served:  # which closes the report that was left open
+        (closed,) = served.services.log.read(after=head)
+        assert (closed.kind, closed.sender) == (Kind.REPORT_CLOSED, None)
+        assert served.client.get("/admin/info", headers=headers).is_success
