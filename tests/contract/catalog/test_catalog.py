@@ -19,6 +19,7 @@ from provgraph.events import (
     Grant,
     Holder,
     Kind,
+    Right,
     Role,
     artifacts_removed,
     credential_created,
@@ -340,6 +341,47 @@ def test_a_credential_is_found_by_its_token_until_it_is_revoked(stores: Stores) 
     assert stores.catalog.credential("f" * 64) is None
     (listed,) = stores.catalog.credentials()
     assert listed.revoked_at is not None
+
+
+GRANTS = [
+    Grant((Right.WRITE, Right.APPROVE)),
+    Grant(Role.WRITER.rights, ("loan-*", 'a "b" \\ Zoë 😀')),
+    Grant(Role.ADMIN.rights, ("loan-*",), only=True, expires_us=253_402_300_799_999_999),
+    Grant((Right.ADMIN,), expires_us=1),
+]
+
+
+def test_what_a_credential_allows_is_found_again(stores: Stores) -> None:
+    for number, grant in enumerate(GRANTS):
+        stores.append(credential_created("ci", holder=Holder.PUC, grant=grant, token_sha256=f"{number}" * 64))
+
+    assert [one.grant for one in stores.catalog.credentials()] == GRANTS
+    found = [stores.catalog.credential(f"{number}" * 64) for number in range(len(GRANTS))]
+    assert [one and one.grant for one in found] == GRANTS
+    before = stores.catalog.digest()
+    stores.catalog.rebuild(stores.log)
+    assert (stores.catalog.digest(), [one.grant for one in stores.catalog.credentials()]) == (before, GRANTS)
+
+
+def test_emitters_are_reserved_until_the_last_credential_that_reserves_them_is_revoked(
+    stores: Stores,
+) -> None:
+    def grant(*emitters: str, only: bool = True, expires_us: int | None = None) -> Grant:
+        return Grant(Role.WRITER.rights, emitters, only, expires_us)
+
+    grants = [grant("b*", "a"), grant("a"), grant("c", only=False), grant("d", expires_us=1), GRANTS[0]]
+    created = [
+        credential_created("ci", holder=Holder.PUC, grant=one, token_sha256=f"{number}" * 64)
+        for number, one in enumerate(grants)
+    ]
+    assert stores.catalog.reservations() == ()
+    stores.append(*created)
+    assert stores.catalog.reservations() == ("a", "b*", "d")
+
+    stores.append(credential_revoked(created[0].event_id))
+    assert stores.catalog.reservations() == ("a", "d")
+    stores.append(*(credential_revoked(one.event_id) for one in created[1:]))
+    assert stores.catalog.reservations() == ()
 
 
 def test_revoking_twice_or_what_is_not_there_changes_nothing(stores: Stores) -> None:

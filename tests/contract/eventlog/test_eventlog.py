@@ -295,6 +295,21 @@ def test_a_cleaned_log_begins_with_an_event_that_names_the_old_head(log: EventLo
     assert opening.content == LogCleaned(old.epoch, old.position, old.digest.hex())
 
 
+def test_a_cleaning_is_recorded_with_who_asked_for_it_and_what_is_kept_with_its_own_sender(
+    log: EventLog,
+) -> None:
+    kept = [
+        tag_set("ns", str(number), pem_id(1)).sent_by(sender)
+        for number, sender in ((1, "cd" * 16), (2, None))
+    ]
+    log.append([pem(1), *kept])
+
+    log.clean(keep=[Kind.TAG_SET], sender="ab" * 16)
+
+    assert [event.sender for event in log.read()] == ["ab" * 16, "cd" * 16, None]
+    assert log.verify_chain().intact
+
+
 def test_cleaning_keeps_the_kinds_asked_for_with_ids_payloads_and_order(log: EventLog) -> None:
     tags = [tag_set("ns", str(number), pem_id(1)) for number in range(3)]
     log.append([pem(1), tags[0], pem(2), tags[1], tags[2], pem(3)])

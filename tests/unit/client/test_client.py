@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -291,6 +292,38 @@ def test_a_connection_report_gives_its_id() -> None:
         assert client.admin.remove_unconnected("r/1") == "r1"
 
     assert service.requests[1].url.raw_path == b"/admin/reports/r%2F1/remove-unconnected"
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("90d", "90d"),
+        (datetime(2027, 1, 15, 9, tzinfo=timezone(timedelta(hours=1))), "2027-01-15T08:00:00+00:00"),
+    ],
+)
+def test_a_credential_is_asked_for_with_all_that_it_allows(stated: Any, expected: str) -> None:
+    answer = {"id": "c1", "token": "secret"}
+    service = _Service(_json(answer, status=201), _json(answer, status=201))
+
+    with service.client() as client:
+        created = client.admin.create_credential(
+            name="ada", kind="puc", rights=("write",), emitters=["loan-*"], only=True, expires=stated
+        )
+        client.admin.create_credential(name="ada", kind="user", role="reader", expires=timedelta(days=1))
+
+    assert created == answer
+    first, second = (orjson.loads(request.content) for request in service.requests)
+    assert first == {
+        "name": "ada",
+        "kind": "puc",
+        "rights": ["write"],
+        "emitters": ["loan-*"],
+        "only": True,
+        "expires": expected,
+    }
+    ends = datetime.fromisoformat(second.pop("expires"))
+    assert timedelta(hours=23) < ends - datetime.now(UTC) <= timedelta(days=1)
+    assert second == {"name": "ada", "kind": "user", "role": "reader"}
 
 
 @pytest.mark.parametrize("document", [[{"id": "c1"}], {"credentials": [{"id": "c1"}]}])
