@@ -20,6 +20,7 @@ from provgraph.sources.git import events, open_history
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import EPOCH, EmbeddedOpener, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ others = st.sampled_from(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(10))
 @given(histories(), st.data())
 def test_any_history_gives_the_same_graph_in_both(
     neo4j_stores: Neo4jOpener, history: list[Made], data: Any
@@ -91,7 +92,7 @@ _LIMITS = {
 
 
 @pytest.mark.parametrize("limits", sorted(_LIMITS))
-@settings(max_examples=25)
+@settings(max_examples=examples(10))
 @given(history=histories().filter(bool), depth=st.none() | st.integers(1, 4), data=st.data())
 def test_walks_find_the_same_in_both_however_much_is_read_at_once(
     neo4j_stores: Neo4jOpener, limits: str, history: list[Made], depth: int | None, data: Any
