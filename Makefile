@@ -6,9 +6,8 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 # Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
 COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
-# Says at the end which tests took longest. A module stays with one worker, for its fixtures' sake; the small ones come
-# last, so that no worker idles.
-PYTEST = $(VENV)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=20 --durations-min=2
+# Says at the end which tests took longest.
+PYTEST = $(VENV)/python -m pytest -n 2 --durations=20 --durations-min=2
 # Tests start hundreds of programs: with their bytecode kept, each starts faster.
 unexport PYTHONDONTWRITEBYTECODE
 

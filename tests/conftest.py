@@ -2,21 +2,19 @@
 What every test shares.
 
 A test gets its marker from the folder it lies in, so that the quick set (``-m "not e2e"``) is always complete. How much
-the tests try is said in `tests.effort`.
+the tests try is said in `tests.effort`, which of them stay on one worker in `tests.workers`.
 """
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 
 from tests.effort import IS_LONG, examples
-
-if TYPE_CHECKING:
-    import pytest
+from tests.workers import Scheduling
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -44,3 +42,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("long")]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Hand out the tests as `tests.workers` says."""
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
