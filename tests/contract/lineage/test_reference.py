@@ -28,6 +28,7 @@ from tests.contract.builders import at_us, pem, pem_id
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import apply
 from tests.contract.lineage.reference import Counted, Moved, Told
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tests.contract.graphstore.stores import Opener
 
 pytestmark = pytest.mark.timeout(600)
-_EXAMPLES = settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow])
+_EXAMPLES = settings(max_examples=examples(10), suppress_health_check=[HealthCheck.too_slow])
 
 
 class Case(NamedTuple):

@@ -25,6 +25,7 @@ from provgraph.graphstore.neo4j.statements.statement import FORMAT
 from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.neo4j.helpers import eventually, public_names, values
 from tests.contract.graphstore.stores import apply
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from tests.contract.graphstore.stores import Neo4jOpener
@@ -219,7 +220,7 @@ def test_nobody_who_reads_notices_a_switch(store: Neo4jGraphStore, other: Neo4jG
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(8):
+    for _ in range(quick_or_long(4, 40)):
         apply(store.next_generation(), pem(1, produces=["a"]), pem(2, after=[1]))
         store.switch()
     over.set()
@@ -355,7 +356,7 @@ def test_who_asks_during_switches_sees_whole_states(
     for asker in askers:
         asker.start()
     try:
-        for _ in range(15):
+        for _ in range(quick_or_long(6, 60)):
             store.next_generation()
             store.switch()
     finally:

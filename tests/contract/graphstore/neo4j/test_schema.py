@@ -28,6 +28,8 @@ WHERE type <> 'LOOKUP' AND (state <> 'ONLINE' OR owningConstraint IS NULL AND na
 RETURN name, state
 """
 _CONSTRAINT = "SHOW CONSTRAINTS YIELD name WHERE name = $name RETURN count(*)"
+# Enough to make a constraint on for a while.
+_MANY = "UNWIND range(1, 40000) AS n CREATE (:_PEM_a {rk_id: toString(n)})"
 
 
 def test_an_index_that_has_the_name_of_a_constraint_makes_way_for_it(
@@ -49,12 +51,14 @@ def test_an_index_that_has_the_name_of_a_constraint_makes_way_for_it(
 @pytest.mark.timeout(300)
 def test_what_a_server_that_was_killed_left_of_a_constraint_is_made_again(own_neo4j: OwnNeo4j) -> None:
     server = own_neo4j()
+    _asked(server, _MANY)
     for _ in range(10):
         _kill_while_it_makes_constraints(server)
         if left := _asked(server, _UNUSABLE):
             break
 
     assert left == [[_NAME, "POPULATING"]]
+    _asked(server, "MATCH (n) DELETE n")
     with closing(Neo4jGraphStore(server.uri)) as store:
         apply(store, pem(1))
     assert _asked(server, _CONSTRAINT, name=_NAME) == [[1]]
