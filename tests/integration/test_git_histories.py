@@ -92,11 +92,11 @@ def test_the_upstream_closure_of_a_commit_has_exactly_the_ancestors_that_git_nam
 
 
 def test_the_same_holds_on_neo4j_and_the_graph_is_the_same(
-    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore], neo4j_server: Neo4jServer
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore], cleared_neo4j: Neo4jServer
 ) -> None:
     name, log, embedded = imported
     with closing(
-        Neo4jGraphStore(neo4j_server.uri, user=neo4j_server.user or "", password=neo4j_server.password)
+        Neo4jGraphStore(cleared_neo4j.uri, user=cleared_neo4j.user or "", password=cleared_neo4j.password)
     ) as graph:
         follow(log, graph)
 
