@@ -19,6 +19,7 @@ from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage
 from provgraph.lineage.why import Why, why
 from provgraph.sources.git import events, open_history
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore import GraphStore
     from tests.servers.neo4j import Neo4jServer
 
-HISTORIES = ("svcs", "eventsourcing")
+# The second is ten times the first.
+HISTORIES = quick_or_long(("svcs",), ("svcs", "eventsourcing"))
 _DATA = Path(__file__).parents[1] / "data" / "git-history"
 _BATCH = 2_000
 
