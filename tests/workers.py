@@ -17,6 +17,7 @@ _TOGETHER = {
     "tests/contract/graphstore/": "the graph server",
     "tests/contract/lineage/": "the graph server",
     "tests/contract/servers/test_neo4j.py": "the graph server",
+    "tests/integration/query/test_cypher.py": "the graph server",
     "tests/integration/test_git_histories.py": "the graph server",
     "tests/e2e/test_credentials.py": "services that ask for credentials",
     "tests/e2e/test_infrahub_sdk.py": "services that ask for credentials",

@@ -83,7 +83,7 @@ class _Servers:
             del self._stores[taken]
             graph = self._graphs.pop(taken, None)
             if graph is not None:
-                graph.wipe()
+                graph.clear()
                 self._idle.append(graph)
 
     def close(self) -> None:

@@ -40,10 +40,10 @@ def postgresql(own_postgres: OwnPostgreSQL) -> PostgreSQLServer:
 
 @pytest.fixture
 def deployment(
-    tmp_path: Path, postgresql: PostgreSQLServer, neo4j_server: Neo4jServer
+    tmp_path: Path, postgresql: PostgreSQLServer, cleared_neo4j: Neo4jServer
 ) -> Iterator[Deployment]:
     """On a PostgreSQL server that the test may kill."""
-    with Deployment(tmp_path, log_url=postgresql.url, graph_url=neo4j_server.uri) as deployed:
+    with Deployment(tmp_path, log_url=postgresql.url, graph_url=cleared_neo4j.uri) as deployed:
         yield deployed
 
 
@@ -119,12 +119,12 @@ def test_receivers_start_while_the_graph_is_away(
 
 
 def test_the_network_between_projector_and_neo4j_is_cut(
-    tmp_path: Path, postgres_url: str, neo4j_server: Neo4jServer, tcp_proxy: NewTCPProxy
+    tmp_path: Path, postgres_url: str, cleared_neo4j: Neo4jServer, tcp_proxy: NewTCPProxy
 ) -> None:
-    proxy = tcp_proxy(neo4j_server.uri)
-    through = neo4j_server.uri.replace(neo4j_server.uri.rpartition(":")[2], str(proxy.port))
+    proxy = tcp_proxy(cleared_neo4j.uri)
+    through = cleared_neo4j.uri.replace(cleared_neo4j.uri.rpartition(":")[2], str(proxy.port))
     with (
-        Deployment(tmp_path, log_url=postgres_url, graph_url=neo4j_server.uri) as near,
+        Deployment(tmp_path, log_url=postgres_url, graph_url=cleared_neo4j.uri) as near,
         Deployment(tmp_path, log_url=postgres_url, graph_url=through) as far,
     ):
         receiver, query = near.start("receiver"), near.start("query", "admin")
