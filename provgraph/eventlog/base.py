@@ -151,6 +151,7 @@ class EventLog(Protocol):
         and payloads, at new positions. One transaction.
 
         :param sender: the id of the credential that asked for it
+        :raises NewerEventError: the log holds an event of an unknown kind; nothing was removed
         """
 
     def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:

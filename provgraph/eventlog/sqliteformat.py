@@ -17,6 +17,7 @@ from provgraph.eventlog.format import FORMAT, refuse_newer
 from provgraph.sqlite import connect, transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 APPLICATION_ID = int.from_bytes(b"PVGR")
 
 SELECT_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+
+SELECT_COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
 
 # A default that is a constant changes no row: adding a column takes the same moment in a file of any size. Old events
 # have an empty salt, and so their digests stay.
@@ -48,8 +51,15 @@ _SALT_AND_SENDER = {
 # From each format to the next: statements for each table that is there. A step that was released is never changed.
 STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: _SALT_AND_SENDER}
 
-# Each file of format 1 has at least one of these; both are made before anything else is.
-_FORMAT_1 = frozenset({"event", "pem"})
+# A file of format 1 has one of these tables, or both: the catalog's are made first. Other programs may have tables of
+# the same names, but not with these columns.
+_FORMAT_1 = {
+    "event": ("position", "event_id", "kind", "recorded_us", "payload", "digest"),
+    "pem": (
+        *("position", "id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
+        *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
+    ),
+}
 
 
 class _Found(NamedTuple):
@@ -57,7 +67,7 @@ class _Found(NamedTuple):
 
     application_id: int
     format: int  # 0: it does not say
-    tables: frozenset[str]
+    tables: dict[str, tuple[str, ...]]  # the names of each one's columns
 
 
 def prepare(path: Path) -> None:
@@ -96,7 +106,9 @@ def _look(path: Path) -> _Found:
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (number,) = connection.execute("PRAGMA user_version").fetchone()
-        tables = frozenset(name for (name,) in connection.execute(SELECT_TABLES))
+        tables = {
+            name: _columns(connection, name) for (name,) in connection.execute(SELECT_TABLES).fetchall()
+        }
     return _Found(application_id, number, tables)
 
 
@@ -104,9 +116,14 @@ def _format(found: _Found, path: Path) -> int:
     """Return the number of a file's format, 0 for a database with nothing in it."""
     if found.application_id == APPLICATION_ID:
         refuse_newer(found.format, f"The file {path}")
+        if found.format < 1:
+            raise StoreError(
+                f"The file {path} says that its format is {found.format}, which no version of provgraph writes: "
+                "something else wrote to its header. Restore it from a copy. Nothing was changed now"
+            )
         return found.format
     if found.application_id == 0 and found.format == 0:
-        if found.tables & _FORMAT_1:
+        if _is_format_1(found.tables):
             return 1
         if not found.tables:
             return 0
@@ -116,14 +133,23 @@ def _format(found: _Found, path: Path) -> int:
     )
 
 
-def _upgrade(path: Path, found: int, tables: frozenset[str]) -> None:
+def _is_format_1(tables: dict[str, tuple[str, ...]]) -> bool:
+    ours = _FORMAT_1.keys() & tables.keys()
+    return bool(ours) and all(tables[name] == _FORMAT_1[name] for name in ours)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(name for (name,) in connection.execute(SELECT_COLUMNS, (table,)))
+
+
+def _upgrade(path: Path, found: int, tables: Collection[str]) -> None:
     with contextlib.closing(connect(path)) as connection:
         for number in range(found, FORMAT):
             logger.info(
                 "bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT
             )
             with transaction(connection):
-                for table in tables & STEPS[number].keys():
+                for table in STEPS[number].keys() & set(tables):
                     for statement in STEPS[number][table]:
                         connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
