@@ -24,7 +24,16 @@ from provgraph.events.credential import (
     credential_revoked,
 )
 from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
-from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
+from provgraph.events.pem import (
+    PEM_VERSION,
+    STATED_OUTCOMES,
+    ArtifactStatement,
+    Outcome,
+    Pem,
+    accept,
+    event_id,
+    version_label,
+)
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
 from provgraph.events.tag import TagSet, tag_set
@@ -34,6 +43,7 @@ __all__ = [
     "DIGEST_BYTES",
     "PEM_VERSION",
     "SALT_BYTES",
+    "STATED_OUTCOMES",
     "ArtifactStatement",
     "ArtifactsRemoved",
     "CredentialCreated",
@@ -42,6 +52,7 @@ __all__ = [
     "Kind",
     "LogCleaned",
     "NewEvent",
+    "Outcome",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",
