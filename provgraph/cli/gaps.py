@@ -139,7 +139,7 @@ def _say_emitters(emitters: list[JSON]) -> None:
     output.say(f"Emitters: {len(emitters) or 'none'}")
     if not emitters:
         return
-    output.say_table(
+    output.say_table_with_rare(
         ("EMITTER", "EVENTS", "LAST (UTC)", "SILENT FOR", "COVERAGE", "DELAY", "CLOCK AHEAD", "ENDED BADLY"),
         (
             (

@@ -53,7 +53,7 @@ def pems(
             output.say_json(found)
             return
         total = len(found) if everything else client.pems_count(filters=wanted)
-    output.say_table(
+    output.say_table_with_rare(
         ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "OUTCOME"),
         (
             (

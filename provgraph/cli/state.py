@@ -1,6 +1,6 @@
 """``provgraph state`` and ``provgraph diff``: what the platform looked like, and how it changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -113,7 +113,7 @@ def _end(view: JSON) -> str:
 def _say_artifacts(artifacts: Sequence[JSON]) -> None:
     if not artifacts:
         return
-    _say_table(
+    output.say_table_with_rare(
         ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED),
         (
             (
@@ -137,7 +137,7 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
 
 
 def _say_tags(tags: Sequence[JSON]) -> None:
-    _say_table(
+    output.say_table_with_rare(
         ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED),
         (
             (
@@ -147,14 +147,6 @@ def _say_tags(tags: Sequence[JSON]) -> None:
             for each in tags
         ),
     )
-
-
-def _say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, without its last column where nothing stands in it."""
-    found = list(rows)
-    if not any(row[-1] for row in found):
-        columns, found = columns[:-1], [row[:-1] for row in found]
-    output.say_table(columns, found)
 
 
 def _change(change: JSON) -> tuple[str, str, str, str]:

@@ -147,6 +147,8 @@ def ending(told: JSON) -> Iterator[str]:
 def _said_of(edge: JSON) -> str:
     """Return what was said of a version that was made, or of one that is not listed itself."""
     label, digest, kind = (edge.get(each) for each in ("label", "digest", "artifact_kind"))
+    if edge.get("named_version") is not None:  # that is the label
+        label = None
     said = [
         "" if label is None else f"version {telling.name(label)}",
         "" if kind is None else f"kind {telling.name(kind)}",
