@@ -21,6 +21,7 @@ _MOST_PROPERTIES = 8
 _MOST_LINES = 5
 _LONGEST_VALUE = 60  # characters
 _LONGEST_ERROR = 200
+_LONGEST_NAME = 150  # two digests long
 _MOST_KEPT = 20
 _LONGEST_KEPT = 500
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -30,6 +31,11 @@ _ENDED = {"failed": "failed", "aborted": "was aborted", "unknown": "ended in a w
 def name(stated: str) -> str:
     """Return a name as it stands in a sentence: in quotation marks unless it is a plain word."""
     return stated if _PLAIN(stated) else json.dumps(stated, ensure_ascii=False)
+
+
+def short(stated: str) -> str:
+    """Return a name as it stands in a sentence; of a very long one its beginning, and how long it is."""
+    return _short(stated, longest=_LONGEST_NAME)
 
 
 def listed(items: Iterable[str], *, most: int = _MOST_NAMES) -> str:

@@ -150,9 +150,9 @@ def _said_of(edge: JSON) -> str:
     if edge.get("named_version") is not None:  # that is the label
         label = None
     said = [
-        "" if label is None else f"version {telling.name(label)}",
-        "" if kind is None else f"kind {telling.name(kind)}",
-        "" if digest is None else f"digest {telling.name(digest)}",
+        "" if label is None else f"version {telling.short(label)}",
+        "" if kind is None else f"kind {telling.short(kind)}",
+        "" if digest is None else f"digest {telling.short(digest)}",
         telling.described(edge.get("properties") or {}),
     ]
     left_out = edge.get("properties_left_out")

@@ -113,9 +113,9 @@ def version_parts(part: Json) -> tuple[list[str], str]:
     :param part: what a step used or produced, with a version
     """
     version = part["version"]
-    parts = [] if part["kind"] == UNKNOWN else [name(part["kind"])]
+    parts = [] if part["kind"] == UNKNOWN else [telling.short(part["kind"])]
     if "digest" in version:
-        parts.append(f"digest {name(version['digest'])}")
+        parts.append(f"digest {telling.short(version['digest'])}")
     return parts, telling.described(version.get("properties", {}))
 
 

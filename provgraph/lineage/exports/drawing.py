@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Control characters, and what an SVG made of the drawing could not hold.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LONGEST_IN_A_BOX = 150  # of a label, kind or digest
 
 
 class Box(NamedTuple):
@@ -102,7 +103,12 @@ def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
 
 def _of_version(said: Mapping[str, Any]) -> list[str]:
     labels = (("label", "version"), ("artifact_kind", "kind"), ("digest", "digest"))
-    return [f"{label} {said[name]}" for name, label in labels if name in said] + _properties(said)
+    told = [f"{label} {_cut(str(said[name]))}" for name, label in labels if name in said]
+    return told + _properties(said)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_IN_A_BOX else f"{text[:_LONGEST_IN_A_BOX]}\u2026"
 
 
 def _properties(said: Mapping[str, Any]) -> list[str]:
