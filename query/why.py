@@ -108,9 +108,9 @@ WHY = Question(
 The chain of causes, nearest first, with the exact version of everything that was used (`steps`); every version that
 took part, by kind (`artifacts`); who emitted the events (`emitters`); what of it can be said in a sentence
 (`claims`); the same to read aloud (`text`); and as nodes and edges in the form of lineage (`graph`). Everything
-carries the event ids and log positions that prove it, and what the events said: properties, digests, labels, kinds, how
-the work ended. A step that was reported later than what it led to says so (`reported_after`). `format=text` answers with the text alone, the other formats
-with the graph.
+carries the event ids and log positions that prove it, and what the events said: properties, digests, labels, kinds,
+how the work ended. A step that was reported later than what it led to says so (`reported_after`). `format=text`
+answers with the text alone, the other formats with the graph.
 """,
     parameters=questions.by_name(
         questions.NODE,
