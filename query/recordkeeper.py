@@ -200,7 +200,7 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
     """
     Return a PEM as Record Keeper's client reads it; the two lists hold names only.
 
-    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too.
+    Its client ignores fields that it does not know, so ``Outcome``, ``Error`` and ``RecordedBy`` may stand there, too.
     """
     recorder = recorders.get(pem.position)
     return {
@@ -216,6 +216,8 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         "TagNamespace": pem.tag_namespace or "",
         "UsesArtifacts": orjson.Fragment(pem.uses),
         "ProducesArtifacts": orjson.Fragment(pem.produces),
+        **({} if pem.outcome is None else {"Outcome": pem.outcome}),
+        **({} if pem.error is None else {"Error": pem.error}),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
     }
 

@@ -101,6 +101,11 @@ _EVENT: dict[str, Any] = {
         "Predecessor": {"type": ["string", "null"]},
         "Predecessors": {"type": "array", "items": {"type": "string"}},
         "Properties": {"type": "object"},
+        "Outcome": {
+            "enum": ["failed", "aborted", None],
+            "description": "that the work did not end well; left out where there is nothing to say",
+        },
+        "Error": {"type": ["string", "null"], "description": "why it did not"},
         "Version": {"type": "string", "default": "2.0.0"},
         "Tag": {"type": ["string", "null"], "description": "set on this event when it is new"},
         "TagNamespace": {"type": ["string", "null"]},

@@ -33,6 +33,8 @@ class CatalogPem(NamedTuple):
     tag_namespace: str | None
     uses: str  # list of names, in the order sent
     produces: str
+    outcome: str | None = None  # failed, aborted, unknown; None: nothing was stated
+    error: str | None = None
 
 
 class CatalogArtifact(NamedTuple):

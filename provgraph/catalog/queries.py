@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TABLES = Tables()
 _PEM, _ARTIFACT, _TAG = _TABLES.pem, _TABLES.artifact, _TABLES.tag
+_OUTCOME = _TABLES.outcome
 _EVENT = LOG_EVENTS
 _REPORT, _CREDENTIAL = _TABLES.report, _TABLES.credential
 _ROWS_AT_ONCE = 1_000
@@ -112,7 +113,11 @@ ARTIFACT_FIELDS: Mapping[str, _Field] = {
     # Not Record Keeper's: the one artifact of exactly this name.
     "NameIs": _Field(lambda name: same_text(_ARTIFACT.c.name, name)),
 }
-_PEM_COLUMNS = [_PEM.c[name] for name in CatalogPem._fields]
+_PEM_COLUMNS = [
+    *(_PEM.c[name] for name in CatalogPem._fields if name in _PEM.c),
+    *(_OUTCOME.c.outcome, _OUTCOME.c.error),  # the last two
+]
+_PEMS = select(*_PEM_COLUMNS).select_from(_PEM.outerjoin(_OUTCOME, _OUTCOME.c.position == _PEM.c.position))
 _ARTIFACT_COLUMNS = [_ARTIFACT.c[name] for name in CatalogArtifact._fields]
 _CREDENTIAL_COLUMNS = [
     *(
@@ -141,12 +146,12 @@ class CatalogQueries:
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """See `Catalog.pem`."""
-        row = self._one(select(*_PEM_COLUMNS).where(_has_id(pem_id)))
+        row = self._one(_PEMS.where(_has_id(pem_id)))
         return None if row is None else CatalogPem(*row)
 
     def pems(self, query: ListQuery) -> Iterator[CatalogPem]:
         """See `Catalog.pems`."""
-        statement = _listed(select(*_PEM_COLUMNS), query, PEM_FIELDS, _PEM.c.position)
+        statement = _listed(_PEMS, query, PEM_FIELDS, _PEM.c.position)
         return (CatalogPem(*row) for row in self._stream(statement))
 
     def pems_count(self, query: ListQuery) -> int:

@@ -71,6 +71,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table whose last column is left out when nothing stands in it."""
+    found = list(rows)
+    if not any(row[-1] for row in found):
+        columns, found = columns[:-1], [row[:-1] for row in found]
+    say_table(columns, found)
+
+
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import connection, lists, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
@@ -52,8 +53,8 @@ def pems(
             output.say_json(found)
             return
         total = len(found) if everything else client.pems_count(filters=wanted)
-    output.say_table(
-        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES"),
+    output.say_table_with_rare(
+        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "OUTCOME"),
         (
             (
                 pem["TimestampClient"],
@@ -62,6 +63,7 @@ def pems(
                 pem["ID"],
                 len(pem["UsesArtifacts"]),
                 len(pem["ProducesArtifacts"]),
+                telling.ended({"outcome": pem.get("Outcome"), "error": pem.get("Error")}),
             )
             for pem in found
         ),

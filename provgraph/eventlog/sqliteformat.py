@@ -48,8 +48,35 @@ _SALT_AND_SENDER = {
         "ALTER TABLE credential DROP COLUMN role",
     ),
 }
-# From each format to the next: statements for each table that is there. A step that was released is never changed.
-STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: _SALT_AND_SENDER}
+# How events say that their work ended, as `provgraph.events.pem` reads it, which has a rule for it since format 2.
+# Events of before may say anything there. The whole log is looked through: some seconds for a million events.
+_OUTCOMES = """
+INSERT INTO pem_outcome
+WITH said(position, payload) AS (
+    SELECT position, CAST(payload AS TEXT) FROM event
+    WHERE kind = 'pem' AND (instr(payload, CAST('"Outcome":' AS BLOB)) OR instr(payload, CAST('"Error":' AS BLOB)))
+), stated(position, outcome_type, outcome, error_type, error) AS (
+    SELECT position, json_type(payload, '$.Outcome'), json_extract(payload, '$.Outcome'),
+        json_type(payload, '$.Error'), json_extract(payload, '$.Error') FROM said
+), ended(position, outcome, error) AS (
+    SELECT position,
+        CASE WHEN outcome_type IS NULL OR outcome_type = 'null' OR outcome = '' THEN NULL
+            WHEN outcome IN ('failed', 'aborted') THEN outcome ELSE 'unknown' END,
+        CASE WHEN error_type = 'text' AND error <> '' THEN
+            CASE WHEN length(error) <= 2000 THEN error ELSE substr(error, 1, 1999) || char(8230) END END
+    FROM stated
+)
+SELECT position, outcome, error FROM ended WHERE outcome IS NOT NULL OR error IS NOT NULL
+"""
+_OUTCOMES_OF_PEMS = {
+    "event pem": (
+        "CREATE TABLE pem_outcome (position INTEGER PRIMARY KEY, outcome TEXT, error TEXT)",
+        _OUTCOMES,
+    ),
+}
+# From each format to the next: statements, by the tables that have to be there for them. A step that was released is
+# never changed.
+STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: {**_SALT_AND_SENDER, **_OUTCOMES_OF_PEMS}}
 
 # A file of format 1 has one of these tables, or both: the catalog's are made first. Other programs may have tables of
 # the same names, but not with these columns.
@@ -149,8 +176,8 @@ def _upgrade(path: Path, found: int, tables: Collection[str]) -> None:
                 "bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT
             )
             with transaction(connection):
-                for table in STEPS[number].keys() & set(tables):
-                    for statement in STEPS[number][table]:
+                for needed, statements in STEPS[number].items():
+                    for statement in statements if set(tables).issuperset(needed.split()) else ():
                         connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {number + 1}")

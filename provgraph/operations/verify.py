@@ -42,7 +42,7 @@ _Item = TypeVar("_Item")
 _BY_ID = ListQuery(sort_field="ID")
 _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
-_PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position")
+_PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position", "outcome", "error")
 _PLAIN = attrgetter(*_PLAIN_FACTS)
 # While events keep arriving, a difference must be found so many times running to count: twice is proof, but for a
 # tag that goes to and fro.

@@ -12,10 +12,19 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, NotFoundError
-from provgraph.events import NOBODY
+from provgraph.events import NOBODY, Outcome
 from provgraph.events.clock import rfc3339
 from provgraph.events.groupname import DEFAULT_IDENTIFIER
-from provgraph.events.tracking import Change, Members, ObjectState, Operation, Step, step_id, tracked
+from provgraph.events.tracking import (
+    Change,
+    Members,
+    ObjectState,
+    Operation,
+    RunStatus,
+    Step,
+    step_id,
+    tracked,
+)
 from provgraph.tracking.naming import (
     GROUP_ARTIFACT_KIND,
     RUN_ARTIFACT_KIND,
@@ -320,7 +329,7 @@ class _Teller:
         draft = self._draft
         epoch, sequence = draft.place.epoch, draft.place.sequence + number
         run = None if closing is None else closing.run
-        fields = {
+        fields: JSONObject = {
             "ID": step_id(epoch, sequence),
             "Type": type_,
             "Emitter": self._emitter,
@@ -333,6 +342,8 @@ class _Teller:
                 *([] if run is None else [_told_run(run)]),
             ],
         }
+        if run is not None and run.state is RunStatus.FAILED:
+            fields |= {"Outcome": Outcome.FAILED.value, "Error": run.error}
         changes = tuple(part.change for part in parts)
         if closing is None:
             request = uuid.uuid5(uuid.UUID(draft.command.request), str(number)).hex

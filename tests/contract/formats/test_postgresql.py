@@ -6,11 +6,20 @@ import psycopg
 import pytest
 
 from provgraph.catalog.postgresql import PostgreSQLCatalog
+from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from tests.contract.builders import pem
-from tests.contract.formats.fixture import EXPECTED, FORMAT_1, expected_events, told
+from tests.contract.formats.fixture import (
+    ENDINGS,
+    EXPECTED,
+    FORMAT_1,
+    expected_events,
+    expected_outcomes,
+    payload_saying,
+    told,
+)
 
 
 @pytest.fixture
@@ -43,6 +52,28 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(old_url: str
         stores.catalog.rebuild(stores.log)
 
         assert stores.catalog.digest() == migrated
+
+
+def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(old_url: str) -> None:
+    with psycopg.connect(old_url) as connection:
+        row = connection.execute("SELECT max(position) FROM event").fetchone()
+        assert row is not None
+        last = int(row[0])
+        for number, (fields, _) in enumerate(ENDINGS, last + 1):
+            raw_id, payload = payload_saying(fields, number)
+            connection.execute(
+                "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
+                "VALUES (%s, %s, 'pem', %s, %s, %s)",
+                (number, raw_id, number, payload, b"\0" * 32),
+            )
+        connection.execute("UPDATE log_state SET position = %s", (last + len(ENDINGS),))
+
+    with opened_place(old_url) as stores:
+        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+    with psycopg.connect(old_url) as connection:
+        migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
+
+    assert migrated == read == expected_outcomes(last)
 
 
 def test_old_and_new_events_make_one_chain(old_url: str) -> None:

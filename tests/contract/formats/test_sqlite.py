@@ -12,18 +12,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
+from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.verify import verify
 from provgraph.settings import Settings
 from tests.contract.builders import pem, pem_id
-from tests.contract.formats.fixture import EXPECTED, expected_events, told, unpacked
+from tests.contract.formats.fixture import (
+    ENDINGS,
+    EXPECTED,
+    expected_events,
+    expected_outcomes,
+    payload_saying,
+    told,
+    unpacked,
+)
 from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore import GraphStore
 
 FOLDERS = ("sqlite", "sqlite-killed")
 
@@ -72,11 +85,40 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(name: str, t
         assert stores.catalog.digest() == migrated
 
 
-def test_the_graph_of_format_1_is_served_as_it_is(tmp_path: Path) -> None:
+def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(tmp_path: Path) -> None:
+    folder = unpacked("sqlite", tmp_path / "data")
+    with closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
+        (last,) = connection.execute("SELECT max(position) FROM event").fetchone()
+        for number, (fields, _) in enumerate(ENDINGS, last + 1):
+            raw_id, payload = payload_saying(fields, number)
+            connection.execute(
+                "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
+                "VALUES (?, ?, 'pem', ?, ?, ?)",
+                (number, raw_id, number, payload, b"\0" * 32),
+            )
+
+    with opened_place(str(folder)) as stores:
+        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+    with closing(sqlite3.connect(folder / "provgraph.db")) as connection:
+        migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
+
+    assert migrated == read == expected_outcomes(last)
+
+
+def follow(log: EventLog, graph: GraphStore) -> None:
+    """Bring a graph that is empty up to the log."""
+    events = list(log.read(limit=10_000))
+    reached = Checkpoint(log.head().epoch, events[-1].position)
+    graph.apply(project(events), expected=Checkpoint(), to=reached)
+
+
+def test_the_graph_of_format_1_is_filled_anew_and_is_what_it_was(tmp_path: Path) -> None:
     folder = unpacked("sqlite", tmp_path / "data")
 
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
+        assert stores.graph.counts() == (0, 0, 0)
+        follow(stores.log, stores.graph)
         digest = stores.graph.digest()
 
     assert digest._asdict() == EXPECTED["sqlite"]["graph_digest"]
@@ -243,6 +285,7 @@ def test_a_graph_that_follows_old_and_new_events_is_what_the_log_says(tmp_path: 
     folder = unpacked("sqlite", tmp_path / "data")
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
+        follow(stores.log, stores.graph)
         verification = verify(stores.log, stores.catalog, stores.graph, deep=True)
 
     assert verification.message.startswith("in sync")

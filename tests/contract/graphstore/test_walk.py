@@ -220,8 +220,8 @@ def test_a_walked_event_says_what_the_graph_knows_of_it(store: GraphStore) -> No
 
     assert result.checkpoint == store.checkpoint()
     assert result.pems == [
-        (pem_id(1), 0, "ingest", "robot", 1_767_323_045_000_000, 1),
-        (pem_id(9), 1, None, None, None, None),
+        (pem_id(1), 0, "ingest", "robot", 1_767_323_045_000_000, 1, None, None),
+        (pem_id(9), 1, None, None, None, None, None, None),
     ]
 
 

@@ -84,6 +84,7 @@ def test_a_trace_comes_with_its_evidence(run: Run, service: FakeService) -> None
         "direction": "upstream",
         "depth": "2",
         "limit": "10000",
+        "details": "true",
     }
 
 
