@@ -63,6 +63,8 @@ def test_json_is_the_only_thing_on_stdout(run: Run, service: FakeService) -> Non
         "invalid": 0,
         "position": 716,
         "problems": [],
+        "warned": 0,
+        "warnings": [],
     }
 
 
