@@ -29,7 +29,7 @@ def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
             tags=["events"],
             summary="Send events",
             description=_DESCRIPTION,
-            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 503)},
+            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 415, 503)},
             openapi_extra={"requestBody": _BODY},
         )
     ]
@@ -68,6 +68,8 @@ judged by itself, in both forms alike, and the answer holds the verdicts in the 
 
 `warnings` names what of an event was not kept as it was sent: keys that were given twice (the last one is kept), and
 numbers whose digits no 64-bit float has. An event may be nested 254 levels deep.
+
+A body may be packed: `Content-Encoding: gzip`.
 
 Whoever gets an error instead of verdicts can send the same body again: what was stored meanwhile counts as duplicate.
 `position` is where the log stands after this batch; lineage questions can `wait` for it.

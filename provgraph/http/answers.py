@@ -19,6 +19,7 @@ from provgraph.errors import (
     OverloadedError,
     ProvgraphError,
     UnauthenticatedError,
+    UnsupportedEncodingError,
 )
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _headers(error: ProvgraphError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, UnsupportedEncodingError):
+        return {"Accept-Encoding": error.accepted}
     if isinstance(error, MethodNotAllowedError) and error.allowed:
         return {"Allow": error.allowed}
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING
 
@@ -231,3 +232,24 @@ def test_an_intake_moves_a_metric(wire: Wire) -> None:
     batch(wire, pem(), pem())
 
     assert wire.get("/metrics").text != before
+
+
+def test_a_packed_batch_arrives_in_pieces(wire: Wire) -> None:
+    events = [pem(Properties={"text": "x" * 1_000}) for _ in range(500)]
+    packed = gzip.compress(json.dumps(events).encode())
+    pieces = [packed[start : start + 5_000] for start in range(0, len(packed), 5_000)]
+
+    answer = wire.call("POST", "/api/v1/events", body=pieces, headers={"Content-Encoding": "gzip"})
+
+    assert verdicts(answer.json()) == ["accepted"] * 500
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events", "/receiver/pem"])
+def test_what_unpacks_beyond_the_limit_is_told_so(wire: Wire, path: str) -> None:
+    bomb = gzip.compress(b" " * 200_000_000)
+
+    answer = wire.call("POST", path, body=bomb, headers={"Content-Encoding": "gzip"})
+    other = wire.call("POST", path, body=bomb, headers={"Content-Encoding": "br"})
+
+    assert (answer.status, "unpacked it has more bytes than the limit" in answer.text) == (413, True)
+    assert (other.status, other.headers["Accept-Encoding"]) == (415, "gzip")
