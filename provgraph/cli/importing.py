@@ -96,7 +96,7 @@ def import_git(
     started = time.monotonic()
     with connection.connect(url, token) as client:
         tally = send_all(client, map(orjson.dumps, events), batch=batch, total=total)
-    _report(tally, seconds=time.monotonic() - started, as_json=as_json)
+    _report(tally, seconds=time.monotonic() - started, as_json=as_json, undated=history.undated)
     if tally.refused:
         raise typer.Exit(ExitCode.NEGATIVE)
 
@@ -227,7 +227,8 @@ def _facts(line: bytes, *, verdict: str, detail: str | None) -> dict[str, Any]:
     return {"verdict": verdict, "ID": id_, "commit": commit, "detail": detail}
 
 
-def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
+def _report(tally: Tally, *, seconds: float, as_json: bool, undated: tuple[str, ...] | None = None) -> None:
+    """Show what became of an import; ``undated``: the commits without a readable date, of a git history."""
     if as_json:
         output.say_json(
             {
@@ -240,6 +241,7 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
                 "problems": tally.problems,
                 "warned": tally.warned,
                 "warnings": tally.warnings,
+                **({} if undated is None else {"undated": list(undated)}),
             }
         )
         return
@@ -256,6 +258,17 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
     if tally.warned > _PROBLEMS_SHOWN:
         output.note(
             f"  ... and {tally.warned - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"
+        )
+    if undated:
+        shown = ", ".join(undated[:_PROBLEMS_SHOWN])
+        more = (
+            f" and {len(undated) - _PROBLEMS_SHOWN} more (all with --json)"
+            if len(undated) > _PROBLEMS_SHOWN
+            else ""
+        )
+        output.note(
+            f"Without a date that can be read, recorded as of 1970-01-01: "
+            f"{output.counted(len(undated), 'commit')}: {shown}{more}"
         )
     if tally.conflicts:
         output.note(
