@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
-from provgraph.events import accept, event_id
+from provgraph.events import accept, arrays, canonical, event_id
 from provgraph.events.canonical import loads
+from provgraph.events.unkept import Unkept, is_kept, unkept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 INVALID = "invalid"
 # Checking is work on the event loop: let other requests go on after so many events.
 _CHECKED_AT_ONCE = 100
+# Reading is, too: what is longer, in bytes, is read beside it.
+_READ_AT_ONCE = 1_000_000
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
 
@@ -32,6 +39,7 @@ class _Checked(NamedTuple):
     event: NewEvent | None
     stated_id: str | None = None
     error: InvalidInputError | EmitterError | None = None
+    warnings: tuple[Unkept, ...] = ()
 
 
 class Ingest:
@@ -67,11 +75,17 @@ class Ingest:
         """
         Store the events of a JSON array; see `_store` for the answer.
 
+        An event that cannot be read does not keep the others out: each gets the verdict that it would get as a line.
+
         :raises InvalidInputError: the body as a whole is not a JSON array
         """
-        events = loads(body)
-        if type(events) is not list:
-            raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        is_small = len(body) <= _READ_AT_ONCE
+        events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
+        if events is None:
+            texts = await _taken_apart(body)
+            return await self._store(
+                [self._read(text, sender, size=None) for text in part] for part in _parts(texts)
+            )
         return await self._store(
             [self._check(fields, sender, size=None) for fields in part] for part in _parts(events)
         )
@@ -103,7 +117,7 @@ class Ingest:
         events = [one.event for one in checked if one.event is not None]
         verdicts = iter(await self._writer.append(events) if events else ())
         return [
-            _refused(index, one) if one.event is None else _judged(index, next(verdicts))
+            _warned(_refused(index, one) if one.event is None else _judged(index, next(verdicts)), one)
             for index, one in enumerate(checked, first_index)
         ]
 
@@ -129,11 +143,17 @@ class Ingest:
     def _check_line(self, line: bytes, sender: Sender) -> _Checked:
         if len(line) > self._size_limit:
             return _Checked(None, None, self._too_large(len(line)))
+        return self._read(line, sender, size=len(line))
+
+    def _read(self, text: bytes, sender: Sender, *, size: int | None) -> _Checked:
+        """Check one event as it was sent; see `_check`."""
         try:
-            fields = loads(line)
+            fields = loads(text)
         except InvalidInputError as error:
-            return _Checked(None, None, error)
-        return self._check(fields, sender, size=len(line))
+            return _Checked(None, _id_in(text), error)
+        checked = self._check(fields, sender, size=size)
+        warnings = unkept(text, fields)
+        return checked if not warnings else checked._replace(warnings=warnings)
 
     def _check(self, fields: object, sender: Sender, *, size: int | None) -> _Checked:
         """Check one event; ``size`` is how long it was as sent, None when that is not known."""
@@ -157,7 +177,35 @@ def _accepted(fields: object, sender: Sender, *, any_outcome: bool = False) -> N
     return event
 
 
-def _parts(items: list[Any]) -> Iterator[list[Any]]:
+def _as_they_are(body: bytes) -> list[Any] | None:
+    """
+    Return the items of an array that were read as they were sent; None when one of them needs a closer look.
+
+    :raises InvalidInputError: JSON, but not an array
+    """
+    try:
+        events = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(events) is not list:
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    return events if canonical.is_plain(body) and is_kept(body, events) else None
+
+
+async def _taken_apart(body: bytes) -> Sequence[bytes]:
+    """
+    Return the items of an array as texts.
+
+    :raises InvalidInputError: not an array
+    """
+    found = await run_in_threadpool(arrays.items, body)
+    if found is None:
+        loads(body)  # says what is wrong with it
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    return found
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
 
@@ -175,6 +223,12 @@ def _judged(index: int, appended: Appended) -> Result:
     return result
 
 
+def _warned(result: Result, checked: _Checked) -> Result:
+    if checked.warnings:
+        result["warnings"] = [warning.members() for warning in checked.warnings]
+    return result
+
+
 def _refused(index: int, checked: _Checked) -> Result:
     members = {} if checked.error is None else checked.error.members
     return {
@@ -184,6 +238,14 @@ def _refused(index: int, checked: _Checked) -> Result:
         **members,
         "detail": str(checked.error),
     }
+
+
+def _id_in(text: bytes) -> str | None:
+    """Return the id in a text that cannot be taken, if a reader that takes nearly anything finds it."""
+    try:
+        return _stated_id(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _stated_id(fields: object) -> str | None:

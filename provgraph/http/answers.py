@@ -20,6 +20,7 @@ from provgraph.errors import (
     OverloadedError,
     ProvgraphError,
     UnauthenticatedError,
+    UnsupportedEncodingError,
 )
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _headers(error: ProvgraphError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, UnsupportedEncodingError):
+        return {"Accept-Encoding": error.accepted}
     if isinstance(error, MethodNotAllowedError) and error.allowed:
         return {"Allow": error.allowed}
     if isinstance(error, EmitterError):
