@@ -176,6 +176,14 @@ DOORS: dict[str, Door] = {
         lambda served: Asked(f"/query/remove_unconnected_artifacts/{_report(served)}", {}), _REPORTED
     ),
     "POST /query/clean": Door(lambda _: Asked("/query/clean", {}), frozenset({Kind.LOG_CLEANED})),
+    # The same at the Receiver's address.
+    "POST /receiver/verify_artifact_connections": Door(
+        lambda _: Asked("/receiver/verify_artifact_connections", {}), _REPORTED
+    ),
+    "POST /receiver/remove_unconnected_artifacts/{id}": Door(
+        lambda served: Asked(f"/receiver/remove_unconnected_artifacts/{_report(served)}", {}), _REPORTED
+    ),
+    "POST /receiver/clean": Door(lambda _: Asked("/receiver/clean", {}), frozenset({Kind.LOG_CLEANED})),
     "POST /admin/clean": Door(lambda _: Asked("/admin/clean", {}), frozenset({Kind.LOG_CLEANED})),
     "POST /admin/verify-connections": Door(lambda _: Asked("/admin/verify-connections", {}), _REPORTED),
     "POST /admin/reports/{report_id}/remove-unconnected": Door(
@@ -194,7 +202,8 @@ DOORS: dict[str, Door] = {
 # Routes that take a body, and record nothing.
 RECORD_NOTHING = frozenset(
     {
-        *("POST /api/v1/runs/{id}/plan", "POST /api/v1/cypher", "POST /query/query"),
+        *("POST /api/v1/runs/{id}/plan", "POST /api/v1/cypher"),
+        *("POST /query/query", "POST /receiver/query"),
         *("POST /api/schema/check", "POST /api/auth/login", "POST /api/auth/refresh"),
         *(
             "POST /graph_builder/flush",

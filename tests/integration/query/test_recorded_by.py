@@ -92,7 +92,7 @@ def test_why_tells_it_in_steps_graph_claims_and_text(story: Story) -> None:
     recorded = f"the credential {ADA!r} ({story.ada['id']}) recorded it"
     told = [claim["claim"] for claim in answer["claims"] if recorded in claim["claim"]]
     assert [claim.split()[2] for claim in told] == ["'train'", "'ingest'"]
-    assert answer["text"].count(f'recorded by "{ADA}"]') == 2
+    assert answer["text"].count(f'Z by "{ADA}"\n') == 2
 
 
 def test_impact_and_path_tell_it(story: Story) -> None:
