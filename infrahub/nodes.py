@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infrahub.budget import OBJECTS_OF_A_LOOK_UP, cells_of
 from infrahub.documents import merged
 from infrahub.errors import DocumentError, UnsupportedError
+from provgraph.events import canonical
 from provgraph.events.clock import rfc3339
 from provgraph.tracking.kinds import GROUP, NODE
 
@@ -197,7 +198,8 @@ class Nodes:
             elif one.name == "__typename":
                 answer[key] = f"{attribute.get('kind', 'Text')}Attribute"
             elif one.name == "is_default":
-                answer[key] = stored.state.values.get(field.name) in (None, attribute.get("default_value"))
+                stated = stored.state.values.get(field.name)
+                answer[key] = stated is None or canonical.same(stated, attribute.get("default_value"))
             elif one.name == "updated_at":
                 answer[key] = rfc3339(stored.recorded_us)
             else:

@@ -62,6 +62,19 @@ class ObjectState(NamedTuple):
     parent: str | None = None  # id of the object that it goes with when that is retired
     group: JSONObject | None = None  # of a group: {"identifier", "params", "last_run"}, each may be None
 
+    def is_same(self, other: ObjectState) -> bool:
+        """Tell whether two states say the same, to the byte: see `canonical.same`. Never compare them with ``==``."""
+        return canonical.same(self._asdict(), other._asdict())
+
+    def changed(self, other: ObjectState) -> list[str]:
+        """Return the names of the values that the other state has otherwise, or not at all, or more than this."""
+        mine, theirs = self.values, other.values
+        return [
+            name
+            for name in {**mine, **theirs}
+            if (name in mine) != (name in theirs) or not canonical.same(mine.get(name), theirs.get(name))
+        ]
+
 
 class Change(NamedTuple):
     """What a step did to one object."""

@@ -71,12 +71,7 @@ def rename_others(draft: Draft, kinds: ObjectKinds, before: ObjectState, after: 
 
     :raises UniqueError: another object has such a name
     """
-    changed = [
-        name
-        for name in {**before.values, **after.values}
-        if before.values.get(name) != after.values.get(name)
-    ]
-    for kind in kinds.named_by(after.kind, changed):
+    for kind in kinds.named_by(after.kind, before.changed(after)):
         for other in list(_naming(draft, kind, before)):
             was = key_of(draft, kinds, kind, other.values, other.parent, instead=before)
             key = key_of(draft, kinds, kind, other.values, other.parent, instead=after)

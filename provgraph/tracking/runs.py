@@ -197,7 +197,7 @@ def _undoing(draft: Draft, stored_run: StoredRun) -> _Undoing:
     restore = {
         id_: one.before
         for id_, one in first.items()
-        if one.before is not None and one.before.live and one.before != now[id_].state
+        if one.before is not None and one.before.live and not one.before.is_same(now[id_].state)
     }
     return _Undoing(left, retire, restore, now, dropped)
 
@@ -335,7 +335,7 @@ def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObjec
     for id_, left in undoing.left.items():
         now = undoing.now[id_]
         # What was changed and put back since is as the run left it.
-        changed = now.state != left
+        changed = not now.state.is_same(left)
         listed = [owner for owner in owners.get(id_, ()) if owner != run.group_id]
         before = undoing.restore.get(id_)
         reason = (

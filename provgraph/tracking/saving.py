@@ -173,8 +173,8 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
         protected=before.protected if wanted.protected is None else wanted.protected,
         parent=parent,
     )
-    operation = Operation.UNCHANGED if after == before else Operation.UPDATED
-    if after.values != before.values:
+    operation = Operation.UNCHANGED if after.is_same(before) else Operation.UPDATED
+    if after.changed(before):
         keys.rename_others(draft, kinds, before, after)
     draft.put(operation, after, before=before, member=wanted.member)
     return before.id, operation

@@ -710,3 +710,32 @@ def test_an_open_service_tells_of_itself(sdk: Sdk) -> None:
 
     assert version == server.version
     assert len(server.deployment_id) == 36
+
+
+# What is one thing to Python, or as a joined text, and two to people
+
+
+def things(name: str) -> dict[str, Any]:
+    """Return a schema with a kind that takes any value."""
+    attributes = [{"name": part, "kind": kind, "optional": True} for part, kind in _OF_ANY_VALUE.items()]
+    node = {"namespace": "Sdk", "name": name, "human_friendly_id": ["name__value"], "attributes": attributes}
+    return {"version": "1.0", "nodes": [node]}
+
+
+_OF_ANY_VALUE = {"name": "Text", "document": "JSON", "something": "Any"}
+
+
+@pytest.mark.parametrize(("was", "now"), [(1, True), (True, 1), (0, False), (1, 1.0)])
+def test_a_value_of_another_type_is_stored(sdk: Sdk, wire: Wire, was: Any, now: Any) -> None:
+    name = own_kind()
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([things(name)]))
+        await save(client, "a", upsert=True, kind=f"Sdk{name}", document={"in": [was]}, something=was)
+        return await save(client, "a", upsert=True, kind=f"Sdk{name}", document={"in": [now]}, something=now)
+
+    node = asyncio.run(script())
+
+    stored = wire.get(f"/api/v1/objects/{node.id}").json()["values"]
+    assert repr((stored["document"], stored["something"])) == repr(({"in": [now]}, now))

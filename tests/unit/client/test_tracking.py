@@ -391,3 +391,19 @@ def test_an_id_is_added_in_its_one_spelling() -> None:
         client.group_context.add_related_nodes(["5F0C7BD1-3f57-4d16-9f02-0123456789ab"])
 
         assert client.group_context.related_node_ids == ["5f0c7bd13f574d169f020123456789ab"]
+
+
+def test_a_save_that_no_answer_came_to_is_another_one_when_a_values_type_changed() -> None:
+    service = _Service(objects=_away)
+    node = service.client().create("Device", name="A", flag=1)
+    with pytest.raises(UnreachableError):
+        node.save()
+    before = len(service.bodies)
+
+    node.flag.value = True
+    with pytest.raises(UnreachableError):
+        node.save()
+
+    requests = {body["request"] for body in service.bodies}
+    assert service.bodies[before]["objects"][0]["values"]["flag"] is True
+    assert len(requests) == 2
