@@ -71,7 +71,9 @@ class Draft:
         self.command = command
         self.run: StoredRun | None = None
         self._states: dict[str, ObjectState] = {}
-        # Ids of the live ones among them.
+        # As they were when the command came: read once, for a thousand interfaces are named by one device.
+        self._read: dict[str, ObjectState | None] = {}
+        # Ids of the live ones among the changed.
         self._by_key: dict[tuple[str, str, str | None], str] = {}
         self._by_artifact: dict[str, str] = {}
         self.parts: list[_Part] = []  # of objects, each a step of its own
@@ -102,8 +104,10 @@ class Draft:
         """Return a live object, None when there is none with this id."""
         state = self._states.get(id_)
         if state is None:
-            stored = self.reads.objects([id_]).get(id_)
-            state = None if stored is None else stored.state
+            if id_ not in self._read:
+                stored = self.reads.objects([id_]).get(id_)
+                self._read[id_] = None if stored is None else stored.state
+            state = self._read[id_]
         return state if state is not None and state.live else None
 
     def state(self, id_: str) -> ObjectState | None:
@@ -151,12 +155,17 @@ class Draft:
 
     def free_artifact(self, *, branch: str, kind: str, key: str | None, id_: str) -> str:
         """Return the artifact for a new object: by its key, unless a live object has that one."""
-        if key is None:
-            return object_artifact(branch=branch, kind=kind, key=id_)
-        name = object_artifact(branch=branch, kind=kind, key=key)
-        if name in self._by_artifact or self.reads.is_artifact_taken(name):
-            return f"{name}#{id_[:_SHOWN_DIGITS]}"
-        return name
+        name = object_artifact(branch=branch, kind=kind, key=id_ if key is None else key)
+        shown = (
+            name,
+            f"{name}#{id_[:_SHOWN_DIGITS]}",
+            *(f"{name}#{id_}.{number}" for number in range(1, 100)),
+        )
+        # What is put after it may be in the name of another object as well.
+        for free in shown:
+            if free not in self._by_artifact and not self.reads.is_artifact_taken(free):
+                return free
+        raise ConflictError(f"Every name for the artifact of {kind} {key!r} is another object's")
 
     # ------------------------------------------------------------------------------------------- what it does
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError
+from provgraph.joined import SEPARATOR, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from provgraph.catalog.tracking import TrackingQueries
 
@@ -103,14 +104,35 @@ class ObjectKind(NamedTuple):
         ]
         return [source.get(part.attribute) for source, part in zip(sources, self.key_parts, strict=True)]
 
-    def key(
+    def texts(
         self, values: Mapping[str, Any], related: Callable[[str], Mapping[str, Any]] | None = None
-    ) -> str | None:
-        """Return what names an object with these values, None when something of it is missing. See `key_values`."""
+    ) -> tuple[str, ...] | None:
+        """Return the texts that name an object with these values, None when one is missing. See `key_values`."""
         parts = self.key_values(values, related)
         if not parts or any(part is None or part == "" for part in parts):
             return None
-        return "/".join(part if isinstance(part, str) else str(part) for part in parts)
+        return tuple(part if isinstance(part, str) else str(part) for part in parts)
+
+    def key(self, name: Sequence[str]) -> str | None:
+        """
+        Return the key of the object that these texts name, None when so many name no object of the kind.
+
+        A single text is the key as it is; several are joined so that no other texts give the same. Of a kind whose
+        objects have no names, but keys that somebody gives them, it is what such a key is written as.
+        """
+        if not name or len(name) != (len(self.key_parts) or len(name)):
+            return None
+        return name[0] if len(self.key_parts) == 1 else joined(name)
+
+    def spellings(self, name: Sequence[str]) -> tuple[str, ...]:
+        """
+        Return the keys that the object with this name may have: today's, and the one of before format 2.
+
+        Then the texts were joined as they were, and two names could have one key: who finds an object by the second
+        one has to look whether it is so named.
+        """
+        key = self.key(name)
+        return () if key is None else tuple(dict.fromkeys((key, SEPARATOR.join(name))))
 
 
 class ObjectKinds:
@@ -121,9 +143,12 @@ class ObjectKinds:
         Know the kinds.
 
         :param definitions: from a schema file, see `read_schema`
+        :raises InvalidInputError: two of them have one name
         """
         self._reads = reads
-        self._fixed = {kind_name(definition): definition for definition in (*BUILT_IN, *definitions)}
+        fixed = (*BUILT_IN, *definitions)
+        refuse_two_of_one_name(fixed)
+        self._fixed = {kind_name(definition): definition for definition in fixed}
 
     def definitions(self) -> list[JSONObject]:
         """Return all definitions, the latest of each kind, in the order in which they were first defined."""
@@ -137,7 +162,7 @@ class ObjectKinds:
         """Return what is known of a kind, defined or not."""
         definition = self._defined().get(kind)
         if definition is None:
-            return ObjectKind(kind, (KeyPart("name"),), kind.endswith("Group"), {}, ())
+            return undefined(kind)
         return _kind(kind, definition)
 
     def named_by(self, kind: str, attributes: Iterable[str]) -> list[ObjectKind]:
@@ -160,9 +185,33 @@ class ObjectKinds:
         return {**self._fixed, **stored}
 
 
+def undefined(kind: str) -> ObjectKind:
+    """Return a kind that nobody defined: the attribute ``name`` names its objects."""
+    return ObjectKind(kind, (KeyPart("name"),), kind.endswith("Group"), {}, ())
+
+
 def kind_name(definition: Mapping[str, Any]) -> str:
     """Return a kind's name: namespace and name in one."""
     return f"{definition['namespace']}{definition['name']}"
+
+
+def refuse_two_of_one_name(definitions: Iterable[JSONObject]) -> None:
+    """
+    Refuse kinds that give one name in two ways, such as ``TestNode`` with ``Kind`` and ``Test`` with ``NodeKind``.
+
+    :raises InvalidInputError: there are two
+    """
+    namespaces: dict[str, str] = {}
+    for definition in definitions:
+        kind, namespace = kind_name(definition), definition["namespace"]
+        other = namespaces.setdefault(kind, namespace)
+        if other != namespace:
+            raise InvalidInputError(
+                f"The kind {kind} is defined with the namespace {other}, and here with the namespace {namespace}: both "
+                "would be one kind. Choose another name",
+                field="namespace",
+                rule="one-kind",
+            )
 
 
 def read_schema(document: object, *, where: str = "schema") -> list[JSONObject]:

@@ -17,9 +17,9 @@ from provgraph.events.tracking import RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
-from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
+from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema, refuse_two_of_one_name
 from provgraph.tracking.listing import list_group
-from provgraph.tracking.runs import Closing, close, intended, roll_back
+from provgraph.tracking.runs import Closing, close, group_of, intended, roll_back
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
 
@@ -77,6 +77,7 @@ class Tracker:
         Open a run. The answer names it: ``{"run": id}``.
 
         :raises InvalidInputError: parameters that are no JSON object
+        :raises GroupNameError: the group that it would keep is another script's
         """
         params = dict(opening.params or {})
         check_params(params)
@@ -98,6 +99,7 @@ class Tracker:
                 group_params=dict(opening.group_params or {}),
                 opened_us=draft.place.occurred_us,
             )
+            group_of(draft, run)  # refused now, before the work is done
             return draft.events("run.opened", answer={"run": run.id}, run=run)
 
         return self._decide(command, decide)
@@ -222,7 +224,7 @@ class Tracker:
                 nothing = {"run": run_id, "restored": [], "retired": [], "skipped": []}
                 return Outcome(nothing, stored.position, repeated=True)
             draft.run = stored
-            undone = roll_back(draft, stored, force=force)
+            undone = roll_back(draft, self.kinds, stored, force=force)
             rename_after_restoring(draft, self.kinds)
             run = stored.state._replace(
                 state=RunStatus.ROLLED_BACK,
@@ -290,6 +292,7 @@ class Tracker:
         :raises InvalidInputError: the schema cannot be read
         """
         kinds = read_schema(schema)
+        refuse_two_of_one_name((*self.kinds.definitions(), *kinds))
 
         def decide(draft: Draft) -> list[NewEvent]:
             names = [f"{kind['namespace']}{kind['name']}" for kind in kinds]

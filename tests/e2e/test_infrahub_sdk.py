@@ -739,3 +739,32 @@ def test_a_value_of_another_type_is_stored(sdk: Sdk, wire: Wire, was: Any, now: 
 
     stored = wire.get(f"/api/v1/objects/{node.id}").json()["values"]
     assert repr((stored["document"], stored["something"])) == repr(({"in": [now]}, now))
+
+
+def test_nodes_whose_texts_give_the_same_when_they_are_joined_are_two(sdk: Sdk, wire: Wire) -> None:
+    name = own_kind()
+    interface = f"Sdk{name}port"
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        ids = []
+        for _ in range(2):
+            async with tracking(client, unique("ports-"), delete_unused_nodes=True):
+                for device, port in (("eu/fra", "core"), ("eu", "fra/core"), ("core-1", "xe-0/0/1")):
+                    parent = await save(client, device, upsert=True, kind=f"Sdk{name}")
+                    node = await save(client, port, upsert=True, kind=interface, device=parent)
+                    ids.append(node.id)
+        found = await done(client.get(kind=interface, hfid=["eu", "fra/core"]))
+        return ids, found, await done(client.all(kind=interface))
+
+    ids, found, everything = asyncio.run(script())
+
+    assert ids[:3] == ids[3:]
+    assert len(set(ids)) == len(everything) == 3
+    assert (found.id, found.hfid) == (ids[1], ["eu", "fra/core"])
+    stored = wire.get(f"/api/v1/objects/{ids[2]}").json()
+    assert (stored["key"], stored["artifact"]) == (
+        "core-1/xe-0%2F0%2F1",
+        f"{interface}/core-1/xe-0%2F0%2F1",
+    )
