@@ -8,9 +8,10 @@ import orjson
 from sqlalchemy import func, select
 
 from provgraph.catalog.schema import Tables
-from provgraph.catalog.trackingrows import artifact_lookup, kind_lookup, object_lookup
+from provgraph.catalog.trackingrows import artifact_lookup, defined_lookup, kind_lookup, object_lookup
 from provgraph.events import canonical
 from provgraph.events.tracking import (
+    FROM_FILE,
     ObjectState,
     Operation,
     RunState,
@@ -150,6 +151,16 @@ class TrackingQueries:
             wanted = wanted.where(_OBJECT.c.document.contains(canonical.text(text)[1:-1], autoescape=True))
         return map(_object, self._stream(wanted if limit is None else wanted.limit(limit)))
 
+    def live_anywhere(self, kind: str) -> Iterator[StoredObject]:
+        """Yield the live objects of a kind, on whichever branch they are, in the order of their last change."""
+        told = f'"kind":{canonical.text(kind)}'  # as documents say it; values may say it, too
+        wanted = (
+            select(_OBJECT)
+            .where(_OBJECT.c.live == 1, _OBJECT.c.document.contains(told, autoescape=True))
+            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+        )
+        return (stored for stored in map(_object, self._stream(wanted)) if stored.state.kind == kind)
+
     def page_of_kinds(
         self, *, branch: str, kinds: Sequence[str], offset: int, limit: int
     ) -> list[StoredObject]:
@@ -277,6 +288,19 @@ class TrackingQueries:
 
     def kinds(self) -> list[dict[str, Any]]:
         """Return the kinds that were defined over HTTP, in Infrahub's form, in the order of their definition."""
+        return [kind for kind in self._kinds() if FROM_FILE not in kind]
+
+    def kinds_from_file(self) -> list[dict[str, Any]]:
+        """Return the kinds that the schema file had when it was last read, with `FROM_FILE` in each."""
+        return [kind for kind in self._kinds() if FROM_FILE in kind]
+
+    def kind_since(self, kind: str) -> int:
+        """Return the number of the step that defined a kind last, 0 where none did."""
+        lookups = [defined_lookup(kind, from_file=from_file) for from_file in (False, True)]
+        wanted = select(func.max(_KIND.c.sequence)).where(_KIND.c.kind.in_(lookups))
+        return next((number or 0 for (number,) in self._stream(wanted)), 0)
+
+    def _kinds(self) -> list[dict[str, Any]]:
         wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)
         return [orjson.loads(document) for (document,) in self._stream(wanted)]
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events import canonical
-from provgraph.events.tracking import Operation
+from provgraph.events.tracking import FROM_FILE, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,11 @@ def object_lookup(*, branch: str, kind: str, key: str) -> str:
 def kind_lookup(*, branch: str, kind: str) -> str:
     """Return what the objects of a kind are found by."""
     return lookup("kind", branch, kind)
+
+
+def defined_lookup(kind: str, *, from_file: bool) -> str:
+    """Return what the definition of a kind is found by."""
+    return lookup("kind in the schema file" if from_file else "kind", kind)
 
 
 def artifact_lookup(artifact: str) -> str:
@@ -151,4 +156,4 @@ def _run(event: RecordedEvent, step: Step, run: RunState) -> Row:
 
 def _kind(step: Step, definition: dict[str, Any]) -> Row:
     name = definition["namespace"] + definition["name"]
-    return lookup("kind", name), step.sequence, canonical.text(definition)
+    return defined_lookup(name, from_file=FROM_FILE in definition), step.sequence, canonical.text(definition)

@@ -25,6 +25,9 @@ _NAMESPACE = uuid.UUID("6f7b0a52-6a3e-5e0f-9a55-0d7f2f6c9b1e")
 
 JSONObject = dict[str, Any]
 
+# A member of a kind's definition that came from a schema file: true, or false where it is not there any more.
+FROM_FILE = "in_schema_file"
+
 
 class Operation(StrEnum):
     """What a step did to an object. The values are stored: never change one."""

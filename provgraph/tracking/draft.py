@@ -73,6 +73,7 @@ class Draft:
         self._states: dict[str, ObjectState] = {}
         # As they were when the command came: read once, for a thousand interfaces are named by one device.
         self._read: dict[str, ObjectState | None] = {}
+        self._read_by_key: dict[tuple[str, str, str], ObjectState | None] = {}
         # Ids of the live ones among the changed.
         self._by_key: dict[tuple[str, str, str | None], str] = {}
         self._by_artifact: dict[str, str] = {}
@@ -123,10 +124,11 @@ class Draft:
         known = self._by_key.get((branch, kind, key))
         if known is not None:
             return self._states[known]
-        stored = self.reads.live_object(branch=branch, kind=kind, key=key)
-        if stored is None or stored.state.id in self._states:
-            return None
-        return stored.state
+        if (branch, kind, key) not in self._read_by_key:
+            stored = self.reads.live_object(branch=branch, kind=kind, key=key)
+            self._read_by_key[branch, kind, key] = None if stored is None else stored.state
+        state = self._read_by_key[branch, kind, key]
+        return None if state is None or state.id in self._states else state
 
     def members(self, group_id: str) -> tuple[str, ...]:
         """Return whom a group lists."""

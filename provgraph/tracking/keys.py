@@ -73,7 +73,8 @@ def make_room(draft: Draft, kinds: ObjectKinds, wanted: Called) -> None:
     name = name_of(draft, kinds, wanted.kind, held.values, held.parent)
     key = wanted.kind.key(name or ())
     if name is None or key is None or key == wanted.key:
-        raise refuse_taken_key(held)
+        # Another process has come first since `holder` looked: then this command is decided anew.
+        return
     make_room(draft, kinds, Called(wanted.kind, wanted.branch, key, name))
     draft.put(Operation.UPDATED, held._replace(key=key), before=held, member=False)
 

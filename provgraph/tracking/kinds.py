@@ -7,15 +7,14 @@ kinds that nobody defined are welcome: their attribute ``name`` names them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from provgraph.errors import InvalidInputError
+from provgraph.events import canonical
 from provgraph.joined import SEPARATOR, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from provgraph.catalog.tracking import TrackingQueries
 
 STANDARD_GROUP = "CoreStandardGroup"
 GROUP = "CoreGroup"
@@ -135,10 +134,27 @@ class ObjectKind(NamedTuple):
         return () if key is None else tuple(dict.fromkeys((key, SEPARATOR.join(name))))
 
 
+class Definitions(Protocol):
+    """Where kinds are that were defined over HTTP."""
+
+    def kinds(self) -> list[JSONObject]:
+        """Return them, in the order of their definition."""
+
+
+class _Known(NamedTuple):
+    """Kinds that do not change."""
+
+    definitions: list[JSONObject]
+
+    def kinds(self) -> list[JSONObject]:
+        """See `Definitions.kinds`."""
+        return self.definitions
+
+
 class ObjectKinds:
     """The kinds that are defined: built in, from a schema file, and over HTTP, in that order."""
 
-    def __init__(self, reads: TrackingQueries, definitions: Iterable[JSONObject] = ()) -> None:
+    def __init__(self, reads: Definitions, definitions: Iterable[JSONObject] = ()) -> None:
         """
         Know the kinds.
 
@@ -146,9 +162,45 @@ class ObjectKinds:
         :raises InvalidInputError: two of them have one name
         """
         self._reads = reads
-        fixed = (*BUILT_IN, *definitions)
+        self.from_file = list(definitions)
+        fixed = (*BUILT_IN, *self.from_file)
         refuse_two_of_one_name(fixed)
         self._fixed = {kind_name(definition): definition for definition in fixed}
+        self._frozen: dict[str, JSONObject] | None = None
+
+    def as_of_now(self, *more: JSONObject, from_file: Iterable[JSONObject] | None = None) -> ObjectKinds:
+        """
+        Return the kinds as they are now, whatever is defined later.
+
+        :param more: definitions as if they had been defined over HTTP
+        :param from_file: those of another schema file; None: of the one that there is
+        """
+        known = _Known([*self._reads.kinds(), *more])
+        frozen = ObjectKinds(known, self.from_file if from_file is None else from_file)
+        frozen._frozen = frozen._defined()
+        return frozen
+
+    def renamed_since(self, old: ObjectKinds) -> list[str]:
+        """Return the kinds whose objects may be called otherwise than ``old`` says."""
+        defined = {**old._defined(), **self._defined()}
+        return [kind for kind in defined if not canonical.same(old._naming(kind), self._naming(kind))]
+
+    def _naming(self, kind: str) -> list[Any]:
+        """Return all that names of a kind's objects depend on, but for values."""
+        its = self.of(kind)
+        return [[*part, *self._naming_of(its, part)] for part in its.key_parts]
+
+    def _naming_of(self, kind: ObjectKind, part: KeyPart) -> list[Any]:
+        if part.relationship is None:
+            return [kind.defaults.get(part.attribute)]
+        peer = _peer(kind.document or {}, part.relationship)
+        defaults = {
+            name: _default(other, part.attribute)
+            for name, other in self._defined().items()
+            if peer in (name, NODE, *(other.get("inherit_from") or ()))
+        }
+        known = {name: value for name, value in defaults.items() if value is not None}
+        return [part.relationship in kind.parents, known]
 
     def definitions(self) -> list[JSONObject]:
         """Return all definitions, the latest of each kind, in the order in which they were first defined."""
@@ -181,6 +233,8 @@ class ObjectKinds:
         ]
 
     def _defined(self) -> dict[str, JSONObject]:
+        if self._frozen is not None:
+            return self._frozen
         stored = {kind_name(definition): definition for definition in self._reads.kinds()}
         return {**self._fixed, **stored}
 
@@ -265,6 +319,11 @@ def _kind(name: str, definition: JSONObject) -> ObjectKind:
             if attribute.get("default_value") is not None
         },
     )
+
+
+def _default(definition: JSONObject, attribute: str) -> Any:
+    attributes = definition.get("attributes") or []
+    return next((part.get("default_value") for part in attributes if part["name"] == attribute), None)
 
 
 def _peer(definition: JSONObject, relationship: str) -> Any:

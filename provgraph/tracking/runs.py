@@ -15,7 +15,7 @@ from provgraph.tracking.saving import leave_groups
 from provgraph.tracking.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.tracking.draft import Draft
@@ -217,24 +217,57 @@ class _Undoing(NamedTuple):
 def _undoing(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun) -> _Undoing:
     run = stored_run.state
     first: dict[str, StoredOperation] = {}
-    left: dict[str, ObjectState] = {}
     dropped: dict[str, list[str]] = {}
     if run.group_id is not None and run.previous_members is not None:
         dropped[run.group_id] = list(run.previous_members)
+    last: dict[str, StoredOperation] = {}
     for operation in draft.reads.operations(run_id=run.id):
         if operation.operation is not Operation.UNCHANGED:
             first.setdefault(operation.object_id, operation)
-            left[operation.object_id] = operation.after
+            last[operation.object_id] = operation
         if operation.dropped:
             dropped.setdefault(operation.object_id, []).extend(operation.dropped)
     now = draft.reads.objects([*first, *dropped])
+    today = _Today(draft, kinds, now)
+    left = {id_: today.state(one.after, one.sequence) for id_, one in last.items()}
     retire = [id_ for id_, one in first.items() if not _was_live(one.before) and now[id_].state.live]
-    restore = {
-        id_: one.before
+    before = {
+        id_: today.state(one.before, one.sequence)
         for id_, one in first.items()
-        if one.before is not None and one.before.live and not one.before.is_same(now[id_].state)
+        if one.before is not None and one.before.live
     }
+    restore = {id_: state for id_, state in before.items() if not state.is_same(now[id_].state)}
     return _Undoing(kinds, left, retire, restore, now, dropped)
+
+
+class _Today:
+    """Tells what states that were recorded before their kind was defined anew would be called today."""
+
+    def __init__(self, draft: Draft, kinds: ObjectKinds, now: Mapping[str, StoredObject]) -> None:
+        self._draft = draft
+        self._kinds = kinds
+        self._now = now
+        self._since: dict[str, int] = {}
+
+    def state(self, state: ObjectState, sequence: int) -> ObjectState:
+        """
+        Return a state that the step ``sequence`` recorded, as it is called by the present definitions.
+
+        Of a retired object nobody can tell whether somebody had given it its key: it is called by its texts.
+        """
+        now = self._now[state.id].state
+        if state.is_same(now):
+            return state
+        if state.kind not in self._since:
+            self._since[state.kind] = self._draft.reads.kind_since(state.kind)
+        if self._since[state.kind] <= sequence or (now.live and now.key == state.key):
+            return state
+        kind = self._kinds.of(state.kind)
+        name = keys.name_of(self._draft, self._kinds, kind, state.values, state.parent)
+        key = kind.key(name or ())
+        if keys.is_same_name(kind, name, key, state.key):
+            return state
+        return state._replace(key=key, artifact=now.artifact if now.key == key else state.artifact)
 
 
 def _was_live(before: ObjectState | None) -> bool:

@@ -11,14 +11,16 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
+from provgraph.events import canonical
 from provgraph.events.clock import now_us
 from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
-from provgraph.events.tracking import RunState, RunStatus
+from provgraph.events.tracking import FROM_FILE, RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
-from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema, refuse_two_of_one_name
+from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, kind_name, read_schema, refuse_two_of_one_name
 from provgraph.tracking.listing import list_group
+from provgraph.tracking.redefining import rename_redefined
 from provgraph.tracking.runs import Closing, close, group_of, intended, roll_back
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
@@ -289,18 +291,54 @@ class Tracker:
         """
         Define kinds of objects, see `provgraph.tracking.kinds.read_schema`. The answer names them.
 
+        Objects that are called otherwise from then on are renamed by the same command, each with an event of its own.
+
         :raises InvalidInputError: the schema cannot be read
+        :raises UniqueError: two objects would have one name; nothing was changed
         """
-        kinds = read_schema(schema)
+        kinds = [{name: kind[name] for name in kind if name != FROM_FILE} for kind in read_schema(schema)]
         refuse_two_of_one_name((*self.kinds.definitions(), *kinds))
 
         def decide(draft: Draft) -> list[NewEvent]:
-            names = [f"{kind['namespace']}{kind['name']}" for kind in kinds]
+            rename_redefined(draft, self.kinds.as_of_now(), self.kinds.as_of_now(*kinds))
+            names = [kind_name(kind) for kind in kinds]
             return draft.events(
                 "kinds.defined", answer={"kinds": names}, kinds=kinds, properties={"kinds": names}
             )
 
         return self._decide(command, decide)
+
+    def take_schema_file(self) -> Outcome | None:
+        """
+        Record what the schema file says where it says otherwise than before, and rename objects as `define` does.
+
+        Return None where it says the same. The first time that it is recorded, objects are taken to be called as it
+        says: nobody knows what it said before.
+
+        :raises UniqueError: two objects would have one name; nothing was changed
+        """
+        stated = {kind_name(kind): kind for kind in self.kinds.from_file}
+
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
+            recorded = {kind_name(kind): kind for kind in self._reads.kinds_from_file()}
+            kinds = [
+                *({**kind, FROM_FILE: True} for kind in stated.values()),
+                *({**kind, FROM_FILE: False} for name, kind in recorded.items() if name not in stated),
+            ]
+            changed = [kind for kind in kinds if not canonical.same(kind, recorded.get(kind_name(kind)))]
+            if not changed:
+                return Outcome({"kinds": []}, self._log.head().position)
+            if recorded:
+                before = [kind for kind in recorded.values() if kind[FROM_FILE]]
+                rename_redefined(draft, self.kinds.as_of_now(from_file=before), self.kinds.as_of_now())
+            names = [kind_name(kind) for kind in changed]
+            properties = {"kinds": names, "schema_file": True}
+            return draft.events(
+                "kinds.defined", answer={"kinds": names}, kinds=changed, properties=properties
+            )
+
+        done = self._decide(Command(new_id()), decide)
+        return done if done.answer["kinds"] else None
 
     # ------------------------------------------------------------------------------------------------- groups
 

@@ -768,3 +768,26 @@ def test_nodes_whose_texts_give_the_same_when_they_are_joined_are_two(sdk: Sdk, 
         "core-1/xe-0%2F0%2F1",
         f"{interface}/core-1/xe-0%2F0%2F1",
     )
+
+
+def test_a_script_goes_on_with_its_nodes_after_their_kind_is_loaded_with_another_name(sdk: Sdk) -> None:
+    name, identifier = own_kind(), unique("renamed-")
+    by_name, by_status = schema(name), schema(name)
+    by_status["nodes"][0]["human_friendly_id"] = ["status__value", "name__value"]
+
+    async def script() -> Any:
+        client = sdk.client()
+        ids = []
+        for kinds in (by_name, by_status):
+            loaded = await done(client.schema.load([kinds], wait_until_converged=True))
+            assert loaded.schema_updated, loaded.errors
+            async with tracking(client, identifier, delete_unused_nodes=True):
+                for called in ("a", "b"):
+                    node = await save(client, called, upsert=True, kind=f"Sdk{name}", status="planned")
+                    ids.append(node.id)
+        return ids, await done(sdk.client().all(kind=f"Sdk{name}"))
+
+    ids, everything = asyncio.run(script())
+
+    assert ids[:2] == ids[2:]
+    assert sorted(one.hfid for one in everything) == [["planned", "a"], ["planned", "b"]]
