@@ -24,6 +24,7 @@ from provgraph.client.errors import ActivityEndedError
 from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
 from provgraph.client.plain import plain_object, text
+from provgraph.client.texts import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -344,12 +345,10 @@ class _OnThread:
 
 
 def _failure(error: BaseException) -> dict[str, str]:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot be shown is reported all the same
-        message = ""
-    readable = message.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_MESSAGE]
-    return {"type": type(error).__qualname__, "message": readable}
+    return {
+        "type": type(error).__qualname__,
+        "message": message_of(error)[:_LONGEST_MESSAGE],
+    }
 
 
 __all__ = ["Activity", "Artifact", "AsyncActivity", "Run", "current", "wrap"]
