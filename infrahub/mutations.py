@@ -301,7 +301,7 @@ def _missing(what: str, call: _Call) -> NotFoundError:
 
 def _blank(kind: str, branch: str) -> StoredObject:
     state = ObjectState("0" * 32, kind, branch, None, "", {})
-    return StoredObject(state, "", 0, 0, 0, None, None)
+    return StoredObject(state, "", 0, 0, 0, None, None, 0)
 
 
 def _answer(field: Selected, nodes: Nodes, saved: StoredObject | None) -> JSONObject:

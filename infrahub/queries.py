@@ -120,7 +120,7 @@ class _Wanted:
         if self._found is None:
             tests = [self._test(name, value) for name, value in self._filters.items()]
             matching = (stored for stored in self._candidates() if all(test(stored) for test in tests))
-            self._found = sorted(matching, key=lambda stored: stored.state.id)
+            self._found = sorted(matching, key=lambda stored: (stored.created, stored.state.id))
         return self._found
 
     def _candidates(self) -> list[StoredObject]:

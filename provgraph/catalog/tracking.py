@@ -42,6 +42,7 @@ class StoredObject(NamedTuple):
     recorded_us: int
     actor: str | None
     run_id: str | None
+    created: int  # number of the step that made it
 
 
 class StoredRun(NamedTuple):
@@ -133,7 +134,9 @@ class TrackingQueries:
         texts: Iterable[str] = (),
     ) -> Iterator[StoredObject]:
         """
-        Yield the objects of a kind, in the order of their last change, those behind step ``after``.
+        Yield the objects of a kind in the order in which they were made, those that a step after ``after`` made.
+
+        A change moves none of them, so that a list that is read page by page has each of them once.
 
         :param texts: leave out objects in which one of these texts stands nowhere
         """
@@ -142,9 +145,9 @@ class TrackingQueries:
             .where(
                 _OBJECT.c.kind_lookup == kind_lookup(branch=branch, kind=kind),
                 _OBJECT.c.live == int(live),
-                _OBJECT.c.sequence > after,
+                _OBJECT.c.created > after,
             )
-            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+            .order_by(_OBJECT.c.created, _OBJECT.c.id)
         )
         for text in texts:
             # The database looks through its documents far quicker than they are read one by one.
@@ -164,9 +167,9 @@ class TrackingQueries:
     def page_of_kinds(
         self, *, branch: str, kinds: Sequence[str], offset: int, limit: int
     ) -> list[StoredObject]:
-        """Return live objects of some kinds by id: an order in which changes move none of them."""
-        wanted = _live_of(select(_OBJECT), branch, kinds).order_by(_OBJECT.c.id).offset(offset).limit(limit)
-        return list(map(_object, self._stream(wanted)))
+        """Return live objects of some kinds, in the order in which they were made."""
+        wanted = _live_of(select(_OBJECT), branch, kinds).order_by(_OBJECT.c.created, _OBJECT.c.id)
+        return list(map(_object, self._stream(wanted.offset(offset).limit(limit))))
 
     def count_of_kinds(self, *, branch: str, kinds: Sequence[str]) -> int:
         """Return how many live objects of some kinds there are."""
@@ -174,11 +177,11 @@ class TrackingQueries:
         return sum(number for (number,) in self._stream(counted))
 
     def groups(self) -> Iterator[StoredObject]:
-        """Yield the live groups, in the order of their last change."""
+        """Yield the live groups, in the order in which they were made."""
         wanted = (
             select(_OBJECT)
             .where(_OBJECT.c.is_group == 1, _OBJECT.c.live == 1)
-            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+            .order_by(_OBJECT.c.created, _OBJECT.c.id)
         )
         return map(_object, self._stream(wanted))
 
@@ -333,6 +336,7 @@ def _object(row: Row[*tuple[Any, ...]]) -> StoredObject:
         row.recorded_us,
         row.actor,
         row.run_id,
+        row.created,
     )
 
 

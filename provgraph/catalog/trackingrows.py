@@ -20,7 +20,7 @@ Row = tuple[Value, ...]
 # A parameter is written `?`; `{p}` is the prefix of the tables.
 INSERT_STEP = "INSERT INTO {p}tracked_step VALUES (?, ?, ?, ?, ?, ?)"
 PUT_OBJECT = """
-INSERT INTO {p}tracked_object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO {p}tracked_object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET lookup = excluded.lookup, artifact_lookup = excluded.artifact_lookup,
     kind_lookup = excluded.kind_lookup, parent = excluded.parent, is_group = excluded.is_group, live = excluded.live,
     version = excluded.version, position = excluded.position, sequence = excluded.sequence,
@@ -122,6 +122,7 @@ def _object(event: RecordedEvent, step: Step, change: Change) -> Row:
         step.actor,
         step.run_id,
         canonical.text(state._asdict()),
+        step.sequence,  # an object is made once: what a later step would say of that is not taken over
     )
 
 

@@ -150,3 +150,15 @@ def test_what_was_retired_comes_back_only_where_nobody_has_its_name(old: Old) ->
     old.tracker.roll_back(Command(uuid.uuid4().hex), run)
 
     assert old.interface("xe-0/0/1")["id"] == SLASHES["id"]
+
+
+def test_old_objects_are_listed_in_the_order_in_which_they_were_made(old: Old) -> None:
+    first: dict[str, int] = {}
+    for event in old.log.read(limit=10_000):
+        for change in event.content.step.changes if event.kind == "tracking.step" else ():
+            first.setdefault(change.after.id, event.content.step.sequence)
+
+    stored = old.reads.objects(list(first))
+
+    assert len(stored) > 10
+    assert {id_: one.created for id_, one in stored.items()} == first
