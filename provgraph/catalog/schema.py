@@ -90,6 +90,7 @@ class Tables:
             Column("version", Text),
             *(Column(name, BigInteger) for name in ("position", "sequence", "recorded_us")),
             *(Column(name, Text) for name in ("actor", "run_id", "document")),
+            Column("created", BigInteger),  # number of the step that made it: no change moves it in a list
         )
         self.member = Table(
             f"{prefix}tracked_member",

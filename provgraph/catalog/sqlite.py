@@ -65,8 +65,9 @@ CREATE TABLE IF NOT EXISTS {p}tracked_object (
     id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL, parent TEXT,
     is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL, position INTEGER NOT NULL,
     sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT, document TEXT NOT NULL,
-    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, sequence, id), UNIQUE (parent, id),
-    UNIQUE (is_group, sequence, id));
+    created INTEGER NOT NULL,
+    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
+    UNIQUE (is_group, created, id));
 CREATE TABLE IF NOT EXISTS {p}tracked_member (
     group_id TEXT NOT NULL, ordinal INTEGER NOT NULL, member_id TEXT NOT NULL,
     PRIMARY KEY (group_id, ordinal), UNIQUE (member_id, group_id, ordinal)) WITHOUT ROWID;

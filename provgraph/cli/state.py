@@ -10,6 +10,7 @@ from provgraph import telling
 from provgraph.cli import asking, connection, output
 from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.joined import joined
 
 _LARGEST_PAGE = 10_000
 _OUTSIDE = "from outside"
@@ -152,7 +153,7 @@ def _say_tags(tags: Sequence[JSON]) -> None:
 def _change(change: JSON) -> tuple[str, str, str, str]:
     before, after = change["before"], change["after"]
     if "tag" in change:
-        what = f"tag {change['namespace']}/{change['tag']}"
+        what = f"tag {joined((change['namespace'], change['tag']))}"
         return change["change"], what, _marked(before), _marked(after)
     # The properties are what changed when the version did not.
     with_properties = before is not None and after is not None and before["version"] == after["version"]

@@ -26,6 +26,7 @@ from provgraph.client.errors import ActivityEndedError
 from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
 from provgraph.client.plain import plain_object, text
+from provgraph.client.texts import message_of, sendable
 from provgraph.events.pem import LONGEST_ERROR, Outcome
 
 if TYPE_CHECKING:
@@ -357,16 +358,10 @@ def _ending(error: BaseException, failure: Mapping[str, str]) -> dict[str, str]:
 
 
 def _failure(error: BaseException) -> dict[str, str]:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot be shown is reported all the same
-        message = ""
-    return {"type": _sendable(type(error).__qualname__), "message": _sendable(message)}
-
-
-def _sendable(text: str) -> str:
-    """Return the beginning of a text, without what no event may hold."""
-    return text[:_LONGEST_MESSAGE].encode(errors="replace").decode().replace("\0", "?")
+    return {
+        "type": sendable(type(error).__qualname__[:_LONGEST_MESSAGE]),
+        "message": message_of(error)[:_LONGEST_MESSAGE],
+    }
 
 
 __all__ = ["Activity", "Artifact", "AsyncActivity", "Run", "current", "wrap"]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.answers import JSON, typed
+from provgraph.joined import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -216,7 +217,7 @@ class Change:
     """How an artifact or a tag differs between two times."""
 
     change: str  # appeared, changed (an artifact), moved (a tag), disappeared
-    name: str  # of the artifact, or NAMESPACE/TAG
+    name: str  # of the artifact, or NAMESPACE/TAG, where a ``/`` within either is ``%2F`` and a ``%`` is ``%25``
     before: ArtifactState | TagState | None
     after: ArtifactState | TagState | None
 
@@ -224,7 +225,7 @@ class Change:
     def read(cls, document: JSON) -> Change:
         """Read a change."""
         is_tag = "tag" in document
-        name = f"{document['namespace']}/{document['tag']}" if is_tag else document["artifact"]
+        name = joined((document["namespace"], document["tag"])) if is_tag else document["artifact"]
         read: Callable[[JSON], ArtifactState | TagState] = TagState.read if is_tag else ArtifactState.read
         before, after = document["before"], document["after"]
         return cls(document["change"], name, before and read(before), after and read(after))

@@ -47,6 +47,25 @@ _SALT_AND_SENDER = {
         """,
         "ALTER TABLE credential DROP COLUMN role",
     ),
+    # Indexes are constraints of their table, and those can only be stated when it is made.
+    "tracked_object": (
+        "ALTER TABLE tracked_object RENAME TO tracked_object_of_format_1",
+        """
+        CREATE TABLE tracked_object (
+            id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL,
+            parent TEXT, is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL,
+            position INTEGER NOT NULL, sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT,
+            document TEXT NOT NULL, created INTEGER NOT NULL,
+            UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
+            UNIQUE (is_group, created, id))
+        """,
+        """
+        INSERT INTO tracked_object SELECT old.*, coalesce(
+            (SELECT min(sequence) FROM tracked_operation WHERE object_id = old.id), old.sequence)
+        FROM tracked_object_of_format_1 AS old
+        """,
+        "DROP TABLE tracked_object_of_format_1",
+    ),
 }
 # How events say that their work ended, as `provgraph.events.pem` reads it, which has a rule for it since format 2.
 # Events of before may say anything there. The whole log is looked through: some seconds for a million events.

@@ -76,6 +76,16 @@ def text(value: Any) -> str:
     return dumps(value).decode()
 
 
+def same(one: Any, other: Any) -> bool:
+    """
+    Tell whether two JSON values are one, to the byte.
+
+    To Python 1, 1.0 and true are equal, and so are lists and objects that hold them: a value that was changed from one
+    to the other would count as unchanged.
+    """
+    return dumps(one) == dumps(other)
+
+
 def _may_hold_a_huge_integer(body: bytes) -> bool:
     return _MANY_DIGITS in body.translate(_SHAPE) or body[:1].isdigit()
 

@@ -84,7 +84,10 @@ class Draft:
         self.command = command
         self.run: StoredRun | None = None
         self._states: dict[str, ObjectState] = {}
-        # Ids of the live ones among them.
+        # As they were when the command came: read once, for a thousand interfaces are named by one device.
+        self._read: dict[str, ObjectState | None] = {}
+        self._read_by_key: dict[tuple[str, str, str], ObjectState | None] = {}
+        # Ids of the live ones among the changed.
         self._by_key: dict[tuple[str, str, str | None], str] = {}
         self._by_artifact: dict[str, str] = {}
         self.parts: list[_Part] = []  # of objects, each a step of its own
@@ -115,8 +118,10 @@ class Draft:
         """Return a live object, None when there is none with this id."""
         state = self._states.get(id_)
         if state is None:
-            stored = self.reads.objects([id_]).get(id_)
-            state = None if stored is None else stored.state
+            if id_ not in self._read:
+                stored = self.reads.objects([id_]).get(id_)
+                self._read[id_] = None if stored is None else stored.state
+            state = self._read[id_]
         return state if state is not None and state.live else None
 
     def state(self, id_: str) -> ObjectState | None:
@@ -132,10 +137,11 @@ class Draft:
         known = self._by_key.get((branch, kind, key))
         if known is not None:
             return self._states[known]
-        stored = self.reads.live_object(branch=branch, kind=kind, key=key)
-        if stored is None or stored.state.id in self._states:
-            return None
-        return stored.state
+        if (branch, kind, key) not in self._read_by_key:
+            stored = self.reads.live_object(branch=branch, kind=kind, key=key)
+            self._read_by_key[branch, kind, key] = None if stored is None else stored.state
+        state = self._read_by_key[branch, kind, key]
+        return None if state is None or state.id in self._states else state
 
     def members(self, group_id: str) -> tuple[str, ...]:
         """Return whom a group lists."""
@@ -164,12 +170,17 @@ class Draft:
 
     def free_artifact(self, *, branch: str, kind: str, key: str | None, id_: str) -> str:
         """Return the artifact for a new object: by its key, unless a live object has that one."""
-        if key is None:
-            return object_artifact(branch=branch, kind=kind, key=id_)
-        name = object_artifact(branch=branch, kind=kind, key=key)
-        if name in self._by_artifact or self.reads.is_artifact_taken(name):
-            return f"{name}#{id_[:_SHOWN_DIGITS]}"
-        return name
+        name = object_artifact(branch=branch, kind=kind, key=id_ if key is None else key)
+        shown = (
+            name,
+            f"{name}#{id_[:_SHOWN_DIGITS]}",
+            *(f"{name}#{id_}.{number}" for number in range(1, 100)),
+        )
+        # What is put after it may be in the name of another object as well.
+        for free in shown:
+            if free not in self._by_artifact and not self.reads.is_artifact_taken(free):
+                return free
+        raise ConflictError(f"Every name for the artifact of {kind} {key!r} is another object's")
 
     # ------------------------------------------------------------------------------------------- what it does
 

@@ -49,9 +49,20 @@ WITH said AS MATERIALIZED (
 SELECT position, outcome, error FROM ended WHERE outcome IS NOT NULL OR error IS NOT NULL;
 """
 
+# The step that made an object: lists are in its order, for no later change moves an object there.
+_OBJECTS = """
+ALTER TABLE tracked_object ADD COLUMN created bigint;
+UPDATE tracked_object SET created = coalesce(
+    (SELECT min(done.sequence) FROM tracked_operation AS done WHERE done.object_id = tracked_object.id), sequence);
+ALTER TABLE tracked_object ALTER COLUMN created SET NOT NULL,
+    DROP CONSTRAINT tracked_object_kind_lookup_sequence_id_key, DROP CONSTRAINT tracked_object_is_group_sequence_id_key,
+    ADD UNIQUE (kind_lookup, created, id), ADD UNIQUE (is_group, created, id);
+"""
+
 
 def upgrade() -> None:
     """Change the tables."""
     op.execute(_LOG)
     op.execute(_CREDENTIALS)
     op.execute(_OUTCOMES)
+    op.execute(_OBJECTS)
