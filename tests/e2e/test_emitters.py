@@ -115,6 +115,24 @@ def test_the_spool_keeps_what_was_refused_and_says_so(place: Place, tmp_path: Pa
     assert bearing(place.url, place.first).get(f"/query/tag/{tag_path('prod', 'current')}").text == mine.id
 
 
+def test_what_was_refused_is_handed_in_again_and_waited_for(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    refusing = SpoolDelivery(path)
+    with Client(place.url, emitter="loan-scoring", delivery=refusing) as client:
+        event = client.prepare_pem("train")
+        client.send_pem(event)
+        assert client.flush(timeout_seconds=60).refused == 1
+
+    delivery = SpoolDelivery(path)
+    with Client(place.url, token=place.owner, emitter="loan-scoring", delivery=delivery) as client:
+        assert delivery.requeue_refused() == 1
+        client.set_tag("prod", "again", event)
+        flushed = client.flush(timeout_seconds=60)
+
+    assert (flushed.delivered, flushed.refused, flushed.left, flushed.waiting) == (2, 0, 0, 0)
+    assert bearing(place.url, place.first).get(f"/query/tag/{tag_path('prod', 'again')}").text == event.id
+
+
 def test_an_admin_right_does_not_override_a_reservation(place: Place) -> None:
     assert bearing(place.url, place.first).send(pem(Emitter="loan-x")).status == 403
 

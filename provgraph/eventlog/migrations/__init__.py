@@ -94,9 +94,20 @@ def _upgrade(server: Server) -> None:
                 "a newer one made it; use that"
             )
         if found != LATEST:
-            logger.info("migrating the schema from version %s to %s", found or "none", LATEST)
+            _tell(found)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _tell(found: str | None) -> None:
+    if found is None:
+        logger.info("making the tables, schema version %s", LATEST)
+        return
+    logger.warning(
+        "The event log has the schema version %s, of an older provgraph. It is brought to %s now. Events and digests "
+        "do not change. An older provgraph cannot open it any more",
+        *(found, LATEST),
+    )
 
 
 def _alembic() -> tuple[Config, ScriptDirectory]:
