@@ -66,8 +66,9 @@ class _Receiver:
 
     async def tag(self, request: Request) -> Response:
         """Set a tag on a PEM that is stored. It counts as that PEM's emitter."""
+        # It is sent like a PEM, and needs a credential as well where only all the rest needs one.
+        sender = self._require_to_send(request.scope["headers"])
         self._services.authenticator.require(request, Right.WRITE)
-        sender = self._services.authenticator.sender(request)
         await read_body(request, limit=_TAG_BODY_LIMIT, what="Tag")
         name, stated_id = tagpath.read_tag_and_id(tagpath.behind(_TAG, request.scope))
         pem_id = _pem_id(stated_id)

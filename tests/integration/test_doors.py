@@ -91,6 +91,10 @@ def _stored(served: Served) -> str:
     return str(served.send(Emitter=EMITTER)["ID"])
 
 
+def _tagging(pem_id: str) -> Asked:
+    return Asked(f"/receiver/tag/bnM=/dGFn/{pem_id}", {})
+
+
 def _report(served: Served) -> str:
     services = served.services
     return report_connections(services.log, services.catalog, services.graph)
@@ -117,7 +121,7 @@ DOORS: dict[str, Door] = {
         lambda _: Asked("/receiver/pem", {"json": pem(Emitter=EMITTER)}), frozenset({Kind.PEM}), True
     ),
     "POST /receiver/tag/{rest:path}": Door(
-        lambda served: Asked(f"/receiver/tag/bnM=/dGFn/{_stored(served)}", {}),
+        lambda served: _tagging(_stored(served)),
         frozenset({Kind.TAG_SET}),
         True,
     ),
@@ -328,13 +332,58 @@ def test_a_reserved_emitter_is_refused_to_everybody_else(
     assert served.services.log.head() == head
 
 
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("fault", ["unknown", "expired"])
+def test_a_credential_that_is_not_good_is_refused_where_none_is_needed(
+    served: Served, name: str, fault: str
+) -> None:
+    expired = issue(served, Grant.of(Role.ADMIN)._replace(expires_us=1))[1]
+    asked = DOORS[name].prepare(served)
+    head = served.services.log.head()
+
+    answer = ask(served, asked, expired if fault == "expired" else {"Authorization": "Bearer unknown"})
+
+    assert answer.status_code == 401, answer.text
+    assert served.services.log.head() == head
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_sending_needs_a_writers_credential_where_only_sending_needs_one(tmp_path: Path, name: str) -> None:
+    with serving(tmp_path, auth_required=False, pem_auth_required=True) as served:
+        reader = issue(served, Grant.of(Role.READER))[1]
+        sender, writer = issue(served, Grant.of(Role.WRITER))
+        events = Asked("/api/v1/events", {"json": [pem(Emitter=EMITTER)]})
+        stored = events.options["json"][0]["ID"]
+        assert ask(served, events, writer).is_success
+        asked = DOORS[name].prepare(served) if "tag" not in name else _tagging(stored)
+        head = served.services.log.head()
+
+        refused = [ask(served, asked, headers).status_code for headers in (None, reader)]
+
+        assert (refused, served.services.log.head()) == ([401, 403], head)
+        assert ask(served, asked, writer).is_success
+        assert {event.sender for event in recorded(served, after=head.position)} == {sender}
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_a_bound_credential_without_only_is_refused_what_is_reserved(served: Served, name: str) -> None:
+    asked = DOORS[name].prepare(served)
+    issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=True), "owner")
+    _, headers = issue(served, Grant(Role.WRITER.rights, ("*",)))
+    head = served.services.log.head()
+
+    assert is_refused(ask(served, asked, headers))
+    assert served.services.log.head() == head
+
+
 @pytest.mark.parametrize("name", SPEAKING)
 @pytest.mark.parametrize("only", [True, False])
 def test_a_credential_speaks_for_the_emitters_that_it_is_bound_to(
     served: Served, name: str, only: bool
 ) -> None:
     asked = DOORS[name].prepare(served)
-    issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=True), "owner")
+    if only:
+        issue(served, Grant(Role.WRITER.rights, ("*-app",), only=True), "another owner")
     sender, headers = issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=only))
     head = served.services.log.head().position
 
