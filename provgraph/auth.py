@@ -147,8 +147,9 @@ class Authenticator:
         rights = credential.grant.rights
         if right not in rights:
             held = f"the role {credential.grant.role}" if credential.grant.role else "the rights"
+            shown = ", ".join(one if isinstance(one, Right) else repr(one) for one in rights)
             raise ForbiddenError(
-                f"The credential {credential.name!r} has {held} ({', '.join(rights)}), this needs the right {right}"
+                f"The credential {credential.name!r} has {held} ({shown}), this needs the right {right}"
             )
         return credential
 

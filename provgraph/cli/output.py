@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from provgraph.events.recorder import RECORDED_BY, called
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -62,8 +64,8 @@ def printable(value: object) -> str:
 
 def recorder(event: Mapping[str, Any]) -> str:
     """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
-    found = event.get("recorded_by")
-    return "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
+    found = event.get(RECORDED_BY)
+    return "" if found is None else f"  recorded by {printable(called(found))}"
 
 
 def counted(number: int, what: str) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from provgraph.lineage.recorders import RECORDED_BY
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.lineage.told import ARRIVAL
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _step(number: int, step: Json, unseen: set[str]) -> str:
         parts.append(f"after {after}")
     proof = f"event {step['event']}, position {step['position']}"
     if RECORDED_BY in step:
-        proof += f", recorded by {_name(step[RECORDED_BY]['name'] or step[RECORDED_BY]['id'])}"
+        proof += f", recorded by {_name(called(step[RECORDED_BY]))}"
     return ", ".join(parts) + f" [{proof}]."
 
 

@@ -11,10 +11,11 @@ from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, past, subject, told
 from provgraph.lineage.kinds import Kinds
-from provgraph.lineage.recorders import RECORDED_BY, add_to, nobody
+from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.sentences import aloud
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
@@ -228,8 +229,13 @@ def _done(step: Json) -> str:
     made = ", ".join(repr(each["artifact"]) for each in step["produced"])
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
-    by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
+    by = "" if recorder is None else f"; the credential {_credential(recorder)} recorded it"
     return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}{by}."
+
+
+def _credential(recorder: Json) -> str:
+    name = called(recorder)
+    return name if name == recorder["id"] else f"{name!r} ({recorder['id']})"
 
 
 def _use(step: Json, used: Json) -> str:

@@ -153,7 +153,7 @@ def credential_fields(credential: CatalogCredential | IssuedCredential) -> dict[
         "name": credential.name,
         "kind": credential.holder.value,
         "role": None if grant.role is None else grant.role.value,
-        "rights": [right.value for right in grant.rights],
+        "rights": [str(right) for right in grant.rights],
         "emitters": list(grant.emitters),
         "only": grant.only,
         "expires_at": None if grant.expires_us is None else rfc3339(grant.expires_us),

@@ -216,6 +216,15 @@ def test_a_right_that_is_held_alone_gives_no_other(world: World, right: Right) -
     assert [needed for needed in Right if authenticator.allows(request(user=token), needed)] == [right]
 
 
+def test_a_right_that_is_not_known_here_allows_nothing_and_is_named(world: World) -> None:
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant(("seal", "x\ny")))
+    authenticator = world.authenticator()
+
+    assert not any(authenticator.allows(request(user=issued.token), right) for right in Right)
+    with pytest.raises(ForbiddenError, match=r"has the rights \('seal', 'x_y'\), this needs the right read"):
+        authenticator.require(request(user=issued.token), Right.READ)
+
+
 def test_an_expired_credential_is_refused_from_its_moment_on_and_told_when_it_was(world: World) -> None:
     grant = Grant.of(Role.ADMIN)._replace(expires_us=1_800_000_000_000_000)
     token = world.credentials.create("ada", holder=Holder.USER, grant=grant).token

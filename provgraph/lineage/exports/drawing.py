@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.lineage.exports import parts
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def _lines(node: parts.Node) -> list[str]:
         return [node.id]
     said = [node.facts.get(name) for name in ("type", "emitter", "occurred_at")]
     lines = [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
-    recorder = node.facts.get("recorded_by")
-    return lines if recorder is None else [*lines, f"recorded by {recorder['name'] or recorder['id']}"]
+    recorder = node.facts.get(RECORDED_BY)
+    return lines if recorder is None else [*lines, f"recorded by {called(recorder)}"]
 
 
 def _with_several_versions(edges: list[parts.Edge]) -> set[str]:

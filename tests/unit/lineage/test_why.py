@@ -152,3 +152,15 @@ def test_a_tag_on_an_event_that_was_never_reported_says_so(store: GraphStore) ->
         answer["text"].splitlines()[0].endswith(f": event {pem_id(9)}, which it marks, was never reported.")
     )
     assert claims(answer) == {f"Event {pem_id(9)} was never reported.": []}
+
+
+@pytest.mark.parametrize(("name", "said"), [("ada", f"'ada' ({'ab' * 16})"), (None, "ab" * 16)])
+def test_a_claim_names_the_credential_by_its_id_where_no_name_is_known(
+    store: GraphStore, name: str | None, said: str
+) -> None:
+    apply(store, pem(1, at=1))
+
+    answer = why(store, Why(pem_id(1)), recorders=lambda _: {1: {"id": "ab" * 16, "name": name}})
+
+    assert [claim for claim in claims(answer) if claim.endswith(f"; the credential {said} recorded it.")]
+    assert f"recorded by {name or 'ab' * 16}" in answer["text"]
