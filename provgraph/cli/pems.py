@@ -1,12 +1,13 @@
 """``provgraph pems``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from provgraph.cli import connection, lists, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
+from provgraph.events.recorder import called
 
 
 def pems(
@@ -53,7 +54,7 @@ def pems(
             return
         total = len(found) if everything else client.pems_count(filters=wanted)
     output.say_table(
-        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES"),
+        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "RECORDED BY"),
         (
             (
                 pem["TimestampClient"],
@@ -62,8 +63,14 @@ def pems(
                 pem["ID"],
                 len(pem["UsesArtifacts"]),
                 len(pem["ProducesArtifacts"]),
+                _recorder(pem),
             )
             for pem in found
         ),
     )
     lists.say_whereabouts(len(found), total, page=page, page_size=page_size)
+
+
+def _recorder(pem: dict[str, Any]) -> str:
+    found = pem.get("RecordedBy")
+    return "" if found is None else called({"id": found["ID"], "name": found["Name"]})
