@@ -67,7 +67,14 @@ def _format(connection: Connection) -> int:
         row = connection.execute(SELECT_FORMAT).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         return 1
-    return 1 if row is None else int(row[0])
+    if row is None:
+        return 1
+    if not isinstance(row[0], int):
+        raise StoreError(
+            f"The table log_state of the database has the format {row[0]!r}, which no version of provgraph writes: it "
+            "is a table of another program. Name another database or schema. Nothing was changed"
+        )
+    return row[0]
 
 
 def scripts() -> ScriptDirectory:

@@ -8,6 +8,7 @@ import pytest
 from provgraph.catalog.postgresql import PostgreSQLCatalog
 from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place
+from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.events import Grant, Role
@@ -122,3 +123,15 @@ def test_credentials_of_format_1_are_good_and_have_the_rights_of_their_roles(old
     ]
     assert [one is None for one in known] == [each["revoked"] for each in expected]
     assert {each["role"] for each in expected} == set(Role)
+
+
+def test_a_database_with_a_table_of_another_program_is_refused_and_left_alone(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE log_state (format text)")
+        connection.execute("INSERT INTO log_state VALUES ('pretty')")
+
+    with pytest.raises(StoreError, match="a table of another program"):
+        PostgreSQLEventLog(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == [("log_state",)]
