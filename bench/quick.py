@@ -12,9 +12,8 @@ import sys
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-# More than one way to run them, or what they cannot do without.
+# What they cannot do without.
 _WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "bench.questions": ((), ("--store", "neo4j")),
     "bench.append": ((str(_HERE.parent),),),
 }
 

@@ -303,4 +303,4 @@ def test_a_claim_names_the_credential_by_its_id_where_no_name_is_known(
     answer = why(store, Why(pem_id(1)), recorders=lambda _: {1: {"id": "ab" * 16, "name": name}})
 
     assert [claim for claim in claims(answer) if claim.endswith(f"; the credential {said} recorded it.")]
-    assert f"recorded by {name or 'ab' * 16}" in answer["text"]
+    assert f"Z by {name or 'ab' * 16}\n" in answer["text"]
