@@ -235,7 +235,9 @@ def test_each_door_takes_what_it_says(tmp_path: Path) -> None:
 def test_the_event_of_a_tracked_run_that_failed_says_so(tmp_path: Path) -> None:
     with told(tmp_path) as story:
         client = story.served.client
-        opened = client.post("/api/v1/runs", json={"request": str(uuid.uuid4()), "identifier": "inventory"}).json()
+        opened = client.post(
+            "/api/v1/runs", json={"request": str(uuid.uuid4()), "identifier": "inventory"}
+        ).json()
         failed = {"request": str(uuid.uuid4()), "error": "LookupError: ber"}
         assert client.post(f"/api/v1/runs/{opened['id']}/fail", json=failed).status_code == 200
         story.served.flush()
