@@ -27,7 +27,7 @@ from admin.schemas import (
     VerifyBody,
 )
 from provgraph.errors import InvalidInputError
-from provgraph.events import Role
+from provgraph.events import Right
 from provgraph.http import Services, read_body
 from provgraph.http.models import Body, describe_body, parse_body
 from provgraph.http.openapi import problem_answers
@@ -47,8 +47,14 @@ _Body = TypeVar("_Body", bound=Body)
 async def _admins_services(request: Request) -> Services:
     """Return the services to an admin, and refuse everybody else."""
     services: Services = request.app.state.services
-    services.authenticator.require(request, Role.ADMIN)
+    services.authenticator.require(request, Right.ADMIN)
     return services
+
+
+async def _its_sender(request: Request) -> str | None:
+    """Return the id of the credential that a request came with: events that it leads to are recorded with it."""
+    services: Services = request.app.state.services
+    return services.authenticator.sender(request).id
 
 
 def _parsed(model: type[_Body]) -> Callable[[Request], Awaitable[_Body]]:
@@ -66,6 +72,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 Operated = Annotated[Services, Depends(_admins_services)]
+Sent = Annotated[str | None, Depends(_its_sender)]
 router = APIRouter(responses=_problems(400, 401, 403, 503))
 _NOT_FOUND = _problems(404)
 _CONFLICT = _problems(409)
@@ -136,9 +143,10 @@ def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(Veri
 
 
 @router.post("/verify-connections", status_code=202, tags=["operations"], responses=_CONFLICT)
-def verify_connections(services: Operated) -> JobAnswer:
+def verify_connections(services: Operated, sender: Sent) -> JobAnswer:
     """Look for artifacts that no PEM uses or produces, and store a report."""
-    return JobAnswer.of(services.jobs.start("verify-connections", work.verifying_connections(services)))
+    verifying = work.verifying_connections(services, sender)
+    return JobAnswer.of(services.jobs.start("verify-connections", verifying))
 
 
 @router.post(
@@ -147,10 +155,10 @@ def verify_connections(services: Operated) -> JobAnswer:
     tags=["operations"],
     responses={**_NOT_FOUND, **_CONFLICT},
 )
-def remove_unconnected(report_id: str, services: Operated) -> JobAnswer:
+def remove_unconnected(report_id: str, services: Operated, sender: Sent) -> JobAnswer:
     """Remove the artifacts that a connection report lists, but for those that a PEM names by now."""
     listing = find_removable(services.catalog, report_id)
-    removing = work.removing_unconnected(services, listing.id)
+    removing = work.removing_unconnected(services, listing.id, sender)
     return JobAnswer.of(services.jobs.start("remove-unconnected", removing))
 
 
@@ -161,18 +169,22 @@ def remove_unconnected(report_id: str, services: Operated) -> JobAnswer:
     openapi_extra=describe_body(RebuildBody, required=False),
     responses=_CONFLICT,
 )
-def rebuild(services: Operated, asked: Annotated[RebuildBody, Depends(_parsed(RebuildBody))]) -> JobAnswer:
+def rebuild(
+    services: Operated, sender: Sent, asked: Annotated[RebuildBody, Depends(_parsed(RebuildBody))]
+) -> JobAnswer:
     """Build graph and catalog anew from the log, beside the served ones."""
     if not (asked.graph or asked.catalog):
         raise InvalidInputError("Neither graph nor catalog is to be rebuilt", field="graph", rule="one-of")
-    rebuilding = work.rebuilding(services, graph=asked.graph, catalog=asked.catalog, compare=asked.compare)
+    rebuilding = work.rebuilding(
+        services, graph=asked.graph, catalog=asked.catalog, compare=asked.compare, sender=sender
+    )
     return JobAnswer.of(services.jobs.start("rebuild", rebuilding))
 
 
 @router.post("/clean", tags=["operations"])
-def remove_everything(services: Operated) -> CleanAnswer:
+def remove_everything(services: Operated, sender: Sent) -> CleanAnswer:
     """Remove every event, both projections and the reports; credentials stay. It cannot be undone."""
-    head = clean(services.log, services.graph, timeout_seconds=_CLEAN_SECONDS)
+    head = clean(services.log, services.graph, timeout_seconds=_CLEAN_SECONDS, sender=sender)
     return CleanAnswer(epoch=head.epoch, position=head.position)
 
 
@@ -183,11 +195,20 @@ def remove_everything(services: Operated) -> CleanAnswer:
     "/credentials", status_code=201, tags=["credentials"], openapi_extra=describe_body(CredentialBody)
 )
 def create_credential(
-    services: Operated, asked: Annotated[CredentialBody, Depends(_parsed(CredentialBody))]
+    services: Operated,
+    sender: Sent,
+    asked: Annotated[CredentialBody, Depends(_parsed(CredentialBody))],
 ) -> NewCredentialAnswer:
-    """Issue a credential. Its token is in this answer and in no other."""
+    """
+    Issue a credential. Its token is in this answer and in no other.
+
+    It has a `role` or `rights`. With `emitters` it may speak for those alone. With `only` they are reserved until it
+    is revoked: only credentials that were issued with `only` for them may speak for them.
+    """
     credentials = Credentials(services.log, services.catalog)
-    return NewCredentialAnswer.of(credentials.create(asked.name, holder=asked.kind, role=asked.role))
+    issued = credentials.create(asked.name, holder=asked.kind, grant=asked.grant(), sender=sender)
+    services.authenticator.forget()  # it may have reserved emitters
+    return NewCredentialAnswer.of(issued)
 
 
 @router.get("/credentials", tags=["credentials"])
@@ -198,8 +219,8 @@ def credentials(services: Operated) -> list[CredentialAnswer]:
 
 
 @router.delete("/credentials/{credential_id}", tags=["credentials"], responses=_NOT_FOUND)
-def revoke_credential(credential_id: str, services: Operated) -> CredentialAnswer:
+def revoke_credential(credential_id: str, services: Operated, sender: Sent) -> CredentialAnswer:
     """Take a credential back, from now on. Doing it again changes nothing."""
-    revoked = Credentials(services.log, services.catalog).revoke(credential_id)
+    revoked = Credentials(services.log, services.catalog).revoke(credential_id, sender=sender)
     services.authenticator.forget()
     return CredentialAnswer.of(revoked)

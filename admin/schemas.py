@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictBool
 
-from provgraph.events import Holder, Role
+from provgraph.events import Holder, Right, Role
 from provgraph.events.clock import to_datetime
 from provgraph.http.models import Body
+from provgraph.operations.credentials import credential_fields, read_grant
 
 if TYPE_CHECKING:
     from provgraph.catalog import CatalogCredential, CatalogReport
+    from provgraph.events import Grant
     from provgraph.operations.credentials import IssuedCredential
     from provgraph.operations.info import Status
     from provgraph.operations.jobs import Job
@@ -51,7 +53,38 @@ class CredentialBody(Body):
 
     name: str = Field(description="whose it is; several credentials may have the same name")
     kind: Holder = Field(description="a person, or a workload of the platform")
-    role: Role = Field(description="each role may do what the ones before it may")
+    role: Role | None = Field(
+        default=None,
+        description="reader: read; writer: read, write; admin: all rights. Either this or `rights` is needed",
+    )
+    rights: list[Right] = Field(default_factory=list, description="exactly these")
+    emitters: list[str] = Field(
+        default_factory=list,
+        description="it may speak for these emitters alone, `*` stands for any text; absent or empty: for any",
+    )
+    only: StrictBool = Field(
+        default=False,
+        description="reserve these emitters until it is revoked: only credentials that were issued with `only` for "
+        "them may speak for them. Needs the right `write`",
+    )
+    expires: str | None = Field(
+        default=None,
+        description="a length of time such as `90d` (units s, m, h, d, w), or an RFC 3339 time; absent: never",
+    )
+
+    def grant(self) -> Grant:
+        """
+        Return what it is to allow.
+
+        :raises InvalidInputError: it makes no sense
+        """
+        return read_grant(
+            role=self.role,
+            rights=self.rights,
+            emitters=self.emitters,
+            only=self.only,
+            expires=self.expires,
+        )
 
 
 class Counts(BaseModel):
@@ -242,39 +275,41 @@ class ReportSummary(BaseModel):
         )
 
 
-class CredentialAnswer(BaseModel):
-    """A credential, without its token."""
+class CredentialFacts(BaseModel):
+    """A credential: what it allows."""
 
     id: str
     name: str
     kind: Holder
-    role: Role
+    role: Role | None = Field(description="the role that has exactly these rights, if there is one")
+    rights: list[str] = Field(
+        description="in their order; one that a newer provgraph knows allows nothing here"
+    )
+    emitters: list[str] = Field(description="patterns of the emitters that it may speak for; empty: any")
+    only: bool = Field(
+        description="they are reserved: only credentials with `only` for them may speak for them"
+    )
+    expires_at: str | None = Field(description="RFC 3339, UTC; null: never")
+
+
+class CredentialAnswer(CredentialFacts):
+    """A credential, without its token."""
+
     created_at: str
     revoked_at: str | None
 
     @classmethod
     def of(cls, credential: CatalogCredential) -> CredentialAnswer:
         """Return the answer for a credential."""
-        return cls(
-            id=credential.id,
-            name=credential.name,
-            kind=credential.holder,
-            role=credential.role,
-            created_at=credential.created_at,
-            revoked_at=credential.revoked_at,
-        )
+        return cls.model_validate(credential_fields(credential))
 
 
-class NewCredentialAnswer(BaseModel):
+class NewCredentialAnswer(CredentialFacts):
     """A new credential with its token, which is shown once."""
 
-    id: str
-    name: str
-    kind: Holder
-    role: Role
     token: Annotated[str, Field(description="kept by its holder alone: nobody can look it up again")]
 
     @classmethod
     def of(cls, issued: IssuedCredential) -> NewCredentialAnswer:
         """Return the answer for a credential."""
-        return cls(id=issued.id, name=issued.name, kind=issued.holder, role=issued.role, token=issued.token)
+        return cls.model_validate(credential_fields(issued))

@@ -63,26 +63,29 @@ def _repaired(services: Services, report: Report) -> Result:
     }
 
 
-def verifying_connections(services: Services) -> Work:
+def verifying_connections(services: Services, sender: str | None) -> Work:
     """Return the work of a connection report."""
 
     def work(_report: Report) -> Result:
-        return {"report_id": report_connections(services.log, services.catalog, services.graph)}
+        report_id = report_connections(services.log, services.catalog, services.graph, sender=sender)
+        return {"report_id": report_id}
 
     return work
 
 
-def removing_unconnected(services: Services, report_id: str) -> Work:
+def removing_unconnected(services: Services, report_id: str, sender: str | None) -> Work:
     """Return the work of removing what a connection report lists."""
 
     def work(_report: Report) -> Result:
-        removal = remove_unconnected(services.log, services.catalog, services.graph, report_id=report_id)
+        removal = remove_unconnected(
+            services.log, services.catalog, services.graph, report_id=report_id, sender=sender
+        )
         return {"report_id": removal}
 
     return work
 
 
-def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool) -> Work:
+def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool, sender: str | None) -> Work:
     """
     Return the work of a rebuild.
 
@@ -98,7 +101,7 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool)
         if graph:
             began = time.monotonic()
             position = rebuild_graph(
-                services.builder, report=lambda done, _of: report(done, max(done, total))
+                services.builder, sender=sender, report=lambda done, _of: report(done, max(done, total))
             )
             result["graph"] = {"position": position, "seconds": time.monotonic() - began}
         if catalog:

@@ -152,9 +152,9 @@ class Projector:
             is_known = bool(self._unmet) or self._rebuild is not None
         return is_known or is_rebuild_due(self._log, self._graph)
 
-    def request_rebuild(self) -> int:
+    def request_rebuild(self, sender: str | None = None) -> int:
         """See `provgraph.operations.rebuild.GraphBuilder.request_rebuild`."""
-        position = request_rebuild(self._log)
+        position = request_rebuild(self._log, sender)
         self._ask(position)
         return position
 
@@ -195,8 +195,10 @@ class Projector:
         """Tell whether this projector is the one that works, taking over when no other one does."""
         is_leading = self._lease.held()
         if is_leading != self._is_leading:
-            self._is_leading = is_leading
             self._checkpoint = self._met = None  # another one may have moved the graph
+            if is_leading:
+                self._graph.end_other_writers()
+            self._is_leading = is_leading
             if is_leading:
                 logger.info("this graph builder follows the log now")
             else:

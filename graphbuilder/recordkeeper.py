@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import InvalidInputError
-from provgraph.events import Role, canonical
+from provgraph.events import Right, canonical
 from provgraph.http import json, read_body, text
 from provgraph.operations.flush import flush_async
 from provgraph.operations.info import counts
@@ -36,21 +36,21 @@ _VERIFY_SECONDS = 60.0
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """Return the routes, each with the role that it needs."""
+    """Return the routes, each with the right that it needs."""
     builder = _GraphBuilder(services)
 
-    def post(path: str, endpoint: Endpoint, role: Role) -> Route:
+    def post(path: str, endpoint: Endpoint, right: Right) -> Route:
         async def guarded(request: Request) -> Response:
-            services.authenticator.require(request, role)
+            services.authenticator.require(request, right)
             return await endpoint(request)
 
         return Route(f"/graph_builder/{path}", guarded, methods=["POST"])
 
     return [
         Route("/graph_builder/info", builder.info, methods=["GET"]),
-        post("rebuild", builder.rebuild, Role.ADMIN),
-        post("flush", builder.flush, Role.READER),
-        post("verify", builder.verify, Role.READER),
+        post("rebuild", builder.rebuild, Right.ADMIN),
+        post("flush", builder.flush, Right.READ),
+        post("verify", builder.verify, Right.READ),
     ]
 
 
@@ -81,9 +81,10 @@ class _GraphBuilder:
             }
         )
 
-    async def rebuild(self, _request: Request) -> Response:
+    async def rebuild(self, request: Request) -> Response:
         """Begin a rebuild of the graph; ``loop_state_should_rebuild`` tells when it is done."""
-        await run_in_threadpool(self._services.builder.request_rebuild)
+        sender = self._services.authenticator.sender(request)
+        await run_in_threadpool(self._services.builder.request_rebuild, sender.id)
         return text("Starting to rebuild the graph")
 
     async def flush(self, _request: Request) -> Response:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.requests import Request
 
 from provgraph.auth import presented
 from provgraph.errors import InvalidInputError, UnauthenticatedError
-from provgraph.events import Role
+from provgraph.events import NOBODY, Right, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,13 @@ _OPEN = "open."
 _LONGEST_NAME = 200
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Writer(NamedTuple):
+    """Who changes something."""
+
+    actor: str | None  # as far as that is known
+    sender: Sender = NOBODY
 
 
 class Access:
@@ -60,18 +67,18 @@ class Access:
 
         :raises UnauthenticatedError: no credential, or not a known one
         """
-        self._authenticator.require(self._known(request)[0], Role.READER)
+        self._authenticator.require(self._known(request)[0], Right.READ)
 
-    def writer(self, request: Request) -> str | None:
+    def writer(self, request: Request) -> Writer:
         """
-        Let a request pass that changes something, and return who it is, as far as that is known.
+        Let a request pass that changes something, and return who it is.
 
         :raises UnauthenticatedError: no credential, or not a known one
         :raises ForbiddenError: a reader's
         """
         known, stated = self._known(request)
-        self._authenticator.require_to_send(known.scope["headers"])
-        return self._authenticator.who(known) or stated
+        sender = self._authenticator.require_to_send(known.scope["headers"])
+        return Writer(sender.name or stated, sender)
 
     def login(self, body: object) -> JSONObject:
         """

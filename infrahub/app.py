@@ -18,7 +18,7 @@ from infrahub.mutations import Mutations
 from infrahub.nodes import Nodes
 from infrahub.queries import Queries
 from infrahub.schema import is_shown, read_load, schema_document
-from provgraph.errors import InvalidInputError, ProvgraphError
+from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
 from provgraph.http import json, read_body
 from provgraph.http.answers import infrahub_errors
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
+    from infrahub.access import Writer
     from infrahub.documents import Document
     from provgraph.http import Services
 
@@ -86,9 +87,9 @@ class _Endpoints:
 
     async def load(self, request: Request) -> Response:
         """Define kinds. What is defined so already changes nothing."""
-        actor = self._access.writer(request)
+        writer = self._access.writer(request)
         body = await self._body(request)
-        return await run_in_threadpool(lambda: self._load(loads(body), actor))
+        return await run_in_threadpool(lambda: self._load(loads(body), writer))
 
     async def check(self, request: Request) -> Response:
         """Tell whether kinds could be defined; nothing changes."""
@@ -96,12 +97,13 @@ class _Endpoints:
         body = await self._body(request)
         return await run_in_threadpool(lambda: self._check(loads(body)))
 
-    def _load(self, body: object, actor: str | None) -> Response:
+    def _load(self, body: object, writer: Writer) -> Response:
         try:
             loaded = read_load(body, self._tracker.kinds.definitions())
             if loaded.kinds:
-                self._tracker.define(Command(uuid.uuid4().hex, actor), {"nodes": loaded.kinds})
-        except InvalidInputError as error:
+                command = Command(uuid.uuid4().hex, writer.actor, sender=writer.sender)
+                self._tracker.define(command, {"nodes": loaded.kinds})
+        except (InvalidInputError, ConflictError) as error:
             return json(infrahub_errors(error), status=_UNREADABLE)
         return json({"hash": loaded.after, "previous_hash": loaded.before, "warnings": []})
 
@@ -133,15 +135,15 @@ class _Endpoints:
         if request.query_params.get("at") is not None:
             raise UnsupportedError("`at` is not served here: ask /api/v1/state how things were at a time")
         document = await run_in_threadpool(_document, await self._body(request))
-        actor = None
+        writer = None
         if document.is_mutation:
-            actor = self._access.writer(request)
+            writer = self._access.writer(request)
         else:
             self._access.reader(request)
         branch = request.path_params.get("branch") or MAIN
-        return await run_in_threadpool(self._answer, document, branch, actor)
+        return await run_in_threadpool(self._answer, document, branch, writer)
 
-    def _answer(self, document: Document, branch: str, actor: str | None) -> Response:
+    def _answer(self, document: Document, branch: str, writer: Writer | None) -> Response:
         data: JSONObject = {}
         errors: list[JSONObject] = []
         kinds = {
@@ -152,12 +154,12 @@ class _Endpoints:
         budget = Budget()
         nodes = Nodes(self._reads, kinds, budget)
         for call in document.calls:
-            if document.is_mutation:
+            if writer is not None:
                 nodes = Nodes(self._reads, kinds, budget)  # the call before changed what there is
             try:
                 budget.require()
-                if document.is_mutation:
-                    data[call.key] = self._mutations.carry_out(call, nodes, branch, actor)
+                if writer is not None:
+                    data[call.key] = self._mutations.carry_out(call, nodes, branch, writer)
                 else:
                     data[call.key] = self._queries.answer(call, nodes, branch)
             except ProvgraphError as error:

@@ -11,7 +11,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ForbiddenError, UnauthenticatedError
-from provgraph.events import Holder, Role
+from provgraph.events import NOBODY, Holder, Right, Sender
+from provgraph.events.clock import now_us, rfc3339
 from provgraph.operations.credentials import token_sha256
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ _PUC = PUC_HEADER.lower().encode()
 _AUTHORIZATION = b"authorization"
 _HEADERS = frozenset({_USER, _PUC, _AUTHORIZATION})
 
-_RANK = {Role.READER: 1, Role.WRITER: 2, Role.ADMIN: 3}
-# How long a revocation made by another process may go unnoticed here.
+# How long a revocation or a reservation made by another process may go unnoticed here.
 _REMEMBER_SECONDS = 2.0
 _REMEMBER_AT_MOST = 1_000
 
@@ -41,8 +41,15 @@ class Presented(NamedTuple):
     holder: Holder | None  # what the header says of its holder; None: Authorization does not say
 
 
+class _Reservations(NamedTuple):
+    """The emitters that are reserved, as of a moment."""
+
+    good_until: float
+    patterns: tuple[str, ...]
+
+
 class Authenticator:
-    """Decides whether a request may do something."""
+    """Decides whether a request may do something. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -51,6 +58,7 @@ class Authenticator:
         required: bool,
         sending_requires: bool,
         clock: Callable[[], float] = time.monotonic,
+        present_us: Callable[[], int] = now_us,
     ) -> None:
         """
         Decide by the catalog's credentials.
@@ -58,81 +66,107 @@ class Authenticator:
         :param required: whether anything but sending needs one
         :param sending_requires: whether sending events needs one
         :param clock: seconds that never go back
+        :param present_us: the time of day, by which credentials expire
         """
         self._catalog = catalog
         self._required = required
         self._sending_requires = sending_requires
         self._clock = clock
+        self._present_us = present_us
         self._remembered: dict[str, tuple[float, CatalogCredential]] = {}
+        self._reservations: _Reservations | None = None
 
-    def require(self, request: HTTPConnection, role: Role) -> None:
+    def require(self, request: HTTPConnection, right: Right) -> None:
         """
-        Let a request pass if it may do what ``role`` may do. Without required credentials everything passes.
+        Let a request pass that has this right. Without required credentials everything passes.
 
-        :raises UnauthenticatedError: no credential, or not a known one
-        :raises ForbiddenError: a known one whose role is not enough
+        :raises UnauthenticatedError: no credential, or not a known one, or an expired one
+        :raises ForbiddenError: a known one without the right
         """
         if self._required:
-            self._demand(presented(request.scope["headers"]), role)
+            self._demand(presented(request.scope["headers"]), right)
 
-    def allows(self, request: HTTPConnection, role: Role) -> bool:
+    def allows(self, request: HTTPConnection, right: Right) -> bool:
         """
-        Tell whether a request whose credential is good may do what ``role`` may do.
+        Tell whether a request whose credential is good has this right.
 
-        :raises UnauthenticatedError: no credential, or not a known one
+        :raises UnauthenticatedError: no credential, or not a known one, or an expired one
         """
         try:
-            self.require(request, role)
+            self.require(request, right)
         except ForbiddenError:
             return False
         return True
 
-    def require_to_send(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def require_to_send(self, headers: Iterable[tuple[bytes, bytes]]) -> Sender:
         """
-        Let a request pass if it may send events. A wrong credential is refused even where none is needed.
+        Let a request pass if it may send events, and return who sends them: its `Sender.check` is about their emitters.
+
+        A wrong credential is refused even where none is needed.
 
         :param headers: as ASGI gives them, names in lower case
-        :raises UnauthenticatedError: none where one is needed, or not a known one
-        :raises ForbiddenError: a credential is needed and a reader's is not enough
+        :raises UnauthenticatedError: none where one is needed, or not a known one, or an expired one
+        :raises ForbiddenError: a credential is needed, and this one has not the right to write
         """
         found = presented(headers)
         if self._sending_requires:
-            self._demand(found, Role.WRITER)
-        elif found is not None:
-            self._identify(found)
+            return self._sender(self._demand(found, Right.WRITE))
+        return self._sender(None if found is None else self._identify(found))
+
+    def sender(self, request: HTTPConnection) -> Sender:
+        """
+        Return who sends the events that a request leads to; it was let pass before, by `require`.
+
+        A credential that is not good is refused also where none is needed: its events would be recorded as nobody's.
+
+        :raises UnauthenticatedError: not a known one, or an expired one
+        """
+        found = presented(request.scope["headers"])
+        return self._sender(None if found is None else self._identify(found))
 
     def who(self, request: HTTPConnection) -> str | None:
         """
         Return the name of the credential that a request comes with, None when it comes without one.
 
-        :raises UnauthenticatedError: not a known one
+        :raises UnauthenticatedError: not a known one, or an expired one
         """
         found = presented(request.scope["headers"])
         return None if found is None else self._identify(found).name
 
     def forget(self) -> None:
-        """Look every credential up anew: one was revoked."""
+        """Look everything up anew: a credential was issued or revoked."""
         self._remembered.clear()
+        self._reservations = None
 
-    def _demand(self, found: Presented | None, role: Role) -> None:
+    def _demand(self, found: Presented | None, right: Right) -> CatalogCredential:
         if found is None:
             raise UnauthenticatedError(
                 f"This needs a credential: send {USER_HEADER}, {PUC_HEADER} or Authorization: Bearer"
             )
         credential = self._identify(found)
-        if _RANK[credential.role] < _RANK[role]:
+        rights = credential.grant.rights
+        if right not in rights:
+            held = f"the role {credential.grant.role}" if credential.grant.role else "the rights"
+            shown = ", ".join(one if isinstance(one, Right) else repr(one) for one in rights)
             raise ForbiddenError(
-                f"The credential {credential.name!r} has the role {credential.role}, this needs {role}"
+                f"The credential {credential.name!r} has {held} ({shown}), this needs the right {right}"
             )
+        return credential
 
     def _identify(self, found: Presented) -> CatalogCredential:
         credential = self._look_up(token_sha256(found.token))
         if credential is None:
             raise UnauthenticatedError("The credential is not known here, or was revoked")
         if found.holder is not None and credential.holder is not found.holder:
-            right = USER_HEADER if credential.holder is Holder.USER else PUC_HEADER
+            header = USER_HEADER if credential.holder is Holder.USER else PUC_HEADER
             raise UnauthenticatedError(
-                f"The credential {credential.name!r} belongs to a {credential.holder}: send it in {right}"
+                f"The credential {credential.name!r} belongs to a {credential.holder}: send it in {header}"
+            )
+        expires_us = credential.grant.expires_us
+        if expires_us is not None and expires_us <= self._present_us():
+            raise UnauthenticatedError(
+                f"The credential {credential.name!r} expired at {rfc3339(expires_us)}: ask an administrator for "
+                "another one"
             )
         return credential
 
@@ -149,6 +183,20 @@ class Authenticator:
             self._remembered.clear()
         self._remembered[sha256] = (now + _REMEMBER_SECONDS, credential)
         return credential
+
+    def _sender(self, credential: CatalogCredential | None) -> Sender:
+        if credential is None:
+            reserved = self._reserved()
+            return Sender(reserved=reserved) if reserved else NOBODY
+        grant = credential.grant
+        return Sender(credential.id, credential.name, grant.emitters, grant.only, self._reserved())
+
+    def _reserved(self) -> tuple[str, ...]:
+        now, known = self._clock(), self._reservations
+        if known is None or known.good_until <= now:
+            known = _Reservations(now + _REMEMBER_SECONDS, self._catalog.reservations())
+            self._reservations = known
+        return known.patterns
 
 
 def presented(headers: Iterable[tuple[bytes, bytes]]) -> Presented | None:

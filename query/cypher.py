@@ -10,7 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import ForbiddenError, InvalidInputError
-from provgraph.events import Role
+from provgraph.events import Right
 from provgraph.events.canonical import loads
 from provgraph.http import enclosed, read_body
 from provgraph.http.openapi import RawRoute, problem_answers
@@ -45,7 +45,7 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
             name="cypher",
             summary="Ask the graph a question in Cypher",
             description=_DESCRIPTION,
-            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 503)},
+            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 415, 503)},
             openapi_extra={"requestBody": _BODY},
         )
     ]
@@ -59,10 +59,10 @@ class _Cypher:
     async def post(self, request: Request) -> Response:
         """Run a query."""
         require = self._services.authenticator.require
-        require(request, Role.READER)
+        require(request, Right.READ)
         asked = read(await read_body(request, limit=_BODY_LIMIT, what="Query"))
         if asked.write:
-            require(request, Role.ADMIN)
+            require(request, Right.ADMIN)
         result = await run_in_threadpool(self._run, asked)
         pieces = enclosed(_rows(result), opening=_opening(result), separator=b",", closing=_closing(result))
         return self._places.stream(pieces)

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
-from provgraph.events import Role
+from provgraph.events import Right
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.exports import to_json
 from query import questions
@@ -59,7 +59,7 @@ class Endpoint:
 
         :raises ProvgraphError: who asks may not, it cannot be read, or the graph does not come so far in time
         """
-        self._services.authenticator.require(request, Role.READER)
+        self._services.authenticator.require(request, Right.READ)
         given = questions.read(request.scope["query_string"], self._question.parameters)
         position = given.number("wait", at_least=0)
         if position is not None:

@@ -1,4 +1,10 @@
-"""Record Keeper's Query: lists, single items, tags, reports, graph queries, and what its admins call there."""
+"""
+Record Keeper's Query: lists, single items, tags, reports, graph queries, and what its admins call there.
+
+All of it but ``/info`` is at the Receiver's address, too. Up to the client's version 3.3 the Receiver answered
+questions, and the example on the client's page still asks there. Each of the two services has an ``/info`` of its
+own, and ``POST /pem`` stays the Receiver's.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +17,9 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
-from provgraph.events import Role, event_id
+from provgraph.events import Right, event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
+from provgraph.http.answers import area
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
 from query import graphquery, literals
@@ -32,7 +39,8 @@ if TYPE_CHECKING:
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 _Item = TypeVar("_Item")
-_TAG = "/query/tag/"
+_OWN = "/query/"
+_RECEIVERS = "/receiver/"
 _LOOKED_UP_AT_ONCE = 500
 _QUERY_LIMIT = 1_000_000  # bytes
 # Record Keeper's client waits five seconds; the work goes on when it stopped waiting.
@@ -40,24 +48,23 @@ _CLEAN_SECONDS = 60.0
 
 
 def routes(services: Services, places: Places) -> list[BaseRoute]:
-    """Return the routes, each with the role that it needs."""
+    """Return the routes, each with the right that it needs."""
     query = _Query(services, places)
 
-    def needing(role: Role, endpoint: Endpoint) -> Endpoint:
+    def needing(right: Right, endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
-            services.authenticator.require(request, role)
+            services.authenticator.require(request, right)
             return await endpoint(request)
 
         return guarded
 
     def get(path: str, endpoint: Endpoint) -> Route:
-        return Route(f"/query/{path}", needing(Role.READER, endpoint), methods=["GET"])
+        return Route(f"/query/{path}", needing(Right.READ, endpoint), methods=["GET"])
 
-    def post(path: str, endpoint: Endpoint, role: Role) -> Route:
-        return Route(f"/query/{path}", needing(role, endpoint), methods=["POST"])
+    def post(path: str, endpoint: Endpoint, right: Right) -> Route:
+        return Route(f"/query/{path}", needing(right, endpoint), methods=["POST"])
 
-    return [
-        Route("/query/info", query.info, methods=["GET"]),
+    questions = [
         get("pem/{id}", query.pem),
         get("pems", query.pems),
         get("pems_count", query.pems_count),
@@ -68,11 +75,18 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
         get("tags_count", query.tags_count),
         get("report/{id}", query.report),
         # Whether it may write depends on who asks; see there.
-        post("query", query.query, Role.READER),
-        post("verify_artifact_connections", query.verify_artifact_connections, Role.READER),
-        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Role.ADMIN),
-        post("clean", query.clean, Role.ADMIN),
+        post("query", query.query, Right.READ),
+        post("verify_artifact_connections", query.verify_artifact_connections, Right.READ),
+        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Right.ADMIN),
+        post("clean", query.clean, Right.ADMIN),
     ]
+    info = Route(f"{_OWN}info", query.info, methods=["GET"])
+    return [info, *questions, *(_at_the_receivers(route) for route in questions)]
+
+
+def _at_the_receivers(route: Route) -> Route:
+    path = route.path.removeprefix(_OWN)
+    return Route(f"{_RECEIVERS}{path}", route.endpoint, methods=list(route.methods or ()))
 
 
 class _Query:
@@ -120,7 +134,8 @@ class _Query:
 
     async def tag(self, request: Request) -> Response:
         """Answer with the bare id of the PEM that a tag points at: no quotes, no line end."""
-        name = tagpath.read_tag(tagpath.behind(_TAG, request.scope))
+        before = f"/{area(request.scope['path'])}/tag/"  # there are two addresses
+        name = tagpath.read_tag(tagpath.behind(before, request.scope))
         tag = await run_in_threadpool(self._catalog.tag, name.namespace, name.tag)
         if tag is None:
             raise NotFoundError(f"There is no tag {name.tag!r} in the namespace {name.namespace!r}")
@@ -146,7 +161,7 @@ class _Query:
         What it needs depends on what it does, not on its declared type: Record Keeper's readers send ``rw``.
         """
         asked = graphquery.read(await read_body(request, limit=_QUERY_LIMIT, what="Query"))
-        is_admin = self._services.authenticator.allows(request, Role.ADMIN)
+        is_admin = self._services.authenticator.allows(request, Right.ADMIN)
         write = asked.may_write and is_admin
         try:
             result = await run_in_threadpool(self._services.graph.cypher, asked.text, {}, write=write)
@@ -158,11 +173,15 @@ class _Query:
         pieces = enclosed(literals.rows(result.rows), opening=b"[", separator=b", ", closing=b"]")
         return self._places.stream(pieces, media_type="text/plain")
 
-    async def verify_artifact_connections(self, _request: Request) -> Response:
+    async def verify_artifact_connections(self, request: Request) -> Response:
         """Look for unconnected artifacts and answer with the report's id."""
         services = self._services
         report_id = await run_in_threadpool(
-            report_connections, services.log, services.catalog, services.graph
+            report_connections,
+            services.log,
+            services.catalog,
+            services.graph,
+            sender=services.authenticator.sender(request).id,
         )
         return json({"report_id": report_id})
 
@@ -175,13 +194,20 @@ class _Query:
             services.catalog,
             services.graph,
             report_id=request.path_params["id"],
+            sender=services.authenticator.sender(request).id,
         )
         return json({"report_id": report_id})
 
-    async def clean(self, _request: Request) -> Response:
+    async def clean(self, request: Request) -> Response:
         """Remove every event, both projections and the reports; credentials stay."""
         services = self._services
-        await run_in_threadpool(clean, services.log, services.graph, timeout_seconds=_CLEAN_SECONDS)
+        await run_in_threadpool(
+            clean,
+            services.log,
+            services.graph,
+            timeout_seconds=_CLEAN_SECONDS,
+            sender=services.authenticator.sender(request).id,
+        )
         return text("OK")
 
 
@@ -189,7 +215,7 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
     """
     Return a PEM as Record Keeper's client reads it; the two lists hold names only.
 
-    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too.
+    Its client ignores fields that it does not know, so ``Outcome``, ``Error`` and ``RecordedBy`` may stand there, too.
     """
     recorder = recorders.get(pem.position)
     return {
@@ -205,6 +231,8 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         "TagNamespace": pem.tag_namespace or "",
         "UsesArtifacts": orjson.Fragment(pem.uses),
         "ProducesArtifacts": orjson.Fragment(pem.produces),
+        **({} if pem.outcome is None else {"Outcome": pem.outcome}),
+        **({} if pem.error is None else {"Error": pem.error}),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
     }
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provgraph.errors import ConflictError, InvalidInputError, TooLargeError
+import orjson
+from starlette.concurrency import run_in_threadpool
+
+from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
-from provgraph.events import accept, event_id
+from provgraph.events import accept, arrays, canonical, event_id
 from provgraph.events.canonical import loads
+from provgraph.events.unkept import Unkept, is_kept, unkept
+from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.eventlog import Appended
-    from provgraph.events import NewEvent
+    from provgraph.events import NewEvent, Pem, Sender
     from provgraph.http import Services
 
 INVALID = "invalid"
 # Checking is work on the event loop: let other requests go on after so many events.
 _CHECKED_AT_ONCE = 100
+# Reading is, too: what is longer, in bytes, is read beside it.
+_READ_AT_ONCE = 1_000_000
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
 
@@ -31,7 +39,8 @@ class _Checked(NamedTuple):
 
     event: NewEvent | None
     stated_id: str | None = None
-    error: InvalidInputError | None = None
+    error: InvalidInputError | EmitterError | None = None
+    warnings: tuple[Unkept, ...] = ()
 
 
 class Ingest:
@@ -39,20 +48,25 @@ class Ingest:
 
     def __init__(self, services: Services) -> None:
         self._writer = services.writer
+        self._catalog = services.catalog
         self._log = services.log
         self._metrics = services.metrics
         self._size_limit = services.settings.pem_size_limit
 
-    async def one(self, body: bytes) -> NewEvent:
+    async def one(self, body: bytes, sender: Sender) -> NewEvent:
         """
         Store the one event that a body is, by Record Keeper's rules, and return it.
 
         :raises InvalidInputError: not JSON, or it breaks a rule of the event model
+        :raises EmitterError: the sender may not speak for its emitter
         :raises ConflictError: its id is known with other content
         """
         try:
-            event = accept(loads(body), listed_once=True)
-        except InvalidInputError:
+            # A field that Record Keeper's door does not know is kept, whatever it says.
+            event = _accepted(loads(body), sender, any_outcome=True, listed_once=True)
+            if moved := _moved_tags([event], sender):
+                await run_in_threadpool(self._check_tag, moved[0], sender)
+        except (InvalidInputError, EmitterError):
             self._metrics.count_verdicts(INVALID)
             raise
         (appended,) = await self._writer.append((event,))
@@ -61,25 +75,33 @@ class Ingest:
             raise ConflictError(_conflict(event.event_id))
         return event
 
-    async def array(self, body: bytes) -> Result:
+    async def array(self, body: bytes, sender: Sender) -> Result:
         """
         Store the events of a JSON array; see `_store` for the answer.
 
+        An event that cannot be read does not keep the others out: each gets the verdict that it would get as a line.
+
         :raises InvalidInputError: the body as a whole is not a JSON array
         """
-        events = loads(body)
-        if type(events) is not list:
-            raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        is_small = len(body) <= _READ_AT_ONCE
+        events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
+        if events is None:
+            texts = await _taken_apart(body)
+            return await self._store(
+                ([self._read(text, sender, size=None) for text in part] for part in _parts(texts)), sender
+            )
         return await self._store(
-            [self._check(fields, size=None) for fields in part] for part in _parts(events)
+            ([self._check(fields, sender, size=None) for fields in part] for part in _parts(events)), sender
         )
 
-    async def lines(self, body: bytes) -> Result:
+    async def lines(self, body: bytes, sender: Sender) -> Result:
         """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
         lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-        return await self._store([self._check_line(line) for line in part] for part in _parts(lines))
+        return await self._store(
+            ([self._check_line(line, sender) for line in part] for part in _parts(lines)), sender
+        )
 
-    async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
+    async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
@@ -88,7 +110,7 @@ class Ingest:
         results: list[Result] = []
         waiting: list[_Checked] = []
         for part in parts:
-            waiting += part
+            waiting += await self._without_foreign_tags(part, sender)
             if len(waiting) >= _APPENDED_AT_ONCE:
                 results += await self._append(waiting, first_index=len(results))
                 waiting = []
@@ -101,7 +123,7 @@ class Ingest:
         events = [one.event for one in checked if one.event is not None]
         verdicts = iter(await self._writer.append(events) if events else ())
         return [
-            _refused(index, one) if one.event is None else _judged(index, next(verdicts))
+            _warned(_refused(index, one) if one.event is None else _judged(index, next(verdicts)), one)
             for index, one in enumerate(checked, first_index)
         ]
 
@@ -124,30 +146,106 @@ class Ingest:
             "position": position or self._log.head().position,
         }
 
-    def _check_line(self, line: bytes) -> _Checked:
+    def _check_line(self, line: bytes, sender: Sender) -> _Checked:
         if len(line) > self._size_limit:
             return _Checked(None, None, self._too_large(len(line)))
-        try:
-            fields = loads(line)
-        except InvalidInputError as error:
-            return _Checked(None, None, error)
-        return self._check(fields, size=len(line))
+        return self._read(line, sender, size=len(line))
 
-    def _check(self, fields: object, *, size: int | None) -> _Checked:
+    def _read(self, text: bytes, sender: Sender, *, size: int | None) -> _Checked:
+        """Check one event as it was sent; see `_check`."""
+        try:
+            fields = loads(text)
+        except InvalidInputError as error:
+            return _Checked(None, _id_in(text), error)
+        checked = self._check(fields, sender, size=size)
+        warnings = unkept(text, fields)
+        return checked if not warnings else checked._replace(warnings=warnings)
+
+    def _check(self, fields: object, sender: Sender, *, size: int | None) -> _Checked:
         """Check one event; ``size`` is how long it was as sent, None when that is not known."""
         try:
-            event = accept(fields)
-        except InvalidInputError as error:
+            event = _accepted(fields, sender)
+        except (InvalidInputError, EmitterError) as error:
             return _Checked(None, _stated_id(fields), error)
         if size is None and len(event.payload) > self._size_limit:
             return _Checked(None, event.event_id, self._too_large(len(event.payload)))
         return _Checked(event)
 
+    async def _without_foreign_tags(self, part: list[_Checked], sender: Sender) -> list[_Checked]:
+        """Refuse those that would take a tag from a PEM of an emitter that is reserved for others."""
+        moving = _moved_tags([one.event for one in part if one.event is not None], sender)
+        if not moving:
+            return part
+        refused = await run_in_threadpool(self._refused_moves, moving, sender)
+        return [one if one.event is None else refused.get(one.event, one) for one in part]
+
+    def _refused_moves(self, moving: Sequence[NewEvent], sender: Sender) -> dict[NewEvent, _Checked]:
+        refused: dict[NewEvent, _Checked] = {}
+        for event in moving:
+            try:
+                self._check_tag(event, sender)
+            except EmitterError as error:
+                refused[event] = _Checked(None, event.event_id, error)
+        return refused
+
+    def _check_tag(self, event: NewEvent, sender: Sender) -> None:
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        try:
+            check_move(self._catalog, sender, namespace=pem.tag_namespace or "", tag=pem.tag or "")
+        except EmitterError:
+            # What is stored already moves nothing when it comes again: the log tells what became of it.
+            if self._catalog.pem(pem.id) is None:
+                raise
+
     def _too_large(self, size: int) -> InvalidInputError:
         return InvalidInputError(str(TooLargeError(size=size, limit=self._size_limit)), rule="size")
 
 
-def _parts(items: list[Any]) -> Iterator[list[Any]]:
+def _accepted(
+    fields: object, sender: Sender, *, any_outcome: bool = False, listed_once: bool = False
+) -> NewEvent:
+    event = accept(fields, sender.id, any_outcome=any_outcome, listed_once=listed_once)
+    if sender.is_limited:
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        sender.check(pem.emitter)
+    return event
+
+
+def _moved_tags(events: Sequence[NewEvent], sender: Sender) -> list[NewEvent]:
+    """Return the events that may take a tag from where it must stay."""
+    # None where nothing is reserved: `accept` makes nothing but PEMs.
+    return [event for event in events if event.content.tag] if sender.reserved else []  # type: ignore[attr-defined]
+
+
+def _as_they_are(body: bytes) -> list[Any] | None:
+    """
+    Return the items of an array that were read as they were sent; None when one of them needs a closer look.
+
+    :raises InvalidInputError: JSON, but not an array
+    """
+    try:
+        events = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(events) is not list:
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    return events if canonical.is_plain(body) and is_kept(body, events) else None
+
+
+async def _taken_apart(body: bytes) -> Sequence[bytes]:
+    """
+    Return the items of an array as texts.
+
+    :raises InvalidInputError: not an array
+    """
+    found = await run_in_threadpool(arrays.items, body)
+    if found is None:
+        loads(body)  # says what is wrong with it
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    return found
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
 
@@ -165,6 +263,12 @@ def _judged(index: int, appended: Appended) -> Result:
     return result
 
 
+def _warned(result: Result, checked: _Checked) -> Result:
+    if checked.warnings:
+        result["warnings"] = [warning.members() for warning in checked.warnings]
+    return result
+
+
 def _refused(index: int, checked: _Checked) -> Result:
     members = {} if checked.error is None else checked.error.members
     return {
@@ -174,6 +278,14 @@ def _refused(index: int, checked: _Checked) -> Result:
         **members,
         "detail": str(checked.error),
     }
+
+
+def _id_in(text: bytes) -> str | None:
+    """Return the id in a text that cannot be taken, if a reader that takes nearly anything finds it."""
+    try:
+        return _stated_id(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _stated_id(fields: object) -> str | None:

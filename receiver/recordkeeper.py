@@ -9,8 +9,9 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events import PEM_VERSION, Role, event_id, tag_set
+from provgraph.events import PEM_VERSION, Right, event_id, tag_set
 from provgraph.http import json, read_body, tagpath, text
+from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -58,20 +59,29 @@ class _Receiver:
 
     async def pem(self, request: Request) -> Response:
         """Store one PEM. When this answers, it is durable and listed."""
-        self._require_to_send(request.scope["headers"])
-        event = await self._ingest.one(await read_body(request, limit=self._size_limit, what="PEM"))
+        sender = self._require_to_send(request.scope["headers"])
+        body = await read_body(request, limit=self._size_limit, what="PEM")
+        event = await self._ingest.one(body, sender)
         pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
         return text(f"Ack getting {pem.type}")
 
     async def tag(self, request: Request) -> Response:
-        """Set a tag on a PEM that is stored."""
-        self._services.authenticator.require(request, Role.WRITER)
+        """Set a tag on a PEM that is stored. It counts as that PEM's emitter, and as that of the one it leaves."""
+        # It is sent like a PEM, and needs a credential as well where only all the rest needs one.
+        sender = self._require_to_send(request.scope["headers"])
+        self._services.authenticator.require(request, Right.WRITE)
         await read_body(request, limit=_TAG_BODY_LIMIT, what="Tag")
         name, stated_id = tagpath.read_tag_and_id(tagpath.behind(_TAG, request.scope))
         pem_id = _pem_id(stated_id)
-        if await run_in_threadpool(self._services.catalog.pem, pem_id) is None:
+        pem = await run_in_threadpool(self._services.catalog.pem, pem_id)
+        if pem is None:
             raise NotFoundError(f"There is no PEM {pem_id}")
-        await self._services.writer.append((tag_set(name.namespace, name.tag, pem_id),))
+        sender.check(pem.emitter)
+        await run_in_threadpool(
+            check_move, self._services.catalog, sender, namespace=name.namespace, tag=name.tag
+        )
+        event = tag_set(name.namespace, name.tag, pem_id).sent_by(sender.id)
+        await self._services.writer.append((event,))
         return text("OK")
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
+    from provgraph.events import Sender
     from provgraph.http import Services
     from provgraph.http.models import Body
     from provgraph.tracking import Outcome
@@ -170,7 +171,7 @@ def routes(services: Services) -> list[BaseRoute]:
             tags=["tracked work"],
             name=route.path.rpartition("/")[2],
             summary=route.summary,
-            responses=problem_answers(400, 401, 403, 404, 409, 413, 503),
+            responses=problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
             openapi_extra=describe_body(route.body),
         )
         for route in _ROUTES
@@ -186,21 +187,21 @@ class _Endpoint:
 
     async def post(self, request: Request) -> Response:
         """Do it. What is answered is durable."""
-        self._authenticator.require_to_send(request.scope["headers"])
+        sender = self._authenticator.require_to_send(request.scope["headers"])
         raw = await read_body(request, limit=self._body_limit, what="Body")
         body = parse_body(self._route.body, raw)
         id_ = path_id(request)
-        command = _command(self._route, id_, body, who=self._authenticator.who(request))
+        command = _command(self._route, id_, body, sender=sender)
         answer = await run_in_threadpool(self._route.act, self._commands, id_, body, command)
         return json(answer, status=self._route.status)
 
 
-def _command(route: _Route, id_: str, body: Body, *, who: str | None) -> Command:
+def _command(route: _Route, id_: str, body: Body, *, sender: Sender) -> Command:
     if not isinstance(body, CommandBody):
-        return Command("", who)
+        return Command("", sender.name, sender=sender)
     wanted = {} if route.is_once else body.model_dump(exclude={"request", "actor"}, exclude_unset=True)
     asked = hashlib.sha256(canonical.dumps([route.path, id_, wanted])).hexdigest()
-    return Command(body.request, who or body.actor, asked)
+    return Command(body.request, sender.name or body.actor, asked, sender)
 
 
 def _save(body: ObjectBody, place: int) -> Save:

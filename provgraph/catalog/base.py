@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from provgraph.catalog.tracking import TrackingQueries
     from provgraph.eventlog import EventLog
-    from provgraph.events import Holder, Role
+    from provgraph.events import Grant, Holder
 
 
 class CatalogPem(NamedTuple):
@@ -33,6 +33,8 @@ class CatalogPem(NamedTuple):
     tag_namespace: str | None
     uses: str  # list of names, in the order sent
     produces: str
+    outcome: str | None = None  # failed, aborted, unknown; None: nothing was stated
+    error: str | None = None
 
 
 class CatalogArtifact(NamedTuple):
@@ -69,7 +71,7 @@ class CatalogCredential(NamedTuple):
     id: str
     name: str
     holder: Holder
-    role: Role
+    grant: Grant
     created_at: str
     revoked_at: str | None
 
@@ -138,6 +140,21 @@ class Catalog(Protocol):
         Return the credential of a token (hex SHA-256), or None when unknown or revoked.
 
         Never waits for other readers, however many there are: the event loop itself may ask.
+        """
+
+    def reservations(self) -> tuple[str, ...]:
+        """
+        Return the patterns of the emitters that are reserved (by credentials with `only`), each once, in order.
+
+        A reservation ends when its credential is revoked, not when that one expires. Like `credential` it never waits
+        for other readers. It looks at every credential: 1 to 3 ms where there are ten thousand.
+        """
+
+    def credential_names(self, ids: Sequence[str]) -> dict[str, str]:
+        """
+        Return the names of credentials by their ids, revoked ones too; nothing of those that are not there.
+
+        It is as quick as `credential`, for as many ids as there are on a page.
         """
 
     def credentials(self) -> list[CatalogCredential]:

@@ -69,6 +69,7 @@ SELECT_STATE = "SELECT epoch, position FROM log_state"
 INSERT_PEMS = f"""
 INSERT INTO {{p}}pem(position, {", ".join(PEM_TEXTS)}) SELECT * FROM unnest(%b{", %b" * len(PEM_TEXTS)})
 """  # noqa: S608 - our own names
+INSERT_OUTCOMES = "INSERT INTO {p}pem_outcome(position, outcome, error) SELECT * FROM unnest(%b, %b, %b)"
 _ARTIFACT_KEY = ", ".join(part.format("name") for part in UNIQUE_PARTS)
 INSERT_ARTIFACTS = f"""
 INSERT INTO {{p}}artifact(name, properties, created_us, created_at) SELECT * FROM unnest(%b, %b, %b, %b)
@@ -90,7 +91,10 @@ ON CONFLICT ({_TAG_KEY}) DO UPDATE SET pem_id = excluded.pem_id, updated_at = ex
 """  # noqa: S608 - our own names
 OPEN_REPORT = "INSERT INTO {p}report VALUES (%s, %s, 'in progress', '', '[]', %s, %s)"
 CLOSE_REPORT = "UPDATE {p}report SET status = %s, text = %s, names = %s WHERE report_id = %s"
-CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (%s, %s, %s, %s, %s, %s, NULL, %s)"
+CREATE_CREDENTIAL = f"""
+INSERT INTO {{p}}credential({", ".join(rule.CREDENTIAL_COLUMNS)})
+VALUES (%s{", %s" * (len(rule.CREDENTIAL_COLUMNS) - 1)})
+"""  # noqa: S608 - our own names
 REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = %s WHERE revoked_at IS NULL AND credential_id = %s"
 # An artifact that some PEM names by now is spared.
 REMOVE_ARTIFACTS = """
@@ -133,10 +137,11 @@ class PostgreSQLCatalogProjection:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._insert_pems = INSERT_PEMS.format(p=prefix)
+        self._insert_outcomes = INSERT_OUTCOMES.format(p=prefix)
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_properties = FILL_PROPERTIES.format(p=prefix)
         self._move_tags = MOVE_TAGS.format(p=prefix)
-        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
@@ -158,6 +163,9 @@ class PostgreSQLCatalogProjection:
         if rows.pems:
             position, *columns = zip(*rows.pems, strict=True)
             connection.execute(self._insert_pems, (bigints(position), *map(texts, columns)))
+        if rows.outcomes:
+            position, *columns = zip(*rows.outcomes, strict=True)
+            connection.execute(self._insert_outcomes, (bigints(position), *map(texts, columns)))
         if rows.artifacts:
             name, properties, created_us, created_at, *_ = zip(*rows.artifacts.values(), strict=True)
             values = (texts(name), texts(properties), bigints(created_us), texts(created_at))

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS {p}pem (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, predecessor TEXT, emitter TEXT NOT NULL,
     timestamp_client TEXT NOT NULL, timestamp_received TEXT NOT NULL, properties TEXT NOT NULL, version TEXT NOT NULL,
     tag TEXT, tag_namespace TEXT, uses TEXT NOT NULL, produces TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}pem_outcome (position INTEGER PRIMARY KEY, outcome TEXT, error TEXT);
 CREATE TABLE IF NOT EXISTS {p}artifact (
     sequence INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, properties TEXT NOT NULL,
     created_us INTEGER NOT NULL, created_at TEXT NOT NULL);
@@ -64,8 +65,9 @@ CREATE TABLE IF NOT EXISTS {p}tracked_object (
     id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL, parent TEXT,
     is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL, position INTEGER NOT NULL,
     sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT, document TEXT NOT NULL,
-    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, sequence, id), UNIQUE (parent, id),
-    UNIQUE (is_group, sequence, id));
+    created INTEGER NOT NULL,
+    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
+    UNIQUE (is_group, created, id));
 CREATE TABLE IF NOT EXISTS {p}tracked_member (
     group_id TEXT NOT NULL, ordinal INTEGER NOT NULL, member_id TEXT NOT NULL,
     PRIMARY KEY (group_id, ordinal), UNIQUE (member_id, group_id, ordinal)) WITHOUT ROWID;
@@ -86,6 +88,7 @@ DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
 SELECT_LAST_POSITION = "SELECT coalesce(max(position), 0) FROM event"
 
 INSERT_PEMS = "INSERT INTO {p}pem VALUES"
+INSERT_OUTCOMES = "INSERT INTO {p}pem_outcome VALUES"
 INSERT_ARTIFACTS = "INSERT INTO {p}artifact(name, properties, created_us, created_at) VALUES"
 KEEP_ARTIFACT = "ON CONFLICT(name) DO NOTHING"
 # The first non-empty properties stay; empty ones are filled later and never erase. Apart from the insert, so that the
@@ -101,7 +104,10 @@ ON CONFLICT(namespace, tag) DO UPDATE SET pem_id = excluded.pem_id, updated_at =
 """
 OPEN_REPORT = "INSERT INTO {p}report VALUES (?, ?, 'in progress', '', '[]', ?, ?)"
 CLOSE_REPORT = "UPDATE {p}report SET status = ?, text = ?, names = ? WHERE report_id = ?"
-CREATE_CREDENTIAL = "INSERT INTO {p}credential VALUES (?, ?, ?, ?, ?, ?, NULL, ?)"
+CREATE_CREDENTIAL = f"""
+INSERT INTO {{p}}credential({", ".join(rule.CREDENTIAL_COLUMNS)})
+VALUES (?{", ?" * (len(rule.CREDENTIAL_COLUMNS) - 1)})
+"""  # noqa: S608 - our own names
 REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = ? WHERE revoked_at IS NULL AND credential_id = ?"
 # An artifact that some PEM names by now is spared.
 REMOVE_ARTIFACTS = """
@@ -117,10 +123,11 @@ class SQLiteCatalogProjection:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._insert_pems = INSERT_PEMS.format(p=prefix)
+        self._insert_outcomes = INSERT_OUTCOMES.format(p=prefix)
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
-        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int, ...]]]] = {
+        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
             Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
             Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
             Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
@@ -140,6 +147,7 @@ class SQLiteCatalogProjection:
 
     def _write(self, connection: sqlite3.Connection, rows: Rows) -> None:
         insert_rows(connection, self._insert_pems, rows.pems)
+        insert_rows(connection, self._insert_outcomes, rows.outcomes)
         sightings = [sighting[:4] for sighting in rows.artifacts.values()]  # the rest is the graph's
         insert_rows(connection, self._insert_artifacts, sightings, on_conflict=KEEP_ARTIFACT)
         said = [(name, properties) for name, properties, _, _ in sightings if properties != "{}"]

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,10 +25,10 @@ from fastapi import FastAPI
 import provgraph
 from provgraph.auth import Authenticator
 from provgraph.cli.stores import opened_facts, opened_place, opened_stores
-from provgraph.errors import SettingsError
+from provgraph.errors import ConflictError, SettingsError
 from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit
 from provgraph.eventlog.copying import copy_log
-from provgraph.events import Holder, Role
+from provgraph.events import Holder, Right, Role
 from provgraph.http import (
     Bodies,
     BrowserGuard,
@@ -45,7 +45,7 @@ from provgraph.http.protocol import BoundedHttpProtocol
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import Recorders
 from provgraph.operations.connections import close_abandoned_reports
-from provgraph.operations.credentials import Credentials
+from provgraph.operations.credentials import Credentials, credential_fields, read_grant
 from provgraph.operations.info import lag, newer_position
 from provgraph.operations.jobs import Jobs
 from provgraph.operations.rebuild import DistantGraphBuilder
@@ -54,12 +54,12 @@ from provgraph.tracking import ObjectKinds, Tracker
 from provgraph.tracking.schemafile import read_schema_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
-    from provgraph.catalog import Catalog, CatalogCredential
+    from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.graphstore.base import GraphStore
     from provgraph.settings import Settings
@@ -70,6 +70,7 @@ PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
 # Parts that a process with all of them does without when their library is not installed.
 _OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
+_TAKE_OBJECTS = frozenset({"receiver", "infrahub"})
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
 # Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
@@ -158,6 +159,9 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             projects = is_alone or "graphbuilder" in parts
             building = _building(stack, settings, stores.log, stores.graph, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
+        tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema))
+        if _TAKE_OBJECTS & set(parts):
+            _take_schema_file(tracker)
         writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
         metrics.show(*_log_gauges(stores.log, writer))
         yield Services(
@@ -174,9 +178,18 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             kinds=kinds,
             recorders=Recorders(stores.log, stores.catalog),
             jobs=stack.enter_context(Jobs()),
-            tracker=Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema)),
+            tracker=tracker,
             building=building,
         )
+
+
+def _take_schema_file(tracker: Tracker) -> None:
+    try:
+        taken = tracker.take_schema_file()
+    except ConflictError as error:
+        raise SettingsError(f"PROVGRAPH_SCHEMA_FILE: {error}") from error
+    if taken is not None:
+        logger.info("the schema file defines other kinds than before: %s", ", ".join(taken.answer["kinds"]))
 
 
 def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> None:
@@ -262,44 +275,50 @@ def _routes(part: str, services: Services) -> list[BaseRoute]:
     return routes
 
 
-class NewCredential(NamedTuple):
-    """A credential that was just issued; the token is shown once."""
-
-    id: str
-    name: str
-    kind: str
-    role: str
-    token: str
-
-
 class OfflineCredentials:
-    """The credentials in a data folder that no service uses at the moment."""
+    """The credentials in a data folder that no service uses at the moment, as the admin API shows them."""
 
     def __init__(self, log: EventLog, catalog: Catalog) -> None:
         self._credentials = Credentials(log, catalog)
 
-    def create(self, *, name: str, kind: str, role: str) -> NewCredential:
+    def create(
+        self,
+        *,
+        name: str,
+        kind: str,
+        role: str | None = None,
+        rights: Sequence[str] = (),
+        emitters: Sequence[str] = (),
+        only: bool = False,
+        expires: str | None = None,
+    ) -> dict[str, Any]:
         """
         Issue a credential.
 
         :param kind: ``user`` or ``puc``
-        :param role: ``reader``, ``writer`` or ``admin``
-        :raises InvalidInputError: the name is empty or too long
+        :param role: ``reader``, ``writer`` or ``admin``; for the rest see `read_grant`
+        :raises InvalidInputError: it makes no sense; ``field`` says which part
         """
-        issued = self._credentials.create(name, holder=Holder(kind), role=Role(role))
-        return NewCredential(issued.id, issued.name, issued.holder, issued.role, issued.token)
+        grant = read_grant(
+            role=None if role is None else Role(role),
+            rights=[Right(right) for right in rights],
+            emitters=emitters,
+            only=only,
+            expires=expires,
+        )
+        return credential_fields(self._credentials.create(name, holder=Holder(kind), grant=grant))
 
-    def list(self) -> list[CatalogCredential]:
+    def list(self) -> list[dict[str, Any]]:
         """Return every credential, revoked ones too, the oldest first."""
-        return self._credentials.list()
+        return [credential_fields(credential) for credential in self._credentials.list()]
 
-    def revoke(self, credential_id: str) -> CatalogCredential:
+    def revoke(self, credential_id: str) -> dict[str, Any]:
         """
         Take a credential back.
 
         :raises NotFoundError: there is no such credential
         """
-        return self._credentials.revoke(credential_id)
+        return credential_fields(self._credentials.revoke(credential_id))
 
 
 class CopiedLog(NamedTuple):

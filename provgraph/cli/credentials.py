@@ -1,16 +1,17 @@
 """``provgraph admin credential``: online through a service, or on the stores themselves."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
-from provgraph.cli import connection, output
+from provgraph.cli import connection, credentiallist, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import UsageError
 from provgraph.cli.serving import composition
 from provgraph.client import Admin
 from provgraph.errors import LockedError
@@ -50,10 +51,20 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Right(StrEnum):
+    """One thing that a credential may do."""
+
+    READ = "read"
+    WRITE = "write"
+    CYPHER = "cypher"
+    APPROVE = "approve"
+    ADMIN = "admin"
+
+
 class _Credentials(Protocol):
     """Both ways to the credentials, seen alike."""
 
-    def create(self, *, name: str, kind: str, role: str) -> dict[str, Any]: ...
+    def create(self, **asked: Any) -> dict[str, Any]: ...
     def listed(self) -> list[dict[str, Any]]: ...
     def revoke(self, credential_id: str) -> None: ...
 
@@ -64,8 +75,8 @@ class _Online:
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
 
-    def create(self, *, name: str, kind: str, role: str) -> dict[str, Any]:
-        return self._admin.create_credential(name=name, kind=kind, role=role)
+    def create(self, **asked: Any) -> dict[str, Any]:
+        return self._admin.create_credential(**asked)
 
     def listed(self) -> list[dict[str, Any]]:
         return self._admin.credentials()
@@ -80,11 +91,13 @@ class _Offline:
     def __init__(self, store: Any) -> None:
         self._store = store
 
-    def create(self, *, name: str, kind: str, role: str) -> dict[str, Any]:
-        return _fields(self._store.create(name=name, kind=kind, role=role))
+    def create(self, **asked: Any) -> dict[str, Any]:
+        created: dict[str, Any] = self._store.create(**asked)
+        return created
 
     def listed(self) -> list[dict[str, Any]]:
-        return [_fields(credential) for credential in self._store.list()]
+        found: list[dict[str, Any]] = self._store.list()
+        return found
 
     def revoke(self, credential_id: str) -> None:
         self._store.revoke(credential_id)
@@ -96,7 +109,34 @@ def create(
     kind: Annotated[
         CredentialKind, typer.Option(help="A person (user) or a workload (puc).")
     ] = CredentialKind.USER,
-    role: Annotated[Role, typer.Option(help="What it allows.")] = Role.READER,
+    role: Annotated[
+        Role | None, typer.Option(help="What it allows, by a name.", show_default="reader")
+    ] = None,
+    rights: Annotated[
+        list[Right] | None,
+        typer.Option("--right", help="What it allows, exactly: may be repeated.", show_default=False),
+    ] = None,
+    emitters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--emitter",
+            help="It may speak for this emitter (* stands for any text); may be repeated.",
+            show_default="any emitter",
+        ),
+    ] = None,
+    only: Annotated[
+        bool,
+        typer.Option(
+            "--only",
+            help="Reserve these emitters: only credentials that were issued with --only for them speak for them.",
+        ),
+    ] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            help="When it ends: 90d (units s, m, h, d, w), or an RFC 3339 time.", show_default="never"
+        ),
+    ] = None,
     data: Data = None,
     direct: Direct = False,
     url: Url = DEFAULT_URL,
@@ -108,12 +148,24 @@ def create(
 
     The token is all that goes to stdout: TOKEN=$(provgraph admin credential create ...).
     """
+    if role is not None and rights:
+        raise UsageError("Say --role or --right, not both: a role is a set of rights that has a name.")
+    if only and not emitters:
+        raise UsageError("--only needs at least one --emitter: it reserves the emitters that are named.")
+    asked: dict[str, Any] = {"rights": [right.value for right in rights]} if rights else {}
+    if not rights:
+        asked["role"] = (role or Role.READER).value
+    # An empty text was stated, and is not as if nothing was: the service refuses it.
+    stated = {"emitters": emitters or None, "only": only or None, "expires": expires}
+    asked |= {option: value for option, value in stated.items() if value is not None}
     with _open(data, direct, url, token) as credentials:
-        created = credentials.create(name=name, kind=kind.value, role=role.value)
+        created = credentials.create(name=name, kind=kind.value, **asked)
     if as_json:
         output.say_json(created)
         return
-    output.note(f"Credential {created.get('id')}: {name} ({kind}, {role}). Its token is shown only now:")
+    allowed = credentiallist.allowed(created)
+    output.note(output.printable(f"Credential {created.get('id')}: {name} ({kind}, {allowed})."))
+    output.note("Its token is shown only now:")
     output.say(str(created.get("token")))
 
 
@@ -131,10 +183,8 @@ def list_(
     if as_json:
         output.say_json(found)
         return
-    columns = list(found[0]) if found else []
-    output.say_table(
-        [column.upper() for column in columns], ([entry.get(column) for column in columns] for entry in found)
-    )
+    for line in credentiallist.lines(found, now=datetime.now(UTC)):
+        output.say(line)
     output.note(f"{len(found)} in all")
 
 
@@ -171,13 +221,3 @@ def _open(data: Path | None, direct: bool, url: str, token: str | None) -> Itera
         raise LockedError(
             f"{error}. Or leave out --data and --direct, and ask the service that uses it with --url."
         ) from error
-
-
-def _fields(credential: Any) -> dict[str, Any]:
-    """Return a credential's facts by name, whichever kind of record it is."""
-    if dataclasses.is_dataclass(credential) and not isinstance(credential, type):
-        facts = dataclasses.asdict(credential)
-    else:
-        facts = dict(credential._asdict())
-    # Inside it is the holder; on the wire, and so for whoever reads our output, the kind.
-    return {("kind" if name == "holder" else name): value for name, value in facts.items()}

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from provgraph.cli import asking, connection, output
+from provgraph import telling
+from provgraph.cli import asking, connection, output, trace
 from provgraph.cli.asking import (
     JSON,
     At,
@@ -138,12 +139,17 @@ def _headline(found: Impact) -> str:
 
 def _event(event: JSON) -> Iterator[str]:
     facts = "  ".join(output.printable(event[name]) for name in ("type", "emitter", "occurred_at"))
-    yield f"[{event['depth']}] {facts}  log position {event['position']}  event {event['event']}"
+    proof = f"log position {event['position']}  event {event['event']}"
+    yield f"[{event['depth']}] {facts}  {proof}{output.recorder(event)}"
+    yield from trace.ending(event)
     yield f"      through   {_way(event['path'], event.get('path_left_out', 0))}"
     for made in event["produced"]:
         label = made["version"].get("label")
-        yield f"      produced  {output.printable(made['artifact'])}" + (
-            f"  version {output.printable(label)}" if label else ""
+        said = telling.described(made["version"].get("properties") or {})
+        yield (
+            f"      produced  {output.printable(made['artifact'])}"
+            + (f"  version {output.printable(label)}" if label else "")
+            + (f"  {output.printable(said)}" if said else "")
         )
 
 

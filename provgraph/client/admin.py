@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from provgraph.client.answers import JSON, Job, a_list, an_object, typed
@@ -11,7 +12,7 @@ from provgraph.client.calls import Call, Conversation, Pause, get, post, segment
 from provgraph.client.errors import JobFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -92,9 +93,41 @@ def report(report_id: str) -> Call[JSON]:
     return get(f"/admin/reports/{segment(report_id)}", an_object)
 
 
-def create_credential(*, name: str, kind: str, role: str) -> Call[JSON]:
-    """Create a credential; its ``token`` is in this answer and in no other."""
-    return post("/admin/credentials", an_object, {"name": name, "kind": kind, "role": role})
+def create_credential(
+    *,
+    name: str,
+    kind: str,
+    role: str | None = None,
+    rights: Iterable[str] = (),
+    emitters: Iterable[str] = (),
+    only: bool = False,
+    expires: str | datetime | timedelta | None = None,
+) -> Call[JSON]:
+    """
+    Create a credential; its ``token`` is in this answer and in no other.
+
+    :param kind: ``user`` (a person) or ``puc`` (a workload)
+    :param role: ``reader``, ``writer`` or ``admin``; either this or ``rights``
+    :param rights: exactly these out of ``read``, ``write``, ``cypher``, ``approve``, ``admin``
+    :param emitters: it may speak for these alone, ``*`` stands for any text; none: for any
+    :param only: they are reserved until it is revoked: only credentials that were issued with ``only`` for them may
+        speak for them
+    :param expires: after that it is worth nothing: a time, a length of time, or as a text ``90d`` or an RFC 3339 time
+    """
+    stated: JSON = {"role": role, "rights": [*rights], "emitters": [*emitters], "only": only}
+    body = {name: value for name, value in stated.items() if value}
+    if expires is not None:
+        body["expires"] = _expiry(expires)
+    return post("/admin/credentials", an_object, {"name": name, "kind": kind, **body})
+
+
+def _expiry(stated: str | datetime | timedelta) -> str:
+    if isinstance(stated, timedelta):
+        stated = datetime.now(UTC) + stated
+    if isinstance(stated, datetime):
+        # Without a zone it is local time, as everywhere in Python.
+        return stated.astimezone(UTC).isoformat()
+    return stated
 
 
 def credentials() -> Call[list[JSON]]:

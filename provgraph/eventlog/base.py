@@ -143,12 +143,15 @@ class EventLog(Protocol):
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """Wait until the log's head is behind ``after``; False when the time ran out before."""
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """
         Remove every event but those of the kinds in ``keep``, and begin a new epoch.
 
         The new epoch starts with an event that names the old epoch's head; the kept events follow with their ids
         and payloads, at new positions. One transaction.
+
+        :param sender: the id of the credential that asked for it
+        :raises NewerEventError: the log holds an event of an unknown kind; nothing was removed
         """
 
     def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:

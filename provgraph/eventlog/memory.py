@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.eventlog.local import LocalLease
-from provgraph.events import genesis, log_cleaned
+from provgraph.events import UnknownKind, genesis, log_cleaned, newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -86,17 +86,20 @@ class InMemoryEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._last_position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._changed:
             old = self._head()
+            for event in self._events:
+                if type(event.kind) is UnknownKind:
+                    raise newer(event)
             kept = recording.again(self._events, keep=keep)
             self._events.clear()
             self._by_id.clear()
             self._epoch = uuid.uuid4().hex
             opening = log_cleaned(
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-            )
+            ).sent_by(sender)
             self._store([opening, *kept])
             self._changed.notify_all()
             return self._head()

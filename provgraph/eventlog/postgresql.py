@@ -25,7 +25,7 @@ from provgraph.eventlog.lease import SessionLease
 from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
-from provgraph.events import RecordedEvent, genesis, log_cleaned
+from provgraph.events import Kind, RecordedEvent, genesis, log_cleaned, newer
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from psycopg import Cursor
     from psycopg.rows import TupleRow
 
-    from provgraph.events import Kind
     from provgraph.events.base import NewEvent
     from provgraph.postgresql import Connection
 
@@ -85,6 +84,7 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
+SELECT_UNKNOWN = f"SELECT {_COLUMNS} FROM event WHERE kind <> ALL(%b) ORDER BY position LIMIT 1"  # noqa: S608 - our own text
 SELECT_SENDERS = "SELECT position, sender FROM event WHERE position = ANY(%b) AND sender IS NOT NULL"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
 # What our tables take, with their indexes; also those of a catalog that is being rebuilt.
@@ -247,16 +247,19 @@ class PostgreSQLEventLog:
         """See `EventLog.wait`."""
         return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind]) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
         """See `EventLog.clean`."""
 
         def work(connection: Connection) -> tuple[Head, Head]:
             with rolled_back(connection):
                 old, last_us = _begin(connection)
+                unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True).fetchone()
+                if unknown is not None:
+                    raise newer(recording.stored(unknown))
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-                )
+                ).sent_by(sender)
                 new = [opening, *recording.again(map(recording.stored, rows), keep=keep)]
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))

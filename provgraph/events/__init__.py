@@ -18,13 +18,26 @@ from provgraph.events.base import (
 from provgraph.events.credential import (
     CredentialCreated,
     CredentialRevoked,
+    Grant,
     Holder,
+    Right,
     Role,
     credential_created,
     credential_revoked,
+    in_order,
 )
+from provgraph.events.emitters import NOBODY, Sender
 from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
-from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
+from provgraph.events.pem import (
+    PEM_VERSION,
+    STATED_OUTCOMES,
+    ArtifactStatement,
+    Outcome,
+    Pem,
+    accept,
+    event_id,
+    version_label,
+)
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
 from provgraph.events.tag import TagSet, tag_set
@@ -32,22 +45,28 @@ from provgraph.events.tracking import Tracked
 
 __all__ = [
     "DIGEST_BYTES",
+    "NOBODY",
     "PEM_VERSION",
     "SALT_BYTES",
+    "STATED_OUTCOMES",
     "ArtifactStatement",
     "ArtifactsRemoved",
     "CredentialCreated",
     "CredentialRevoked",
+    "Grant",
     "Holder",
     "Kind",
     "LogCleaned",
     "NewEvent",
+    "Outcome",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",
     "ReportClosed",
     "ReportOpened",
+    "Right",
     "Role",
+    "Sender",
     "Sighting",
     "TagSet",
     "Tracked",
@@ -62,6 +81,7 @@ __all__ = [
     "entry",
     "event_id",
     "genesis",
+    "in_order",
     "known",
     "log_cleaned",
     "newer",

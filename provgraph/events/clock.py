@@ -19,6 +19,7 @@ from provgraph.errors import InvalidEventError
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - subtracted from times without a zone, which are UTC
 _MICROSECOND = timedelta(microseconds=1)
+LATEST_US = 253_402_300_799_999_999  # the last microsecond of the year 9999
 # 100-nanosecond steps between the UUID epoch (1582-10-15) and 1970-01-01, RFC 9562.
 _UUID_EPOCH_OFFSET = 0x01B21DD213814000
 _MOMENT_OFFSET = 2**63

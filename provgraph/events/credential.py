@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import uuid
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from provgraph.events.base import Kind, NewEvent, event
+from provgraph.events.clock import parse_time, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Right(StrEnum):
+    """One thing that a credential may do. The values are stored, and always in this order: never change one."""
+
+    READ = "read"
+    WRITE = "write"
+    CYPHER = "cypher"
+    APPROVE = "approve"
+    ADMIN = "admin"
 
 
 class Role(StrEnum):
-    """What a credential may do; each role may do what the ones before it may."""
+    """A set of rights that has a name; each role may do what the ones before it may."""
 
     READER = "reader"
     WRITER = "writer"
     ADMIN = "admin"
+
+    @property
+    def rights(self) -> tuple[Right, ...]:
+        """What it stands for."""
+        return _RIGHTS[self]
+
+
+# What events of before say by their role: never change one.
+_RIGHTS = {
+    Role.READER: (Right.READ,),
+    Role.WRITER: (Right.READ, Right.WRITE),
+    Role.ADMIN: tuple(Right),
+}
 
 
 class Holder(StrEnum):
@@ -26,13 +53,34 @@ class Holder(StrEnum):
     PUC = "puc"
 
 
+class Grant(NamedTuple):
+    """What a credential allows."""
+
+    rights: tuple[
+        str, ...
+    ]  # in their order, each once; those that a newer provgraph stored allow nothing here
+    emitters: tuple[str, ...] = ()  # patterns of those that it may speak for; empty: any
+    only: bool = False  # they are reserved for the credentials that were issued with it
+    expires_us: int | None = None  # it is worth nothing from then on; None: never
+
+    @classmethod
+    def of(cls, role: Role) -> Grant:
+        """Return what a role allows, for any emitter and for ever."""
+        return cls(role.rights)
+
+    @property
+    def role(self) -> Role | None:
+        """The role that has exactly these rights, None when there is none."""
+        return next((role for role in Role if role.rights == self.rights), None)
+
+
 class CredentialCreated(NamedTuple):
     """A credential was issued."""
 
     credential_id: str  # 32 hex digits
     name: str
     holder: Holder
-    role: Role
+    grant: Grant
     token_sha256: str  # hex
 
 
@@ -42,11 +90,25 @@ class CredentialRevoked(NamedTuple):
     credential_id: str
 
 
-def credential_created(name: str, *, holder: Holder, role: Role, token_sha256: str) -> NewEvent:
+def in_order(rights: Iterable[str]) -> tuple[str, ...]:
+    """Return rights as they are stored: in their order, each once; after them those that are not known here."""
+    wanted = dict.fromkeys(rights)
+    known = [right for right in Right if right in wanted]
+    return (*known, *(right for right in wanted if right not in known))
+
+
+def credential_created(name: str, *, holder: Holder, grant: Grant, token_sha256: str) -> NewEvent:
     """Return the event that issues a credential under a new id (the event's id is the credential's)."""
     id_ = uuid.uuid4().hex
-    content = CredentialCreated(id_, name, holder, role, token_sha256)
-    fields = {"Name": name, "Kind": holder.value, "Role": role.value, "TokenSHA256": token_sha256}
+    fields: dict[str, Any] = {"Name": name, "Kind": holder.value, "Rights": [*grant.rights]}
+    if grant.emitters:
+        fields["Emitters"] = [*grant.emitters]
+    if grant.only:
+        fields["Only"] = True
+    if grant.expires_us is not None:
+        fields["ExpiresAt"] = rfc3339(grant.expires_us)
+    fields["TokenSHA256"] = token_sha256
+    content = CredentialCreated(id_, name, holder, grant, token_sha256)
     return event(Kind.CREDENTIAL_CREATED, id_, content, fields)
 
 
@@ -57,11 +119,16 @@ def credential_revoked(credential_id: str) -> NewEvent:
 
 
 def read_created(event_id: str, payload: bytes) -> CredentialCreated:
-    """Return the credential in a stored payload."""
+    """Return the credential in a stored payload. The first ones named a role instead of rights."""
     fields = orjson.loads(payload)
-    return CredentialCreated(
-        event_id, fields["Name"], Holder(fields["Kind"]), Role(fields["Role"]), fields["TokenSHA256"]
+    expires = fields.get("ExpiresAt")
+    grant = Grant(
+        in_order(fields["Rights"]) if "Rights" in fields else Role(fields["Role"]).rights,
+        tuple(fields.get("Emitters", ())),
+        fields.get("Only", False),
+        None if expires is None else parse_time(expires, field="ExpiresAt"),
     )
+    return CredentialCreated(event_id, fields["Name"], Holder(fields["Kind"]), grant, fields["TokenSHA256"])
 
 
 def read_revoked(payload: bytes) -> CredentialRevoked:

@@ -56,9 +56,12 @@ def digest(store: Content) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():
-        *facts, position, recorded_us, predecessors, uses, produces, rank, late = pem
+        *facts, position, recorded_us, predecessors, uses, produces, outcome, error, rank, late = pem
+        # What most events do not say, and that they are the first in their moment, is left out: so a graph without
+        # any of it has the digest that it always had.
+        if outcome is not None or error is not None:
+            facts += [outcome, error]
         edges = [predecessors, [_use(use) for use in uses], [list(production) for production in produces]]
-        # Most events are the first in their moment, and that is left out, as in `_use`.
         lineage.add(["PEM", facts, edges, *([rank] if rank else [])])
         content.add(["PEM", facts, edges, position, recorded_us, *([rank, late] if rank or late else [])])
     for artifact in store.artifacts():

@@ -17,7 +17,7 @@ from provgraph.graphstore.groups import ranks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provgraph.graphstore import HistoryReader, PemFacts, View
+    from provgraph.graphstore import HistoryReader, PemFacts, ProductionFacts, View
 
 _READ_AT_ONCE = 500
 
@@ -37,11 +37,7 @@ class Order:
         self._made: dict[str, list[Production]] = defaultdict(list)
         for facts in moved.values():
             for made in facts.produces:
-                at = (facts.id, facts.occurred_us, facts.position)
-                said = Production(
-                    *at, made.version, made.digest, made.kind, made.properties, places[facts.id]
-                )
-                self._made[made.artifact].append(said)
+                self._made[made.artifact].append(_production(facts, made, places[facts.id]))
 
     @classmethod
     def of(cls, graph: HistoryReader, view: View) -> Order:
@@ -89,6 +85,13 @@ class Order:
         :param version: only those with this label
         """
         return [made for made in self._made.get(artifact, ()) if version in (None, made.version)]
+
+
+def _production(facts: PemFacts, made: ProductionFacts, rank: int) -> Production:
+    said = (made.version, made.digest, made.kind, made.properties)
+    return Production(
+        facts.id, facts.occurred_us, facts.position, *said, facts.outcome, facts.error, rank=rank
+    )
 
 
 AS_STORED = Order({}, {})

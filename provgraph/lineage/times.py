@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provgraph.errors import InvalidEventError, InvalidInputError
-from provgraph.events.clock import now_us, parse_time
+from provgraph.events.clock import LATEST_US, now_us, parse_time
 
 if TYPE_CHECKING:
     from provgraph.eventlog import EventLog
@@ -31,7 +31,6 @@ _POSITION = re.compile(r"(position:)?([0-9]{1,18})", re.IGNORECASE).fullmatch
 _LIKE_A_YEAR = re.compile(r"(?:19|20)[0-9]{2}|2100").fullmatch
 _DATE_DIGITS = 8
 _SECOND = 1_000_000
-_LATEST_US = 253_402_300_799_999_999  # the last microsecond of the year 9999
 _EARLIEST_US = -62_135_596_800_000_000  # the first one of the year 1
 
 
@@ -195,7 +194,7 @@ def _seconds(duration: str) -> int:
 
 
 def _bounded(us: int) -> int:
-    return max(_EARLIEST_US, min(us, _LATEST_US))
+    return max(_EARLIEST_US, min(us, LATEST_US))
 
 
 def _with_plus(text: str) -> str:

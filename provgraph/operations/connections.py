@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog import Catalog, CatalogReport
     from provgraph.eventlog import EventLog
+    from provgraph.events import NewEvent
     from provgraph.graphstore.base import GraphStore
 
 logger = logging.getLogger(__name__)
@@ -29,44 +30,52 @@ logger = logging.getLogger(__name__)
 _BY_NAME = ListQuery(sort_field="Name")
 
 
-def report_connections(log: EventLog, catalog: Catalog, graph: GraphStore) -> str:
+def report_connections(
+    log: EventLog, catalog: Catalog, graph: GraphStore, *, sender: str | None = None
+) -> str:
     """
     Look for artifacts that no PEM uses or produces, store what was found as a report, and return its id.
 
     An artifact that only one of the two stores has counts too, if no PEM names it.
 
+    :param sender: the id of the credential that asks for it
     :raises StoreError: a store failed; the report is closed as failed
     """
-    report_id = _open(log, CONNECTIONS)
-    with _failing(log, report_id, "The search for unconnected artifacts"):
+    said = _Reporter(log, sender)
+    report_id = said.open(CONNECTIONS)
+    with said.failing(report_id, "The search for unconnected artifacts"):
         found = _unconnected(catalog, graph)
         summary = f"{counted(len(found), 'unconnected artifact')}: no PEM uses or produces"
-        _close(log, report_id, f"{summary} {'it' if len(found) == 1 else 'them'}", found)
+        said.close(report_id, f"{summary} {'it' if len(found) == 1 else 'them'}", found)
     return report_id
 
 
-def remove_unconnected(log: EventLog, catalog: Catalog, graph: GraphStore, *, report_id: str) -> str:
+def remove_unconnected(
+    log: EventLog, catalog: Catalog, graph: GraphStore, *, report_id: str, sender: str | None = None
+) -> str:
     """
     Remove the artifacts that a connection report lists, and return the id of the report on that.
 
     Artifacts that a PEM names by now are spared. The new report lists what was removed.
 
     :param report_id: in any spelling of a UUID
+    :param sender: the id of the credential that asks for it
     :raises NotFoundError: there is no such report
     :raises ConflictError: it is no connection report, or is not finished
     :raises StoreError: a store failed; the new report is closed as failed
     """
     listing = find_removable(catalog, report_id)
-    removal_id = _open(log, REMOVAL)
-    with _failing(log, removal_id, "The removal of unconnected artifacts"):
-        removed = _remove(log, catalog, graph, listing)
+    said = _Reporter(log, sender)
+    removal_id = said.open(REMOVAL)
+    with said.failing(removal_id, "The removal of unconnected artifacts"):
+        removed = _remove(said, catalog, graph, listing)
         spared = len(listing.names) - len(removed)
         summary = f"{counted(len(removed), 'unconnected artifact')} removed"
         if spared:
             summary += (
                 f"; {counted(spared, 'artifact')} of report {listing.id} spared: connected or gone by now"
             )
-        _close(log, removal_id, summary, removed)
+        said.close(removal_id, summary, removed)
     return removal_id
 
 
@@ -137,13 +146,13 @@ def _in_one_store_only(catalog: Catalog, graph: GraphStore) -> Iterator[str]:
             yield right
 
 
-def _remove(log: EventLog, catalog: Catalog, graph: GraphStore, listing: CatalogReport) -> tuple[str, ...]:
+def _remove(said: _Reporter, catalog: Catalog, graph: GraphStore, listing: CatalogReport) -> tuple[str, ...]:
     unnamed = catalog.unnamed(listing.names)
     there = _existing(catalog, graph, unnamed)
     removable = tuple(name for name in unnamed if name in there)
     if not removable:
         return ()
-    log.append([artifacts_removed(removable, report_id=listing.id)])
+    said.append(artifacts_removed(removable, report_id=listing.id))
     # A PEM that came in between has kept its artifacts: both projections spare what is connected.
     return catalog.unnamed(removable)
 
@@ -156,25 +165,36 @@ def _existing(catalog: Catalog, graph: GraphStore, names: Iterable[str]) -> set[
     return found
 
 
-def _open(log: EventLog, subject: str) -> str:
-    opened = report_opened(subject)
-    log.append([opened])
-    return opened.event_id
+class _Reporter:
+    """Says in the log what is done, in the name of whoever asked for it."""
 
+    def __init__(self, log: EventLog, sender: str | None) -> None:
+        self._log = log
+        self._sender = sender
 
-def _close(log: EventLog, report_id: str, summary: str, names: tuple[str, ...]) -> None:
-    text = "\n".join([summary, *map(one_line, names)])
-    log.append([report_closed(report_id, DONE, text, names)])
+    def append(self, event: NewEvent) -> None:
+        """Append one event."""
+        self._log.append([event.sent_by(self._sender)])
 
+    def open(self, subject: str) -> str:
+        """Open a report, and return its id."""
+        opened = report_opened(subject)
+        self.append(opened)
+        return opened.event_id
 
-@contextmanager
-def _failing(log: EventLog, report_id: str, what: str) -> Iterator[None]:
-    """Close the report as failed when the block raises."""
-    try:
-        yield
-    except Exception as error:
+    def close(self, report_id: str, summary: str, names: tuple[str, ...]) -> None:
+        """Close a report with what was found."""
+        text = "\n".join([summary, *map(one_line, names)])
+        self.append(report_closed(report_id, DONE, text, names))
+
+    @contextmanager
+    def failing(self, report_id: str, what: str) -> Iterator[None]:
+        """Close the report as failed when the block raises."""
         try:
-            log.append([report_closed(report_id, FAILED, f"{what} failed: {error}")])
-        except ProvgraphError:  # the log itself failed: the next start of the service closes the report
-            logger.exception("report %s cannot be closed", report_id)
-        raise
+            yield
+        except Exception as error:
+            try:
+                self.append(report_closed(report_id, FAILED, f"{what} failed: {error}"))
+            except ProvgraphError:  # the log itself failed: the next start of the service closes the report
+                logger.exception("report %s cannot be closed", report_id)
+            raise

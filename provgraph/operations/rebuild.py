@@ -39,10 +39,11 @@ class GraphBuilder(Protocol):
     def rebuild_failure(self) -> str | None:
         """Why the running rebuild cannot go on at the moment, None when it can."""
 
-    def request_rebuild(self) -> int:
+    def request_rebuild(self, sender: str | None = None) -> int:
         """
         Ask for a rebuild, begin it when none runs, and return the position of the request in the log.
 
+        :param sender: the id of the credential that asks for it
         :raises StoreError: the log cannot be written
         """
 
@@ -81,9 +82,9 @@ class DistantGraphBuilder:
         """See `GraphBuilder.rebuild_failure`."""
         return self._trouble()
 
-    def request_rebuild(self) -> int:
+    def request_rebuild(self, sender: str | None = None) -> int:
         """See `GraphBuilder.request_rebuild`."""
-        return request_rebuild(self._log)
+        return request_rebuild(self._log, sender)
 
     def has_rebuilt(self, position: int) -> bool:
         """See `GraphBuilder.has_rebuilt`."""
@@ -116,13 +117,14 @@ def given_up(log: EventLog, graph: GraphStore, position: int) -> str | None:
     return "what was built anew is not what the log says, and was dropped; the graph builder's own log tells more"
 
 
-def request_rebuild(log: EventLog) -> int:
+def request_rebuild(log: EventLog, sender: str | None = None) -> int:
     """
     Ask whichever process projects for a rebuild of the graph, and return the position of the request.
 
+    :param sender: the id of the credential that asks for it
     :raises StoreError: the log cannot be written
     """
-    return log.append([rebuild_requested()])[0].recorded.position
+    return log.append([rebuild_requested().sent_by(sender)])[0].recorded.position
 
 
 def is_rebuild_due(log: EventLog, graph: GraphStore) -> bool:
@@ -141,15 +143,16 @@ def is_rebuild_due(log: EventLog, graph: GraphStore) -> bool:
     return any(event.kind is Kind.REBUILD_REQUESTED for event in behind)
 
 
-def rebuild_graph(builder: GraphBuilder, *, report: Report = unreported) -> int:
+def rebuild_graph(builder: GraphBuilder, *, sender: str | None = None, report: Report = unreported) -> int:
     """
     Have the graph built anew, wait until it is served, and return the position of the request.
 
+    :param sender: the id of the credential that asks for it
     :param report: called with how many events of how many are in the new graph
     :raises StoreError: it was given up; or it cannot go on, and while the builder keeps trying, this does not wait any
         longer
     """
-    position = builder.request_rebuild()
+    position = builder.request_rebuild(sender)
     failing, stuck = _Patience(), _Patience()
     while not builder.has_rebuilt(position):
         progress, failure = builder.rebuilding, builder.rebuild_failure

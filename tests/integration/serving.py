@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from provgraph.cli.compose import build_app, opened
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.flush import flush
 from provgraph.settings import read_settings
@@ -69,14 +69,16 @@ class Served(NamedTuple):
         """Wait until the graph has everything."""
         flush(self.services.log, self.services.graph, timeout_seconds=_FLUSH_SECONDS)
 
-    def token(self, role: Role, holder: Holder = Holder.USER) -> str:
+    def token(self, role: Role, holder: Holder = Holder.USER, *, name: str = "ada") -> str:
         """Issue a credential and return its token."""
-        issued = Credentials(self.services.log, self.services.catalog).create("ada", holder=holder, role=role)
+        issued = Credentials(self.services.log, self.services.catalog).create(
+            name, holder=holder, grant=Grant.of(role)
+        )
         return issued.token
 
-    def bearer(self, role: Role) -> dict[str, str]:
+    def bearer(self, role: Role, *, name: str = "ada") -> dict[str, str]:
         """Issue a credential and return the header that presents it."""
-        return {"Authorization": f"Bearer {self.token(role)}"}
+        return {"Authorization": f"Bearer {self.token(role, name=name)}"}
 
 
 @contextmanager

@@ -67,6 +67,7 @@ class Mending:
             (
                 *(key, pem.position, pem.occurred_us, pem.type),
                 *(self._emitter_key(pem.emitter), pem.properties, pem.timestamp_client, pem.recorded_us),
+                *(pem.outcome, pem.error),
                 *(pem.rank, pem.late or None),
             ),
         )
@@ -89,7 +90,7 @@ class Mending:
         self._run(schema.DELETE_PRODUCTIONS_OF, (key,))
         self._run(schema.DELETE_CAUSES_OF, (key,))
         self._run(schema.DELETE_DESCRIBED_OF, (key,))
-        self._run(schema.FILL_PLACEHOLDER, (key, *[None] * 9))
+        self._run(schema.FILL_PLACEHOLDER, (key, *(None,) * 11))
         return key
 
     def _pem_key(self, id_: str) -> int:

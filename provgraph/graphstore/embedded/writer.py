@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 
-_OF_PLACEHOLDER = (None,) * 9
+_OF_PLACEHOLDER = (None,) * 11
 
 Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
@@ -195,20 +195,12 @@ class GraphWriter:
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
         next_key = self._next_pem
-        for (
-            id_,
-            type_,
-            emitter,
-            _,
-            stated_at,
-            occurred_us,
-            properties,
-            *_,
-        ), position, recorded_us in step.pems:
+        for pem, position, recorded_us in step.pems:
+            id_, type_, emitter, _, stated_at, occurred_us, properties, *_, outcome, error = pem
             place = places.get(id_, FIRST) if places else FIRST
             facts = (
                 *(position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us),
-                *(place.rank, place.late or None),
+                *(outcome, error, place.rank, place.late or None),
             )
             placeholder = keys.get(id_)
             if placeholder is None:

@@ -52,7 +52,7 @@ def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
 
 
 def _told(facts: PemFacts) -> PemFacts:
-    if not _UNREADABLE.isdisjoint(facts[:8]):
+    if not _UNREADABLE.isdisjoint((*facts[:8], facts.outcome, facts.error)):
         raise CorruptStoreError(
             f"The graph's event {facts.id} was changed by hand: have the graph verified and repaired"
         )
@@ -199,9 +199,9 @@ def _key(at: Moment) -> str:
 
 
 def _production(row: Row) -> Production:
-    id_, occurred_at, position, version, digest, kind, properties, rank = row
-    us = keys.microseconds(occurred_at)
-    return Production(id_, us, position, version, digest, kind, properties or "{}", readable.rank(rank))
+    id_, occurred_at, position, version, digest, kind, properties, outcome, error, rank = row
+    us, said = keys.microseconds(occurred_at), (version, digest, kind, properties or "{}")
+    return Production(id_, us, position, *said, outcome, error, readable.rank(rank))
 
 
 # ------------------------------------------------------------------------------------------------ what there was
@@ -300,6 +300,7 @@ def _emitter_state(
     greatest_delay_us: int,
     seconds: int,
     microseconds: int,
+    *outcomes: int,
 ) -> EmitterState:
     return EmitterState(
         name,
@@ -311,6 +312,7 @@ def _emitter_state(
         least_delay_us,
         greatest_delay_us,
         1_000_000 * seconds + microseconds,
+        *outcomes,
     )
 
 

@@ -13,7 +13,7 @@ from provgraph.catalog import ListQuery
 from provgraph.catalog import postgresql as catalog_on_postgresql
 from provgraph.catalog.postgresql import PostgreSQLCatalog
 from provgraph.errors import ConflictError, OverloadedError, StoreError
-from provgraph.events import Holder, Role, credential_created
+from provgraph.events import Grant, Holder, Role, credential_created
 from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.conftest import postgresql_stores, sqlite_stores
 from tests.contract.catalog.test_rebuild import append_in_batches, events
@@ -76,7 +76,9 @@ def test_credentials_do_not_wait_for_lists(stores: Stores, url: str, monkeypatch
         catalog_on_postgresql, "_LISTS", {"pool_size": 1, "max_overflow": 1, "pool_timeout": 0.1}
     )
     stores.append(*(pem(number) for number in range(1_500)))
-    stores.append(credential_created("ci", holder=Holder.PUC, role=Role.WRITER, token_sha256="f" * 64))
+    stores.append(
+        credential_created("ci", holder=Holder.PUC, grant=Grant.of(Role.WRITER), token_sha256="f" * 64)
+    )
     with closing(PostgreSQLCatalog(url)) as catalog:
         lists = [catalog.pems(EVERYTHING) for _ in range(2)]
         for rows in lists:

@@ -19,6 +19,7 @@ from provgraph.events import Kind, genesis, tag_set
 from provgraph.events.base import chain
 from provgraph.postgresql import Server
 from tests.contract.builders import pem, pem_id
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -258,7 +259,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_STEPS)
 def test_what_is_read_from_memory_is_what_is_in_the_database(
     two: tuple[PostgreSQLEventLog, PostgreSQLEventLog], url: str, steps: list[tuple[str, bool, int]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.verify import Verification
 from tests.integration.graphbuilder.service import open_service
@@ -159,7 +159,9 @@ def test_what_works_is_posted(service: Service, method: str, path: str) -> None:
 def test_each_call_needs_its_role(tmp_path: Path, path: str, allowed: list[Role]) -> None:
     with open_service(tmp_path, auth_required=True) as service:
         credentials = Credentials(service.services.log, service.services.catalog)
-        tokens = {role: credentials.create(role, holder=Holder.USER, role=role).token for role in Role}
+        tokens = {
+            role: credentials.create(role, holder=Holder.USER, grant=Grant.of(role)).token for role in Role
+        }
 
         statuses = {
             role: service.call("POST", f"/graph_builder/{path}", token=token).status_code

@@ -98,19 +98,19 @@ def test_a_credential_issued_offline_opens_the_service(tmp_path: Path) -> None:
         (listed,) = credentials.list()
 
     with serving(tmp_path, auth_required=True) as served:
-        header = {"X-Recordkeeper-User-Auth": issued.token}
+        header = {"X-Recordkeeper-User-Auth": issued["token"]}
         assert served.client.post("/receiver/pem", json=pem(), headers=header).status_code == 200
         assert served.client.get("/admin/info", headers=header).status_code == 200
-    assert (listed.id, listed.name) == (issued.id, "ada")
+    assert (listed["id"], listed["name"]) == (issued["id"], "ada")
 
 
 def test_a_credential_revoked_offline_opens_nothing(tmp_path: Path) -> None:
     with open_credentials(read_settings(data_dir=tmp_path)) as credentials:
         issued = credentials.create(name="ada", kind="puc", role="reader")
-        credentials.revoke(issued.id)
+        credentials.revoke(issued["id"])
 
     with serving(tmp_path, auth_required=True) as served:
-        header = {"X-Recordkeeper-Puc-Auth": issued.token}
+        header = {"X-Recordkeeper-Puc-Auth": issued["token"]}
         assert served.client.get("/query/pems", headers=header).status_code == 401
 
 

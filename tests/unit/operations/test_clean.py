@@ -8,7 +8,7 @@ import pytest
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import OverloadedError
-from provgraph.events import Holder, Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.graphstore.base import GraphCounts
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import report_connections
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @pytest.mark.usefixtures("projector")
 def test_cleaning_removes_everything_but_credentials(stores: Stores) -> None:
     credentials = Credentials(stores.log, stores.catalog)
-    credentials.create("ada", holder=Holder.USER, role=Role.ADMIN)
+    credentials.create("ada", holder=Holder.USER, grant=Grant.of(Role.ADMIN))
     stores.append(*chain_of_pems(5), tag("latest", 1))
     report_connections(stores.log, stores.catalog, stores.graph)
     flush(stores.log, stores.graph, timeout_seconds=30)

@@ -1,0 +1,56 @@
+"""How ``provgraph admin credential list`` shows credentials: two lines each, within 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from provgraph.cli.output import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+WIDTH = 100
+_NAME_WIDTH = 24
+_ROW = f"{{:<32}}  {{:<{_NAME_WIDTH}}}  {{:<4}}  {{:<10}}  {{}}"
+
+Credential = dict[str, Any]
+
+
+def lines(credentials: Sequence[Credential], *, now: datetime) -> Iterator[str]:
+    """Yield the lines of the list; nothing for no credential."""
+    if credentials:
+        yield _ROW.format("ID", "NAME", "KIND", "CREATED", "STATE")
+    for one in credentials:
+        name = printable(one.get("name"))
+        shown = name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+        created = str(one.get("created_at") or "")[:10]
+        yield _ROW.format(
+            printable(one.get("id")), shown, printable(one.get("kind")), created, _state(one, now)
+        ).rstrip()
+        yield from textwrap.wrap(
+            printable(allowed(one)), WIDTH, initial_indent="    ", subsequent_indent="      "
+        )
+
+
+def allowed(credential: Credential) -> str:
+    """Return what a credential allows, in words: ``writer; speaks for loan-* (only)``."""
+    role, rights = credential.get("role"), credential.get("rights") or []
+    parts = [str(role) if role else "may " + ", ".join(map(str, rights))]
+    if emitters := credential.get("emitters"):
+        reserved = " (only)" if credential.get("only") else ""
+        parts.append(f"speaks for {', '.join(map(str, emitters))}{reserved}")
+    if expires := credential.get("expires_at"):
+        parts.append(f"until {expires}")
+    return "; ".join(parts)
+
+
+def _state(credential: Credential, now: datetime) -> str:
+    revoked, expires = credential.get("revoked_at"), credential.get("expires_at")
+    if revoked:
+        return f"revoked {str(revoked)[:10]}"
+    if not expires:
+        return "good"
+    is_over = datetime.fromisoformat(str(expires)) <= now
+    return f"{'expired' if is_over else 'expires'} {str(expires)[:10]}"
