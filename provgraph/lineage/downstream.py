@@ -207,15 +207,18 @@ class Downstream(Walker):
         is_behind = self._is_behind()
         if self._past.whole and not is_behind:
             return
+        order = self._past.order
         if is_behind and ids:
             for effect in self._graph.taken(ids, view=self._view, artifact=of):
+                if order.may_differ(effect.event_id, effect.artifact or ""):
+                    continue  # the store goes by the whole graph's order: see below
                 if effect.version is None or not versions.is_event_id(effect.version):
                     yield effect
                 else:
                     yield from self._if_meant(effect)
         for event in [self._facts[id_] for id_ in ids]:
             yield from self._named_by_id(event, of)
-        if self._past.order.moved:
+        if order.moved:
             reordered = self._in_another_order()
             for id_ in ids:
                 yield from (effect for effect in reordered.get(id_, ()) if of in (None, effect.artifact))

@@ -222,6 +222,29 @@ def test_a_chain_of_a_thousand_events_in_one_moment_is_in_order(stores: Opener, 
     assert (moved == 0) == (turn == 1)
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_many_chains_that_meet_again_and_again_are_in_order(stores: Opener, turn: int) -> None:
+    levels, width = 24, 3  # more chains from the first to the last than anybody can walk one by one
+    web = [
+        pem(
+            number,
+            at=0,
+            uses=["a"],
+            produces=["a"] if number % width == 0 else [],
+            after=list(range(number - number % width - width, number - number % width))
+            if number >= 2 * width
+            else [],
+        )
+        for number in range(width, (levels + 1) * width)
+    ]
+    with stores.filled(*batches(web[::turn], 7)) as store:
+        ranks = [facts(store, number).rank for number in range(width, (levels + 1) * width)]
+        late = store.unsettled(View(levels * width - 1))
+
+    assert ranks == [number // width - 1 for number in range(width, (levels + 1) * width)]
+    assert len(late) == (0 if turn == 1 else width * (levels - 1))
+
+
 def test_times_in_ids_count_and_whole_seconds_begin_their_second(stores: Opener) -> None:
     """What occurred later by the time in its id is not of the same moment, though both state the same second."""
     exact = "b2a8e620e78711f08000000000000001"  # a version-1 UUID of 2026-01-02T03:04:05.25Z
