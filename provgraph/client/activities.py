@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from provgraph.client.errors import ActivityEndedError
 from provgraph.client.ids import new_id
-from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
+from provgraph.client.pems import Artifact, Pem, artifacts_of, check_one_version, ids_of
 from provgraph.client.plain import plain_object, text
 from provgraph.client.texts import message_of, sendable
 from provgraph.events.pem import LONGEST_ERROR, Outcome
@@ -83,6 +83,7 @@ class Run:
         self._prepare = prepare
         self._uses = list(artifacts_of(uses, "UsesArtifacts"))
         self._produces = list(artifacts_of(produces, "ProducesArtifacts"))
+        check_one_version(self._produces)
         self._properties = plain_object(dict(properties or {}), "Properties")
         self._predecessors = list(ids_of(predecessor))
         self._tag = {"tag": tag, "tag_namespace": tag_namespace}
@@ -108,7 +109,9 @@ class Run:
     def produces(self, *artifacts: Named) -> Self:
         """Say that it produced these, see `uses`."""
         self._check_open()
-        self._produces += artifacts_of(artifacts, "ProducesArtifacts")
+        produces = [*self._produces, *artifacts_of(artifacts, "ProducesArtifacts")]
+        check_one_version(produces)
+        self._produces = produces
         return self
 
     def follows(self, *events: EventRef) -> Self:

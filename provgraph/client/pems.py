@@ -20,7 +20,7 @@ from provgraph.errors import InvalidEventError
 from provgraph.events.pem import PEM_VERSION, STATED_OUTCOMES, event_id, other_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 SIZE_LIMIT = 1_000_000
 
@@ -114,14 +114,7 @@ class Pem:
                 field="Predecessors",
                 rule="not-itself",
             )
-        index = other_version((artifact.name, artifact.version) for artifact in self.produces)
-        if index is not None:
-            raise UnsendableError(
-                f"PEM cannot be sent: ProducesArtifacts names two versions of {self.produces[index].name!r}: an event "
-                "makes one version of an artifact, so report the other one with an event of its own",
-                field=f"ProducesArtifacts[{index}].Version",
-                rule="one-version",
-            )
+        check_one_version(self.produces)
         object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
         if not isinstance(self.occurred_at, datetime):
             raise UnsendableError(
@@ -187,6 +180,22 @@ def artifacts_of(stated: Iterable[Named], field_: str) -> tuple[Artifact, ...]:
     if isinstance(stated, str):  # else its letters would be the artifacts
         stated = (stated,)
     return tuple([_artifact(each, f"{field_}[{index}]") for index, each in enumerate(stated)])
+
+
+def check_one_version(produces: Sequence[Artifact]) -> None:
+    """
+    Refuse artifacts of which one event cannot have made all.
+
+    :raises UnsendableError: two versions of one; ``field`` says which is the second
+    """
+    index = other_version((artifact.name, artifact.version) for artifact in produces)
+    if index is not None:
+        raise UnsendableError(
+            f"PEM cannot be sent: ProducesArtifacts names two versions of {produces[index].name!r}: an event makes "
+            "one version of an artifact, so report the other one with an event of its own",
+            field=f"ProducesArtifacts[{index}].Version",
+            rule="one-version",
+        )
 
 
 def ids_of(stated: EventRef | Iterable[EventRef] | None) -> tuple[str, ...]:

@@ -186,21 +186,23 @@ class GraphWriter:
         raw_ids = [bytes.fromhex(id_) for id_ in wanted]
         keys: dict[str, int] = {}
         known: dict[str, tuple[int, int]] = {}
+        times = {pem.occurred_us for pem, *_ in step.pems}
         for raw, key, known_us, rank in select_in(self._connection, schema.KNOWN_PEMS, raw_ids):
             keys[raw.hex()] = key
-            if known_us is not None:
+            if known_us in times:
                 known[raw.hex()] = known_us, rank
-        places = placed(step.pems, known)
+        # Mostly each event has a moment of its own.
+        places = placed(step.pems, known) if known or len(times) < len(step.pems) else {}
         raws = dict(zip(wanted, raw_ids, strict=True))
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
         next_key = self._next_pem
         for pem, position, recorded_us in step.pems:
             id_, type_, emitter, _, stated_at, occurred_us, properties, *_, outcome, error = pem
-            place = places.get(id_, FIRST) if places else FIRST
+            rank, late = places.get(id_, FIRST) if places else FIRST
             facts = (
                 *(position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us),
-                *(outcome, error, place.rank, place.late or None),
+                *(outcome, error, rank, late or None),
             )
             placeholder = keys.get(id_)
             if placeholder is None:
@@ -305,7 +307,7 @@ def _edges(
     described: list[Described] = []
     for pem, *_ in step.pems:
         key = keys[pem.id]
-        at = moment(pem.occurred_us, pem.id, places.get(pem.id, FIRST).rank)
+        at = moment(pem.occurred_us, pem.id, places[pem.id].rank if pem.id in places else 0)
         for name, properties, _created, version, digest, kind in pem.produces:
             said = None if properties == "{}" else properties
             productions.append((artifacts[name], at, key, version, digest, kind, said))

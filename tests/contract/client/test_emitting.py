@@ -320,6 +320,19 @@ def test_what_cannot_be_stated_is_refused_when_the_activity_begins(client: Any, 
     assert "ProducesArtifacts" not in service.sent[0]
 
 
+def test_a_second_version_of_one_artifact_is_refused_where_an_activity_states_it(
+    client: Any, service: FakeService
+) -> None:
+    first, second = (Artifact("model", version=version) for version in ("1", "2"))
+    with pytest.raises(UnsendableError, match="two versions of 'model'"):
+        client.activity("train", produces=[first, second])
+    with client.activity("train", produces=[first]) as run, pytest.raises(UnsendableError) as refused:
+        run.produces("report", second)
+
+    assert (refused.value.field, refused.value.rule) == ("ProducesArtifacts[2].Version", "one-version")
+    assert service.sent[0]["ProducesArtifacts"] == [{"Name": "model", "Version": "1"}]
+
+
 def test_a_report_that_fails_is_an_error_after_work_that_did_not(client: Any, service: FakeService) -> None:
     service.troubles = [httpx.Response(401)]
 

@@ -42,6 +42,9 @@ EVENTS = [
     pem(3, at=3, uses=["a", "outside", _LONG], produces=[version("b", "v2")], Emitter="other"),
     pem(4, at=4, uses=["b", version("a", 1), "c"], after=[3], Tag="u"),
     pem(5, at=0, uses=["b"], produces=["b"]),
+    # In the moment of 4, and in an order that their ids do not tell; of 7 it was not known at first.
+    pem(7, at=4, uses=["c"], produces=["c"], after=[6]),
+    pem(6, at=4, uses=["c"], produces=["c"], after=[4]),
     tag_set("n", "latest", pem_id(2)),
 ]
 LATER = [
@@ -75,7 +78,7 @@ class Stores(NamedTuple):
 
     def tamper(self, statement: str) -> None:
         """Change the graph behind everybody's back; ``PEM1`` stands for the id of the first event."""
-        for number in (9, 5, 4, 3, 2, 1):
+        for number in (9, 7, 6, 5, 4, 3, 2, 1):
             statement = statement.replace(f"PEM{number}", pem_id(number))
         values(self.neo4j, statement)
 
@@ -170,6 +173,15 @@ MEDDLED = {
     "a latest version is another one": "MATCH (a:Artifact {rk_id: 'a'}) SET a._last = a._first",
     "an earliest version is another one": "MATCH (a:Artifact {rk_id: 'a'}) SET a._first = a._last",
     "a note that uses name versions is gone": "MATCH (a:Artifact {rk_id: 'a'}) SET a._named = null",
+    "a PEM lost its place in its moment": "MATCH (p:PEM {rk_id: 'PEM6'}) SET p._rank = null",
+    "a PEM has another place in its moment": "MATCH (p:PEM {rk_id: 'PEM6'}) SET p._rank = 'g00000009'",
+    "a PEM has no readable place in its moment": "MATCH (p:PEM {rk_id: 'PEM6'}) SET p._rank = 'x'",
+    "a place in a moment is a number": "MATCH (p:PEM {rk_id: 'PEM6'}) SET p._rank = 1",
+    "a first PEM has another place in its moment": f"{_TWO} SET p._rank = 'g00000001'",
+    "it is not noted that a PEM came late": "MATCH (p:PEM {rk_id: 'PEM7'}) SET p._late = null",
+    "a PEM came late, and is not called so": "MATCH (p:PEM {rk_id: 'PEM7'}) REMOVE p:_Late_a",
+    "a PEM is said to have come late": f"{_TWO} SET p:_Late_a, p._late = 3",
+    "what a use says is another thing": f"{_TWO} MATCH (p)-[r:USES]->({{rk_id: 'a'}}) SET r._properties = '[]'",
     "a PEM was informed twice": f"{_TWO} MATCH (p)-[r:INFORMED_BY {{artifact: 'a'}}]->(q) "
     "CREATE (p)-[x:INFORMED_BY]->(q) SET x = properties(r)",
     "a PEM was informed by another one too": f"{_TWO} MATCH (q:PEM {{rk_id: 'PEM3'}}) "

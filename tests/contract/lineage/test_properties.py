@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from provgraph.events import accept, clock
 from provgraph.graphstore import View
 from provgraph.lineage.state import diff, state
 from tests.contract.builders import at_us, pem
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import apply
 from tests.contract.lineage.reference import Told
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from tests.contract.graphstore.stores import Opener
 
 pytestmark = pytest.mark.timeout(600)
+_NOON = "2026-03-02T12:00:00Z"
 
 
 class Talkative(NamedTuple):
@@ -87,7 +92,7 @@ def expected(log: Sequence[Talkative], view: View) -> dict[str, dict[str, Any]]:
     return found
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
 @given(log=logs(), batch=st.integers(1, 9), data=st.data())
 def test_the_properties_shown_are_those_of_the_version_shown(
     stores: Opener, log: list[Talkative], batch: int, data: st.DataObject
@@ -127,3 +132,19 @@ def test_properties_of_a_later_version_do_not_show_before_it(stores: Opener) -> 
         (before,) = state(store, as_of_us=at_us(1))["artifacts"]
 
     assert before["properties"] == {}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_model_of_the_worked_example_is_shown_with_what_its_own_training_said(
+    stores: Opener, turn: int
+) -> None:
+    lines = (Path(__file__).parents[3] / "docs" / "example" / "credit.ndjson").read_text().splitlines()
+    events = [accept(json.loads(line)) for line in lines[::turn]]
+    with stores.filled(events) as store:
+        now, before = (
+            next(each for each in answer["artifacts"] if each["artifact"] == "model/credit")
+            for answer in (state(store), state(store, as_of_us=clock.parse_time(_NOON, field="as_of")))
+        )
+
+    assert (now["version"]["label"], now["properties"]) == ("2", {"auc": 0.84})
+    assert (before["version"]["label"], before["properties"]) == ("1", {"auc": 0.81})

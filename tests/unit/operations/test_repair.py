@@ -25,11 +25,17 @@ _DAMAGE = {
     "a PEM says something else": ["UPDATE pem SET type = 'other', properties = '{}' WHERE pem_key = 3"],
     "a PEM says that its work failed": ["UPDATE pem SET outcome = 'failed' WHERE pem_key = 3"],
     "a PEM does not say any more that its work failed": ["UPDATE pem SET outcome = NULL, error = NULL"],
+    "a PEM has another place in its moment": ["UPDATE pem SET rank = 2 WHERE pem_key = 4"],
+    "a PEM lost its place in its moment": ["UPDATE pem SET rank = NULL WHERE pem_key = 6"],
+    "a PEM is said to have come late": ["UPDATE pem SET late = 9 WHERE pem_key = 4"],
+    "a use says something": [
+        "INSERT INTO described SELECT artifact_key, pem_key, '', '{\"x\":1}' FROM cause WHERE artifact_key > 0"
+    ],
     "a PEM is gone": ["DELETE FROM pem WHERE pem_key = 5", "DELETE FROM cause WHERE pem_key = 5"],
     "a PEM became a placeholder": ["UPDATE pem SET position = NULL WHERE pem_key = 2"],
     "a PEM was made up": [
         "INSERT INTO emitter VALUES (77, 'nobody')",
-        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0, NULL, NULL)",
+        "INSERT INTO pem VALUES (777, zeroblob(16), 5, 0, 't', 77, '{}', '', 0, 'x', NULL, 0, 0)",
         "INSERT INTO cause SELECT 777, 0, '', 3",
         "UPDATE cause SET cause_key = 777 WHERE pem_key = 6 AND artifact_key <> 0",
     ],
