@@ -12,29 +12,37 @@ import logging
 import sqlite3
 import threading
 import uuid
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from provgraph.eventlog import recording
-from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.eventlog import checking, recording
+from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Head, Loss
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
+from provgraph.eventlog.witnesses import SEQUENCE, lost_error
 from provgraph.events import genesis, log_cleaned
-from provgraph.sqlite import Readers, connect, insert_rows, stored_bytes, transaction, translated
+from provgraph.sqlite import (
+    Readers,
+    connect,
+    insert_rows,
+    select_in,
+    stored_bytes,
+    transaction,
+    translated,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from provgraph.events import Kind, RecordedEvent
+    from provgraph.events import ChangeAccepted, Kind, RecordedEvent
     from provgraph.events.base import NewEvent
 
 logger = logging.getLogger(__name__)
 
 _WHAT = "event log"
 _CACHE_KIB = 24_576
-_CHAIN_CHUNK = 5_000
 
 # `position` is never used again, not even after cleaning: hence AUTOINCREMENT.
 SCHEMA = """
@@ -49,17 +57,27 @@ CREATE TABLE IF NOT EXISTS event (
     salt BLOB NOT NULL DEFAULT x'',
     sender BLOB
 );
+CREATE INDEX IF NOT EXISTS event_by_acceptance ON event(position)
+    WHERE kind IN ('change.accepted', 'loss.accepted');
 """
 _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender"
 INSERT_EVENTS = f"INSERT INTO event({_COLUMNS}) VALUES"
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own text
 SELECT_BY_ID = f"SELECT {_COLUMNS} FROM event WHERE event_id = ?"  # noqa: S608 - our own text
+SELECT_TAKEN = "SELECT event_id FROM event WHERE event_id IN"
 SELECT_SENDERS = """
 SELECT position, sender FROM event WHERE position IN (SELECT value FROM json_each(?)) AND sender IS NOT NULL
 """
+SELECT_ACCEPTANCES = f"""
+SELECT {_COLUMNS} FROM event INDEXED BY event_by_acceptance
+WHERE kind IN ('change.accepted', 'loss.accepted') ORDER BY position
+"""  # noqa: S608 - our own text
+SELECT_DIGEST_AT = "SELECT digest FROM event WHERE position <= ? ORDER BY position DESC LIMIT 1"
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
+SELECT_LOST = "SELECT value FROM log_state WHERE key = 'lost'"
+DELETE_LOST = "DELETE FROM log_state WHERE key = 'lost'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > ?"
 DELETE_ALL = "DELETE FROM event"
@@ -95,6 +113,7 @@ class SQLiteEventLog:
             self._writer.executescript(SCHEMA)
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
+            self._loss = self._load_loss()
         self._tail = Tail()
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
@@ -118,13 +137,25 @@ class SQLiteEventLog:
             except sqlite3.IntegrityError:
                 return None
 
-    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        recent = self._tail.read(self._head, after=after, limit=limit)
+        recent = None if unparsed else self._tail.read(self._head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
-            return [recording.stored(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            rows = connection.execute(SELECT_BEHIND, (after, limit))
+            return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
+
+    def digest_at(self, position: int) -> bytes:
+        """See `EventLog.digest_at`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            row = connection.execute(SELECT_DIGEST_AT, (position,)).fetchone()
+        return genesis(self._head.epoch) if row is None else bytes(row[0])
+
+    def acceptances(self) -> list[RecordedEvent]:
+        """See `EventLog.acceptances`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            return list(map(recording.stored, connection.execute(SELECT_ACCEPTANCES)))
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""
@@ -165,6 +196,7 @@ class SQLiteEventLog:
     def clean(self, *, keep: Collection[Kind]) -> Head:
         """See `EventLog.clean`."""
         with self._write_lock, translated(_WHAT):
+            self._require_whole()
             old = self._head
             epoch = uuid.uuid4().hex
             opening = log_cleaned(
@@ -183,11 +215,19 @@ class SQLiteEventLog:
         logger.info("log cleaned, epoch %s follows %s", epoch, old.epoch)
         return self._head
 
-    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+    def restore(
+        self,
+        events: Sequence[RecordedEvent],
+        *,
+        epoch: str,
+        accepted: Mapping[int, ChangeAccepted] = NOTHING_ACCEPTED,
+    ) -> Head:
         """See `EventLog.restore`."""
         with self._write_lock, translated(_WHAT):
-            recording.check_continues(events, epoch=epoch, head=self._head)
+            self._require_whole()
+            recording.check_continues(events, epoch=epoch, head=self._head, accepted=accepted)
             before = self._head if self._head.position else Head(epoch, 0, genesis(epoch))
+            events = recording.set_aside(events, self._taken(events))
             with transaction(self._writer):
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 if events:
@@ -198,33 +238,47 @@ class SQLiteEventLog:
                 self._head = before
             return self._head
 
+    def loss(self) -> Loss | None:
+        """See `EventLog.loss`."""
+        return self._loss
+
+    def refuse(self, loss: Loss) -> None:
+        """See `EventLog.refuse`."""
+        with self._write_lock, translated(_WHAT):
+            before, self._loss = self._loss, recording.further(self._loss, loss)
+            if self._loss != before:
+                logger.error("%s", lost_error(self._loss, self._head))
+                with transaction(self._writer):
+                    self._writer.execute(SET_STATE, ("lost", dumps(self._loss)))
+
+    def accept_loss(self, reason: str, *, sender: str | None = None) -> RecordedEvent:
+        """See `EventLog.accept_loss`."""
+        with self._write_lock, translated(_WHAT):
+            head = self._head
+            new, behind = recording.loss_accepted(self._loss, head, reason, sender)
+            recorded = recording.record([new], head=behind, not_before_us=self._last_us)
+            with transaction(self._writer):
+                self._insert(recorded)
+                self._writer.execute(DELETE_LOST)
+            self._loss = None
+            self._advance(head, recorded)
+        logger.warning("the loss of events was accepted; the log goes on at position %d", recorded[0].position)
+        return recorded[0]
+
     def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
         """See `EventLog.lease`."""
         return LocalLease()
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
-        epoch, expected = self._head.epoch, self._highest_position()
-        report = ChainReport(True, 0, None, "digest chain intact, the log is empty")
-        digest, after = b"", 0
-        while chunk := self._read_file(after, _CHAIN_CHUNK):
-            report = recording.verify(chunk, epoch=epoch, checked=report.events, before=digest)
-            if progress is not None:
-                progress(report.events)
-            if not report.intact:
-                break
-            digest, after = chunk[-1].digest, chunk[-1].position
-        if self._head.epoch != epoch:  # cleaned meanwhile
-            return self.verify_chain(progress)
-        if report.intact and after < expected:
-            message = f"the events behind position {after} are missing, up to {expected}"
-            return ChainReport(False, report.events, after + 1, message)
-        return report
+        return checking.verify_chain(self, progress)
 
     def probe(self) -> None:
         """See `EventLog.probe`."""
-        with self._write_lock, translated(_WHAT), transaction(self._writer):
-            self._writer.execute(SET_STATE, ("probe", uuid.uuid4().hex))
+        with self._write_lock, translated(_WHAT):
+            self._require_whole()
+            with transaction(self._writer):
+                self._writer.execute(SET_STATE, ("probe", uuid.uuid4().hex))
 
     def close(self) -> None:
         """See `EventLog.close`."""
@@ -232,11 +286,21 @@ class SQLiteEventLog:
             self._readers.close()
             self._writer.close()
 
-    def _highest_position(self) -> int:
-        """Return the highest position ever given, whether or not its event is still there."""
-        with translated(_WHAT), self._readers.connection() as connection:
-            row = connection.execute(SELECT_SEQUENCE).fetchone()
-        return 0 if row is None else int(row[0])
+    def _require_whole(self) -> None:
+        if self._loss is not None:
+            raise lost_error(self._loss, self._head)
+
+    def _load_loss(self) -> Loss | None:
+        """Return what was found to be lost before; or what the file's count of positions tells now."""
+        row = self._writer.execute(SELECT_LOST).fetchone()
+        if row is not None:
+            return Loss(*loads(row[0]))
+        sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
+        if sequence is None or sequence[0] <= self._head.position:
+            return None
+        loss = Loss(SEQUENCE, self._head.epoch, sequence[0], "")
+        logger.error("%s", lost_error(loss, self._head))
+        return loss
 
     def _load_head(self) -> tuple[Head, int]:
         epoch = self._writer.execute(SELECT_EPOCH).fetchone()
@@ -246,10 +310,10 @@ class SQLiteEventLog:
         last = self._writer.execute(SELECT_LAST).fetchone()
         if last is not None:
             return Head(epoch[0], last[0], last[2]), last[1]
-        sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
-        return Head(epoch[0], 0 if sequence is None else sequence[0], genesis(epoch[0])), 0
+        return Head(epoch[0], 0, genesis(epoch[0])), 0
 
     def _write(self, new: Sequence[NewEvent]) -> list[RecordedEvent]:
+        self._require_whole()
         if not new:
             return []
         head = self._head
@@ -281,9 +345,10 @@ class SQLiteEventLog:
                 known[event_id] = recording.stored(row)
         return known
 
-    def _read_file(self, after: int, limit: int) -> list[RecordedEvent]:
-        with translated(_WHAT), self._readers.connection() as connection:
-            return [recording.unread(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+    def _taken(self, events: Sequence[RecordedEvent]) -> set[str]:
+        """Return those ids of events that are in the log already."""
+        raw_ids = [bytes.fromhex(event.event_id) for event in events]
+        return {raw.hex() for (raw,) in select_in(self._writer, SELECT_TAKEN, raw_ids)}
 
     def _all_events(self) -> Iterator[RecordedEvent]:
         return (recording.stored(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))

@@ -2,11 +2,14 @@
 
 from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
 from provgraph.events.base import (
+    ACCEPTANCES,
     DIGEST_BYTES,
     SALT_BYTES,
     Kind,
     NewEvent,
     RecordedEvent,
+    Repeated,
+    SetAside,
     UnknownKind,
     chain,
     commitment,
@@ -23,7 +26,16 @@ from provgraph.events.credential import (
     credential_created,
     credential_revoked,
 )
-from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
+from provgraph.events.operation import (
+    ChangeAccepted,
+    LogCleaned,
+    LossAccepted,
+    RebuildRequested,
+    change_accepted,
+    log_cleaned,
+    loss_accepted,
+    rebuild_requested,
+)
 from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
@@ -31,23 +43,28 @@ from provgraph.events.tag import TagSet, tag_set
 from provgraph.events.tracking import Tracked
 
 __all__ = [
+    "ACCEPTANCES",
     "DIGEST_BYTES",
     "PEM_VERSION",
     "SALT_BYTES",
     "ArtifactStatement",
     "ArtifactsRemoved",
+    "ChangeAccepted",
     "CredentialCreated",
     "CredentialRevoked",
     "Holder",
     "Kind",
     "LogCleaned",
+    "LossAccepted",
     "NewEvent",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",
+    "Repeated",
     "ReportClosed",
     "ReportOpened",
     "Role",
+    "SetAside",
     "Sighting",
     "TagSet",
     "Tracked",
@@ -55,6 +72,7 @@ __all__ = [
     "accept",
     "artifacts_removed",
     "chain",
+    "change_accepted",
     "commitment",
     "content",
     "credential_created",
@@ -64,6 +82,7 @@ __all__ = [
     "genesis",
     "known",
     "log_cleaned",
+    "loss_accepted",
     "newer",
     "rebuild_requested",
     "report_closed",

@@ -20,6 +20,8 @@ _READERS: dict[str, Callable[[str, bytes], object]] = {
     Kind.CREDENTIAL_REVOKED: lambda _id, payload: credential.read_revoked(payload),
     Kind.LOG_CLEANED: lambda _id, payload: operation.read_cleaned(payload),
     Kind.REBUILD_REQUESTED: lambda _id, _payload: operation.RebuildRequested(),
+    Kind.CHANGE_ACCEPTED: lambda _id, payload: operation.read_change(payload),
+    Kind.LOSS_ACCEPTED: lambda _id, payload: operation.read_loss(payload),
     Kind.TRACKED: lambda _id, payload: tracking.read(payload),
 }
 

@@ -27,13 +27,13 @@ from provgraph.operations.findings import Difference, Findings, Sense
 from provgraph.operations.flush import flush
 from provgraph.operations.progress import Meter, unreported
 from provgraph.operations.replica import Replica
-from provgraph.operations.wording import counted
+from provgraph.operations.wording import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from provgraph.catalog import Catalog, CatalogArtifact, CatalogPem
-    from provgraph.eventlog import ChainReport, EventLog
+    from provgraph.eventlog import ChainReport, EventLog, WrongPlace
     from provgraph.graphstore.base import ArtifactFacts, Checkpoint, GraphStore
     from provgraph.operations.progress import Report
 
@@ -60,7 +60,8 @@ class Verification(NamedTuple):
     position: int  # the log position that was compared
     total: int  # how many differences there are
     differences: list[Difference]  # the first of them
-    message: str  # a line with ``in sync`` or ``out of sync``, then one line for each listed difference
+    # a line with ``in sync`` or ``out of sync``, then one for each listed difference, and for each accepted change
+    message: str
 
 
 class _Scope(NamedTuple):
@@ -123,13 +124,15 @@ def _deep(scope: _Scope, report: Report) -> Verification:
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
     meter.finish()
-    return _verification(findings, position, f"{_compared(scope)}, replayed from the log; {chain.message}")
+    compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
+    return _verification(findings, position, compared, chain.accepted)
 
 
 def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
     """Return what is left to say of a log that was changed: replaying it would prove nothing."""
     findings = Findings()
-    findings.add(Difference(Sense.DIFFERENT, "log position", str(chain.position), chain.message))
+    for place in chain.wrong:
+        findings.add(Difference(Sense.DIFFERENT, "log position", str(place.position), place.sentence))
 
     def compare(checkpoint: Checkpoint, found: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, found)
@@ -137,7 +140,8 @@ def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
     differing, position = _settled(scope, compare)
     findings.extend(differing)
     meter.finish()
-    return _verification(findings, position, f"{_compared(scope)}, not replayed; {chain.message}")
+    compared = f"{_compared(scope)}, not replayed; {chain.message}"
+    return _verification(findings, position, compared, chain.accepted)
 
 
 def _settled(scope: _Scope, search: Callable[[Checkpoint, Findings], None]) -> tuple[Findings, int]:
@@ -350,11 +354,14 @@ def _compared(scope: _Scope) -> str:
     return " and ".join(parts) or "nothing"
 
 
-def _verification(findings: Findings, position: int, compared: str) -> Verification:
+def _verification(
+    findings: Findings, position: int, compared: str, accepted: Iterable[WrongPlace] = ()
+) -> Verification:
     in_sync = not findings.total
     if in_sync:
         first = f"in sync: {compared} compared, at position {position}"
     else:
         first = f"out of sync: {counted(findings.total, 'difference')}, {compared} compared, at position {position}"
-    message = "\n".join([first, *findings.lines()])
+    told = [f"accepted log position {place.position}: {one_line(place.sentence)}" for place in accepted]
+    message = "\n".join([first, *findings.lines(), *told])
     return Verification(in_sync, position, findings.total, findings.listed, message)

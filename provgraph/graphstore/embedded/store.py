@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
-from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.base import Checkpoint, Followed
 from provgraph.graphstore.digest import digest
 from provgraph.graphstore.embedded import history, reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
@@ -159,11 +159,18 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return state(connection).checkpoint
 
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def apply(
+        self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = ""
+    ) -> None:
         """See `GraphStore.apply`."""
         served = self._served
         with served.write_lock, translated(_WHAT):
-            served.writer.apply(batch, expected=expected, to=to)
+            served.writer.apply(batch, expected=expected, to=to, digest=digest)
+
+    def followed(self) -> Followed:
+        """See `GraphStore.followed`."""
+        with self._reading() as connection:
+            return Followed(*state(connection)[:2])
 
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
         """See `GraphStore.mend`."""
