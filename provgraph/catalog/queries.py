@@ -149,8 +149,7 @@ class CatalogQueries:
     def last_position(self) -> int:
         """See `Catalog.last_position`."""
         return max(
-            self._count(select(func.coalesce(func.max(table.c.position), 0)))
-            for table in (_PEM, _CREDENTIAL)
+            self._count(select(func.coalesce(func.max(table.c.position), 0))) for table in (_PEM, _CREDENTIAL)
         )
 
     def pems_count(self, query: ListQuery) -> int:

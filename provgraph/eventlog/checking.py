@@ -73,7 +73,11 @@ class ChainWalk:
         accepted = accepted_changes(log).values()
         self._before: tuple[bytes, ...] = (
             digest,
-            *(bytes.fromhex(change.found_digest) for change in accepted if change.recorded_digest == digest.hex()),
+            *(
+                bytes.fromhex(change.found_digest)
+                for change in accepted
+                if change.recorded_digest == digest.hex()
+            ),
         )
 
     def follow(self, events: Sequence[RecordedEvent]) -> tuple[int, Change | None]:
@@ -81,9 +85,9 @@ class ChainWalk:
         if not events:
             return 0, None
         if len(self._before) > 1:
-            self._before = tuple(d for d in self._before if _digest(d, events[0]) == events[0].digest)[:1] or (
-                self._before
-            )
+            self._before = tuple(d for d in self._before if _digest(d, events[0]) == events[0].digest)[
+                :1
+            ] or (self._before)
         before = self._before[0]
         for index, event in enumerate(events):
             position, event_id, kind, recorded_us, payload, digest, _, salt, sender = event
@@ -267,7 +271,9 @@ class Checkup:
             sentence = f"the events behind position {last} are missing, up to {self._head.position}"
             self._wrong.add(last + 1, sentence)
         elif last > head.position:
-            sentence = f"there are events up to position {last}, but the log says that it ends at {head.position}"
+            sentence = (
+                f"there are events up to position {last}, but the log says that it ends at {head.position}"
+            )
             self._wrong.add(head.position, sentence)
         loss = self._log.loss()
         if loss is not None:

@@ -188,9 +188,7 @@ def further(loss: Loss | None, other: Loss) -> Loss:
     return other if loss is None or other.position > loss.position else loss
 
 
-def loss_accepted(
-    loss: Loss | None, head: Head, reason: str, sender: str | None
-) -> tuple[NewEvent, Head]:
+def loss_accepted(loss: Loss | None, head: Head, reason: str, sender: str | None) -> tuple[NewEvent, Head]:
     """
     Return the event that accepts a loss, and the head that it is to stand behind, where no position was given before.
 
@@ -199,7 +197,9 @@ def loss_accepted(
     if loss is None:
         raise ConflictError("The log has everything that its witnesses saw: there is no loss to accept")
     accepted = LossAccepted(*loss, head.position, head.digest.hex(), reason)
-    return events_loss_accepted(accepted, sender=sender), head._replace(position=max(head.position, loss.position))
+    return events_loss_accepted(accepted, sender=sender), head._replace(
+        position=max(head.position, loss.position)
+    )
 
 
 def check_continues(

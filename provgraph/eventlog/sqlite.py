@@ -262,7 +262,9 @@ class SQLiteEventLog:
                 self._writer.execute(DELETE_LOST)
             self._loss = None
             self._advance(head, recorded)
-        logger.warning("the loss of events was accepted; the log goes on at position %d", recorded[0].position)
+        logger.warning(
+            "the loss of events was accepted; the log goes on at position %d", recorded[0].position
+        )
         return recorded[0]
 
     def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any

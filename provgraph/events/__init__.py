@@ -1,5 +1,6 @@
 """The event model: families of events, canonical bytes, the digest chain, the two clocks."""
 
+from provgraph.events.acceptance import ChangeAccepted, LossAccepted, change_accepted, loss_accepted
 from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
 from provgraph.events.base import (
     ACCEPTANCES,
@@ -26,16 +27,7 @@ from provgraph.events.credential import (
     credential_created,
     credential_revoked,
 )
-from provgraph.events.operation import (
-    ChangeAccepted,
-    LogCleaned,
-    LossAccepted,
-    RebuildRequested,
-    change_accepted,
-    log_cleaned,
-    loss_accepted,
-    rebuild_requested,
-)
+from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
 from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened

@@ -432,9 +432,7 @@ class GraphStore(HistoryReader, Protocol):
     Many threads may read; one projector writes.
     """
 
-    def apply(
-        self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = ""
-    ) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """
         Apply a batch and move the checkpoint from ``expected`` to ``to``, in one transaction.
 

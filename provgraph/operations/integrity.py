@@ -83,7 +83,9 @@ def accept_change(log: EventLog, position: int, reason: str, *, sender: str | No
         raise NotFoundError(f"There is no event at position {position} of the log", field="position")
     _, change = ChainWalk(log, after=position - 1).follow(found)
     if change is None:
-        raise ConflictError(f"The event at position {position} is what was recorded: there is nothing to accept")
+        raise ConflictError(
+            f"The event at position {position} is what was recorded: there is nothing to accept"
+        )
     if change.is_accepted(accepted_changes(log)):
         return _acceptance(log, position)
     stated = ChangeAccepted(
@@ -115,8 +117,12 @@ def _acceptance(log: EventLog, position: int) -> RecordedEvent:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise InvalidInputError("A reason is needed: it is recorded, for whoever asks later", field="reason", rule="required")
+        raise InvalidInputError(
+            "A reason is needed: it is recorded, for whoever asks later", field="reason", rule="required"
+        )
     if len(reason) > _LONGEST_REASON:
         raise InvalidInputError(
-            f"The reason has {len(reason)} characters, at most {_LONGEST_REASON} are allowed", field="reason", rule="length"
+            f"The reason has {len(reason)} characters, at most {_LONGEST_REASON} are allowed",
+            field="reason",
+            rule="length",
         )

@@ -159,9 +159,7 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return state(connection).checkpoint
 
-    def apply(
-        self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = ""
-    ) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
         served = self._served
         with served.write_lock, translated(_WHAT):

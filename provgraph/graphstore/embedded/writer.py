@@ -41,9 +41,7 @@ class GraphWriter:
         self._first_pem = 1
         self._load_keys()
 
-    def apply(
-        self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = ""
-    ) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
         try:
             with transaction(self._connection):

@@ -185,7 +185,11 @@ def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
     row = graph.ask(graphs.CHECKPOINT)
     epoch, digest, *numbers = row
-    if not isinstance(epoch, str) or not isinstance(digest, str) or not all(type(number) is int for number in numbers):
+    if (
+        not isinstance(epoch, str)
+        or not isinstance(digest, str)
+        or not all(type(number) is int for number in numbers)
+    ):
         raise CorruptStoreError(
             f"The checkpoint of the graph was changed by hand, to {row}. Delete its node, (:Checkpoint), and the graph "
             "is filled anew from the log"

@@ -65,9 +65,7 @@ class _Graph:
         """See `GraphStore.checkpoint`."""
         return reader.facts(self._asker).checkpoint
 
-    def apply(
-        self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = ""
-    ) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
         self._write(lambda work: writer.write(work, batch, to=to, digest=digest), expected)
 
