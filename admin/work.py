@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provgraph.errors import ChangedEventError
 from provgraph.operations.connections import remove_unconnected, report_connections
 from provgraph.operations.flush import flush
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
@@ -104,11 +105,15 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool)
         if catalog:
             first = total - events
             began = time.monotonic()
-            read = rebuild_catalog(
-                services.log,
-                services.catalog,
-                report=lambda done, _of: report(first + done, max(first + done, total)),
-            )
+            try:
+                read = rebuild_catalog(
+                    services.log,
+                    services.catalog,
+                    report=lambda done, _of: report(first + done, max(first + done, total)),
+                )
+            except ChangedEventError as error:
+                services.integrity.note(error)
+                raise
             result["catalog"] = {"events": read, "seconds": time.monotonic() - began}
         if before is not None:
             result["digests"] = _comparison(before, _digests(services, graph=graph, catalog=catalog))

@@ -30,6 +30,7 @@ from provgraph.eventlog.checking import CheckedReader
 from provgraph.events import Kind, known
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
+from provgraph.operations.integrity import Integrity
 from provgraph.operations.rebuild import (
     given_up,
     is_rebuild_due,
@@ -82,6 +83,7 @@ class Projector:
         interval_seconds: float,
         may_take_over: bool = True,
         compares_rebuilds: bool = False,
+        integrity: Integrity | None = None,
     ) -> None:
         """
         Prepare to follow ``log``.
@@ -89,10 +91,12 @@ class Projector:
         :param lease: says whether this projector is the one that works; while another is, it stands by
         :param interval_seconds: look for new events at least this often; they wake the projector anyway
         :param compares_rebuilds: whether a graph that was built anew is compared with the log before it is served
+        :param integrity: is told of a changed event that a rebuild met
         :param may_take_over: whether to empty a graph that follows some other log; else that is told, and nothing done
         """
         self._may_take_over = may_take_over
         self._compares_rebuilds = compares_rebuilds
+        self._integrity = integrity or Integrity(log)
         self._refused = Refused(0, "")
         self._lease = lease
         self._is_leading = False
@@ -344,6 +348,8 @@ class Projector:
                 self._drop_rebuild()
                 self._graph.next_generation()
             elif self._rebuild.refusal is not None:
+                if self._rebuild.change is not None:
+                    self._integrity.note(self._rebuild.change)
                 self._refuse(Refused(self._rebuild.covers, self._rebuild.refusal))
             elif self._rebuild.is_ready:
                 self._hand_over(self._rebuild)

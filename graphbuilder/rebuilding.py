@@ -71,6 +71,7 @@ class Rebuild:
         self.is_ready = False
         self.is_damaged = False
         self.refusal: str | None = None  # why the new graph may not be served
+        self.change: ChangedEventError | None = None  # the event for which it may not
 
     def start(self) -> None:
         """Begin."""
@@ -98,9 +99,13 @@ class Rebuild:
             while self._copy_batch(target):
                 pass
         except ChangedEventError as error:
-            self.refusal = str(error)
+            self._refuse(error)
             return False
         return True
+
+    def _refuse(self, error: ChangedEventError) -> None:
+        self.change = error
+        self.refusal = str(error)
 
     def _run(self) -> None:
         while not self._cancelled.is_set():
@@ -108,7 +113,10 @@ class Rebuild:
                 self._build()
             except StoppedError:
                 return
-            except (RebuildRefusedError, ChangedEventError) as error:
+            except ChangedEventError as error:
+                self._refuse(error)
+                return
+            except RebuildRefusedError as error:
                 self.refusal = str(error)
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again

@@ -20,6 +20,7 @@ _COMPARED = {
     None: "Events arrived meanwhile, so there is nothing to compare with.",
 }
 
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded, for whoever asks later.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -109,3 +110,36 @@ def clean(yes: Yes = False, url: Url = DEFAULT_URL, token: Token = None, as_json
         output.say_json(answer)
     else:
         output.say("Everything was removed; credentials stay.")
+
+
+@app.command("accept-change")
+def accept_change(
+    position: Annotated[int, typer.Argument(min=1, help="Of the changed event, in the log.")],
+    reason: Reason,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have an event that was changed after it was recorded count as it stands now. Answers that rest on it say so."""
+    with connection.connect(url, token) as client:
+        answer = client.admin.accept_change(position, reason=reason)
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say(
+            f"The event at log position {position} counts as it stands now. That is recorded at position "
+            f"{answer.get('position')}, with the digest it was recorded with and the one it has today."
+        )
+
+
+@app.command("accept-loss")
+def accept_loss(reason: Reason, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Have a log that lost events take writes again. Their positions are not given to others."""
+    with connection.connect(url, token) as client:
+        answer = client.admin.accept_loss(reason=reason)
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say(
+            f"The log takes writes again, from position {answer.get('position')} on, where that is recorded."
+        )

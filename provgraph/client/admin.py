@@ -82,6 +82,16 @@ def clean() -> Call[JSON]:
     return post("/admin/clean", an_object, timeout_seconds=_WORK_TIMEOUT_SECONDS)
 
 
+def accept_change(position: int, *, reason: str) -> Call[JSON]:
+    """Have an event that was changed after it was recorded count as it is now: ``{"position", "id", "accepted"}``."""
+    return post("/admin/accept-change", an_object, {"position": position, "reason": reason})
+
+
+def accept_loss(*, reason: str) -> Call[JSON]:
+    """Have a log that lost events take writes again: ``{"position", "id", "accepted"}``."""
+    return post("/admin/accept-loss", an_object, {"reason": reason})
+
+
 def reports() -> Call[list[JSON]]:
     """Return the stored reports."""
     return get("/admin/reports", lambda document: a_list(document, within="reports"))
@@ -160,6 +170,8 @@ class _Calls:
     remove_unconnected = Follows(remove_unconnected)
     rebuild = Follows(rebuild)
     clean = Asks(clean)
+    accept_change = Asks(accept_change)
+    accept_loss = Asks(accept_loss)
     reports = Asks(reports)
     report = Asks(report)
     create_credential = Asks(create_credential)

@@ -51,8 +51,8 @@ class Change(NamedTuple):
         gone = self.event.position - self.before - 1
         lost = f", or what stood between it and position {self.before} is gone" if gone else ""
         return (
-            f"the event at position {self.event.position} ({self.event.event_id}) is not what was recorded there{lost}: "
-            f"its digest does not follow from the event before it"
+            f"the event at position {self.event.position} ({self.event.event_id}) is not what was recorded there{lost}"
+            ": its digest does not follow from the event before it"
         )
 
 
@@ -221,7 +221,7 @@ def verify_chain(log: EventLog, progress: Callable[[int], None] | None = None) -
 
 
 class Checkup:
-    """A walk through the whole log, in slices, that does not end at what is wrong. Not for several threads at a time."""
+    """A walk through a whole log, in slices, that does not end at what is wrong. Not for several threads at a time."""
 
     def __init__(self, log: EventLog, head: Head) -> None:
         """

@@ -57,7 +57,7 @@ class HeadFile:
         text = json.dumps({"epoch": head.epoch, "position": head.position, "digest": head.digest.hex()})
         written = self._path.with_name(f"{self._path.name}.new")
         handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(handle, "w", encoding="ascii") as file:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())

@@ -230,7 +230,7 @@ class PostgreSQLEventLog:
 
     def acceptances(self) -> list[RecordedEvent]:
         """See `EventLog.acceptances`."""
-        return list(map(recording.stored, self._rows(SELECT_ACCEPTANCES)))
+        return recording.acceptances(self._rows(SELECT_ACCEPTANCES))
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""

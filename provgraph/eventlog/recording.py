@@ -6,6 +6,7 @@ Before it writes: positions, times and digests for what is new. After it has rea
 
 from __future__ import annotations
 
+from contextlib import suppress
 from os import urandom
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,15 @@ def readable(rows: Iterable[Row]) -> list[RecordedEvent]:
         if not events:
             raise
     return events
+
+
+def acceptances(rows: Iterable[Row]) -> list[RecordedEvent]:
+    """Return the events in rows; one that cannot be read accepts nothing."""
+    found = []
+    for row in rows:
+        with suppress(UnreadableEventError):
+            found.append(stored(row))
+    return found
 
 
 def set_aside(events: Sequence[RecordedEvent], taken: Collection[str]) -> list[RecordedEvent]:

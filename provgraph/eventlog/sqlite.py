@@ -22,7 +22,7 @@ from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
 from provgraph.eventlog.witnesses import SEQUENCE, lost_error
-from provgraph.events import genesis, log_cleaned
+from provgraph.events import Kind, genesis, log_cleaned
 from provgraph.sqlite import (
     Readers,
     connect,
@@ -36,7 +36,7 @@ from provgraph.sqlite import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from provgraph.events import ChangeAccepted, Kind, RecordedEvent
+    from provgraph.events import ChangeAccepted, RecordedEvent
     from provgraph.events.base import NewEvent
 
 logger = logging.getLogger(__name__)
@@ -115,6 +115,8 @@ class SQLiteEventLog:
             self._head, self._last_us = self._load_head()
             self._loss = self._load_loss()
         self._tail = Tail()
+        self._acceptances: list[RecordedEvent] | None = None  # None: look them up; each answer asks for them
+        self.acceptances()
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """See `EventLog.append`."""
@@ -154,8 +156,12 @@ class SQLiteEventLog:
 
     def acceptances(self) -> list[RecordedEvent]:
         """See `EventLog.acceptances`."""
-        with translated(_WHAT), self._readers.connection() as connection:
-            return list(map(recording.stored, connection.execute(SELECT_ACCEPTANCES)))
+        known = self._acceptances
+        if known is None:
+            with self._write_lock, translated(_WHAT):
+                known = recording.acceptances(self._writer.execute(SELECT_ACCEPTANCES))
+                self._acceptances = known
+        return known
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""
@@ -333,10 +339,14 @@ class SQLiteEventLog:
     def _advance(self, head: Head, recorded: Sequence[RecordedEvent]) -> None:
         last = recorded[-1]
         with self._changed:
+            epoch_begins = head.epoch != self._head.epoch
             # The head first: nobody may read events that stand behind it.
             self._head = Head(head.epoch, last.position, last.digest)
             self._last_us = last.recorded_us
             self._tail.extend(recorded, epoch=head.epoch)
+            kinds = [event.kind for event in recorded]
+            if epoch_begins or Kind.CHANGE_ACCEPTED in kinds or Kind.LOSS_ACCEPTED in kinds:
+                self._acceptances = None
             self._changed.notify_all()
 
     def _known(self, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:

@@ -57,8 +57,8 @@ def lost_error(loss: Loss, head: Head) -> LostEventsError:
     """Return the error that tells of a loss."""
     sentence = lost_sentence(loss, head)
     return LostEventsError(
-        f"Events were lost: {sentence}. Nothing is written, so that no position is given twice. Put the newest backup of "
-        "the log back; or, if the events are gone for good, say so: provgraph admin accept-loss --reason '...'"
+        f"Events were lost: {sentence}. Nothing is written, so that no position is given twice. Put the newest backup "
+        "of the log back; or, if the events are gone for good, say so: provgraph admin accept-loss --reason '...'"
     )
 
 
