@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 RECORDED_BY = "recorded_by"
 CHANGED = "changed"
 
-# Returns what is to be added to the event at a position, for those with something to add: ``recorded_by``
-# ``{"id": 32 hex digits, "name": of the credential}``, and ``changed`` ``{"reason", "recorded_digest", "found_digest"}``.
+# Returns what is to be added to the event at a position, where there is something to add: ``recorded_by``
+# ``{"id": 32 hex digits, "name": of it}``, and ``changed`` ``{"reason", "recorded_digest", "found_digest"}``.
 RecordersOf = Callable[[Collection[int]], Mapping[int, "Json"]]
 
 
