@@ -11,6 +11,7 @@ import psycopg
 from provgraph.eventlog import EventLog, InMemoryEventLog, SQLiteEventLog
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.eventlog.tail import Tail
+from provgraph.events import content
 
 if TYPE_CHECKING:
     from provgraph.events import RecordedEvent
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 def change(log: EventLog, position: int, *, payload: bytes) -> None:
     """Give the event at a position another payload, and leave its digest alone."""
     if isinstance(log, InMemoryEventLog):
-        from provgraph.events import content
-
         for index, event in enumerate(log._events):
             if event.position == position:
                 read = content(event.kind, event.event_id, payload)
