@@ -125,9 +125,10 @@ def _on_sqlite(folder: DataFolder) -> Iterator[Facts]:
     head_file = HeadFile(folder.head)
     with (
         contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
-        contextlib.closing(SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()])) as log,
+        contextlib.closing(
+            SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()], head_file=head_file)
+        ) as log,
     ):
-        witnesses.ask(log, witnesses.HEAD_FILE, head_file.read)
         _ask_catalog(log, catalog)
         with HeadKeeper(log, head_file):
             yield Facts(log, catalog)

@@ -3,6 +3,8 @@ The head file: a small file beside a log on SQLite that says how far the log wen
 
 It is written by a thread of its own, at most once a second and at the end, and never on the way of an append. It is
 replaced as a whole, and synced, after the events that it tells of are durable: it may be behind the log, never ahead.
+Before the log is cleaned it is written as well, so that it is never older than the epoch before, which the first event
+of an epoch names.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Self
 
-from provgraph.errors import ProvgraphError
+from provgraph.errors import ProvgraphError, StoreError
 from provgraph.eventlog.base import Head
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class HeadFile:
     def __init__(self, path: Path) -> None:
         """Name the file; nothing is read yet."""
         self._path = path
+        self._lock = threading.Lock()
+        self._written: Head | None = None
 
     def read(self) -> Head | None:
         """Return what it says, None when it is not there, or says nothing that can be read."""
@@ -48,12 +52,23 @@ class HeadFile:
             )
             return None
 
-    def write(self, head: Head) -> None:
+    def keep(self, log: EventLog) -> None:
         """
-        Say where the log ends, in place of what the file said before.
+        Say where a log ends now, unless the file does already. While events are lost, it stays as it is.
 
-        :raises OSError: it cannot be written
+        :raises StoreError: it cannot be written, or the log cannot be asked
         """
+        with self._lock:  # asked for inside, so that an older head is never written after a newer one
+            head = log.head()
+            if head == self._written or not head.position or log.loss() is not None:
+                return
+            try:
+                self._write(head)
+            except OSError as error:
+                raise StoreError(f"The head file {self._path} cannot be written: {error}") from error
+            self._written = head
+
+    def _write(self, head: Head) -> None:
         text = json.dumps({"epoch": head.epoch, "position": head.position, "digest": head.digest.hex()})
         written = self._path.with_name(f"{self._path.name}.new")
         handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -65,17 +80,12 @@ class HeadFile:
 
 
 class HeadKeeper:
-    """
-    Keeps a head file near a log's head. A context manager: it works inside the block, and writes at its end.
-
-    While the log lacks what a witness saw, the file stays as it is.
-    """
+    """Keeps a head file near a log's head. A context manager: it works inside the block, and writes at its end."""
 
     def __init__(self, log: EventLog, file: HeadFile) -> None:
         """Prepare to keep ``file``."""
         self._log = log
         self._file = file
-        self._written: Head | None = file.read()
         self._failure = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-head-file", daemon=True)
@@ -95,12 +105,9 @@ class HeadKeeper:
 
     def _keep(self) -> None:
         try:
-            head = self._log.head()
-            if head != self._written and head.position and self._log.loss() is None:
-                self._file.write(head)
-                self._written = head
-                self._failure = ""
-        except (OSError, ProvgraphError) as error:
+            self._file.keep(self._log)
+            self._failure = ""
+        except ProvgraphError as error:
             if str(error) != self._failure:
                 self._failure = str(error)
-                logger.warning("the head file cannot be written, it is tried again: %s", error)
+                logger.warning("%s; it is tried again", error)

@@ -21,7 +21,7 @@ from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Hea
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
-from provgraph.eventlog.witnesses import SEQUENCE, lost_error
+from provgraph.eventlog.witnesses import HEAD_FILE, SEQUENCE, ask, lost_error
 from provgraph.events import Kind, genesis, log_cleaned
 from provgraph.sqlite import (
     Readers,
@@ -36,6 +36,7 @@ from provgraph.sqlite import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from provgraph.eventlog.headfile import HeadFile
     from provgraph.events import ChangeAccepted, RecordedEvent
     from provgraph.events.base import NewEvent
 
@@ -96,15 +97,23 @@ class TransactionalProjection(Protocol):
 class SQLiteEventLog:
     """An `EventLog` in one SQLite file."""
 
-    def __init__(self, path: Path | str, *, projections: Sequence[TransactionalProjection] = ()) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        projections: Sequence[TransactionalProjection] = (),
+        head_file: HeadFile | None = None,
+    ) -> None:
         """
         Open the log, making the file when it is not there.
 
+        :param head_file: is a witness of how far the log went, and is written before the log is cleaned
         :raises NewerFormatError: a newer version of provgraph wrote the file
         :raises StoreError: the file cannot be opened, or is no database of ours
         """
         self._path = Path(path)
         self._projections = projections
+        self._head_file = head_file
         self._write_lock = threading.Lock()
         self._changed = threading.Condition()
         with translated(_WHAT):
@@ -117,6 +126,8 @@ class SQLiteEventLog:
         self._tail = Tail()
         self._acceptances: list[RecordedEvent] | None = None  # None: look them up; each answer asks for them
         self.acceptances()
+        if head_file is not None:
+            ask(self, HEAD_FILE, head_file.read)
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """See `EventLog.append`."""
@@ -203,6 +214,8 @@ class SQLiteEventLog:
         """See `EventLog.clean`."""
         with self._write_lock, translated(_WHAT):
             self._require_whole()
+            if self._head_file is not None:
+                self._head_file.keep(self)
             old = self._head
             epoch = uuid.uuid4().hex
             opening = log_cleaned(
