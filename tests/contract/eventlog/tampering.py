@@ -54,7 +54,7 @@ def _execute(log: EventLog, statement: str, *values: object) -> None:
             connection.execute(statement.format(*"?" * len(values)), values)
     elif isinstance(log, PostgreSQLEventLog):
         with psycopg.connect(_address(log)) as found:
-            found.execute(statement.format(*["%s"] * len(values)), values)  # type: ignore[arg-type] # our own text
+            found.execute(statement.format(*["%s"] * len(values)), values)
     log._tail = Tail()  # type: ignore[attr-defined] # what was written a moment ago is read from memory otherwise
 
 
