@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.errors import ChangedEventError, UnreadableEventError
 from provgraph.eventlog.base import ChainReport, WrongPlace
 from provgraph.eventlog.witnesses import lost_sentence
-from provgraph.events import ChangeAccepted, SetAside, UnknownKind, chain
+from provgraph.events import ChangeAccepted, Repeated, SetAside, UnknownKind, chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,6 +170,7 @@ class CheckedReader:
             followed, change = walk.follow(events[good:])
             good += followed
             if change is None:
+                _require_repeated(self._log, events)
                 return events
             if self._log.head().epoch != walk.epoch:
                 self._walk = None
@@ -195,6 +196,31 @@ class CheckedReader:
         if found and walk.verifies(found[0]):
             return self._log.read(after=after, limit=1)  # raises again
         return [_aside(event) for event in found]
+
+
+def _require_repeated(log: EventLog, events: Sequence[RecordedEvent]) -> None:
+    """
+    Refuse an event that is marked as the second under its id, where there is no first.
+
+    :raises ChangedEventError: there is one
+    """
+    for event in events:
+        if type(event.kind) is Repeated and not is_repeated(log, event):
+            raise ChangedEventError(
+                f"The event at position {event.position} of the log ({event.event_id}) is marked as the second under its "
+                "id, but there is no first: somebody hid it. Put the log back from a backup",
+                position=event.position,
+            )
+
+
+def is_repeated(log: EventLog, event: RecordedEvent) -> bool:
+    """
+    Tell whether the log has another event under the id of this one, before it.
+
+    :raises StoreError: the log cannot be read
+    """
+    first = log.get(event.event_id)
+    return first is not None and first.position < event.position
 
 
 def _digest(before: bytes, event: RecordedEvent) -> bytes:
@@ -256,6 +282,8 @@ class Checkup:
         for change in changes:
             self._note(change)
         for event in found:
+            if type(event.kind) is Repeated:
+                self._note_repeated(event)
             if event.position == self._head.position and event.digest != self._head.digest:
                 self._wrong.add(
                     event.position,
@@ -299,6 +327,15 @@ class Checkup:
             events = events[followed + 1 :]
             self._walk.pass_over(change)
             yield change
+
+    def _note_repeated(self, event: RecordedEvent) -> None:
+        what = (
+            f"the event at position {event.position} is marked as the second under its id ({event.event_id})"
+        )
+        if is_repeated(self._log, event):
+            self._passed.add(event.position, f"{what}: it counts nowhere, the first one does")
+        else:
+            self._wrong.add(event.position, f"{what}, but there is no first: somebody hid it")
 
     def _note(self, change: Change) -> None:
         position, sentence = change.event.position, change.sentence

@@ -19,6 +19,7 @@ from provgraph.events import (
     NewEvent,
     RecordedEvent,
     Repeated,
+    SetAside,
     UnknownKind,
     chain,
     content,
@@ -78,6 +79,11 @@ def stored(row: Row) -> RecordedEvent:
     :raises UnreadableEventError: it cannot be read
     """
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    if not _is_sound(row):
+        raise UnreadableEventError(
+            f"The event at position {position} of the event log cannot be read: it has values of other types",
+            position=position,
+        )
     found = _KINDS.get(kind)
     if found is None or len(raw_id) > _ID_BYTES:
         return unread(row)
@@ -93,12 +99,44 @@ def stored(row: Row) -> RecordedEvent:
 
 def unread(row: Row) -> RecordedEvent:
     """Return a row as an event whose content nobody will read: enough for its digest, whatever the row says."""
+    if not _is_sound(row):
+        row = _made_sound(row)
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    stated = Repeated(kind) if len(raw_id) > _ID_BYTES else _KINDS.get(kind) or UnknownKind(kind)
+    stated: Kind | UnknownKind | SetAside = _KINDS.get(kind) or UnknownKind(kind)
+    event_id = raw_id.hex()
+    if raw_id == marked_id(event_id[: 2 * _ID_BYTES], position):
+        stated, event_id = Repeated(kind), event_id[: 2 * _ID_BYTES]
     return RecordedEvent(
-        *(position, raw_id[:_ID_BYTES].hex(), stated, recorded_us, payload, digest),
-        *(None, salt, _hex(sender)),
+        *(position, event_id, stated, recorded_us, payload, digest), *(None, salt, _hex(sender))
     )
+
+
+_TYPES = (int, bytes, str, int, bytes, bytes, bytes)
+
+
+def _is_sound(row: Row) -> bool:
+    """Tell whether the values in a row have the types that were written: SQLite would store any."""
+    *values, sender = row
+    return tuple(map(type, values)) == _TYPES and (sender is None or type(sender) is bytes)
+
+
+def _made_sound(row: Row) -> Row:
+    """Return a row with values of the right types, of which those that were wrong make no digest verify."""
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    return (
+        *(position, _as_bytes(raw_id), str(kind), recorded_us, _as_bytes(payload)),
+        *(_as_bytes(digest), _as_bytes(salt), None if sender is None else _as_bytes(sender)),
+    )
+
+
+def digest_in(value: object) -> bytes:
+    """Return the digest in a column, or one that nothing continues where it holds something else."""
+    return _as_bytes(value)
+
+
+def _as_bytes(value: object) -> bytes:
+    # Nothing that was recorded begins with such a byte.
+    return value if isinstance(value, bytes) else b"\x00" + repr(value).encode()
 
 
 def readable(rows: Iterable[Row]) -> list[RecordedEvent]:

@@ -163,7 +163,7 @@ class SQLiteEventLog:
         """See `EventLog.digest_at`."""
         with translated(_WHAT), self._readers.connection() as connection:
             row = connection.execute(SELECT_DIGEST_AT, (position,)).fetchone()
-        return genesis(self._head.epoch) if row is None else bytes(row[0])
+        return genesis(self._head.epoch) if row is None else recording.digest_in(row[0])
 
     def acceptances(self) -> list[RecordedEvent]:
         """See `EventLog.acceptances`."""
@@ -184,7 +184,7 @@ class SQLiteEventLog:
         """See `EventLog.senders`."""
         with translated(_WHAT), self._readers.connection() as connection:
             rows = connection.execute(SELECT_SENDERS, (dumps(list(positions)),))
-            return {position: sender.hex() for position, sender in rows}
+            return {position: sender.hex() for position, sender in rows if isinstance(sender, bytes)}
 
     @property
     def is_local(self) -> bool:
