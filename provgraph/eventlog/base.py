@@ -66,7 +66,7 @@ class ChainReport(NamedTuple):
     """The result of recomputing the digest chain."""
 
     intact: bool
-    events: int  # how many were checked
+    events: int  # how many verify, up to the first that does not
     position: int | None  # of the first event that does not verify and was not accepted
     message: str
     wrong: tuple[WrongPlace, ...] = ()  # the first places that do not verify

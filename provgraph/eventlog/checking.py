@@ -207,8 +207,8 @@ def _require_repeated(log: EventLog, events: Sequence[RecordedEvent]) -> None:
     for event in events:
         if type(event.kind) is Repeated and not is_repeated(log, event):
             raise ChangedEventError(
-                f"The event at position {event.position} of the log ({event.event_id}) is marked as the second under its "
-                "id, but there is no first: somebody hid it. Put the log back from a backup",
+                f"The event at position {event.position} of the log ({event.event_id}) is marked as the second under "
+                "its id, but there is no first: somebody hid it. Put the log back from a backup",
                 position=event.position,
             )
 
@@ -262,6 +262,7 @@ class Checkup:
         self._accepted = accepted_changes(log)
         self._wrong = _Places()
         self._passed = _Places()
+        self._sound: int | None = None  # how many stand before the first that does not verify
         self.checked = 0
 
     @property
@@ -277,10 +278,11 @@ class Checkup:
         """
         found = self._log.read(after=self._walk.position, limit=events, unparsed=True)
         changes = list(self._changes_in(found))
-        if not all(change.is_accepted(self._accepted) for change in changes):
+        if not all(change.is_accepted(self._accepted) for _, change in changes):
             self._accepted = accepted_changes(self._log)  # a moment ago, maybe
-        for change in changes:
-            self._note(change)
+        for index, change in changes:
+            if not self._note(change) and self._sound is None:
+                self._sound = self.checked + index
         for event in found:
             if type(event.kind) is Repeated:
                 self._note_repeated(event)
@@ -311,7 +313,8 @@ class Checkup:
             others = self._wrong.total - 1
             more = f"; places that are wrong beside it: {others:,}" if others else ""
             message = f"{wrong[0].sentence}{more}"
-            return ChainReport(False, self.checked, wrong[0].position, message, wrong, accepted)
+            sound = self.checked if self._sound is None else self._sound
+            return ChainReport(False, sound, wrong[0].position, message, wrong, accepted)
         if not self.checked:
             return ChainReport(True, 0, None, "digest chain intact, the log is empty")
         message = f"digest chain intact over {self.checked} events"
@@ -319,14 +322,16 @@ class Checkup:
             message += f", but for {self._passed.total} that an operator accepted as changed"
         return ChainReport(True, self.checked, None, message, accepted=accepted)
 
-    def _changes_in(self, events: Sequence[RecordedEvent]) -> Iterator[Change]:
-        while events:
-            followed, change = self._walk.follow(events)
+    def _changes_in(self, events: Sequence[RecordedEvent]) -> Iterator[tuple[int, Change]]:
+        """Yield the changes in events that come next, each with its index."""
+        start = 0
+        while start < len(events):
+            followed, change = self._walk.follow(events[start:] if start else events)
             if change is None:
                 return
-            events = events[followed + 1 :]
             self._walk.pass_over(change)
-            yield change
+            yield start + followed, change
+            start += followed + 1
 
     def _note_repeated(self, event: RecordedEvent) -> None:
         what = (
@@ -337,12 +342,15 @@ class Checkup:
         else:
             self._wrong.add(event.position, f"{what}, but there is no first: somebody hid it")
 
-    def _note(self, change: Change) -> None:
+    def _note(self, change: Change) -> bool:
+        """Note a change, and tell whether it was accepted."""
         position, sentence = change.event.position, change.sentence
-        if change.is_accepted(self._accepted):
+        is_accepted = change.is_accepted(self._accepted)
+        if is_accepted:
             self._passed.add(position, f"{sentence}. It was accepted: {self._accepted[position].reason}")
         else:
             self._wrong.add(position, sentence)
+        return is_accepted
 
 
 class _Places:

@@ -156,7 +156,12 @@ class SQLiteEventLog:
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
-            rows = connection.execute(SELECT_BEHIND, (after, limit))
+            try:
+                rows = connection.execute(SELECT_BEHIND, (after, limit)).fetchall()
+            except (
+                sqlite3.OperationalError
+            ):  # a text that is none, perhaps: then the row can be told at least
+                rows = _rows_of_any_text(connection, after, limit)
             return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
 
     def digest_at(self, position: int) -> bytes:
@@ -377,3 +382,12 @@ class SQLiteEventLog:
 
     def _all_events(self) -> Iterator[RecordedEvent]:
         return (recording.stored(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))
+
+
+def _rows_of_any_text(connection: sqlite3.Connection, after: int, limit: int) -> list[recording.Row]:
+    """Return rows as `SELECT_BEHIND` does, where some have texts that are not UTF-8."""
+    connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+    try:
+        return connection.execute(SELECT_BEHIND, (after, limit)).fetchall()
+    finally:
+        connection.text_factory = str

@@ -150,7 +150,7 @@ ANSWERS = [
     "/api/v1/why?node=artifact:a5&format=text",
     *(f"/api/v1/why?node=artifact:a5&format={name}" for name in ("prov-json", "dot", "ndjson")),
     "/api/v1/impact?node=artifact:a2",
-    "/api/v1/path?source=artifact:a5&target=artifact:a1",
+    "/api/v1/path?source=artifact:a1&target=artifact:a5",
     f"/query/pem/{pem_id(3)}",
     "/query/pems",
 ]
