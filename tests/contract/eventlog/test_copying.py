@@ -176,7 +176,7 @@ def test_a_damaged_source_is_not_copied_beyond_the_damage(
     with pytest.raises((ConflictError, CorruptStoreError), match="3000"):
         copy_log(damaged, log)
 
-    assert log.count() == 2_000
+    assert log.head().position == 2_999
     damaged.close()
 
 
