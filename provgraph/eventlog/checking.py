@@ -93,9 +93,11 @@ class ChainWalk:
             position, event_id, kind, recorded_us, payload, digest, _, salt, sender = event
             found = chain(before, position, event_id, kind, recorded_us, payload, salt, sender)
             if found != digest:
+                if index:
+                    self._before, self.position = (before,), events[index - 1].position
                 return index, Change(event, found, self.position)
             before = digest
-            self._before, self.position = (digest,), position
+        self._before, self.position = (before,), events[-1].position
         return len(events), None
 
     def verifies(self, event: RecordedEvent) -> bool:
