@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
 from graphbuilder.rebuilding import Rebuild
+from graphbuilder.repeats import set_aside
 from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreError, TooMuchAtOnceError
 from provgraph.eventlog import Head, witnesses
 from provgraph.eventlog.checking import CheckedReader
@@ -237,6 +238,12 @@ class Projector:
         except TooMuchAtOnceError:
             if self._size.shrink(len(events)):
                 return 0
+            raise
+        except CheckpointMismatchError:
+            raise
+        except StoreError:
+            if set_aside(self._log, self._graph, events):
+                return 0  # they are read again, without the second ones
             raise
         self._size.worked()
         self._checkpoint = to

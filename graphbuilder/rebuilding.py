@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from graphbuilder.batches import BatchSize
 from graphbuilder.comparing import RebuildRefusedError, StoppedError, require_what_the_log_says
-from provgraph.errors import ChangedEventError, CorruptStoreError, TooMuchAtOnceError
+from graphbuilder.repeats import set_aside
+from provgraph.errors import ChangedEventError, CorruptStoreError, StoreError, TooMuchAtOnceError
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.events import known
 from provgraph.graphstore.base import Checkpoint
@@ -164,6 +165,10 @@ class Rebuild:
             self._graph.apply(project(events), expected=at, to=to, digest=events[-1].digest.hex())
         except TooMuchAtOnceError:
             if self._size.shrink(len(events)):
+                return True
+            raise
+        except StoreError:
+            if set_aside(self._log, self._graph, events):
                 return True
             raise
         self._size.worked()

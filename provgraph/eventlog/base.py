@@ -243,6 +243,24 @@ class EventLog(Protocol):
         Changes that an operator accepted are told, and do no harm.
         """
 
+    def faults(self) -> list[str]:
+        """
+        Have the database check its own files, and return what is wrong with them: which table, which row.
+
+        Takes as long as reading everything. Nothing is changed.
+
+        :raises StoreError: the database cannot be asked
+        """
+
+    def mend_ids(self) -> list[int]:
+        """
+        Make the index of the events' ids anew, and return the positions of events that are the second under their id.
+
+        Those stay where they are in the chain, and count nowhere from now on (`Repeated`): the first one does.
+
+        :raises StoreError: the log cannot be written
+        """
+
     def probe(self) -> None:
         """
         Write and commit a small thing that is not an event: the proof that an append would succeed now.

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ChangedEventError, UnreadableEventError
 from provgraph.eventlog.base import ChainReport, WrongPlace
+from provgraph.eventlog.tail import Recent
 from provgraph.eventlog.witnesses import lost_sentence
-from provgraph.events import ChangeAccepted, Repeated, SetAside, UnknownKind, chain
+from provgraph.events import ChangeAccepted, Pem, Repeated, SetAside, UnknownKind, chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,6 +101,11 @@ class ChainWalk:
         self._before, self.position = (before,), events[-1].position
         return len(events), None
 
+    def skip_to(self, events: Sequence[RecordedEvent]) -> None:
+        """Go on behind the last of these events, whose digests are known to be right."""
+        if events:
+            self._before, self.position = (events[-1].digest,), events[-1].position
+
     def verifies(self, event: RecordedEvent) -> bool:
         """Tell whether an event is what was recorded behind the last one that was followed."""
         return any(_digest(before, event) == event.digest for before in self._before)
@@ -167,6 +173,16 @@ class CheckedReader:
             events = self._log.read(after=after, limit=limit)
         except UnreadableEventError:
             events = self._set_aside(walk, after)
+        if type(events) is Recent:
+            # No store has had them: only that they continue what was read before is to be checked.
+            _, change = walk.follow(events[:1])
+            if change is None:
+                walk.skip_to(events)
+                return events
+        return self._sound(walk, events)
+
+    def _sound(self, walk: ChainWalk, events: list[RecordedEvent]) -> list[RecordedEvent]:
+        """Return events up to the first that is not what was recorded."""
         good = 0
         while True:
             followed, change = walk.follow(events[good:])
@@ -183,7 +199,7 @@ class CheckedReader:
                 if not good:
                     raise
                 return events[:good]
-            if type(change.event.kind) is UnknownKind:
+            if type(change.event.kind) is UnknownKind or _has_another_id(change.event):
                 events[good] = _aside(change.event)
             walk.pass_over(change)
             good += 1
@@ -230,6 +246,12 @@ def _digest(before: bytes, event: RecordedEvent) -> bytes:
         *(before, event.position, event.event_id, event.kind, event.recorded_us),
         *(event.payload, event.salt, event.sender),
     )
+
+
+def _has_another_id(event: RecordedEvent) -> bool:
+    """Tell whether an event says that it is another than its row."""
+    said = getattr(event.content, "pem", event.content)
+    return isinstance(said, Pem) and said.id != event.event_id
 
 
 def _aside(event: RecordedEvent) -> RecordedEvent:

@@ -167,6 +167,21 @@ class InMemoryEventLog:
         """See `EventLog.lease`."""
         return LocalLease()
 
+    def faults(self) -> list[str]:
+        """See `EventLog.faults`."""
+        return []
+
+    def mend_ids(self) -> list[int]:
+        """See `EventLog.mend_ids`."""
+        with self._changed:
+            kept = recording.set_aside(self._events, ())
+            mended = [
+                event.position for event, was in zip(kept, self._events, strict=True) if event is not was
+            ]
+            self._events, self._by_id = [], {}
+            self._keep(kept)
+            return mended
+
     def probe(self) -> None:
         """See `EventLog.probe`."""
         with self._changed:

@@ -113,6 +113,27 @@ _OUR_TABLES = [
         for name in ("pem", "artifact", "tag", "report", "credential")
     ),
 ]
+# Without indexes: they are not to be trusted here.
+WITHOUT_INDEXES = """
+SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true),
+    set_config('enable_indexonlyscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+"""
+SELECT_REPEATED = """
+SELECT e.position, e.event_id FROM event e JOIN (
+    SELECT event_id, min(position) AS first FROM event GROUP BY event_id HAVING count(*) > 1
+) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
+"""
+# Each row is looked up by the index: what is not found has no entry there.
+ONLY_LOOK_UPS = (
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+)
+SELECT_WITHOUT_ENTRY = """
+SELECT e.position FROM event e CROSS JOIN LATERAL (
+    SELECT count(*) AS entries FROM event i WHERE i.event_id = e.event_id AND i.position = e.position OFFSET 0) f
+WHERE f.entries = 0 ORDER BY e.position LIMIT 100
+"""
+SET_ID = "UPDATE event SET event_id = %s WHERE position = %s"
+REINDEX = f"REINDEX INDEX {_ID_CONSTRAINT}"
 DELETE_ALL = "DELETE FROM event"
 PROBE = """
 INSERT INTO log_probe(probed_at) VALUES (now()) ON CONFLICT (is_only) DO UPDATE SET probed_at = excluded.probed_at
@@ -391,6 +412,60 @@ class PostgreSQLEventLog:
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
         return checking.verify_chain(self, progress)
+
+    def faults(self) -> list[str]:
+        """
+        See `EventLog.faults`.
+
+        Of the event table and the index of its ids: what PostgreSQL checks beyond, data checksums and ``amcheck``, is
+        for whoever runs the server.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            with rolled_back(connection):
+                connection.execute(BEGIN)
+                connection.execute(WITHOUT_INDEXES)
+                repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
+                connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
+                connection.execute(ONLY_LOOK_UPS)
+                missing = connection.execute(SELECT_WITHOUT_ENTRY).fetchall()
+                roll_back(connection)
+            return [
+                *(
+                    f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"
+                    for row in missing
+                ),
+                *(
+                    f"row {row[0]} is the second under its id (of the table event)"
+                    for row in repeated
+                    if row[0] not in {row[0] for row in missing}
+                ),
+            ]
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    def mend_ids(self) -> list[int]:
+        """See `EventLog.mend_ids`."""
+
+        def work(connection: Connection) -> list[int]:
+            with rolled_back(connection):
+                _begin(connection)
+                connection.execute(WITHOUT_INDEXES)
+                repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
+                for position, raw_id in repeated:
+                    connection.execute(SET_ID, (recording.marked_id(raw_id.hex(), position), position))
+                connection.execute(REINDEX)
+                connection.execute(COMMIT)
+            return [position for position, _ in repeated]
+
+        with self._write_lock, translated(_WHAT):
+            mended = self._writer.run(work)
+            self._tail = Tail()
+        logger.warning(
+            "the index of the events' ids was made anew; second under their id: %s", mended or "none"
+        )
+        return mended
 
     def probe(self) -> None:
         """See `EventLog.probe`."""

@@ -172,7 +172,7 @@ def set_aside(events: Sequence[RecordedEvent], taken: Collection[str]) -> list[R
     seen = set(taken)
     kept = []
     for event in events:
-        is_repeated = event.event_id in seen
+        is_repeated = event.event_id in seen and type(event.kind) is not Repeated
         seen.add(event.event_id)
         kept.append(event._replace(kind=Repeated(event.kind), content=None) if is_repeated else event)
     return kept

@@ -77,6 +77,18 @@ SELECT_DIGEST_AT = "SELECT digest FROM event WHERE position <= ? ORDER BY positi
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
+CHECK_FILE = "PRAGMA integrity_check(100)"
+SELECT_INDEXES = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"
+# NOT INDEXED: the index of the ids is not to be trusted here.
+SELECT_REPEATED = """
+SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
+    SELECT event_id, min(position) AS first FROM event NOT INDEXED GROUP BY event_id HAVING count(*) > 1
+) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
+"""
+SET_ID = "UPDATE event SET event_id = ? WHERE position = ?"
+REINDEX = "REINDEX event"
+# So that a row whose entry in an index is not there can be changed.
+PASS_OVER_INDEXES = "PRAGMA writable_schema = {}"
 SELECT_LOST = "SELECT value FROM log_state WHERE key = 'lost'"
 DELETE_LOST = "DELETE FROM log_state WHERE key = 'lost'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
@@ -299,6 +311,37 @@ class SQLiteEventLog:
         """See `EventLog.verify_chain`."""
         return checking.verify_chain(self, progress)
 
+    def faults(self) -> list[str]:
+        """See `EventLog.faults`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            tables = dict(connection.execute(SELECT_INDEXES))
+            found = [str(fault) for (fault,) in connection.execute(CHECK_FILE)]
+        return [_with_table(fault, tables) for fault in found if fault != "ok"]
+
+    def mend_ids(self) -> list[int]:
+        """See `EventLog.mend_ids`."""
+        with self._write_lock, translated(_WHAT):
+            self._writer.execute(PASS_OVER_INDEXES.format("ON"))
+            try:
+                with transaction(self._writer):
+                    repeated = [
+                        (position, raw_id)
+                        for position, raw_id in self._writer.execute(SELECT_REPEATED)
+                        if isinstance(raw_id, bytes)
+                    ]
+                    for position, raw_id in repeated:
+                        marked = recording.marked_id(raw_id.hex(), position)
+                        self._writer.execute(SET_ID, (marked, position))
+                    self._writer.execute(REINDEX)
+            finally:
+                self._writer.execute(PASS_OVER_INDEXES.format("OFF"))
+            self._tail = Tail()
+        mended = [position for position, _ in repeated]
+        logger.warning(
+            "the index of the events' ids was made anew; second under their id: %s", mended or "none"
+        )
+        return mended
+
     def probe(self) -> None:
         """See `EventLog.probe`."""
         with self._write_lock, translated(_WHAT):
@@ -391,3 +434,11 @@ def _rows_of_any_text(connection: sqlite3.Connection, after: int, limit: int) ->
         return connection.execute(SELECT_BEHIND, (after, limit)).fetchall()
     finally:
         connection.text_factory = str
+
+
+def _with_table(fault: str, tables: Mapping[str, str]) -> str:
+    """Return what the database says of itself, with the table of the index that it names."""
+    for index, table in tables.items():
+        if index in fault:
+            return f"{fault} (of the table {table})"
+    return fault

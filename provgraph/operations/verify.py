@@ -112,9 +112,10 @@ def verify(
 
 def _deep(scope: _Scope, report: Report) -> Verification:
     meter = Meter(report, total=2 * scope.log.count() + _catalog_size(scope))
+    faults = list(_faults(scope))
     chain = scope.log.verify_chain(_steps(meter))
     if not chain.intact:
-        return _broken(scope, chain, meter)
+        return _broken(scope, chain, meter, faults)
     with Replica(scope.log) as replica:
 
         def compare(checkpoint: Checkpoint, findings: Findings) -> None:
@@ -123,14 +124,27 @@ def _deep(scope: _Scope, report: Report) -> Verification:
 
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
+    findings.add_all(faults)
     meter.finish()
     compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
     return _verification(findings, position, compared, chain.accepted)
 
 
-def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
+def _faults(scope: _Scope) -> Iterator[Difference]:
+    """Yield what the log's database finds wrong with its own files; the index of the events' ids is made anew."""
+    faults = scope.log.faults()
+    if faults:
+        scope.log.mend_ids()
+        left = set(scope.log.faults())
+        for fault in faults:
+            done = "" if fault in left else "; the index was made anew"
+            yield Difference(Sense.DIFFERENT, "log database", "integrity", f"{fault}{done}")
+
+
+def _broken(scope: _Scope, chain: ChainReport, meter: Meter, faults: Iterable[Difference]) -> Verification:
     """Return what is left to say of a log that was changed: replaying it would prove nothing."""
     findings = Findings()
+    findings.add_all(faults)
     for place in chain.wrong:
         findings.add(Difference(Sense.DIFFERENT, "log position", str(place.position), place.sentence))
 
