@@ -88,7 +88,7 @@ SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
 SET_ID = "UPDATE event SET event_id = ? WHERE position = ?"
 REINDEX = "REINDEX event"
 # So that a row whose entry in an index is not there can be changed.
-PASS_OVER_INDEXES = "PRAGMA writable_schema = {}"
+_SCHEMA_PRAGMA = "PRAGMA writable_schema = {}"
 SELECT_LOST = "SELECT value FROM log_state WHERE key = 'lost'"
 DELETE_LOST = "DELETE FROM log_state WHERE key = 'lost'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
@@ -321,7 +321,7 @@ class SQLiteEventLog:
     def mend_ids(self) -> list[int]:
         """See `EventLog.mend_ids`."""
         with self._write_lock, translated(_WHAT):
-            self._writer.execute(PASS_OVER_INDEXES.format("ON"))
+            self._writer.execute(_SCHEMA_PRAGMA.format("ON"))
             try:
                 with transaction(self._writer):
                     repeated = [
@@ -334,7 +334,7 @@ class SQLiteEventLog:
                         self._writer.execute(SET_ID, (marked, position))
                     self._writer.execute(REINDEX)
             finally:
-                self._writer.execute(PASS_OVER_INDEXES.format("OFF"))
+                self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
             self._tail = Tail()
         mended = [position for position, _ in repeated]
         logger.warning(
