@@ -304,6 +304,8 @@ class Projector:
         """Empty the graph, and give up a rebuild of what is no more."""
         head = self._log.head()
         self._require_ours(self._where().epoch, head.epoch)
+        # What is served is not given up for a log that was changed: its epoch may have been, too.
+        self._reader.read(after=0, limit=1)
         logger.info("the graph starts over, from a log of epoch %s", head.epoch)
         self._drop_rebuild()
         self._checkpoint = None

@@ -85,6 +85,14 @@ SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
     SELECT event_id, min(position) AS first FROM event NOT INDEXED GROUP BY event_id HAVING count(*) > 1
 ) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
 """
+SELECT_COUNT_OF_POSITIONS = """
+SELECT coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'), 0),
+    coalesce((SELECT max(position) FROM event), 0)
+"""
+DELETE_SEQUENCE = "DELETE FROM sqlite_sequence WHERE name = 'event'"
+INSERT_SEQUENCE = """
+INSERT INTO sqlite_sequence(name, seq) SELECT 'event', max(position) FROM event HAVING max(position) IS NOT NULL
+"""
 SET_ID = "UPDATE event SET event_id = ? WHERE position = ?"
 REINDEX = "REINDEX event"
 # So that a row whose entry in an index is not there can be changed.
@@ -316,6 +324,11 @@ class SQLiteEventLog:
         with translated(_WHAT), self._readers.connection() as connection:
             tables = dict(connection.execute(SELECT_INDEXES))
             found = [str(fault) for (fault,) in connection.execute(CHECK_FILE)]
+            sequence, last = connection.execute(SELECT_COUNT_OF_POSITIONS).fetchone()
+            if sequence != last:
+                found.append(
+                    f"the count of positions (sqlite_sequence) is at {sequence}, the table event ends at {last}"
+                )
         return [_with_table(fault, tables) for fault in found if fault != "ok"]
 
     def mend_ids(self) -> list[int]:
@@ -333,6 +346,9 @@ class SQLiteEventLog:
                         marked = recording.marked_id(raw_id.hex(), position)
                         self._writer.execute(SET_ID, (marked, position))
                     self._writer.execute(REINDEX)
+                    if self._loss is None:  # else it is a witness
+                        self._writer.execute(DELETE_SEQUENCE)
+                        self._writer.execute(INSERT_SEQUENCE)
             finally:
                 self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
             self._tail = Tail()

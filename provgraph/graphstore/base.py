@@ -491,11 +491,13 @@ class GraphStore(HistoryReader, Protocol):
     def placeholders(self) -> Iterator[str]:
         """Yield the ids of the placeholders, ordered."""
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:
         """
-        Yield what is wrong although facts do not tell; nothing in a store that keeps nothing beside them.
+        Yield what is wrong although facts do not tell.
 
         While events are being applied, some of it may be on its way only.
+
+        :param like: a graph that was replayed from the same log: a store of its kind compares what it keeps with that
         """
 
     def unconnected_artifacts(self) -> list[str]:

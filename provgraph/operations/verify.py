@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import orjson
 
 from provgraph.catalog import ListQuery
-from provgraph.errors import ConflictError
+from provgraph.errors import ConflictError, OverloadedError, StoreError
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
 from provgraph.merging import side_by_side
@@ -151,10 +151,14 @@ def _broken(scope: _Scope, chain: ChainReport, meter: Meter, faults: Iterable[Di
     def compare(checkpoint: Checkpoint, found: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, found)
 
-    differing, position = _settled(scope, compare)
-    findings.extend(differing)
-    meter.finish()
     compared = f"{_compared(scope)}, not replayed; {chain.message}"
+    try:
+        differing, position = _settled(scope, compare)
+        findings.extend(differing)
+    except (StoreError, OverloadedError) as error:  # most likely it stops at what is wrong
+        position = scope.graph.checkpoint().position
+        compared = f"nothing, for the graph does not follow the log ({error}); {chain.message}"
+    meter.finish()
     return _verification(findings, position, compared, chain.accepted)
 
 
@@ -255,15 +259,26 @@ def _compare_facts(
             _text_differences("placeholder", replayed.placeholders(), scope.graph.placeholders())
         )
         findings.add_all(_text_differences("tag", _tag_texts(replayed), _tag_texts(scope.graph)))
-    for flaw in scope.graph.flaws():
+    for flaw in scope.graph.flaws(like=replayed):
         if scope.artifacts if flaw.what == "artifact" else scope.pems:
             difference = Difference(Sense.DIFFERENT, flaw.what, flaw.name, flaw.details)
             findings.add(difference, evidence=[flaw.details])
+    if scope.pems and (wrong := _wrong_witness(scope)):
+        findings.add(wrong)
     if scope.artifacts:
         expected_artifacts = _metered(replayed.artifacts(), meter)
         findings.add_all(
             _artifact_differences(expected_artifacts, scope.graph.artifacts(), _NOT_IN_SERVED, _NOT_IN_LOG)
         )
+
+
+def _wrong_witness(scope: _Scope) -> Difference | None:
+    """Return what is wrong with what the graph says of the log at its checkpoint; where it says nothing, nothing is."""
+    checkpoint, digest = scope.graph.followed()
+    if not digest or digest == scope.log.digest_at(checkpoint.position).hex():
+        return None
+    details = f"its digest at position {checkpoint.position} is not the log's"
+    return Difference(Sense.DIFFERENT, "graph checkpoint", str(checkpoint.position), details)
 
 
 def _fact_differences(

@@ -20,6 +20,9 @@ _EPOCH, _POSITION, _DIGEST, _RESOLUTIONS, _COVERS, _MENDED = (
 )
 
 
+KEYS = frozenset({_EPOCH, _POSITION, _DIGEST, _RESOLUTIONS, _COVERS, _MENDED})
+
+
 class State(NamedTuple):
     """The state of a graph file."""
 

@@ -19,7 +19,7 @@ from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.base import Checkpoint, Followed
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.embedded import history, reader, schema, walker
+from provgraph.graphstore.embedded import flaws, history, reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
 from provgraph.graphstore.embedded.state import state
 from provgraph.graphstore.embedded.writer import GraphWriter
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Flaw,
         GraphCounts,
         GraphDigest,
+        GraphReader,
         Mismatch,
         Moment,
         PemFacts,
@@ -327,9 +328,14 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             yield from reader.placeholders(connection)
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:
         """See `GraphStore.flaws`."""
-        return iter(())
+        with self._reading() as connection:
+            yield from flaws.of_file(connection)
+            if isinstance(like, EmbeddedGraphStore):
+                with like._reading() as right:  # the same class
+                    if state(connection).checkpoint == state(right).checkpoint:
+                        yield from flaws.compared(connection, right)
 
     def unconnected_artifacts(self) -> list[str]:
         """See `GraphStore.unconnected_artifacts`."""

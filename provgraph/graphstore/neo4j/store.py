@@ -205,7 +205,7 @@ class _Graph:
         """See `GraphStore.placeholders`."""
         return reader.placeholders(self._asker)
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:  # noqa: ARG002 - its own rules say it all
         """See `GraphStore.flaws`."""
         return flaws.flaws(self._asker)
 
