@@ -109,8 +109,8 @@ def tags(connection: sqlite3.Connection) -> Iterator[TagFacts]:
     """
     See `GraphStore.tags`.
 
-    Should where a tag is now and its last move disagree, somebody meddled with the file: then it is told as another move,
-    at position 0, for verify to find.
+    Should where a tag is now and its last move disagree, somebody meddled with the file: then it is told as another
+    move, at position 0, for verify to find.
     """
     made_up = (
         TagFacts(namespace, tag, pem_id, 0, 0)

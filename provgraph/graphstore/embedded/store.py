@@ -333,7 +333,7 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             yield from flaws.of_file(connection)
             if isinstance(like, EmbeddedGraphStore):
-                with like._reading() as right:  # the same class
+                with like._reading() as right:  # noqa: SLF001 - the same class
                     if state(connection).checkpoint == state(right).checkpoint:
                         yield from flaws.compared(connection, right)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Flaw,
         GraphCounts,
         GraphDigest,
+        GraphReader,
         GraphStore,
         Mismatch,
         Moment,
