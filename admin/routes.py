@@ -134,7 +134,12 @@ async def flush(services: Operated) -> FlushAnswer:
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
     """Compare the graph with the log, item by item, and mend what differs if that is wished."""
     verifying = work.verifying(
-        services, pems=asked.pems, artifacts=asked.artifacts, deep=asked.deep, repair=asked.repair
+        services,
+        pems=asked.pems,
+        artifacts=asked.artifacts,
+        deep=asked.deep,
+        repair=asked.repair,
+        expected=asked.expect,
     )
     return JobAnswer.of(services.jobs.start("verify", verifying))
 

@@ -34,6 +34,12 @@ class VerifyBody(Body):
         description="first put right whatever differs from the log, in graph and catalog; then verify deeply",
     )
 
+    expect: dict[Annotated[int, Field(ge=1)], Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
+        default_factory=dict,
+        max_length=1_000,
+        description="digests that the log has to have, hex, by position; implies deep",
+    )
+
 
 class RebuildBody(Body):
     """What to build anew."""

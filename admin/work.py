@@ -10,10 +10,10 @@ from provgraph.operations.connections import remove_unconnected, report_connecti
 from provgraph.operations.flush import flush
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
 from provgraph.operations.repair import repair as repair_stores
-from provgraph.operations.verify import verify
+from provgraph.operations.verify import NOTHING_EXPECTED, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from provgraph.eventlog import Head
     from provgraph.graphstore.base import GraphDigest
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 _VERIFY_SECONDS = 600.0
 
 
-def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool, repair: bool) -> Work:
+def verifying(
+    services: Services,
+    *,
+    pems: bool,
+    artifacts: bool,
+    deep: bool,
+    repair: bool,
+    expected: Mapping[int, str] = NOTHING_EXPECTED,
+) -> Work:
     """Return the work of a verification, with a repair before it if that is wished."""
 
     def work(report: Report) -> Result:
@@ -38,6 +46,7 @@ def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool, re
             pems=pems,
             artifacts=artifacts,
             deep=deep or repair,
+            expected=expected,
             timeout_seconds=_VERIFY_SECONDS,
             report=report,
         )

@@ -1,5 +1,6 @@
 """``provgraph admin``: operate a service."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ app.add_typer(credentials.app, name="credential")
 app.add_typer(reports.app, name="report")
 
 _DIFFERENCES_SHOWN = 50
+
+_DIGEST = re.compile("[0-9a-fA-F]{64}").fullmatch
 
 _COMPARED = {
     True: "What was served before was the same, digest for digest.",
@@ -46,13 +49,24 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="First put right what differs, then verify deeply.")
     ] = False,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expect",
+            metavar="POSITION=DIGEST",
+            help="Also require this digest at this log position, noted elsewhere before; implies --deep. Repeatable.",
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the graph with the log. Ends with 1 when they differ."""
+    expected = dict(map(_expected, expect or ()))
     with connection.connect(url, token) as client, output.progress_bar("Verifying") as show:
-        result = client.admin.verify(pems=pems, artifacts=artifacts, deep=deep, repair=repair, progress=show)
+        result = client.admin.verify(
+            pems=pems, artifacts=artifacts, deep=deep, repair=repair, expect=expected, progress=show
+        )
     if as_json:
         output.say_json(result)
     else:
@@ -62,6 +76,13 @@ def verify(
             output.say(output.printable(line))
     if not result.get("in_sync"):
         raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _expected(stated: str) -> tuple[int, str]:
+    position, _, digest = stated.partition("=")
+    if not position.isdecimal() or not _DIGEST(digest):
+        raise UsageError(f"--expect {stated} is not POSITION=DIGEST: a log position, and 64 hex digits.")
+    return int(position), digest.lower()
 
 
 @app.command("verify-connections")

@@ -49,6 +49,7 @@ from provgraph.operations.credentials import Credentials
 from provgraph.operations.info import changed_position, lag, newer_position
 from provgraph.operations.integrity import Integrity
 from provgraph.operations.jobs import Jobs
+from provgraph.operations.logcheck import LogCheck
 from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
 from provgraph.tracking import ObjectKinds, Tracker
@@ -71,6 +72,7 @@ PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
 # Parts that a process with all of them does without when their library is not installed.
 _OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
+_CHECK_LEASE = "log check"
 _BACKLOG = 2_048
 _KEEP_ALIVE_SECONDS = 75
 # Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
@@ -162,6 +164,8 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             projects = is_alone or "graphbuilder" in parts
             building = _building(stack, settings, stores.log, stores.graph, integrity, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
+        if is_alone or "graphbuilder" in parts:
+            metrics.show(*_check_gauges(_checking(stack, settings, stores.log)))
         writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
         metrics.show(*_log_gauges(stores.log, writer, integrity))
         yield Services(
@@ -248,6 +252,10 @@ def _building(
     stack.callback(lease.release)
     builder = DistantGraphBuilder(log, graph, trouble=trouble)
     return Building(graph, builder, lambda: ProjectorStatus(*lag(log, graph), trouble()))
+
+
+def _checking(stack: ExitStack, settings: Settings, log: EventLog) -> LogCheck:
+    return stack.enter_context(LogCheck(log, lease=log.lease(_CHECK_LEASE), hours=settings.log_verify_hours))
 
 
 def _lease_name(settings: Settings) -> str:
@@ -389,6 +397,26 @@ def _log_gauges(log: EventLog, writer: GroupCommit, integrity: Integrity) -> lis
         ),
         Gauge("provgraph_queued_events", "Events that wait to be written.", lambda: writer.queued_events),
         Gauge("provgraph_log_position", "Position of the log's last event.", lambda: log.head().position),
+    ]
+
+
+def _check_gauges(check: LogCheck) -> list[Gauge]:
+    return [
+        Gauge(
+            "provgraph_log_check_intact",
+            "1 unless the last check of the whole log in the background found something wrong; then 0.",
+            lambda: float(check.is_intact),
+        ),
+        Gauge(
+            "provgraph_log_check_age_seconds",
+            "For how long no check of the whole log in the background has ended.",
+            check.age_seconds,
+        ),
+        Gauge(
+            "provgraph_log_check_position",
+            "Position up to which the check in the background has come.",
+            lambda: check.position,
+        ),
     ]
 
 

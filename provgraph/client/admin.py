@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from provgraph.client.answers import JSON, Job, a_list, an_object, typed
@@ -39,14 +39,18 @@ def verify(
     artifacts: bool = True,
     deep: bool = False,
     repair: bool = False,
+    expect: Mapping[int, str] | None = None,
     progress: Progress | None = None,
 ) -> Conversation[JSON]:
     """
     Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``.
 
     :param repair: first put right what differs; adds ``corrected``, ``rebuilt_catalog`` and ``repair_message``
+    :param expect: digests that the log has to have, hex, by position; implies ``deep``
     """
-    body = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
+    body: JSON = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
+    if expect:
+        body["expect"] = {str(position): digest for position, digest in expect.items()}
     return an_object((yield from _run("/admin/verify", body, progress)))
 
 

@@ -14,7 +14,8 @@ checkpoint lies behind the second one, and a late event moves a use onwards, nev
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -30,7 +31,7 @@ from provgraph.operations.replica import Replica
 from provgraph.operations.wording import counted, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from provgraph.catalog import Catalog, CatalogArtifact, CatalogPem
     from provgraph.eventlog import ChainReport, EventLog, WrongPlace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+NOTHING_EXPECTED: Final[Mapping[int, str]] = MappingProxyType({})
 _BY_ID = ListQuery(sort_field="ID")
 _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
@@ -83,6 +85,7 @@ def verify(
     pems: bool = True,
     artifacts: bool = True,
     deep: bool = False,
+    expected: Mapping[int, str] = NOTHING_EXPECTED,
     timeout_seconds: float = 60.0,
     report: Report = unreported,
 ) -> Verification:
@@ -92,27 +95,30 @@ def verify(
     :param pems: compare PEMs (deep: with their edges, tags and placeholders)
     :param artifacts: compare artifacts
     :param deep: replay the log and check the digest chain, instead of trusting the catalog
+    :param expected: digests that the log has to have, hex, by position: of a head that was noted elsewhere, say. With
+        the chain, each of them vouches for everything before it, so it means ``deep``
     :param timeout_seconds: how long to wait for the graph to follow the log first
     :param report: called with how many items of how many were looked at
     :raises OverloadedError: the graph did not follow in time
     :raises ConflictError: the log was cleaned meanwhile
     """
     scope = _Scope(log, catalog, graph, pems, artifacts, timeout_seconds)
-    if deep:
-        return _deep(scope, report)
+    if deep or expected:
+        return _deep(scope, expected, report)
     meter = Meter(report, total=_catalog_size(scope))
 
     def compare(checkpoint: Checkpoint, findings: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, findings)
 
     findings, position = _settled(scope, compare)
+    findings.add_all(_wrong_witness(scope))
     meter.finish()
     return _verification(findings, position, _compared(scope))
 
 
-def _deep(scope: _Scope, report: Report) -> Verification:
+def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verification:
     meter = Meter(report, total=2 * scope.log.count() + _catalog_size(scope))
-    faults = list(_faults(scope))
+    faults = [*_faults(scope), *_unexpected(scope, expected)]
     chain = scope.log.verify_chain(_steps(meter))
     if not chain.intact:
         return _broken(scope, chain, meter, faults)
@@ -125,6 +131,7 @@ def _deep(scope: _Scope, report: Report) -> Verification:
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
     findings.add_all(faults)
+    findings.add_all(_wrong_witness(scope))
     meter.finish()
     compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
     return _verification(findings, position, compared, chain.accepted)
@@ -139,6 +146,18 @@ def _faults(scope: _Scope) -> Iterator[Difference]:
         for fault in faults:
             done = "" if fault in left else "; the index was made anew"
             yield Difference(Sense.DIFFERENT, "log database", "integrity", f"{fault}{done}")
+
+
+def _unexpected(scope: _Scope, expected: Mapping[int, str]) -> Iterator[Difference]:
+    for position, digest in sorted(expected.items()):
+        found = scope.log.read(after=position - 1, limit=1, unparsed=True)
+        if not found or found[0].position != position:
+            details = f"there is no event, but one with the digest {digest} is expected"
+        elif found[0].digest.hex() != digest.lower():
+            details = f"the event there has the digest {found[0].digest.hex()}, but {digest} is expected"
+        else:
+            continue
+        yield Difference(Sense.DIFFERENT, "log position", str(position), details)
 
 
 def _broken(scope: _Scope, chain: ChainReport, meter: Meter, faults: Iterable[Difference]) -> Verification:
@@ -263,8 +282,6 @@ def _compare_facts(
         if scope.artifacts if flaw.what == "artifact" else scope.pems:
             difference = Difference(Sense.DIFFERENT, flaw.what, flaw.name, flaw.details)
             findings.add(difference, evidence=[flaw.details])
-    if scope.pems and (wrong := _wrong_witness(scope)):
-        findings.add(wrong)
     if scope.artifacts:
         expected_artifacts = _metered(replayed.artifacts(), meter)
         findings.add_all(
@@ -272,13 +289,19 @@ def _compare_facts(
         )
 
 
-def _wrong_witness(scope: _Scope) -> Difference | None:
-    """Return what is wrong with what the graph says of the log at its checkpoint; where it says nothing, nothing is."""
-    checkpoint, digest = scope.graph.followed()
-    if not digest or digest == scope.log.digest_at(checkpoint.position).hex():
-        return None
-    details = f"its digest at position {checkpoint.position} is not the log's"
-    return Difference(Sense.DIFFERENT, "graph checkpoint", str(checkpoint.position), details)
+def _wrong_witness(scope: _Scope) -> Iterator[Difference]:
+    """Yield what is wrong with what the graph says of the log at its checkpoint."""
+    (epoch, position), digest = scope.graph.followed()
+    if position == 0 or epoch != scope.log.head().epoch:
+        return
+    there = scope.log.read(after=position - 1, limit=1, unparsed=True)
+    if not there or there[0].position != position:
+        details = "the log has no event there"
+    elif digest and there[0].digest.hex() != digest:
+        details = "the log has an event with another digest there"
+    else:
+        return
+    yield Difference(Sense.DIFFERENT, "graph checkpoint", str(position), details)
 
 
 def _fact_differences(
