@@ -132,6 +132,10 @@ SELECT e.position FROM event e CROSS JOIN LATERAL (
     SELECT count(*) AS entries FROM event i WHERE i.event_id = e.event_id AND i.position = e.position OFFSET 0) f
 WHERE f.entries = 0 ORDER BY e.position LIMIT 100
 """
+SELECT_WRONG_CLOCK = """
+SELECT s.recorded_us, e.recorded_us FROM log_state s JOIN event e ON e.position = s.position
+WHERE e.recorded_us <> s.recorded_us
+"""
 SET_ID = "UPDATE event SET event_id = %s WHERE position = %s"
 REINDEX = f"REINDEX INDEX {_ID_CONSTRAINT}"
 DELETE_ALL = "DELETE FROM event"
@@ -424,13 +428,19 @@ class PostgreSQLEventLog:
         def work(connection: Connection) -> list[str]:
             with rolled_back(connection):
                 connection.execute(BEGIN)
+                clocks = connection.execute(SELECT_WRONG_CLOCK).fetchall()
                 connection.execute(WITHOUT_INDEXES)
                 repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
                 connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
                 connection.execute(ONLY_LOOK_UPS)
                 missing = connection.execute(SELECT_WITHOUT_ENTRY).fetchall()
                 roll_back(connection)
+            without_entry = {row[0] for row in missing}
             return [
+                *(
+                    f"log_state says that the last event was recorded at {stated}, the event says {found}"
+                    for stated, found in clocks
+                ),
                 *(
                     f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"
                     for row in missing
@@ -438,7 +448,7 @@ class PostgreSQLEventLog:
                 *(
                     f"row {row[0]} is the second under its id (of the table event)"
                     for row in repeated
-                    if row[0] not in {row[0] for row in missing}
+                    if row[0] not in without_entry
                 ),
             ]
 

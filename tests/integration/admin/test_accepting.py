@@ -241,3 +241,36 @@ def test_an_accepted_loss_lets_the_log_go_on_behind_it(shortened: Service) -> No
     assert gauge(shortened, "provgraph_log_refuses_writes") == 0
     again = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
     assert again.status_code == 409
+
+
+# ------------------------------------------------------------------------------------------- what was noted elsewhere
+
+
+def test_a_digest_that_was_noted_elsewhere_can_be_required(changed: Service, folder: Path) -> None:
+    accept_change(changed)
+    events = changed.services.log.read()
+    good, bad = events[4].digest.hex(), events[3].digest.hex()
+
+    assert changed.result("/admin/verify", {"expect": {"5": good}})["position"] == EVENTS + 1
+    for expected, details in (
+        ({"5": bad}, f"log position 5: the event there has the digest {good}, but {bad} is expected"),
+        ({"77": good}, f"log position 77: there is no event, but one with the digest {good} is expected"),
+    ):
+        found = changed.result("/admin/verify", {"expect": expected})
+        assert not found["in_sync"]
+        assert details in found["message"]
+    refused = changed.call("POST", "/admin/verify", json={"expect": {"5": "abc"}})
+    assert refused.status_code == 400
+
+
+def test_the_check_in_the_background_is_in_the_metrics(folder: Path) -> None:
+    with open_service(folder) as service:
+        assert eventually(lambda: gauge(service, "provgraph_log_check_position") == EVENTS)
+        assert gauge(service, "provgraph_log_check_intact") == 1
+        assert gauge(service, "provgraph_log_check_age_seconds") >= 0
+
+    tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    with open_service(folder) as service:
+        assert eventually(lambda: gauge(service, "provgraph_log_check_intact") == 0)
+    with open_service(folder, log_verify_hours=0) as service:
+        assert gauge(service, "provgraph_log_check_position") == 0
