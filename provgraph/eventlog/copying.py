@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ConflictError, CorruptStoreError
 from provgraph.eventlog.checking import CheckedReader, accepted_changes
+from provgraph.eventlog.witnesses import lost_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ def copy_log(
     :param progress: called with how much is done of how much; each event counts twice, copied and verified
     :raises ConflictError: the target has events of its own, or the source was cleaned meanwhile
     :raises ChangedEventError: an event of the source was changed; what stands before it was copied
+    :raises LostEventsError: the source, or the target, lacks what a witness saw
     :raises CorruptStoreError: the copy does not verify
     :raises StoreError: one of the logs failed; what was copied so far stays
     """
@@ -61,6 +63,9 @@ class _Copy:
 
     def run(self) -> Copied:
         """Do all of it."""
+        loss = self._source.loss()
+        if loss is not None:  # nobody would have seen more of the copy
+            raise lost_error(loss, self._source.head())
         at = self._beginning()
         there = self._target.count()
         self._tell(there)

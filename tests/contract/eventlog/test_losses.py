@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from provgraph.cli.stores import opened_place
 from provgraph.errors import ConflictError, LostEventsError
-from provgraph.eventlog import Head, SQLiteEventLog, witnesses
+from provgraph.eventlog import Head, InMemoryEventLog, SQLiteEventLog, witnesses
 from provgraph.eventlog.base import Loss
+from provgraph.eventlog.copying import copy_log
 from provgraph.eventlog.headfile import HeadFile, HeadKeeper
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.events import Kind, LossAccepted, credential_revoked, tag_set
@@ -117,6 +118,19 @@ def test_an_accepted_loss_is_an_event_behind_all_that_was_lost(log: EventLog) ->
         assert log.loss() is None
     refuse(log, seen._replace(position=50))
     assert log.loss() is not None
+
+
+def test_a_log_that_lost_its_end_is_not_copied_as_if_it_were_whole(log: EventLog) -> None:
+    head = filled(log)
+    refuse(log, head._replace(position=9))
+    target = InMemoryEventLog()
+
+    with pytest.raises(LostEventsError):
+        copy_log(log, target)
+    log.accept_loss("gone")
+    copy_log(log, target)
+
+    assert target.head() == log.head()
 
 
 def test_the_witness_that_saw_most_counts(log: EventLog) -> None:
