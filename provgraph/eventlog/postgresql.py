@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from json import dumps, loads
+from json import dumps
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
@@ -594,7 +594,8 @@ def _state(found: Cursor[TupleRow]) -> _State:
     if row is None:
         raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
     epoch, position, digest, recorded_us, loss = row
-    return _State(Head(epoch, position, digest), recorded_us, None if loss is None else Loss(*loads(loss)))
+    head = Head(epoch, position, digest)
+    return _State(head, recorded_us, None if loss is None else recording.loss_in(loss, head))
 
 
 def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:

@@ -7,11 +7,12 @@ Before it writes: positions, times and digests for what is new. After it has rea
 from __future__ import annotations
 
 from contextlib import suppress
+from json import loads
 from os import urandom
 from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError, ProvgraphError, UnreadableEventError
-from provgraph.eventlog.base import Appended, Head, Verdict
+from provgraph.eventlog.base import Appended, Head, Loss, Verdict
 from provgraph.events import (
     SALT_BYTES,
     Kind,
@@ -31,7 +32,6 @@ from provgraph.events.clock import now_us
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from provgraph.eventlog.base import Loss
     from provgraph.events import ChangeAccepted
 
 # position, event id, kind, recorded_us, payload, digest, salt, sender
@@ -229,6 +229,15 @@ def judge(
         same = stored.kind == event.kind and stored.payload == event.payload
         verdicts.append(Appended(Verdict.DUPLICATE if same else Verdict.CONFLICT, stored))
     return verdicts
+
+
+def loss_in(text: str, head: Head) -> Loss:
+    """Return the loss that a log's state tells of; one that cannot be read is none the less a loss."""
+    try:
+        witness, epoch, position, digest = loads(text)
+        return Loss(str(witness), str(epoch), int(position), str(digest))
+    except (ValueError, TypeError):
+        return Loss("a note in the log's state, which cannot be read,", head.epoch, head.position + 1, "")
 
 
 def further(loss: Loss | None, other: Loss) -> Loss:

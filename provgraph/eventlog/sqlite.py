@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 import uuid
-from json import dumps, loads
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -379,7 +379,7 @@ class SQLiteEventLog:
         """Return what was found to be lost before; or what the file's count of positions tells now."""
         row = self._writer.execute(SELECT_LOST).fetchone()
         if row is not None:
-            return Loss(*loads(row[0]))
+            return recording.loss_in(row[0], self._head)
         sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
         if sequence is None or sequence[0] <= self._head.position:
             return None

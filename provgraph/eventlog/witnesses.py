@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provgraph.errors import LostEventsError
+from provgraph.errors import LostEventsError, UnreadableEventError
 from provgraph.eventlog.base import Head, Loss
 from provgraph.events import LogCleaned, LossAccepted
 
@@ -84,8 +84,7 @@ def has(log: EventLog, seen: Head) -> bool:
         return True
     if seen.epoch != head.epoch:
         # Cleaned since: the first event of an epoch names the one before.
-        first = next(iter(log.read(after=0, limit=1)), None)
-        opening = None if first is None else first.content
+        opening = _opening(log)
         return (
             isinstance(opening, LogCleaned)
             and opening.previous_epoch == seen.epoch
@@ -101,3 +100,12 @@ def _is_accepted(log: EventLog, seen: Head) -> bool:
         and seen.position <= event.content.position
         for event in log.acceptances()
     )
+
+
+def _opening(log: EventLog) -> object:
+    """Return what the first event says, None when there is none or it cannot be read."""
+    try:
+        first = next(iter(log.read(after=0, limit=1)), None)
+    except UnreadableEventError:
+        return None
+    return None if first is None else first.content

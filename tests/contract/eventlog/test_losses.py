@@ -325,3 +325,27 @@ def test_what_one_process_refuses_all_do(emptied_postgres_url: str) -> None:
 
         with pytest.raises(LostEventsError):
             other.append([credential_revoked(pem_id(1))])
+
+
+@pytest.mark.parametrize("note", ["", "[1]", "null", '["w", "e", "x", 3]'])
+def test_a_note_of_a_loss_that_cannot_be_read_is_none_the_less_one(folder: Path, note: str) -> None:
+    tamper(folder, f"INSERT INTO log_state(key, value) VALUES ('lost', '{note}')")
+
+    with opened_place(str(folder)) as facts:
+        with pytest.raises(LostEventsError):
+            facts.log.append([pem(9)])
+        facts.log.accept_loss("nobody knows")
+        facts.log.append([pem(9)])
+
+
+def test_a_log_whose_first_event_cannot_be_read_opens_and_takes_no_writes(folder: Path) -> None:
+    tamper(
+        folder,
+        "UPDATE event SET payload = x'ff' WHERE position = 1",
+        "UPDATE log_state SET value = 'another' WHERE key = 'epoch'",
+    )
+
+    loss = reopened_loss(folder)
+
+    assert loss is not None
+    assert loss.witness == "the head file"
