@@ -104,13 +104,13 @@ def compared(connection: sqlite3.Connection, right: sqlite3.Connection) -> Itera
         expected.subtract(hash(row) for row in connection.execute(statement))
         wrong = {row for row, count in expected.items() if count}
         if wrong:
-            ids = {
-                str(row[0])
+            # What is in one of both only is a fact that differs.
+            theirs, own = (
+                {row[:2] for row in each.execute(statement) if hash(row) in wrong}
                 for each in (right, connection)
-                for row in each.execute(statement)
-                if hash(row) in wrong
-            }
-            yield from (Flaw("PEM", id_, f"{kept.details}: {', '.join(columns)}") for id_ in sorted(ids))
+            )
+            for id_ in sorted({str(id_) for id_, _ in theirs & own}):
+                yield Flaw("PEM", id_, f"{kept.details}: {', '.join(columns)}")
 
 
 def _statement(kept: _Kept, columns: list[str]) -> str:

@@ -54,12 +54,11 @@ class Mending:
 
     def _mend_flaws(self, corrections: Corrections) -> None:
         for flaw in corrections.flaws:
-            if flaw.what == flaws.EMITTER:
-                self._run(schema.DELETE_EMITTER, (flaw.key,))
-            elif flaw.what == flaws.STATE:
+            if flaw.what == flaws.STATE:
                 self._run(schema.DELETE_STATE, (flaw.key,))
             elif flaw.what == flaws.FILE:
                 self._run(schema.REINDEX)
+        self._run(schema.DELETE_UNUSED_EMITTERS)
 
     def _put_tags(self, corrections: Corrections) -> None:
         for move in corrections.surplus_tags:

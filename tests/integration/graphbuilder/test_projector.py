@@ -205,12 +205,12 @@ def test_a_store_that_fails_is_told_once_and_tried_again(
 ) -> None:
     apply, tries = stores.graph.apply, 0
 
-    def failing(batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def failing(batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str) -> None:
         nonlocal tries
         tries += 1
         if tries <= 3:
             raise StoreError("the disk is full")
-        apply(batch, expected=expected, to=to)
+        apply(batch, expected=expected, to=to, digest=digest)
 
     monkeypatch.setattr(stores.graph, "apply", failing)
     with caplog.at_level(logging.INFO), stores.following() as projector:
@@ -231,12 +231,14 @@ def test_what_is_too_much_for_one_transaction_is_applied_in_several(
 ) -> None:
     apply, sizes = EmbeddedGraphStore.apply, []
 
-    def narrow(self: EmbeddedGraphStore, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def narrow(
+        self: EmbeddedGraphStore, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str
+    ) -> None:
         events = sum(len(step.pems) for step in batch)
         if events > 8:
             raise TooMuchAtOnceError("no memory left")
         sizes.append(events)
-        apply(self, batch, expected=expected, to=to)
+        apply(self, batch, expected=expected, to=to, digest=digest)
 
     monkeypatch.setattr(EmbeddedGraphStore, "apply", narrow)
     stores.append(*chain_of_pems(2_100))
