@@ -16,7 +16,7 @@ from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, details, past, subject, told
 from provgraph.lineage import recorders as recording
 from provgraph.lineage.kinds import Kinds
-from provgraph.lineage.recorders import RECORDED_BY, nobody
+from provgraph.lineage.recorders import CHANGED, RECORDED_BY, nobody
 from provgraph.lineage.sentences import aloud, version_parts
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
@@ -274,6 +274,8 @@ def _done(step: Json) -> str:
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
     by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
+    if CHANGED in step:
+        by += f"; the event was CHANGED after it was recorded, and an operator accepted that: {step[CHANGED]['reason']}"
     said = telling.described(step["properties"])
     and_said = f"; it said {said}" if said else ""
     when = f"{step['occurred_at']}, recorded at {step['recorded_at']},"

@@ -97,6 +97,8 @@ def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
         lines.append(f"recorded {_time(recorded_at)}")
     if recorder := get("recorded_by"):
         lines.append(f"recorded by {recorder['name'] or recorder['id']}")
+    if get("changed"):
+        lines.append("CHANGED after it was recorded")
     lines += filter(None, (telling.ended(node.facts), telling.reported_after(node.facts)))
     return lines + _properties(node.facts)
 
