@@ -26,6 +26,7 @@ SELECT_PLACEHOLDERS = "SELECT lower(hex(rk_id)) FROM pem t WHERE position IS NUL
 SELECT_LOOSE = """
 SELECT DISTINCT lower(hex(e.rk_id)) FROM cause c JOIN pem e ON e.pem_key = c.pem_key
 WHERE c.cause_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pem k WHERE k.pem_key = c.cause_key)
+OR c.artifact_key <> 0 AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.artifact_key = c.artifact_key)
 """
 SELECT_UNUSED_EMITTERS = """
 SELECT rk_id FROM emitter m WHERE NOT EXISTS (SELECT 1 FROM pem e WHERE e.emitter_key = m.emitter_key)
