@@ -61,9 +61,10 @@ def printable(value: object) -> str:
 
 
 def recorder(event: Mapping[str, Any]) -> str:
-    """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
+    """Return what follows what else a line says of an event: who recorded it, and that it was changed since."""
     found = event.get("recorded_by")
-    return "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
+    who = "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
+    return f"{who}  CHANGED after it was recorded" if event.get("changed") else who
 
 
 def counted(number: int, what: str) -> str:

@@ -187,7 +187,7 @@ class SQLiteEventLog:
             except (
                 sqlite3.OperationalError
             ):  # a text that is none, perhaps: then the row can be told at least
-                rows = _rows_of_any_text(connection, after, limit)
+                rows = _rows_of_any_text(connection, SELECT_BEHIND, after, limit)
             return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
 
     def digest_at(self, position: int) -> bytes:
@@ -254,7 +254,7 @@ class SQLiteEventLog:
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
             ).sent_by(sender)
             with transaction(self._writer):
-                unknown = self._writer.execute(SELECT_UNKNOWN, (dumps(list(Kind)),))
+                unknown = _rows_of_any_text(self._writer, SELECT_UNKNOWN, dumps(list(Kind)))
                 recording.require_known(unknown, accepted)
                 rows = self._writer.execute(SELECT_KINDS, (dumps(list(keep)),))
                 kept = recording.again(recording.counting(rows, accepted), keep=keep)
@@ -450,11 +450,13 @@ class SQLiteEventLog:
         return {raw.hex() for (raw,) in select_in(self._writer, SELECT_TAKEN, raw_ids)}
 
 
-def _rows_of_any_text(connection: sqlite3.Connection, after: int, limit: int) -> list[recording.Row]:
-    """Return rows as `SELECT_BEHIND` does, where some have texts that are not UTF-8."""
+def _rows_of_any_text(
+    connection: sqlite3.Connection, statement: str, *values: object
+) -> list[recording.Row]:
+    """Return the rows of a statement, where some have texts that are not UTF-8."""
     connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
     try:
-        return connection.execute(SELECT_BEHIND, (after, limit)).fetchall()
+        return connection.execute(statement, values).fetchall()
     finally:
         connection.text_factory = str
 

@@ -52,6 +52,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stores.append(
             *chain_of_pems(3),
             pem(9, uses=["a1", "outside"], produces=["b"], Predecessors=[pem_id(3), pem_id(2), pem_id(77)]),
+            pem(10, uses=["b"], Outcome="failed", Error="no rows"),
             tag("t", 1),
             tag("t", 2),
         )

@@ -26,7 +26,7 @@ _DAMAGE = {
     "a PEM became a placeholder": ["UPDATE pem SET position = NULL WHERE pem_key = 2"],
     "a PEM was made up": [
         "INSERT INTO emitter VALUES (77, 'nobody')",
-        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0)",
+        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0, NULL, NULL)",
         "INSERT INTO cause SELECT 777, 0, '', 3",
         "UPDATE cause SET cause_key = 777 WHERE pem_key = 6 AND artifact_key <> 0",
     ],

@@ -75,7 +75,7 @@ def test_a_missing_pem_is_named(filled: Stores, deep: bool) -> None:
 def test_a_surplus_pem_is_named(filled: Stores, deep: bool) -> None:
     filled.tamper_with_graph(
         "INSERT INTO pem SELECT 4711, ?, position, occurred_us, type, emitter_key, properties, timestamp_client, "
-        "recorded_us FROM pem WHERE rk_id = ?",
+        "recorded_us, outcome, error FROM pem WHERE rk_id = ?",
         bytes.fromhex(pem_id(50)),
         bytes.fromhex(pem_id(1)),
     )
