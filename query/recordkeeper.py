@@ -13,6 +13,7 @@ import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
 from provgraph.events import Role, event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
+from provgraph.lineage.recorders import CHANGED, RECORDED_BY
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
 from query import graphquery, literals
@@ -189,9 +190,11 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
     """
     Return a PEM as Record Keeper's client reads it; the two lists hold names only.
 
-    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too.
+    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too; and ``Changed``, why an
+    operator accepted an event that was changed after it was recorded.
     """
-    recorder = recorders.get(pem.position)
+    added = recorders.get(pem.position, {})
+    recorder, change = added.get(RECORDED_BY), added.get(CHANGED)
     return {
         "ID": pem.id,
         "Type": pem.type,
@@ -206,6 +209,7 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         "UsesArtifacts": orjson.Fragment(pem.uses),
         "ProducesArtifacts": orjson.Fragment(pem.produces),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
+        **({} if change is None else {"Changed": change["reason"]}),
     }
 
 

@@ -6,20 +6,38 @@ Before it writes: positions, times and digests for what is new. After it has rea
 
 from __future__ import annotations
 
+from contextlib import suppress
+from json import loads
 from os import urandom
 from typing import TYPE_CHECKING
 
-from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
-from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
-from provgraph.events import SALT_BYTES, Kind, NewEvent, RecordedEvent, UnknownKind, chain, content, genesis
+from provgraph.errors import ConflictError, ProvgraphError, UnreadableEventError
+from provgraph.eventlog.base import Appended, Head, Loss, Verdict
+from provgraph.events import (
+    SALT_BYTES,
+    Kind,
+    LossAccepted,
+    NewEvent,
+    RecordedEvent,
+    Repeated,
+    SetAside,
+    UnknownKind,
+    chain,
+    content,
+    genesis,
+)
+from provgraph.events import loss_accepted as events_loss_accepted
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from provgraph.events import ChangeAccepted
+
 # position, event id, kind, recorded_us, payload, digest, salt, sender
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 
+_ID_BYTES = 16
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -47,7 +65,7 @@ def rows(events: Iterable[RecordedEvent]) -> list[Row]:
     """Return events as they are stored."""
     return [
         (
-            *(position, bytes.fromhex(event_id), kind, recorded_us, payload, digest),
+            *(position, _raw_id(event_id, kind, position), kind, recorded_us, payload, digest),
             *(salt, None if sender is None else bytes.fromhex(sender)),
         )
         for position, event_id, kind, recorded_us, payload, digest, _, salt, sender in events
@@ -58,29 +76,111 @@ def stored(row: Row) -> RecordedEvent:
     """
     Return the event in a row, without content when it is of a kind that this version does not know.
 
-    :raises CorruptStoreError: it cannot be read
+    :raises UnreadableEventError: it cannot be read
     """
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    event_id = raw_id.hex()
+    if not _is_sound(row):
+        raise UnreadableEventError(
+            f"The event at position {position} of the event log cannot be read: it has values of other types",
+            position=position,
+        )
     found = _KINDS.get(kind)
-    if found is None:
+    if found is None or len(raw_id) > _ID_BYTES:
         return unread(row)
+    event_id = raw_id.hex()
     try:
         read = content(kind, event_id, payload)
     except (LookupError, ValueError, TypeError, ProvgraphError) as error:
-        raise CorruptStoreError(
-            f"The event at position {position} of the event log cannot be read: {error!r}"
+        raise UnreadableEventError(
+            f"The event at position {position} of the event log cannot be read: {error!r}", position=position
         ) from error
     return RecordedEvent(position, event_id, found, recorded_us, payload, digest, read, salt, _hex(sender))
 
 
 def unread(row: Row) -> RecordedEvent:
     """Return a row as an event whose content nobody will read: enough for its digest, whatever the row says."""
+    if not _is_sound(row):
+        row = _made_sound(row)
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    stated = _KINDS.get(kind) or UnknownKind(kind)
+    stated: Kind | UnknownKind | SetAside = _KINDS.get(kind) or UnknownKind(kind)
+    event_id = raw_id.hex()
+    if raw_id == marked_id(event_id[: 2 * _ID_BYTES], position):
+        stated, event_id = Repeated(kind), event_id[: 2 * _ID_BYTES]
     return RecordedEvent(
-        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, _hex(sender)
+        *(position, event_id, stated, recorded_us, payload, digest), *(None, salt, _hex(sender))
     )
+
+
+_TYPES = (int, bytes, str, int, bytes, bytes, bytes)
+
+
+def _is_sound(row: Row) -> bool:
+    """Tell whether the values in a row have the types that were written: SQLite would store any."""
+    *values, sender = row
+    return tuple(map(type, values)) == _TYPES and (sender is None or type(sender) is bytes)
+
+
+def _made_sound(row: Row) -> Row:
+    """Return a row with values of the right types, of which those that were wrong make no digest verify."""
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    return (
+        *(position, _as_bytes(raw_id), str(kind), recorded_us, _as_bytes(payload)),
+        *(_as_bytes(digest), _as_bytes(salt), None if sender is None else _as_bytes(sender)),
+    )
+
+
+def digest_in(value: object) -> bytes:
+    """Return the digest in a column, or one that nothing continues where it holds something else."""
+    return _as_bytes(value)
+
+
+def _as_bytes(value: object) -> bytes:
+    # Nothing that was recorded begins with such a byte.
+    return value if isinstance(value, bytes) else b"\x00" + repr(value).encode()
+
+
+def readable(rows: Iterable[Row]) -> list[RecordedEvent]:
+    """
+    Return the events in rows, up to the first that cannot be read.
+
+    :raises UnreadableEventError: the first one cannot be read
+    """
+    events: list[RecordedEvent] = []
+    try:
+        events.extend(map(stored, rows))
+    except UnreadableEventError:
+        if not events:
+            raise
+    return events
+
+
+def acceptances(rows: Iterable[Row]) -> list[RecordedEvent]:
+    """Return the events in rows; one that cannot be read accepts nothing."""
+    found = []
+    for row in rows:
+        with suppress(UnreadableEventError):
+            found.append(stored(row))
+    return found
+
+
+def set_aside(events: Sequence[RecordedEvent], taken: Collection[str]) -> list[RecordedEvent]:
+    """
+    Return events so that each id is there once: a later one under the same id counts nowhere.
+
+    :param taken: ids that are in the log already
+    """
+    seen = set(taken)
+    kept = []
+    for event in events:
+        is_repeated = event.event_id in seen and type(event.kind) is not Repeated
+        seen.add(event.event_id)
+        kept.append(event._replace(kind=Repeated(event.kind), content=None) if is_repeated else event)
+    return kept
+
+
+def marked_id(event_id: str, position: int) -> bytes:
+    """Return what is stored as the id of an event that is the second under its id: its own again, and its position."""
+    return bytes.fromhex(event_id) + position.to_bytes(8)
 
 
 def again(events: Iterable[RecordedEvent], *, keep: Collection[Kind]) -> list[NewEvent]:
@@ -131,22 +231,41 @@ def judge(
     return verdicts
 
 
-def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before: bytes) -> ChainReport:
-    """Recompute the digests of events that follow the digest ``before``."""
-    digest = before or genesis(epoch)
-    for event in events:
-        digest = _digest(digest, event)
-        if digest != event.digest:
-            message = f"the digest of event {event.event_id} at position {event.position} does not verify"
-            return ChainReport(False, checked, event.position, message)
-        checked += 1
-    return ChainReport(True, checked, None, f"digest chain intact over {checked} events")
+def loss_in(text: str, head: Head) -> Loss:
+    """Return the loss that a log's state tells of; one that cannot be read is none the less a loss."""
+    try:
+        witness, epoch, position, digest = loads(text)
+        return Loss(str(witness), str(epoch), int(position), str(digest))
+    except (ValueError, TypeError):
+        return Loss("a note in the log's state, which cannot be read,", head.epoch, head.position + 1, "")
 
 
-def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) -> None:
+def further(loss: Loss | None, other: Loss) -> Loss:
+    """Return the one of two losses that goes further; the first one of two that go equally far."""
+    return other if loss is None or other.position > loss.position else loss
+
+
+def loss_accepted(loss: Loss | None, head: Head, reason: str, sender: str | None) -> tuple[NewEvent, Head]:
+    """
+    Return the event that accepts a loss, and the head that it is to stand behind, where no position was given before.
+
+    :raises ConflictError: nothing is lost
+    """
+    if loss is None:
+        raise ConflictError("The log has everything that its witnesses saw: there is no loss to accept")
+    accepted = LossAccepted(*loss, head.position, head.digest.hex(), reason)
+    return events_loss_accepted(accepted, sender=sender), head._replace(
+        position=max(head.position, loss.position)
+    )
+
+
+def check_continues(
+    events: Iterable[RecordedEvent], *, epoch: str, head: Head, accepted: Mapping[int, ChangeAccepted]
+) -> None:
     """
     Refuse events of another log that do not stand right behind ``head``.
 
+    :param accepted: changes that were accepted there, by position
     :raises ConflictError: another epoch, or the chain does not go on
     """
     if head.position and epoch != head.epoch:
@@ -154,15 +273,24 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
             f"The log has events of its own: its epoch is {head.epoch}, that of the events is {epoch}"
         )
     # A log that never had an event begins wherever the other one does.
-    position, digest = head.position, head.digest if head.position else genesis(epoch)
+    position, before = head.position, [head.digest if head.position else genesis(epoch)]
     for event in events:
-        digest = _digest(digest, event)
-        if event.position <= position or digest != event.digest:
+        found = [_digest(digest, event) for digest in before]
+        follows = event.digest in found
+        if not follows:
+            change = accepted.get(event.position)
+            follows = change is not None and change.recorded_digest == event.digest.hex()
+        before = [event.digest] if event.digest in found else [event.digest, *found]
+        if event.position <= position or not follows:
             raise ConflictError(
                 f"By its digest the event at position {event.position} does not follow position {position}: the log "
                 "holds other events up to there, or the event was changed"
             )
         position = event.position
+
+
+def _raw_id(event_id: str, kind: str, position: int) -> bytes:
+    return marked_id(event_id, position) if type(kind) is Repeated else bytes.fromhex(event_id)
 
 
 def _hex(sender: bytes | None) -> str | None:

@@ -1,12 +1,16 @@
 """The event model: families of events, canonical bytes, the digest chain, the two clocks."""
 
+from provgraph.events.acceptance import ChangeAccepted, LossAccepted, change_accepted, loss_accepted
 from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
 from provgraph.events.base import (
+    ACCEPTANCES,
     DIGEST_BYTES,
     SALT_BYTES,
     Kind,
     NewEvent,
     RecordedEvent,
+    Repeated,
+    SetAside,
     UnknownKind,
     chain,
     commitment,
@@ -31,23 +35,28 @@ from provgraph.events.tag import TagSet, tag_set
 from provgraph.events.tracking import Tracked
 
 __all__ = [
+    "ACCEPTANCES",
     "DIGEST_BYTES",
     "PEM_VERSION",
     "SALT_BYTES",
     "ArtifactStatement",
     "ArtifactsRemoved",
+    "ChangeAccepted",
     "CredentialCreated",
     "CredentialRevoked",
     "Holder",
     "Kind",
     "LogCleaned",
+    "LossAccepted",
     "NewEvent",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",
+    "Repeated",
     "ReportClosed",
     "ReportOpened",
     "Role",
+    "SetAside",
     "Sighting",
     "TagSet",
     "Tracked",
@@ -55,6 +64,7 @@ __all__ = [
     "accept",
     "artifacts_removed",
     "chain",
+    "change_accepted",
     "commitment",
     "content",
     "credential_created",
@@ -64,6 +74,7 @@ __all__ = [
     "genesis",
     "known",
     "log_cleaned",
+    "loss_accepted",
     "newer",
     "rebuild_requested",
     "report_closed",

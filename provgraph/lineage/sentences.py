@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from provgraph.lineage.recorders import RECORDED_BY
+from provgraph.lineage.recorders import CHANGED, RECORDED_BY
 from provgraph.lineage.told import ARRIVAL
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def _step(number: int, step: Json, unseen: set[str]) -> str:
     proof = f"event {step['event']}, position {step['position']}"
     if RECORDED_BY in step:
         proof += f", recorded by {_name(step[RECORDED_BY]['name'] or step[RECORDED_BY]['id'])}"
+    if CHANGED in step:
+        proof += f", CHANGED after it was recorded, which was accepted: {step[CHANGED]['reason']}"
     return ", ".join(parts) + f" [{proof}]."
 
 

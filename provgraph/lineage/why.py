@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, past, subject, told
 from provgraph.lineage.kinds import Kinds
-from provgraph.lineage.recorders import RECORDED_BY, add_to, nobody
+from provgraph.lineage.recorders import CHANGED, RECORDED_BY, add_to, nobody
 from provgraph.lineage.sentences import aloud
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
@@ -229,6 +229,8 @@ def _done(step: Json) -> str:
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
     by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
+    if CHANGED in step:
+        by += f"; the event was CHANGED after it was recorded, and an operator accepted that: {step[CHANGED]['reason']}"
     return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}{by}."
 
 

@@ -78,7 +78,11 @@ def _lines(node: parts.Node) -> list[str]:
     said = [node.facts.get(name) for name in ("type", "emitter", "occurred_at")]
     lines = [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
     recorder = node.facts.get("recorded_by")
-    return lines if recorder is None else [*lines, f"recorded by {recorder['name'] or recorder['id']}"]
+    if recorder is not None:
+        lines.append(f"recorded by {recorder['name'] or recorder['id']}")
+    if "changed" in node.facts:
+        lines.append("CHANGED after it was recorded")
+    return lines
 
 
 def _with_several_versions(edges: list[parts.Edge]) -> set[str]:

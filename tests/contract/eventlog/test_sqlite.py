@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from provgraph.errors import CorruptStoreError, StoreError, StoreFullError
+from provgraph.errors import ChangedEventError, CorruptStoreError, StoreError, StoreFullError
 from provgraph.eventlog import SQLiteEventLog, Verdict
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.tail import Tail
 from provgraph.events import Kind, tag_set
 from tests.contract.builders import pem, pem_id
@@ -358,3 +359,20 @@ def test_a_probe_says_whether_an_append_would_succeed(sqlite_log: SQLiteEventLog
 
     with pytest.raises(StoreError):
         sqlite_log.probe()
+
+
+@pytest.mark.parametrize("column", ["event_id", "kind", "payload", "digest", "salt", "sender"])
+@pytest.mark.parametrize("value", ["CAST({} || '' AS TEXT) || ' '", "7", "'\u00fc'", "x''", "x'00ff'", "1.5"])
+def test_a_value_of_any_type_is_told_wherever_it_is(
+    sqlite_log: SQLiteEventLog, path: Path, column: str, value: str
+) -> None:
+    sqlite_log.append([pem(number).sent_by(pem_id(77)) for number in range(1, 6)])
+    sqlite_log.close()
+    tamper(path, f"UPDATE event SET {column} = {value.format(column)} WHERE position = 3")  # noqa: S608 - our own text
+
+    log = SQLiteEventLog(path)
+
+    assert {3} <= {place.position for place in log.verify_chain().wrong} <= {3, 4}
+    with pytest.raises(ChangedEventError):
+        CheckedReader(log).read(after=2, limit=5)
+    log.close()
