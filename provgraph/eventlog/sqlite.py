@@ -450,9 +450,7 @@ class SQLiteEventLog:
         return {raw.hex() for (raw,) in select_in(self._writer, SELECT_TAKEN, raw_ids)}
 
 
-def _rows_of_any_text(
-    connection: sqlite3.Connection, statement: str, *values: object
-) -> list[recording.Row]:
+def _rows_of_any_text(connection: sqlite3.Connection, statement: str, *values: object) -> list[recording.Row]:
     """Return the rows of a statement, where some have texts that are not UTF-8."""
     connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
     try:
