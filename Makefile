@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo example serve test test-long test-production check fix lock bench bench-production bench-questions bench-sdk secrets clean
+.PHONY: help setup demo example serve test test-long test-production check fix lock bench bench-production bench-questions bench-sdk bench-quick secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -64,6 +64,9 @@ bench-questions: setup  ## measure the questions on large and small graphs (ARGS
 
 bench-sdk: setup  ## measure the client beside Record Keeper's own (ARGS are passed on)
 	@$(VENV)/python -m bench.sdk $(ARGS)
+
+bench-quick: setup  ## run a little of every benchmark, every row of it: do they still work?
+	@$(VENV)/python -m bench.quick
 
 secrets:  ## make the passwords that docker-compose.yml reads, in ./secrets, unless they are there
 	@scripts/secrets

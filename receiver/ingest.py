@@ -14,6 +14,7 @@ from provgraph.eventlog import Verdict
 from provgraph.events import accept, arrays, canonical, event_id
 from provgraph.events.canonical import loads
 from provgraph.events.unkept import Unkept, is_kept, unkept
+from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +48,7 @@ class Ingest:
 
     def __init__(self, services: Services) -> None:
         self._writer = services.writer
+        self._catalog = services.catalog
         self._log = services.log
         self._metrics = services.metrics
         self._size_limit = services.settings.pem_size_limit
@@ -62,6 +64,8 @@ class Ingest:
         try:
             # A field that Record Keeper's door does not know is kept, whatever it says.
             event = _accepted(loads(body), sender, any_outcome=True)
+            if moved := _moved_tags([event], sender):
+                await run_in_threadpool(self._check_tag, moved[0], sender)
         except (InvalidInputError, EmitterError):
             self._metrics.count_verdicts(INVALID)
             raise
@@ -84,18 +88,20 @@ class Ingest:
         if events is None:
             texts = await _taken_apart(body)
             return await self._store(
-                [self._read(text, sender, size=None) for text in part] for part in _parts(texts)
+                ([self._read(text, sender, size=None) for text in part] for part in _parts(texts)), sender
             )
         return await self._store(
-            [self._check(fields, sender, size=None) for fields in part] for part in _parts(events)
+            ([self._check(fields, sender, size=None) for fields in part] for part in _parts(events)), sender
         )
 
     async def lines(self, body: bytes, sender: Sender) -> Result:
         """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
         lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-        return await self._store([self._check_line(line, sender) for line in part] for part in _parts(lines))
+        return await self._store(
+            ([self._check_line(line, sender) for line in part] for part in _parts(lines)), sender
+        )
 
-    async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
+    async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
@@ -104,7 +110,7 @@ class Ingest:
         results: list[Result] = []
         waiting: list[_Checked] = []
         for part in parts:
-            waiting += part
+            waiting += await self._without_foreign_tags(part, sender)
             if len(waiting) >= _APPENDED_AT_ONCE:
                 results += await self._append(waiting, first_index=len(results))
                 waiting = []
@@ -165,6 +171,32 @@ class Ingest:
             return _Checked(None, event.event_id, self._too_large(len(event.payload)))
         return _Checked(event)
 
+    async def _without_foreign_tags(self, part: list[_Checked], sender: Sender) -> list[_Checked]:
+        """Refuse those that would take a tag from a PEM of an emitter that is reserved for others."""
+        moving = _moved_tags([one.event for one in part if one.event is not None], sender)
+        if not moving:
+            return part
+        refused = await run_in_threadpool(self._refused_moves, moving, sender)
+        return [one if one.event is None else refused.get(one.event, one) for one in part]
+
+    def _refused_moves(self, moving: Sequence[NewEvent], sender: Sender) -> dict[NewEvent, _Checked]:
+        refused: dict[NewEvent, _Checked] = {}
+        for event in moving:
+            try:
+                self._check_tag(event, sender)
+            except EmitterError as error:
+                refused[event] = _Checked(None, event.event_id, error)
+        return refused
+
+    def _check_tag(self, event: NewEvent, sender: Sender) -> None:
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        try:
+            check_move(self._catalog, sender, namespace=pem.tag_namespace or "", tag=pem.tag or "")
+        except EmitterError:
+            # What is stored already moves nothing when it comes again: the log tells what became of it.
+            if self._catalog.pem(pem.id) is None:
+                raise
+
     def _too_large(self, size: int) -> InvalidInputError:
         return InvalidInputError(str(TooLargeError(size=size, limit=self._size_limit)), rule="size")
 
@@ -175,6 +207,12 @@ def _accepted(fields: object, sender: Sender, *, any_outcome: bool = False) -> N
         pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
         sender.check(pem.emitter)
     return event
+
+
+def _moved_tags(events: Sequence[NewEvent], sender: Sender) -> list[NewEvent]:
+    """Return the events that may take a tag from where it must stay."""
+    # None where nothing is reserved: `accept` makes nothing but PEMs.
+    return [event for event in events if event.content.tag] if sender.reserved else []  # type: ignore[attr-defined]
 
 
 def _as_they_are(body: bytes) -> list[Any] | None:

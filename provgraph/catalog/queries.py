@@ -23,7 +23,7 @@ from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
 from provgraph.catalog.tracking import TrackingQueries
 from provgraph.errors import InvalidInputError, OverloadedError, StoreError
-from provgraph.events import Grant, Holder, Right
+from provgraph.events import Grant, Holder, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +36,7 @@ _OUTCOME = _TABLES.outcome
 _EVENT = LOG_EVENTS
 _REPORT, _CREDENTIAL = _TABLES.report, _TABLES.credential
 _ROWS_AT_ONCE = 1_000
+_IDS_AT_ONCE = 500
 _LARGEST_OFFSET = 2**62
 _WHOLE_ID = re.compile("[0-9a-f]{32}")
 
@@ -231,6 +232,17 @@ class CatalogQueries:
             rows = connection.execute(kept).all()
         return tuple(sorted({pattern for (emitters,) in rows for pattern in orjson.loads(emitters)}))
 
+    def credential_names(self, ids: Sequence[str]) -> dict[str, str]:
+        """See `Catalog.credential_names`."""
+        names: dict[str, str] = {}
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            wanted = select(_CREDENTIAL.c.credential_id, _CREDENTIAL.c.name).where(
+                _CREDENTIAL.c.credential_id.in_(ids[start : start + _IDS_AT_ONCE])
+            )
+            with self._credentials.connect() as connection:
+                names.update((id_, name) for id_, name in connection.execute(wanted))
+        return names
+
     def credentials(self) -> list[CatalogCredential]:
         """See `Catalog.credentials`."""
         oldest_first = select(*_CREDENTIAL_COLUMNS).order_by(_CREDENTIAL.c.position)
@@ -334,7 +346,5 @@ def _report(row: Row[*tuple[Any, ...]]) -> CatalogReport:
 
 def _credential(row: Row[*tuple[Any, ...]]) -> CatalogCredential:
     id_, name, holder, created_at, revoked_at, rights, emitters, exclusive, expires_us = row
-    grant = Grant(
-        tuple(map(Right, rights.split())), tuple(orjson.loads(emitters)), bool(exclusive), expires_us
-    )
+    grant = Grant(in_order(rights.split()), tuple(orjson.loads(emitters)), bool(exclusive), expires_us)
     return CatalogCredential(id_, name, Holder(holder), grant, created_at, revoked_at)

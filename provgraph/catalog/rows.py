@@ -161,8 +161,13 @@ def credential_row(event: RecordedEvent) -> tuple[str | int | None, ...]:
     grant = made.grant
     return (
         *(made.credential_id, made.name, made.holder, made.token_sha256, created_at, event.position),
-        *(" ".join(grant.rights), canonical.text(list(grant.emitters)), int(grant.only), grant.expires_us),
+        *(_rights(grant.rights), canonical.text(list(grant.emitters)), int(grant.only), grant.expires_us),
     )
+
+
+def _rights(rights: Sequence[str]) -> str:
+    # One that is not known here may be any text, and must not be read back as two.
+    return " ".join("_".join(right.split()) for right in rights)
 
 
 def credential_revoking(event: RecordedEvent) -> tuple[str, str]:

@@ -71,6 +71,7 @@ class Tables:
             *(Column(name, Text) for name in ("name", "holder", "token_sha256", "created_at", "revoked_at")),
             Column("position", BigInteger),
             *(Column(name, Text) for name in ("rights", "emitters")),
+            # `exclusive` is the event's `Only`: as the name of a column PostgreSQL reserves that word.
             *(Column(name, BigInteger) for name in ("exclusive", "expires_us")),
         )
         self.step = Table(

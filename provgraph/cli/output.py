@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -62,9 +64,9 @@ def printable(value: object) -> str:
 
 def recorder(event: Mapping[str, Any]) -> str:
     """Return what follows what else a line says of an event: who recorded it, and that it was changed since."""
-    found = event.get("recorded_by")
-    who = "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
-    return f"{who}  CHANGED after it was recorded" if event.get("changed") else who
+    found = event.get(RECORDED_BY)
+    who = "" if found is None else f"  recorded by {printable(called(found))}"
+    return f"{who}  CHANGED after it was recorded" if event.get(CHANGED) else who
 
 
 def counted(number: int, what: str) -> str:
@@ -72,12 +74,12 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table whose last column is left out when nothing stands in it."""
+def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rare: int = 1) -> None:
+    """Print a table; each of its last ``rare`` columns is left out when nothing stands in it."""
     found = list(rows)
-    if not any(row[-1] for row in found):
-        columns, found = columns[:-1], [row[:-1] for row in found]
-    say_table(columns, found)
+    first = len(columns) - rare
+    shown = [at for at in range(len(columns)) if at < first or any(row[at] for row in found)]
+    say_table([columns[at] for at in shown], [[row[at] for at in shown] for row in found])
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

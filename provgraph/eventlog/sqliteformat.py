@@ -191,8 +191,10 @@ def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
 def _upgrade(path: Path, found: int, tables: Collection[str]) -> None:
     with contextlib.closing(connect(path)) as connection:
         for number in range(found, FORMAT):
-            logger.info(
-                "bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT
+            logger.warning(
+                "The event log %s has format %d, of an older provgraph. It is brought to format %d now. Events and "
+                "digests do not change. An older provgraph cannot open it any more",
+                *(path, number, number + 1),
             )
             with transaction(connection):
                 for needed, statements in STEPS[number].items():

@@ -31,9 +31,8 @@ _TEXTS = frozenset({"Version", "Digest", "Kind"})  # of an artifact
 LONGEST_ERROR = 2_000
 # Fields whose value is the server's to say; emitters up to 3.2 send the first one empty.
 _SERVERS_OWN = frozenset({"TimestampReceived"})
-# How the work ended. They are not among `_KNOWN`: they are stored as they are stated, as they were before there was a
-# rule for them, so that an event from then is the same event when it is sent again.
-_ENDING = frozenset({"Outcome", "Error"})
+# `Outcome` and `Error` are not among these: they are stored as they are stated, as they were before there was a rule
+# for them, so that an event from then is the same event when it is sent again.
 _KNOWN = frozenset(
     {
         *(
@@ -104,7 +103,7 @@ def accept(fields: object, sender: str | None = None, *, any_outcome: bool = Fal
     """
     if type(fields) is not dict:
         _refuse("PEM is not a JSON object", field=None, rule="object")
-    if not any_outcome and not fields.keys().isdisjoint(_ENDING):
+    if not any_outcome and ("Outcome" in fields or "Error" in fields):
         _check_ending(fields)
     normal, occurred_us = _normalise(fields)
     try:
@@ -357,7 +356,7 @@ def _pem(normal: dict[str, Any], occurred_us: int) -> Pem:
         get("TagNamespace"),
         tuple([_read_statement(stated) for stated in get("UsesArtifacts", ())]),
         tuple([_read_statement(stated) for stated in get("ProducesArtifacts", ())]),
-        *(() if _ENDING.isdisjoint(normal) else _ending(normal)),
+        *(_ending(normal) if "Outcome" in normal or "Error" in normal else ()),
     )
 
 

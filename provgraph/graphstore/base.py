@@ -456,6 +456,15 @@ class GraphStore(HistoryReader, Protocol):
         :raises StoreError: the store cannot be written; nothing was changed
         """
 
+    def end_other_writers(self) -> None:
+        """
+        End what others were about to write: for one who takes over from a projector that may only be stopped.
+
+        It keeps what it has locked until then. When it wakes up, it finds the graph elsewhere.
+
+        :raises StoreError: the store cannot be written
+        """
+
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
         """
         Put items right, in one transaction; nothing else changes, the checkpoint neither.

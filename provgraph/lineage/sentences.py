@@ -6,8 +6,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from provgraph import telling
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.lineage.kinds import UNKNOWN
-from provgraph.lineage.recorders import CHANGED, RECORDED_BY
 from provgraph.lineage.told import ARRIVAL
 from provgraph.telling import listed, name
 
@@ -92,7 +92,7 @@ def _step(number: int, step: Json, unseen: set[str]) -> Iterator[str]:
         yield from _below("late", [late])
     proof = f"event {step['event']}, position {step['position']}, recorded {step['recorded_at']}"
     if RECORDED_BY in step:
-        proof += f" by {name(step[RECORDED_BY]['name'] or step[RECORDED_BY]['id'])}"
+        proof += f" by {name(called(step[RECORDED_BY]))}"
     if CHANGED in step:
         proof += f", CHANGED after it was recorded, which was accepted: {step[CHANGED]['reason']}"
     yield from _below("evidence", [proof])

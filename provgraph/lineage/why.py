@@ -12,11 +12,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph import telling
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, details, past, subject, told
 from provgraph.lineage import recorders as recording
 from provgraph.lineage.kinds import Kinds
-from provgraph.lineage.recorders import CHANGED, RECORDED_BY, nobody
+from provgraph.lineage.recorders import nobody
 from provgraph.lineage.sentences import aloud, version_parts
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
@@ -273,7 +274,7 @@ def _done(step: Json) -> str:
     made = telling.listed(f"{each['artifact']!r}{_said_of(each)}" for each in step["produced"])
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
-    by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
+    by = "" if recorder is None else f"; the credential {_credential(recorder)} recorded it"
     if CHANGED in step:
         by += f"; the event was CHANGED after it was recorded, and an operator accepted that: {step[CHANGED]['reason']}"
     said = telling.described(step["properties"])
@@ -290,6 +291,11 @@ def _said_of(part: Json) -> str:
     label = part["version"].get("label")
     parts = parts if label is None else [f"version {label!r}", *parts]
     return (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
+
+
+def _credential(recorder: Json) -> str:
+    name = called(recorder)
+    return name if name == recorder["id"] else f"{name!r} ({recorder['id']})"
 
 
 def _use(step: Json, used: Json) -> str:

@@ -36,7 +36,7 @@ from provgraph.tracking.sweep import World
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredRun, TrackingQueries
+    from provgraph.catalog.tracking import StoredObject, StoredRun, TrackingQueries
     from provgraph.events import NewEvent, Sender
     from provgraph.events.tracking import RunState
 
@@ -261,6 +261,35 @@ class Draft:
         """Say that the present versions of objects take part; those that are not stored yet are left out."""
         self.used.update(dict.fromkeys(ids))
 
+    def actor(self, run: RunState | None = None) -> str | None:
+        """Return who does it, as far as that is known; ``run`` is a run as it is from now on."""
+        its_run = self._its_run(run)
+        return self.command.actor or (None if its_run is None else its_run.actor)
+
+    def emitter(self, run: RunState | None = None) -> str:
+        """Return the emitter of the events: the run's identifier, without a run the actor."""
+        its_run = self._its_run(run)
+        return (self.actor() or DEFAULT_IDENTIFIER) if its_run is None else its_run.identifier
+
+    def _its_run(self, run: RunState | None) -> RunState | None:
+        return run or (None if self.run is None else self.run.state)
+
+    def _check_changes(self, stored: Mapping[str, StoredObject]) -> None:
+        """Let it change what is stored, unless that is of an emitter that is reserved for others."""
+        sender = self.command.sender
+        if not sender.reserved:
+            return
+        runs: dict[str, StoredRun | None] = {}
+        for part in (*self.parts, *self.together):
+            change = part.change
+            changed = None if change.before is None else stored.get(change.before.id)
+            if changed is None or change.operation is Operation.UNCHANGED:
+                continue
+            if changed.run_id is not None and changed.run_id not in runs:
+                runs[changed.run_id] = self.reads.run(changed.run_id)
+            for emitter in _emitters_of(changed, runs.get(changed.run_id or "")):
+                sender.check_change(emitter, of=f"{changed.state.artifact!r}")
+
     def events(
         self,
         type_: str,
@@ -278,13 +307,15 @@ class Draft:
         :param type_: of the last one's PEM, unless the command is about objects alone
         :param answer: what the command is answered with, now and when it is repeated
         :param run: a run as it is from now on
-        :raises EmitterError: whoever sent the command may not speak for that emitter
+        :raises EmitterError: whoever sent the command may not speak for that emitter, or may not change what is of
+            another one
         """
         # A key that one object gives away may be taken by another in the same command.
         parts = sorted(self.parts, key=lambda part: part.change.after.live)
         about_objects = bool(parts) and not (self.together or run or kinds)
-        its_run = run or (None if self.run is None else self.run.state)
-        told = _Teller(self, its_run, dict(properties or {}))
+        self.command.sender.check(self.emitter(run))
+        told = _Teller(self, run, dict(properties or {}))
+        self._check_changes(told.stored)
         # What a command read is behind each object that it saved; what a run read, behind the run's end.
         events = [
             told.event(
@@ -314,18 +345,17 @@ class _Teller:
 
     def __init__(self, draft: Draft, run: RunState | None, properties: JSONObject) -> None:
         self._draft = draft
-        self._run_id = None if run is None else run.id
-        self._actor = draft.command.actor or (None if run is None else run.actor)
-        self._emitter = (self._actor or DEFAULT_IDENTIFIER) if run is None else run.identifier
+        its_run = run or (None if draft.run is None else draft.run.state)
+        self._run_id = None if its_run is None else its_run.id
+        self._actor, self._emitter = draft.actor(run), draft.emitter(run)
         self._sender = draft.command.sender
-        self._sender.check(self._emitter)
         self._properties = {"run": self._run_id, "actor": self._actor, **properties}
         before = [
             part.change.before.id
             for part in (*draft.parts, *draft.together)
             if part.change.before is not None
         ]
-        self._stored = draft.reads.objects(list(dict.fromkeys((*before, *draft.used))))
+        self.stored = draft.reads.objects(list(dict.fromkeys((*before, *draft.used))))
 
     def event(
         self,
@@ -376,8 +406,15 @@ class _Teller:
 
     def _uses(self, parts: Sequence[_Part], used: Iterable[str]) -> list[JSONObject]:
         before = [part.change.before.id for part in parts if part.change.before is not None]
-        stored = [self._stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self._stored]
+        stored = [self.stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self.stored]
         return [{"Name": one.state.artifact, "Version": one.version} for one in stored]
+
+
+def _emitters_of(stored: StoredObject, run: StoredRun | None) -> set[str]:
+    """Return whose an object is: the emitter of its present version, and of a group its script as well."""
+    made_by = (stored.actor or DEFAULT_IDENTIFIER) if run is None else run.state.identifier
+    script = (stored.state.group or {}).get("identifier")
+    return {made_by} if script is None else {made_by, str(script)}
 
 
 def _lookup(state: ObjectState) -> tuple[str, str, str | None]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from provgraph.catalog.tracking import Answered, StoredRun
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent, Tracked
-    from provgraph.events.tracking import ObjectState, Step
+    from provgraph.events.tracking import ObjectState
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
@@ -131,11 +131,10 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.DONE:
                 return Outcome(_closed(stored.state), stored.position, repeated=True)
             _refuse_unless_open(stored.state)
-            draft.run = stored
             closed = close(draft, self.kinds, stored.state, closing)
             return draft.events("run.closed", answer=_closed(closed), run=closed)
 
@@ -199,11 +198,10 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.FAILED:
                 return Outcome({"run": run_id}, stored.position, repeated=True)
             _refuse_unless_open(stored.state)
-            draft.run = stored
             draft.use(list(dict.fromkeys(one.object_id for one in self._reads.operations(run_id=run_id))))
             failed = stored.state._replace(
                 state=RunStatus.FAILED, closed_us=draft.place.occurred_us, error=error
@@ -221,11 +219,10 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.ROLLED_BACK:
                 nothing = {"run": run_id, "restored": [], "retired": [], "skipped": []}
                 return Outcome(nothing, stored.position, repeated=True)
-            draft.run = stored
             undone = roll_back(draft, self.kinds, stored, force=force)
             rename_after_restoring(draft, self.kinds)
             run = stored.state._replace(
@@ -421,7 +418,8 @@ class Tracker:
                     return Outcome(known.answer, known.position, repeated=True)
                 draft = self._draft(command)
                 decided = decide(draft)
-                if isinstance(decided, Outcome):
+                if isinstance(decided, Outcome):  # it was done before, or there is nothing to do
+                    command.sender.check(draft.emitter())
                     return decided
                 recorded = self._log.append_new(decided)
             if recorded is not None:
@@ -431,8 +429,12 @@ class Tracker:
 
     def _refuse_unless_same(self, command: Command, known: Answered) -> None:
         stored = self._log.get(known.event_id)
-        step: Step | None = None if stored is None else stored.content.step  # type: ignore[attr-defined] # a step's
-        if step is not None and command.asked and step.asked not in ("", command.asked):
+        if stored is None:
+            return
+        done: Tracked = stored.content  # type: ignore[assignment] # a step's
+        command.sender.check(done.pem.emitter)
+        step = done.step
+        if command.asked and step.asked not in ("", command.asked):
             raise RequestReusedError(
                 f"Another command came under the request id {command.request} (log position {known.position}): "
                 f"each command needs an id of its own, and only its repetition has the same one"

@@ -79,7 +79,7 @@ def test_record_keepers_client_is_told_which_emitters_are_not_its_own(place: Pla
 
     assert (refused, also_refused) == (False, False)
     assert "'loan-scoring' is reserved" in reserved
-    assert "may speak for loan-*" in bound
+    assert "may speak for 'loan-*'" in bound
 
 
 def test_in_a_batch_the_other_events_go_in(place: Place) -> None:
@@ -111,8 +111,26 @@ def test_the_spool_keeps_what_was_refused_and_says_so(place: Place, tmp_path: Pa
 
     assert (flushed.delivered, flushed.refused, flushed.left) == (2, 2, 0)
     assert [(one.id, one.rule) for one in kept] == [(others.id, "emitter"), (foreign["ID"], "emitter")]
-    assert all("may speak for loan-*" in str(one.detail) for one in kept)
+    assert all("may speak for 'loan-*'" in str(one.detail) for one in kept)
     assert bearing(place.url, place.first).get(f"/query/tag/{tag_path('prod', 'current')}").text == mine.id
+
+
+def test_what_was_refused_is_handed_in_again_and_waited_for(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    refusing = SpoolDelivery(path)
+    with Client(place.url, emitter="loan-scoring", delivery=refusing) as client:
+        event = client.prepare_pem("train")
+        client.send_pem(event)
+        assert client.flush(timeout_seconds=60).refused == 1
+
+    delivery = SpoolDelivery(path)
+    with Client(place.url, token=place.owner, emitter="loan-scoring", delivery=delivery) as client:
+        assert delivery.requeue_refused() == 1
+        client.set_tag("prod", "again", event)
+        flushed = client.flush(timeout_seconds=60)
+
+    assert (flushed.delivered, flushed.refused, flushed.left, flushed.waiting) == (2, 0, 0, 0)
+    assert bearing(place.url, place.first).get(f"/query/tag/{tag_path('prod', 'again')}").text == event.id
 
 
 def test_an_admin_right_does_not_override_a_reservation(place: Place) -> None:
@@ -131,6 +149,6 @@ def test_an_expired_credential_is_told_when_it_expired_and_its_emitters_stay_res
     assert "expired at 20" in holder.send(pem(Emitter=emitter)).text
     assert Wire(place.url).send(pem(Emitter=emitter)).status == 403
     listed = command("admin", "credential", "list", "--url", place.url, "--token", place.first).stdout
-    assert f"speaks for {emitter} alone; nobody else does" in listed
+    assert f"speaks for {emitter} (only)" in listed
     assert "expired 20" in listed
     assert max(map(len, listed.splitlines())) <= 100

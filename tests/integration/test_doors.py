@@ -91,6 +91,10 @@ def _stored(served: Served) -> str:
     return str(served.send(Emitter=EMITTER)["ID"])
 
 
+def _tagging(pem_id: str) -> Asked:
+    return Asked(f"/receiver/tag/bnM=/dGFn/{pem_id}", {})
+
+
 def _report(served: Served) -> str:
     services = served.services
     return report_connections(services.log, services.catalog, services.graph)
@@ -117,7 +121,7 @@ DOORS: dict[str, Door] = {
         lambda _: Asked("/receiver/pem", {"json": pem(Emitter=EMITTER)}), frozenset({Kind.PEM}), True
     ),
     "POST /receiver/tag/{rest:path}": Door(
-        lambda served: Asked(f"/receiver/tag/bnM=/dGFn/{_stored(served)}", {}),
+        lambda served: _tagging(_stored(served)),
         frozenset({Kind.TAG_SET}),
         True,
     ),
@@ -337,13 +341,58 @@ def test_a_reserved_emitter_is_refused_to_everybody_else(
     assert served.services.log.head() == head
 
 
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("fault", ["unknown", "expired"])
+def test_a_credential_that_is_not_good_is_refused_where_none_is_needed(
+    served: Served, name: str, fault: str
+) -> None:
+    expired = issue(served, Grant.of(Role.ADMIN)._replace(expires_us=1))[1]
+    asked = DOORS[name].prepare(served)
+    head = served.services.log.head()
+
+    answer = ask(served, asked, expired if fault == "expired" else {"Authorization": "Bearer unknown"})
+
+    assert answer.status_code == 401, answer.text
+    assert served.services.log.head() == head
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_sending_needs_a_writers_credential_where_only_sending_needs_one(tmp_path: Path, name: str) -> None:
+    with serving(tmp_path, auth_required=False, pem_auth_required=True) as served:
+        reader = issue(served, Grant.of(Role.READER))[1]
+        sender, writer = issue(served, Grant.of(Role.WRITER))
+        events = Asked("/api/v1/events", {"json": [pem(Emitter=EMITTER)]})
+        stored = events.options["json"][0]["ID"]
+        assert ask(served, events, writer).is_success
+        asked = DOORS[name].prepare(served) if "tag" not in name else _tagging(stored)
+        head = served.services.log.head()
+
+        refused = [ask(served, asked, headers).status_code for headers in (None, reader)]
+
+        assert (refused, served.services.log.head()) == ([401, 403], head)
+        assert ask(served, asked, writer).is_success
+        assert {event.sender for event in recorded(served, after=head.position)} == {sender}
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_a_bound_credential_without_only_is_refused_what_is_reserved(served: Served, name: str) -> None:
+    asked = DOORS[name].prepare(served)
+    issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=True), "owner")
+    _, headers = issue(served, Grant(Role.WRITER.rights, ("*",)))
+    head = served.services.log.head()
+
+    assert is_refused(ask(served, asked, headers))
+    assert served.services.log.head() == head
+
+
 @pytest.mark.parametrize("name", SPEAKING)
 @pytest.mark.parametrize("only", [True, False])
 def test_a_credential_speaks_for_the_emitters_that_it_is_bound_to(
     served: Served, name: str, only: bool
 ) -> None:
     asked = DOORS[name].prepare(served)
-    issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=True), "owner")
+    if only:
+        issue(served, Grant(Role.WRITER.rights, ("*-app",), only=True), "another owner")
     sender, headers = issue(served, Grant(Role.WRITER.rights, ("loan-*",), only=only))
     head = served.services.log.head().position
 
@@ -374,6 +423,169 @@ def test_a_tag_in_a_pem_counts_as_that_pems_emitter(served: Served) -> None:
 
     assert [one["verdict"] for one in results] == ["invalid", "accepted"]
     assert served.client.get("/query/tags_count").json() == {"tags_count": 1}
+
+
+# What was made by an emitter that is reserved since
+
+
+OWNER = Grant(Role.WRITER.rights, ("loan-*",), only=True)
+# Whoever asks for a change, under an emitter of its own; the last one reserves others.
+STRANGERS = {
+    "nobody": None,
+    "an admin": Grant.of(Role.ADMIN),
+    "a bound one": Grant(Role.WRITER.rights, ("card-*",)),
+    "another owner": Grant(Role.WRITER.rights, ("card-*",), only=True),
+}
+
+
+def _moving_a_tag(served: Served) -> Asked:
+    _tagged_by_owner(served)
+    return _tagging(str(served.send(Emitter="card-app")["ID"]))
+
+
+def _tagged_by_owner(served: Served) -> str:
+    sent = served.send(Emitter=EMITTER, Tag="tag", TagNamespace="ns")
+    return str(sent["ID"])
+
+
+def _tagged(served: Served) -> dict[str, Any]:
+    _tagged_by_owner(served)
+    return pem(Emitter="card-app", Tag="tag", TagNamespace="ns")
+
+
+def _cards(**body: Any) -> dict[str, Any]:
+    return {"json": {"request": _request(), "actor": "card-app", **body}}
+
+
+def _owners_object(served: Served, *, in_a_run: bool = True) -> str:
+    saved = served.services.tracker.save(
+        Command(_request(), EMITTER), [_save(_request())], run_id=_run(served) if in_a_run else None
+    )
+    return str(saved.answer["objects"][0]["id"])
+
+
+def _cards_run(served: Served) -> str:
+    opened = served.services.tracker.open_run(Command(_request()), Opening(identifier="card-app"))
+    return str(opened.answer["run"])
+
+
+def _changed(served: Served, *, in_a_run: bool) -> Asked:
+    changed = {"id": _owners_object(served, in_a_run=in_a_run), "values": {"name": "new"}}
+    return Asked("/api/v1/objects", _cards(objects=[changed], run=_cards_run(served)))
+
+
+def _upserted(served: Served) -> Asked:
+    key = {"kind": KIND, "key": _request()}
+    save = Save(kind=KIND, key=key["key"], values={"name": "old"})
+    served.services.tracker.save(Command(_request(), EMITTER), [save], run_id=_run(served))
+    return Asked("/api/v1/objects", _cards(objects=[{**key, "values": {"name": "new"}}], upsert=True))
+
+
+# Each changes what the owner made, by events of the emitter card-app.
+CHANGES: dict[str, Callable[[Served], Asked]] = {
+    "a tag is set": _moving_a_tag,
+    "a PEM takes its tag": lambda served: Asked("/receiver/pem", {"json": _tagged(served)}),
+    "a PEM of a batch takes its tag": lambda served: Asked("/api/v1/events", {"json": [_tagged(served)]}),
+    "a group is removed": lambda served: Asked(f"/api/v1/groups/{_group(served, EMITTER)}/remove", _cards()),
+    "a group is adopted": lambda served: Asked(
+        f"/api/v1/groups/{_group(served, EMITTER)}/adopt", _cards(into=_group(served, "card-app"))
+    ),
+    "a group adopts": lambda served: Asked(
+        f"/api/v1/groups/{_group(served, 'card-app')}/adopt", _cards(into=_group(served, EMITTER))
+    ),
+    "an object of a run is saved": lambda served: _changed(served, in_a_run=True),
+    "an object of no run is saved": lambda served: _changed(served, in_a_run=False),
+    "an object is upserted": _upserted,
+    "an object is retired": lambda served: Asked(
+        "/api/v1/objects/retire", _cards(ids=[_owners_object(served)])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_what_a_reserved_emitter_made_is_not_changed_under_another_one(
+    served: Served, name: str, stranger: str
+) -> None:
+    asked = CHANGES[name](served)
+    issue(served, OWNER, "owner")
+    grant = STRANGERS[stranger]
+    headers = None if grant is None else issue(served, grant, "card-app")[1]
+    head = served.services.log.head()
+
+    answer = ask(served, asked, headers)
+
+    assert is_refused(answer), answer.text
+    assert "which is reserved" in answer.text
+    assert served.services.log.head() == head
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_whoever_reserves_both_emitters_changes_it(served: Served, name: str) -> None:
+    asked = CHANGES[name](served)
+    issue(served, OWNER, "owner")
+    both = Grant(Role.WRITER.rights, ("loan-*", "card-*"), only=True)
+    sender, headers = issue(served, both, "card-app")
+    head = served.services.log.head().position
+
+    assert ask(served, asked, headers).is_success
+    assert {event.sender for event in recorded(served, after=head)} == {sender}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_an_emitter_made_that_is_not_reserved_is_anybodys_to_change(served: Served, name: str) -> None:
+    asked = CHANGES[name](served)
+    issue(served, Grant(Role.WRITER.rights, ("other-*",), only=True), "owner")
+
+    answer = ask(served, asked)
+
+    assert answer.is_success, answer.text
+    assert '"rule":"emitter"' not in answer.text
+
+
+def test_an_event_that_is_stored_is_a_duplicate_though_its_tag_went_to_a_reserved_emitter(
+    served: Served,
+) -> None:
+    first = pem(Emitter="card-app", Tag="tag", TagNamespace="ns")
+    assert served.client.post("/receiver/pem", json=first).is_success
+    owners = _tagged_by_owner(served)
+    issue(served, OWNER, "owner")
+
+    answer = served.client.post("/api/v1/events", json=[first]).json()
+
+    assert answer["duplicates"] == 1
+    assert served.client.post("/receiver/pem", json=first).is_success
+    assert served.client.get("/query/tag/bnM=/dGFn").text == owners
+
+
+REPEATED: dict[str, Callable[[Served], Asked]] = {
+    name: DOORS[name].prepare
+    for name in SPEAKING
+    if name.startswith("POST /api/v1/") and "events" not in name
+}
+
+
+AGAIN = [
+    *((name, False) for name in REPEATED),
+    # The end of a run is answered again under another request id, too.
+    *((name, True) for name in REPEATED if name.endswith(("close", "fail", "rollback"))),
+]
+
+
+@pytest.mark.parametrize(("name", "is_new"), AGAIN)
+def test_a_command_that_was_done_is_not_answered_to_who_may_not_speak_for_it(
+    served: Served, name: str, is_new: bool
+) -> None:
+    asked = REPEATED[name](served)
+    assert ask(served, asked).is_success
+    issue(served, Grant(Role.WRITER.rights, ("loan-*", DEFAULT_IDENTIFIER), only=True), "owner")
+    head = served.services.log.head()
+    body = {**asked.options["json"], **({"request": _request()} if is_new else {})}
+
+    answer = ask(served, asked._replace(options={"json": body}))
+
+    assert is_refused(answer), answer.text
+    assert served.services.log.head() == head
 
 
 def test_what_provgraph_does_of_its_own_accord_has_no_sender(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from provgraph.auth import PUC_HEADER, USER_HEADER, Authenticator, presented
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import EmitterError, ForbiddenError, UnauthenticatedError
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import NOBODY, Grant, Holder, Right, Role
+from provgraph.events import NOBODY, Grant, Holder, Right, Role, Sender
 from provgraph.operations.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -216,6 +216,15 @@ def test_a_right_that_is_held_alone_gives_no_other(world: World, right: Right) -
     assert [needed for needed in Right if authenticator.allows(request(user=token), needed)] == [right]
 
 
+def test_a_right_that_is_not_known_here_allows_nothing_and_is_named(world: World) -> None:
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant(("seal", "x\ny")))
+    authenticator = world.authenticator()
+
+    assert not any(authenticator.allows(request(user=issued.token), right) for right in Right)
+    with pytest.raises(ForbiddenError, match=r"has the rights \('seal', 'x_y'\), this needs the right read"):
+        authenticator.require(request(user=issued.token), Right.READ)
+
+
 def test_an_expired_credential_is_refused_from_its_moment_on_and_told_when_it_was(world: World) -> None:
     grant = Grant.of(Role.ADMIN)._replace(expires_us=1_800_000_000_000_000)
     token = world.credentials.create("ada", holder=Holder.USER, grant=grant).token
@@ -244,12 +253,29 @@ def test_nobody_sends_what_came_without_a_credential(world: World) -> None:
     authenticator = world.authenticator(required=False, sending_requires=False)
 
     assert authenticator.require_to_send(headers()) is NOBODY
-    assert authenticator.sender(request(user="wrong")) is NOBODY
+    assert authenticator.sender(request()) is NOBODY
 
 
-def test_where_credentials_are_required_a_wrong_one_is_nobodys(world: World) -> None:
+@pytest.mark.parametrize("required", [True, False])
+def test_what_came_with_a_wrong_credential_is_not_recorded_as_nobodys(world: World, required: bool) -> None:
     with pytest.raises(UnauthenticatedError):
-        world.authenticator().sender(request(user="wrong"))
+        world.authenticator(required=required, sending_requires=False).sender(request(user="wrong"))
+
+
+def test_a_pattern_that_covers_more_does_not_open_what_another_credential_reserves(world: World) -> None:
+    reserve(world)
+    authenticator = world.authenticator()
+
+    def bound(pattern: str, *, only: bool) -> Sender:
+        grant = Grant(Role.WRITER.rights, (pattern,), only)
+        token = world.credentials.create("ada", holder=Holder.USER, grant=grant).token
+        authenticator.forget()
+        return authenticator.require_to_send(headers(user=token))
+
+    for refused in (bound("*", only=False), bound("loan-*", only=False)):
+        with pytest.raises(EmitterError, match="reserved for credentials that were issued with `only`"):
+            refused.check("loan-1")
+    bound("*-1", only=True).check("loan-1")
 
 
 def reserve(world: World, *, expires_us: int | None = None) -> IssuedCredential:

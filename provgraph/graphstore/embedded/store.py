@@ -171,6 +171,9 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return Followed(*state(connection)[:2])
 
+    def end_other_writers(self) -> None:
+        """See `GraphStore.end_other_writers`: a folder has one process at a time."""
+
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
         """See `GraphStore.mend`."""
         served = self._served

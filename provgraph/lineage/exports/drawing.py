@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph import telling
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.lineage.exports import parts
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
     lines.append(f"event {node.id[:8]}")
     if recorded_at := get("recorded_at"):
         lines.append(f"recorded {_time(recorded_at)}")
-    if recorder := get("recorded_by"):
-        lines.append(f"recorded by {recorder['name'] or recorder['id']}")
-    if get("changed"):
+    if recorder := get(RECORDED_BY):
+        lines.append(f"recorded by {called(recorder)}")
+    if get(CHANGED):
         lines.append("CHANGED after it was recorded")
     lines += filter(None, (telling.ended(node.facts), telling.reported_after(node.facts)))
     return lines + _properties(node.facts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,6 +35,9 @@ from provgraph.events.clock import second_text
 from provgraph.events.report import CONNECTIONS, DONE
 from tests.contract.builders import Stated, pem, pem_id
 from tests.contract.catalog.stores import Stores, filtered
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import QueuePool
 
 
 def received(stores: Stores, number: int) -> str:
@@ -348,6 +353,8 @@ GRANTS = [
     Grant(Role.WRITER.rights, ("loan-*", 'a "b" \\ Zoë 😀')),
     Grant(Role.ADMIN.rights, ("loan-*",), only=True, expires_us=253_402_300_799_999_999),
     Grant((Right.ADMIN,), expires_us=1),
+    # Rights of a newer version.
+    Grant((Right.READ, "seal", "ADMIN")),
 ]
 
 
@@ -361,6 +368,38 @@ def test_what_a_credential_allows_is_found_again(stores: Stores) -> None:
     before = stores.catalog.digest()
     stores.catalog.rebuild(stores.log)
     assert (stores.catalog.digest(), [one.grant for one in stores.catalog.credentials()]) == (before, GRANTS)
+
+
+def test_a_right_that_is_not_known_here_is_not_read_back_as_others(stores: Stores) -> None:
+    grant = Grant((Right.READ, "as admin"))
+    stores.append(credential_created("ci", holder=Holder.PUC, grant=grant, token_sha256="f" * 64))
+    stores.append(credential_created("ci", holder=Holder.PUC, grant=GRANTS[1], token_sha256="e" * 64))
+    stores.tamper("UPDATE credential SET rights = 'read seal' WHERE rights = 'read write'")
+
+    assert [one.grant.rights for one in stores.catalog.credentials()] == [
+        ("read", "as_admin"),
+        ("read", "seal"),
+    ]
+
+
+def test_names_of_credentials_are_found_by_id_while_lists_are_read(stores: Stores) -> None:
+    created = [
+        credential_created(f"n{number}", holder=Holder.PUC, grant=GRANTS[0], token_sha256=f"{number:064x}")
+        for number in range(3)
+    ]
+    stores.append(*created, credential_revoked(created[0].event_id))
+    ids = [one.event_id for one in created[:2]]
+    pool: QueuePool = stores.catalog._engine.pool  # type: ignore[attr-defined]
+    with ExitStack() as readers:
+        for _ in range(pool.size() + pool._max_overflow):
+            readers.enter_context(closing(pool.connect()))
+
+        names = stores.catalog.credential_names([*ids, pem_id(1)] + [pem_id(number) for number in range(600)])
+        reserved = stores.catalog.reservations()
+
+    assert names == {ids[0]: "n0", ids[1]: "n1"}
+    assert reserved == ()
+    assert stores.catalog.credential_names([]) == {}
 
 
 def test_emitters_are_reserved_until_the_last_credential_that_reserves_them_is_revoked(

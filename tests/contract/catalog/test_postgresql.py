@@ -14,7 +14,7 @@ from provgraph.catalog import postgresql as catalog_on_postgresql
 from provgraph.catalog.postgresql import PostgreSQLCatalog
 from provgraph.errors import ConflictError, OverloadedError, StoreError
 from provgraph.events import Grant, Holder, Role, credential_created
-from tests.contract.builders import old_credential, pem, pem_id
+from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.conftest import postgresql_stores, sqlite_stores
 from tests.contract.catalog.test_rebuild import append_in_batches, events
 
@@ -221,30 +221,3 @@ def test_a_list_that_is_left_after_its_connection_was_lost_is_left_in_peace(stor
     rows.close()  # type: ignore[attr-defined] # it is a generator
 
     assert stores.catalog.pems_count(EVERYTHING) == 3_500
-
-
-# What a database of schema 0002 had otherwise.
-_BACK_TO_0002 = """
-ALTER TABLE credential ADD COLUMN role text COLLATE "C" NOT NULL DEFAULT 'reader';
-UPDATE credential SET role = split_part(name, ' ', 1);
-ALTER TABLE credential
-    DROP COLUMN rights, DROP COLUMN emitters, DROP COLUMN exclusive, DROP COLUMN expires_us;
-ALTER TABLE event DROP COLUMN salt, DROP COLUMN sender;
-ALTER TABLE log_state DROP COLUMN format;
-UPDATE provgraph_schema SET version_num = '0002';
-"""
-
-
-def test_a_database_of_before_says_of_its_credentials_what_its_log_says(emptied_postgres_url: str) -> None:
-    url = emptied_postgres_url
-    with postgresql_stores(url) as stores:
-        stores.append(*(old_credential(number, role) for number, role in enumerate(Role, 1)))
-    with psycopg.connect(url) as connection:
-        connection.execute(_BACK_TO_0002)
-
-    with postgresql_stores(url) as stores:
-        migrated, listed = stores.catalog.digest(), stores.catalog.credentials()
-        stores.catalog.rebuild(stores.log)
-
-        assert [one.grant for one in listed] == [Grant.of(role) for role in Role]
-        assert (stores.catalog.digest(), stores.catalog.credentials()) == (migrated, listed)

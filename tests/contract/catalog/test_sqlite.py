@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -12,8 +11,7 @@ import pytest
 from provgraph.catalog import ListQuery, SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import Grant, Role
-from tests.contract.builders import old_credential, pem, pem_id
+from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.stores import filtered
 
 if TYPE_CHECKING:
@@ -91,38 +89,3 @@ def test_an_append_that_the_log_is_about_to_notice_is_not_lost(
         appending.join()
 
         assert catalog.pems_count(ListQuery()) == 2
-
-
-# What a file of format 1 had otherwise.
-_BACK_TO_FORMAT_1 = """
-ALTER TABLE credential ADD COLUMN role TEXT NOT NULL DEFAULT 'reader';
-UPDATE credential SET role = substr(name, 1, instr(name, ' ') - 1);
-ALTER TABLE credential DROP COLUMN rights;
-ALTER TABLE credential DROP COLUMN emitters;
-ALTER TABLE credential DROP COLUMN exclusive;
-ALTER TABLE credential DROP COLUMN expires_us;
-ALTER TABLE event DROP COLUMN salt;
-ALTER TABLE event DROP COLUMN sender;
-PRAGMA application_id = 0;
-PRAGMA user_version = 0;
-"""
-
-
-def test_a_file_of_before_says_of_its_credentials_what_its_log_says(path: Path) -> None:
-    with (
-        closing(SQLiteCatalog(path)),
-        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
-    ):
-        log.append([old_credential(number, role) for number, role in enumerate(Role, 1)])
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(_BACK_TO_FORMAT_1)
-
-    with (
-        closing(SQLiteCatalog(path)) as catalog,
-        closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
-    ):
-        migrated, listed = catalog.digest(), catalog.credentials()
-        catalog.rebuild(log)
-
-        assert [one.grant for one in listed] == [Grant.of(role) for role in Role]
-        assert (catalog.digest(), catalog.credentials()) == (migrated, listed)

@@ -8,8 +8,11 @@ import pytest
 from provgraph.catalog.postgresql import PostgreSQLCatalog
 from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place
+from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
+from provgraph.events import Grant, Role
+from provgraph.operations.credentials import token_sha256
 from tests.contract.builders import pem
 from tests.contract.formats.fixture import (
     ENDINGS,
@@ -106,3 +109,29 @@ def test_a_database_of_a_newer_format_is_refused_and_left_alone(postgres_url: st
         ):
             opening(postgres_url)
     assert stated_format(postgres_url) == FORMAT + 1
+
+
+def test_credentials_of_format_1_are_good_and_have_the_rights_of_their_roles(old_url: str) -> None:
+    expected = EXPECTED["sqlite"]["credentials"]
+
+    with opened_place(old_url) as stores:
+        listed = stores.catalog.credentials()
+        known = [stores.catalog.credential(token_sha256(each["token"])) for each in expected]
+
+    assert [(one.id, one.name, one.grant) for one in listed] == [
+        (each["id"], each["name"], Grant.of(Role(each["role"]))) for each in expected
+    ]
+    assert [one is None for one in known] == [each["revoked"] for each in expected]
+    assert {each["role"] for each in expected} == set(Role)
+
+
+def test_a_database_with_a_table_of_another_program_is_refused_and_left_alone(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE log_state (format text)")
+        connection.execute("INSERT INTO log_state VALUES ('pretty')")
+
+    with pytest.raises(StoreError, match="a table of another program"):
+        PostgreSQLEventLog(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == [("log_state",)]

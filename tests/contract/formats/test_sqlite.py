@@ -17,7 +17,9 @@ from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
+from provgraph.events import Grant, Role
 from provgraph.graphstore import Checkpoint, project
+from provgraph.operations.credentials import token_sha256
 from provgraph.operations.verify import verify
 from provgraph.settings import Settings
 from tests.contract.builders import pem, pem_id
@@ -307,3 +309,20 @@ def test_a_sender_that_somebody_writes_beside_an_old_event_does_not_verify(tmp_p
         assert stores.log.read()[-1].position == 19
 
     assert (report.intact, report.position) == (False, 20)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_credentials_of_format_1_are_good_and_have_the_rights_of_their_roles(
+    name: str, tmp_path: Path
+) -> None:
+    expected = EXPECTED["sqlite"]["credentials"]
+
+    with opened_place(str(unpacked(name, tmp_path / "data"))) as stores:
+        listed = stores.catalog.credentials()
+        known = [stores.catalog.credential(token_sha256(each["token"])) for each in expected]
+
+    assert [(one.id, one.name, one.grant) for one in listed] == [
+        (each["id"], each["name"], Grant.of(Role(each["role"]))) for each in expected
+    ]
+    assert [one is None for one in known] == [each["revoked"] for each in expected]
+    assert {each["role"] for each in expected} == set(Role)

@@ -14,12 +14,13 @@ import pytest
 
 from tests.e2e.pairs import IS_LOCAL
 from tests.e2e.tracking.sides import AsyncSide, Side, SyncSide
+from tests.effort import IS_LONG
 
 if TYPE_CHECKING:
     from tests.e2e.service import Service
 
 
-_SIDES: dict[str, type[Side]] = {"sync": SyncSide, **({"async": AsyncSide} if IS_LOCAL else {})}
+_SIDES: dict[str, type[Side]] = {"sync": SyncSide, **({"async": AsyncSide} if IS_LOCAL or IS_LONG else {})}
 
 
 @pytest.fixture(params=[*_SIDES.values()], ids=[*_SIDES])

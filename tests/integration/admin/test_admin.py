@@ -200,6 +200,15 @@ def test_a_credential_works_until_it_is_revoked(tmp_path: Path) -> None:
         assert all("token" not in credential for credential in listed)
 
 
+def test_rights_of_a_newer_version_are_listed_as_they_are(service: Service) -> None:
+    grant = Grant(("read", "seal"))
+    Credentials(service.services.log, service.services.catalog).create("new", holder=Holder.USER, grant=grant)
+
+    (listed,) = service.get("/admin/credentials")
+
+    assert (listed["rights"], listed["role"]) == (["read", "seal"], None)
+
+
 def test_a_credential_is_listed_as_it_was_issued(service: Service) -> None:
     asked = {
         "name": "loans",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -229,3 +230,19 @@ def test_each_door_takes_what_it_says(tmp_path: Path) -> None:
         assert (step["outcome"], "error" in step) == ("unknown", False)
         assert story.ask("gaps")["outcomes"]["unknown"] == 1
         assert client.get(f"/query/pem/{32:032x}").json()["Outcome"] == "unknown"
+
+
+def test_the_event_of_a_tracked_run_that_failed_says_so(tmp_path: Path) -> None:
+    with told(tmp_path) as story:
+        client = story.served.client
+        opened = client.post(
+            "/api/v1/runs", json={"request": str(uuid.uuid4()), "identifier": "inventory"}
+        ).json()
+        failed = {"request": str(uuid.uuid4()), "error": "LookupError: ber"}
+        assert client.post(f"/api/v1/runs/{opened['id']}/fail", json=failed).status_code == 200
+        story.served.flush()
+
+        (event,) = client.get("/query/pems", params={"Type": "run.failed"}).json()
+        assert (event["Outcome"], event["Error"]) == ("failed", "LookupError: ber")
+        (version,) = story.ask("why", node=f"pem:{event['ID']}")["steps"][0]["produced"]
+        assert version["version"]["outcome"] == "failed"

@@ -191,6 +191,30 @@ def test_a_credential_is_asked_for_with_all_that_it_allows(run: Run, service: Fa
 
 
 @pytest.mark.parametrize(
+    ("option", "field", "value"), [("--expires", "expires", ""), ("--emitter", "emitters", [""])]
+)
+def test_an_empty_option_of_a_credential_is_stated_for_the_service_to_refuse(
+    run: Run, service: FakeService, option: str, field: str, value: object
+) -> None:
+    service.answer("POST /admin/credentials", {"id": "c1", "token": "secret"}, status=201)
+
+    run("admin", "credential", "create", "--name", "ada", option, "")
+
+    assert orjson.loads(service.requests[0].content)[field] == value
+
+
+def test_the_note_about_a_new_credential_cannot_steer_the_terminal(run: Run, service: FakeService) -> None:
+    created = {"id": "c1", "token": "secret", "role": "writer", "emitters": ["loan\x1b[2J*"]}
+    service.answer("POST /admin/credentials", created, status=201)
+
+    ended = run("admin", "credential", "create", "--name", "ada\x1b]0;x\x07", "--role", "writer")
+
+    assert "ada\\x1b]0;x\\x07" in ended.err
+    assert "loan\\x1b[2J*" in ended.err
+    assert "\x1b" not in ended.err
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--only"], "--emitter"),
@@ -232,7 +256,7 @@ def test_the_list_of_credentials_fits_into_100_columns_and_says_everything() -> 
     assert all(emitter in text for emitter in LISTED["emitters"])
     assert lines[1].endswith("2026-01-15  expires 2027-01-15")
     assert "may read, write, cypher, approve; speaks for emitter-0-*" in text
-    assert "nobody else does; until 2027-01-15T08:00:00.000000Z" in " ".join(text.split())
+    assert "emitter-19-* (only); until 2027-01-15T08:00:00.000000Z" in " ".join(text.split())
     assert f"{'ab' * 16}  ci                        user  2026-01-15  good\n    writer\n" in text
     assert text.count("revoked 2026-02-03") == 1
 

@@ -368,3 +368,16 @@ def test_an_event_occurs_at_a_datetime() -> None:
         Client("http://service.test", emitter="trainer").prepare_pem("x", occurred_at=when)
 
     assert refused.value.field == "OccurredAt"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, None), ({"RecordedBy": {"ID": "ab" * 16, "Name": "ci"}}, {"id": "ab" * 16, "name": "ci"})],
+)
+def test_a_stored_event_says_who_recorded_it(said: dict[str, Any], expected: dict[str, str] | None) -> None:
+    texts = ("Type", "Emitter", "Predecessor", "TimestampClient", "TimestampReceived", "Version", "Tag")
+    stored = dict.fromkeys((*texts, "TagNamespace"), "x")
+    document = {"ID": "1" * 32, **stored, "Properties": {}, "UsesArtifacts": [], "ProducesArtifacts": []}
+
+    with _Service(_json({**document, **said})).client() as client:
+        assert client.get_pem("1" * 32).recorded_by == expected

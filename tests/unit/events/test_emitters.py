@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from provgraph.errors import EmitterError
 from provgraph.events import NOBODY, Sender
 from provgraph.events.emitters import any_covers, covers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATTERNS = st.text("ab*", max_size=9)
 EMITTERS = st.text("abA*\n", max_size=9)
@@ -80,7 +85,9 @@ def test_a_bound_credential_is_told_for_whom_it_may_speak() -> None:
     sender = Sender(ID, "ada", ("loan-*", "loans"))
 
     sender.check("loan-scoring")
-    with pytest.raises(EmitterError, match=r"'ada' may speak for loan-\*, loans, not for the emitter 'card'"):
+    with pytest.raises(
+        EmitterError, match=r"'ada' may speak for 'loan-\*', 'loans', not for the emitter 'card'"
+    ):
         sender.check("card")
 
 
@@ -89,6 +96,44 @@ def test_what_is_reserved_is_refused_to_everybody_else(sender: Sender) -> None:
     sender.check("card")
     with pytest.raises(EmitterError, match="'loan-x' is reserved"):
         sender.check("loan-x")
+
+
+SENDERS = st.builds(
+    Sender,
+    st.just(ID),
+    st.just("ada"),
+    st.lists(PATTERNS, max_size=3).map(tuple),
+    st.booleans(),
+    st.lists(PATTERNS, max_size=3).map(tuple),
+)
+
+
+def is_let_pass(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except EmitterError:
+        return False
+    return True
+
+
+@given(SENDERS, EMITTERS)
+def test_a_reserved_emitter_is_only_for_those_whose_only_covers_it(sender: Sender, emitter: str) -> None:
+    is_bound = any(reference(pattern, emitter) for pattern in sender.emitters)
+    is_reserved = any(reference(pattern, emitter) for pattern in sender.reserved)
+    has_it = not is_reserved or (sender.only and is_bound)
+
+    assert is_let_pass(lambda: sender.check_change(emitter, of="x")) is has_it
+    assert is_let_pass(lambda: sender.check(emitter)) is (has_it and (is_bound or not sender.emitters))
+
+
+def test_a_pattern_is_shown_like_an_emitter() -> None:
+    sender = Sender(ID, "ada", ("loan\n\x1b[2J*", "x" * 200))
+
+    with pytest.raises(EmitterError) as caught:
+        sender.check("card")
+
+    assert str(caught.value).isprintable()
+    assert f"'{'x' * 100}...'" in str(caught.value)
 
 
 def test_a_refusal_stays_a_sentence_however_long_names_and_lists_are() -> None:

@@ -146,6 +146,16 @@ def test_a_token_is_not_in_the_event_that_creates_its_credential() -> None:
     assert set(canonical.loads(event.payload)) == {"Kind", "Name", "Rights", "TokenSHA256"}
 
 
+def test_a_right_that_a_newer_provgraph_stored_is_kept_as_a_text() -> None:
+    payload = b'{"Kind":"puc","Name":"ci","Rights":["read","seal"],"TokenSHA256":"%s"}' % (b"0" * 64)
+
+    read = content(Kind.CREDENTIAL_CREATED, PEM_ID, payload)
+
+    assert isinstance(read, CredentialCreated)
+    assert read.grant == Grant((Right.READ, "seal"))
+    assert read.grant.role is None
+
+
 # Credentials of before
 
 

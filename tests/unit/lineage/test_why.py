@@ -292,3 +292,15 @@ def test_no_text_is_long_whatever_one_step_did(store: GraphStore) -> None:
     assert len(lines) <= 200
     assert "   from       and 489 more" in lines
     assert "... and 480 kinds more." in lines
+
+
+@pytest.mark.parametrize(("name", "said"), [("ada", f"'ada' ({'ab' * 16})"), (None, "ab" * 16)])
+def test_a_claim_names_the_credential_by_its_id_where_no_name_is_known(
+    store: GraphStore, name: str | None, said: str
+) -> None:
+    apply(store, pem(1, at=1))
+
+    answer = why(store, Why(pem_id(1)), recorders=lambda _: {1: {"id": "ab" * 16, "name": name}})
+
+    assert [claim for claim in claims(answer) if claim.endswith(f"; the credential {said} recorded it.")]
+    assert f"Z by {name or 'ab' * 16}\n" in answer["text"]

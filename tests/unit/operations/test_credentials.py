@@ -78,6 +78,20 @@ def test_a_name_that_says_nothing_is_refused(credentials: Credentials, name: str
         credentials.create(name, holder=Holder.USER, grant=Grant.of(Role.READER))
 
 
+def test_an_empty_end_is_refused_and_not_taken_for_none() -> None:
+    with pytest.raises(InvalidInputError, match="expires is no length of time and no time: ''"):
+        read_grant(role=Role.READER, expires="")
+
+
+@pytest.mark.parametrize("held", [{"role": Role.READER}, {"rights": [Right.READ, Right.ADMIN]}])
+def test_emitters_are_not_reserved_for_a_credential_that_may_not_send(held: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match="has not the right write") as caught:
+        read_grant(**held, emitters=["loan-*"], only=True)
+
+    assert caught.value.members == {"field": "only", "rule": "needs-write"}
+    assert read_grant(**held, emitters=["loan-*"]).emitters == ("loan-*",)
+
+
 # What a credential is to allow
 
 NOW_US = 1_800_000_000_000_000  # 2027-01-15T08:00:00Z

@@ -119,12 +119,12 @@ def test_a_switch_that_was_interrupted_at_any_time_is_finished(
     writes = Server.write
     left = [at * 6]
 
-    def fail_later(server: Server, work: Any) -> Any:
+    def fail_later(server: Server, work: Any, *, graph: str) -> Any:
         left[0] -= 1
         if left[0] < 0:
             store._generations._closing.set()
             raise StoreError("killed")
-        return writes(server, work)
+        return writes(server, work, graph=graph)
 
     with monkeypatch.context() as patched:
         patched.setattr(Generations, "tidy_in_background", lambda _: None)

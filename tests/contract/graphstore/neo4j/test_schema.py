@@ -11,6 +11,7 @@ import pytest
 from neo4j.exceptions import DriverError, Neo4jError
 
 from provgraph.graphstore.neo4j import Neo4jGraphStore
+from provgraph.graphstore.neo4j.statements import schema
 from provgraph.graphstore.neo4j.statements.schema import GENERATION_SCHEMA
 from tests.contract.builders import pem
 from tests.contract.graphstore.neo4j.helpers import values
@@ -45,6 +46,21 @@ def test_an_index_that_has_the_name_of_a_constraint_makes_way_for_it(
 
     assert values(neo4j_stores, _CONSTRAINT, name=_NAME) == [[1]]
     assert values(neo4j_stores, _UNUSABLE) == []
+
+
+def test_an_index_that_came_to_belong_to_a_constraint_since_it_was_looked_at_stays(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.checkpoint()  # makes them all
+    monkeypatch.setattr(
+        schema, "FOUND", "SHOW INDEXES YIELD name, state RETURN collect([name, state, false])"
+    )
+    server = neo4j_stores.neo4j
+
+    with closing(Neo4jGraphStore(server.uri, user=server.user or "neo4j", password=server.password)) as other:
+        other.checkpoint()
+
+    assert values(neo4j_stores, _CONSTRAINT, name=_NAME) == [[1]]
 
 
 @pytest.mark.slow
