@@ -197,20 +197,24 @@ def rebuild(
     responses={**_NOT_FOUND, **_CONFLICT},
 )
 def accept_a_change(
-    services: Operated, asked: Annotated[AcceptChangeBody, Depends(_parsed(AcceptChangeBody))]
+    services: Operated,
+    sender: Sent,
+    asked: Annotated[AcceptChangeBody, Depends(_parsed(AcceptChangeBody))],
 ) -> AcceptedAnswer:
     """Have an event that was changed after it was recorded count as it stands now. That is recorded, too."""
-    return AcceptedAnswer.of(accept_change(services.log, asked.position, asked.reason))
+    return AcceptedAnswer.of(accept_change(services.log, asked.position, asked.reason, sender=sender))
 
 
 @router.post(
     "/accept-loss", tags=["operations"], openapi_extra=describe_body(AcceptLossBody), responses=_CONFLICT
 )
 def accept_a_loss(
-    services: Operated, asked: Annotated[AcceptLossBody, Depends(_parsed(AcceptLossBody))]
+    services: Operated,
+    sender: Sent,
+    asked: Annotated[AcceptLossBody, Depends(_parsed(AcceptLossBody))],
 ) -> AcceptedAnswer:
-    """Have a log that lost events take writes again, behind where they were. That is recorded, too."""
-    return AcceptedAnswer.of(accept_loss(services.log, asked.reason))
+    """Have a log that lost events take writes again, after where they were. That is recorded, too."""
+    return AcceptedAnswer.of(accept_loss(services.log, asked.reason, sender=sender))
 
 
 @router.post("/clean", tags=["operations"])

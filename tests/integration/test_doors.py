@@ -217,6 +217,8 @@ RECORD_NOTHING = frozenset(
         ),
     }
 )
+# These need a log that was changed or cut off: `tests/integration/admin/test_accepting.py` goes through them.
+REPAIR = frozenset({"POST /admin/accept-change", "POST /admin/accept-loss"})
 SPEAKING = [name for name, door in DOORS.items() if door.speaks]
 
 
@@ -285,7 +287,7 @@ def test_every_route_that_may_change_something_is_in_a_table(served: Served) -> 
         route for part in PARTS for route in importlib.import_module(f"{part}.app").routes(served.services)
     ]
 
-    assert changing(routes) == DOORS.keys() | RECORD_NOTHING
+    assert changing(routes) == DOORS.keys() | RECORD_NOTHING | REPAIR
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from provgraph.events import Role
+from provgraph.events import Grant, Holder, Role
 from provgraph.operations import rebuild
+from provgraph.operations.credentials import Credentials
 from tests.integration.graphbuilder.service import open_service
 from tests.unit.operations.stores import chain_of_pems, eventually, pem, pem_id
 
@@ -241,6 +242,28 @@ def test_an_accepted_loss_lets_the_log_go_on_behind_it(shortened: Service) -> No
     assert gauge(shortened, "provgraph_log_refuses_writes") == 0
     again = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
     assert again.status_code == 409
+
+
+CUT_OFF = ("DELETE FROM event WHERE position = 7", "DELETE FROM pem WHERE position = 7")
+
+
+@pytest.mark.parametrize("what", ["change", "loss"])
+def test_what_is_accepted_is_recorded_with_the_credential_that_it_came_with(folder: Path, what: str) -> None:
+    with open_service(folder) as service:
+        issued = Credentials(service.services.log, service.services.catalog).create(
+            "ada", holder=Holder.USER, grant=Grant.of(Role.ADMIN)
+        )
+        service.append(*chain_of_pems(1, start=9))
+    if what == "change":
+        tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    else:
+        for statement in CUT_OFF:
+            tamper(folder, statement)
+    body = {"position": 3, "reason": REASON} if what == "change" else {"reason": REASON}
+
+    with open_service(folder) as service:
+        assert service.call("POST", f"/admin/accept-{what}", json=body, token=issued.token).is_success
+        assert service.services.log.read()[-1].sender == issued.id
 
 
 # ------------------------------------------------------------------------------------------- what was noted elsewhere
