@@ -456,6 +456,8 @@ def _conflicts(draft: Draft, undoing: _Undoing) -> list[JSONObject]:
     leaving = {*undoing.retire, *undoing.restore}
     conflicts = []
     for id_, left in undoing.left.items():
+        if id_ not in leaving and id_ not in undoing.dropped:
+            continue  # it is as it was before already: nothing is done to it
         now = undoing.now[id_]
         # What was changed and put back since is as the run left it.
         changed = not now.state.is_same(left)

@@ -184,3 +184,18 @@ def test_a_run_of_the_native_client_counts_as_well(stores: Stores, script: Scrip
 
     assert script.members(first["group"]) == ["A", "B"]
     assert len(undone["retired"]) == 1
+
+
+def test_what_somebody_put_back_already_is_in_nobodys_way(stores: Stores, script: Script) -> None:
+    ada = Login(script, "ada")
+    changed = ada.save("changed", role="a")
+    since = now(stores)
+    ada.save("changed", role="b")
+    made = ada.save("made")
+    ada.roll_back(since)  # by another actor
+    again = ada.save("again")
+
+    undone = ada.roll_back(since)
+
+    assert (undone["restored"], undone["retired"]) == ([], [again])
+    assert (told(script, changed)[1]["role"], told(script, made)[0]) == ("a", False)
