@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import orjson
 
 from provgraph.catalog import ListQuery
-from provgraph.errors import ConflictError, OverloadedError, StoreError
+from provgraph.errors import ConflictError, NewerEventError, OverloadedError, StoreError
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
 from provgraph.joined import joined
@@ -123,6 +123,25 @@ def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verific
     chain = scope.log.verify_chain(_steps(meter))
     if not chain.intact:
         return _broken(scope, chain, meter, faults)
+    try:
+        findings, position = _replayed(scope, meter)
+        compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
+    except NewerEventError as error:
+        findings, position = Findings(), scope.graph.checkpoint().position
+        findings.add(Difference(Sense.DIFFERENT, "log position", str(error.position), str(error)))
+        compared = f"nothing, for this version cannot replay the log; {chain.message}"
+    findings.add_all(faults)
+    findings.add_all(_wrong_witness(scope))
+    meter.finish()
+    return _verification(findings, position, compared, chain.accepted)
+
+
+def _replayed(scope: _Scope, meter: Meter) -> tuple[Findings, int]:
+    """
+    Compare the served graph and catalog with what the log makes; also return the position compared.
+
+    :raises NewerEventError: the log holds an event that this version does not know
+    """
     with Replica(scope.log) as replica:
 
         def compare(checkpoint: Checkpoint, findings: Findings) -> None:
@@ -131,11 +150,7 @@ def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verific
 
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
-    findings.add_all(faults)
-    findings.add_all(_wrong_witness(scope))
-    meter.finish()
-    compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
-    return _verification(findings, position, compared, chain.accepted)
+    return findings, position
 
 
 def _faults(scope: _Scope) -> Iterator[Difference]:
