@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from provgraph.http.metrics import Metrics
     from provgraph.lineage.kinds import Kinds
     from provgraph.lineage.recorders import Recorders
+    from provgraph.operations.integrity import Integrity
     from provgraph.operations.jobs import Jobs
     from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
@@ -55,6 +56,7 @@ class Services:
     recorders: Recorders
     jobs: Jobs
     tracker: Tracker
+    integrity: Integrity
     building: Building | None
     """The graph's side; None in a process that only receives."""
 

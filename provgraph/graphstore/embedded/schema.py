@@ -235,6 +235,19 @@ PUT_DESCRIBED = "INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?)"
 DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
 DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
 DELETE_DESCRIBED_OF = "DELETE FROM described WHERE pem_key = ?"
+# What is said of a use that is not there.
+_IS_ASTRAY = """NOT EXISTS (SELECT 1 FROM cause c
+WHERE c.pem_key = d.pem_key AND c.artifact_key = d.artifact_key AND c.label = d.label)"""
+SCAN_DESCRIBED_ASTRAY = f"""
+SELECT DISTINCT coalesce(a.rk_id, d.artifact_key) FROM described d
+LEFT JOIN artifact a ON a.artifact_key = d.artifact_key WHERE {_IS_ASTRAY}
+"""
+DELETE_DESCRIBED_ASTRAY = f"DELETE FROM described AS d WHERE {_IS_ASTRAY}"
+DELETE_UNUSED_EMITTERS = """
+DELETE FROM emitter AS m WHERE NOT EXISTS (SELECT 1 FROM pem e WHERE e.emitter_key = m.emitter_key)
+"""
+DELETE_STATE = "DELETE FROM state WHERE key = ?"
+REINDEX = "REINDEX"
 DELETE_PEM = "DELETE FROM pem WHERE rk_id = ?"
 DELETE_ARTIFACT = "DELETE FROM artifact WHERE rk_id = ?"
 PUT_TAG_MOVE = (

@@ -31,6 +31,10 @@ _DAMAGE = {
     "a use says something": [
         "INSERT INTO described SELECT artifact_key, pem_key, '', '{\"x\":1}' FROM cause WHERE artifact_key > 0"
     ],
+    "something is said of a use that is not there": ["INSERT INTO described VALUES (1, 777, '', '{}')"],
+    "a production has another place in its moment": [
+        "UPDATE produces SET moment = CAST(x'00' || substr(moment, 2) AS BLOB) WHERE pem_key = 4"
+    ],
     "a PEM is gone": ["DELETE FROM pem WHERE pem_key = 5", "DELETE FROM cause WHERE pem_key = 5"],
     "a PEM became a placeholder": ["UPDATE pem SET position = NULL WHERE pem_key = 2"],
     "a PEM was made up": [
