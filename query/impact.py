@@ -48,7 +48,9 @@ class _Impact(Endpoint):
 
 
 def _lines(services: Services, given: Given) -> Iterator[bytes]:
-    found = impact(services.graph, _asked(services, given), recorders=services.recorders)
+    found = impact(
+        services.graph, _asked(services, given), recorders=services.recorders, cursors=services.cursors
+    )
     yield to_json({"kind": "start", **found.opening})
     for item in found.items:
         yield to_json(item)
@@ -56,7 +58,9 @@ def _lines(services: Services, given: Given) -> Iterator[bytes]:
 
 
 def _page(services: Services, given: Given) -> Response:
-    found = impact(services.graph, _asked(services, given), recorders=services.recorders)
+    found = impact(
+        services.graph, _asked(services, given), recorders=services.recorders, cursors=services.cursors
+    )
     return endpoint.json({"items": list(found.items), **found.closing})
 
 

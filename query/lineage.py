@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Places, Services
+    from provgraph.lineage.cursor import Cursors
     from query.questions import Given
 
 # Each of these is more than the quick way can answer.
@@ -40,7 +41,7 @@ class _Lineage(Endpoint):
     async def get(self, request: Request) -> Response:
         """Answer a question for lineage."""
         given = await self.given(request)
-        if not is_quick(given):
+        if not is_quick(given, self._services.cursors):
             return await self._walked(given)
         asked, format_, recorders = quick_question(given), _format(given), self._services.recorders
         try:
@@ -48,7 +49,9 @@ class _Lineage(Endpoint):
             brief = self._services.graph.brief()
             if brief is not None and format_ is None and recorders.answers_at_once and is_brief(asked):
                 with suppress(TakesLongerError):
-                    return _as_json(lineage(brief, asked, recorders=recorders))
+                    return _as_json(
+                        lineage(brief, asked, recorders=recorders, cursors=self._services.cursors)
+                    )
             if format_ is None:
                 return _as_json(await run_in_threadpool(_quickly, self._services, asked))
             async with self._places.to_begin():
@@ -63,14 +66,14 @@ class _Lineage(Endpoint):
             return await run_in_threadpool(_walk, self._services, given)
 
 
-def is_quick(given: Given) -> bool:
+def is_quick(given: Given, cursors: Cursors) -> bool:
     """Tell whether a question is about what the graph says now, in one direction and by exact versions."""
     cursor = given.text("cursor")
     if cursor is None:
         is_past = given.has_any_of(_PAST) or given.has_any_of(_BOUNDS)
     else:
         # An answer goes on as it began: how long it may take is no part of the question.
-        is_past = given.has_any_of(_PAST) or not is_cursor(cursor)
+        is_past = given.has_any_of(_PAST) or not is_cursor(cursor, cursors)
     return not (is_past or given.text("direction") == BOTH or (given.text("node") or "").startswith("tag:"))
 
 
@@ -96,7 +99,7 @@ def quick_question(given: Given) -> LineageRequest:
 
 
 def _quickly(services: Services, asked: LineageRequest) -> bytes:
-    return lineage(services.graph, asked, recorders=services.recorders)
+    return lineage(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
 
 
 def _in_format(services: Services, asked: LineageRequest, format_: str) -> Response:
@@ -122,7 +125,7 @@ def _walk(services: Services, given: Given) -> Response:
         question=given.question,
     )
     format_ = _format(given)
-    answer = trace(services.graph, asked, recorders=services.recorders)
+    answer = trace(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
     return endpoint.json(answer) if format_ is None else _rendered(answer, format_)
 
 

@@ -14,6 +14,7 @@ from provgraph.events.clock import now_us
 from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.lineage.cursor import Cursor
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
 from query.endpoint import json
@@ -51,6 +52,7 @@ class Work:
     def __init__(self, services: Services) -> None:
         self._work = TrackedWork(services.catalog.tracking)
         self._kinds = services.tracker.kinds
+        self._cursors = services.cursors
 
     def runs(self, _id: str, given: Given) -> JSONObject:
         """List runs."""
@@ -58,10 +60,10 @@ class Work:
             group_id=_stated_id(given, "group"),
             identifier=given.text("identifier"),
             state=_state(given.text("state")),
-            before=_cursor(given),
+            before=self._since("runs", given),
             limit=_limit(given),
         )
-        return {"runs": found, "cursor": None if following is None else str(following)}
+        return {"runs": found, "cursor": self._cursor("runs", given, following)}
 
     def run(self, id_: str, _given: Given) -> JSONObject:
         """Tell of a run."""
@@ -87,11 +89,11 @@ class Work:
             }
         found, following = self._work.groups(
             wanted,
-            after=_cursor(given) or 0,
+            after=self._since("groups", given) or 0,
             limit=_limit(given),
             **_members(given),
         )
-        return {"groups": found, "cursor": None if following is None else str(following)}
+        return {"groups": found, "cursor": self._cursor("groups", given, following)}
 
     def group(self, id_: str, given: Given) -> JSONObject:
         """Tell of a group."""
@@ -109,8 +111,10 @@ class Work:
                 name.removesuffix(_VALUE): value for name, value in given.question if name.endswith(_VALUE)
             },
         )
-        found, following = self._work.objects(wanted, after=_cursor(given) or 0, limit=_limit(given))
-        return {"objects": found, "cursor": None if following is None else str(following)}
+        found, following = self._work.objects(
+            wanted, after=self._since("objects", given) or 0, limit=_limit(given)
+        )
+        return {"objects": found, "cursor": self._cursor("objects", given, following)}
 
     def object(self, id_: str, _given: Given) -> JSONObject:
         """Tell of an object."""
@@ -123,6 +127,20 @@ class Work:
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""
         return {"kinds": self._kinds.definitions()}
+
+    def _cursor(self, listed: str, given: Given, following: int | None) -> str | None:
+        """Return the cursor of a list that goes on behind a number; None: that was all."""
+        if following is None:
+            return None
+        return self._cursors.encode((listed, given.question), Cursor("", 0, None, [following]))
+
+    def _since(self, listed: str, given: Given) -> int | None:
+        """Return the number that a list goes on behind, None at its beginning."""
+        cursor = given.text("cursor")
+        if cursor is None:
+            return None
+        (number,) = self._cursors.decode(cursor, (listed, given.question)).since
+        return int(number)
 
 
 _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[Parameter, ...]], ...] = (
@@ -262,10 +280,6 @@ def _is_true(given: Given, name: str) -> bool:
 
 def _limit(given: Given) -> int:
     return given.number("limit", at_least=1, at_most=_MOST) or _DEFAULT_LIMIT
-
-
-def _cursor(given: Given) -> int | None:
-    return given.number("cursor", at_least=0)
 
 
 def _since(given: Given) -> int | None:

@@ -42,6 +42,7 @@ from provgraph.http import (
     probes,
 )
 from provgraph.http.protocol import BoundedHttpProtocol
+from provgraph.lineage.cursor import Cursors
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import Recorders
 from provgraph.operations.connections import close_abandoned_reports
@@ -173,6 +174,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             metrics=metrics,
             kinds=kinds,
             recorders=Recorders(stores.log, stores.catalog),
+            cursors=Cursors(stores.log.secret()),
             jobs=stack.enter_context(Jobs()),
             tracker=Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema)),
             building=building,

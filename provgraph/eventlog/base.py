@@ -165,6 +165,15 @@ class EventLog(Protocol):
         :raises StoreError: the log cannot be written
         """
 
+    def secret(self) -> bytes:
+        """
+        Return 32 random bytes that whoever uses this log shares, and nobody else knows.
+
+        They are made with the log and stay when it is cleaned; a copy of its events has others.
+
+        :raises StoreError: the log cannot be read
+        """
+
     def lease(self, name: str) -> Lease:
         """Return the lease of a name, which all who use this log share. It is not taken yet."""
 

@@ -4,7 +4,7 @@ The format of the log as it is stored: one number for both databases, raised by 
 | format | what it brought |
 |---|---|
 | 1 | position, id, kind, recorded time, payload, digest |
-| 2 | a salt and a sender for each event; credentials have rights, emitters, an expiry |
+| 2 | a salt and a sender for each event; credentials have rights, emitters, an expiry; a secret |
 
 A log of an older format is brought up to date when it is opened. One of a newer format is refused and left alone. The
 steps for SQLite are in `provgraph.eventlog.sqliteformat`, those for PostgreSQL in `provgraph.eventlog.migrations`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ class InMemoryEventLog:
         self._events: list[RecordedEvent] = []
         self._by_id: dict[str, RecordedEvent] = {}
         self._epoch = uuid.uuid4().hex
+        self._secret = secrets.token_bytes(32)
         self._last_position = 0
         self._changed = threading.Condition()
 
@@ -117,6 +119,10 @@ class InMemoryEventLog:
             self._keep(events)
             self._changed.notify_all()
             return self._head()
+
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+        return self._secret
 
     def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
         """See `EventLog.lease`."""

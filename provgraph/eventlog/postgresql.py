@@ -12,6 +12,7 @@ constructor. The tables are made by `provgraph.eventlog.migrations`.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import uuid
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -75,6 +76,9 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 BEGIN_STATE = """
 INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0) ON CONFLICT DO NOTHING
 """
+# A database of before has a log already, and no secret.
+BEGIN_LOG_KEY = "UPDATE log_state SET secret = %s WHERE secret IS NULL"
+SELECT_LOG_KEY = "SELECT secret FROM log_state"
 SELECT_STATE = "SELECT epoch, position, digest, recorded_us FROM log_state"
 UPDATE_STATE = "UPDATE log_state SET epoch = %s, position = %s, digest = %s, recorded_us = %s"
 INSERT_EVENTS = """
@@ -290,6 +294,19 @@ class PostgreSQLEventLog:
         with self._write_lock, translated(_WHAT):
             return self._writer.run(work)
 
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+
+        def work(connection: Connection) -> bytes | None:
+            row = connection.execute(SELECT_LOG_KEY, binary=True).fetchone()
+            return None if row is None else row[0]
+
+        with translated(_WHAT):
+            found = self._readers.run(work)
+        if found is None:
+            raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
+        return found
+
     def lease(self, name: str) -> SessionLease:
         """See `EventLog.lease`."""
         return SessionLease(self._server, name)
@@ -405,9 +422,10 @@ def _differs_from(head: Head, events: Sequence[RecordedEvent]) -> bool:
 
 
 def _begin_state(connection: Connection) -> None:
-    """Let a new log begin; in another one this changes nothing."""
+    """Let a new log begin, with its secret; in one that has both this changes nothing."""
     epoch = uuid.uuid4().hex
     connection.execute(BEGIN_STATE, (epoch, genesis(epoch)))
+    connection.execute(BEGIN_LOG_KEY, (secrets.token_bytes(32),))
 
 
 def _begin(connection: Connection) -> _State:

@@ -9,6 +9,7 @@ append and read.
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import threading
 import uuid
@@ -60,6 +61,8 @@ SELECT position, sender FROM event WHERE position IN (SELECT value FROM json_eac
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
+SELECT_LOG_KEY = "SELECT value FROM log_state WHERE key = 'secret'"
+BEGIN_LOG_KEY = "INSERT OR IGNORE INTO log_state(key, value) VALUES ('secret', ?)"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > ?"
 DELETE_ALL = "DELETE FROM event"
@@ -93,6 +96,7 @@ class SQLiteEventLog:
             prepare(self._path)
             self._writer = connect(path, synchronous="FULL", cache_kib=_CACHE_KIB)
             self._writer.executescript(SCHEMA)
+            self._writer.execute(BEGIN_LOG_KEY, (secrets.token_hex(32),))
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
         self._tail = Tail()
@@ -197,6 +201,11 @@ class SQLiteEventLog:
             else:
                 self._head = before
             return self._head
+
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            return bytes.fromhex(connection.execute(SELECT_LOG_KEY).fetchone()[0])
 
     def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
         """See `EventLog.lease`."""

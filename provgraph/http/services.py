@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, GroupCommit
     from provgraph.graphstore.base import GraphStore
     from provgraph.http.metrics import Metrics
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.kinds import Kinds
     from provgraph.lineage.recorders import Recorders
     from provgraph.operations.jobs import Jobs
@@ -53,6 +54,7 @@ class Services:
     metrics: Metrics
     kinds: Kinds
     recorders: Recorders
+    cursors: Cursors
     jobs: Jobs
     tracker: Tracker
     building: Building | None

@@ -8,18 +8,26 @@ import orjson
 
 from provgraph.errors import ConflictError
 from provgraph.graphstore import WalkQuery
-from provgraph.lineage import answer, cursor, request
+from provgraph.lineage import answer, request
+from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
 from provgraph.lineage.recorders import add_to, nobody
 
 if TYPE_CHECKING:
     from provgraph.graphstore import Checkpoint, GraphReader
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.request import LineageRequest, Node
 
 QUESTION = "lineage-now"
 
 
-def lineage(store: GraphReader, asked: LineageRequest, *, recorders: RecordersOf = nobody) -> bytes:
+def lineage(
+    store: GraphReader,
+    asked: LineageRequest,
+    *,
+    recorders: RecordersOf = nobody,
+    cursors: Cursors = OF_THIS_PROCESS,
+) -> bytes:
     """
     Answer a lineage question, exact versions only, as JSON.
 
@@ -32,7 +40,7 @@ def lineage(store: GraphReader, asked: LineageRequest, *, recorders: RecordersOf
     """
     request.check(asked)
     question = (QUESTION, asked.node, asked.direction, asked.depth, asked.version)
-    since = None if asked.cursor is None else cursor.decode(asked.cursor, question)
+    since = None if asked.cursor is None else cursors.decode(asked.cursor, question)
     given, version = (0, asked.version) if since is None else since.since
     # What was the latest version on the first page is the one to go on with.
     node, start = request.find(store, asked._replace(version=version))
@@ -54,8 +62,8 @@ def lineage(store: GraphReader, asked: LineageRequest, *, recorders: RecordersOf
     add_to(page.nodes, recorders)
     following = None
     if reason == "limit":
-        reached = cursor.Cursor(epoch, position, None, [given + len(page.nodes), node.version])
-        following = cursor.encode(question, reached)
+        reached = Cursor(epoch, position, None, [given + len(page.nodes), node.version])
+        following = cursors.encode(question, reached)
     return orjson.dumps(
         {
             "node": _node(node),
@@ -71,12 +79,12 @@ def lineage(store: GraphReader, asked: LineageRequest, *, recorders: RecordersOf
     )
 
 
-def is_cursor(text: str) -> bool:
+def is_cursor(text: str, cursors: Cursors = OF_THIS_PROCESS) -> bool:
     """Tell whether a text is a cursor of such an answer, and not one of `provgraph.lineage.trace`."""
-    return cursor.is_of(text, QUESTION)
+    return cursors.is_of(text, QUESTION)
 
 
-def _refuse_when_changed(store: GraphReader, since: cursor.Cursor, now: Checkpoint) -> None:
+def _refuse_when_changed(store: GraphReader, since: Cursor, now: Checkpoint) -> None:
     if since.epoch != now.epoch or since.position > now.position:
         raise ConflictError("The graph is not the one of the first page; ask again without cursor")
     if store.resolutions_changed_at() > since.position:

@@ -15,12 +15,14 @@ import orjson
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import View
 from provgraph.lineage import pages, past, places, told
+from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.merging import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import ArtifactState, HistoryReader, TagFacts
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.places import Behind
     from provgraph.lineage.told import Json
 
@@ -35,6 +37,7 @@ def state(
     known_at: int | None = None,
     limit: int = pages.DEFAULT_LIMIT,
     cursor: str | None = None,
+    cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
 ) -> Json:
     """
@@ -46,7 +49,7 @@ def state(
     """
     pages.check_limit(limit)
     asked = ("state", *question)
-    page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at)
+    page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at, cursors=cursors)
     view = page.past.view
     what, after = _place(graph, view, page.since)
     artifacts: list[ArtifactState] = []
@@ -72,7 +75,7 @@ def state(
         **told.truth(page.past),
         "complete": following is None,
         "reason": None if following is None else "limit",
-        "cursor": None if following is None else pages.encode(asked, page.past, following),
+        "cursor": None if following is None else pages.encode(cursors, asked, page.past, following),
     }
 
 
@@ -130,6 +133,7 @@ def diff(
     limit: int = pages.DEFAULT_LIMIT,
     seconds: float = 20.0,
     cursor: str | None = None,
+    cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
 ) -> Json:
     """
@@ -142,7 +146,7 @@ def diff(
     """
     pages.check_limit(limit)
     asked = ("diff", *question)
-    page = pages.begin(graph, asked, cursor, as_of_us=None, known_at=None)
+    page = pages.begin(graph, asked, cursor, as_of_us=None, known_at=None, cursors=cursors)
     if page.since is None:
         top = page.past.view.position
         ends = [(min(end.position, top), end.as_of_us) for end in (before, after)]
@@ -157,7 +161,7 @@ def diff(
         graph, views, what, since, _Limits(limit, time.monotonic() + seconds)
     )
     past.check(graph, page.past)
-    following = None if reached is None else pages.encode(asked, page.past, [ends, *reached])
+    following = None if reached is None else pages.encode(cursors, asked, page.past, [ends, *reached])
     return {
         "changes": found,
         "from": _told(views[0]),

@@ -595,3 +595,16 @@ def test_a_lease_that_was_given_back_can_be_taken_again(log: EventLog) -> None:
 
     assert lease.held()
     lease.release()
+
+
+# --------------------------------------------------------------------------------------------------- secret
+
+
+def test_a_log_has_a_secret_that_stays_when_it_is_cleaned(log: EventLog) -> None:
+    secret = log.secret()
+    log.append([pem(1)])
+    log.clean(keep=[])
+
+    assert len(secret) == 32
+    assert log.secret() == secret
+    assert secret != InMemoryEventLog().secret()

@@ -358,3 +358,12 @@ def test_a_probe_says_whether_an_append_would_succeed(sqlite_log: SQLiteEventLog
 
     with pytest.raises(StoreError):
         sqlite_log.probe()
+
+
+def test_a_log_that_is_opened_again_has_its_secret(path: Path, sqlite_log: SQLiteEventLog) -> None:
+    secret = sqlite_log.secret()
+    sqlite_log.close()
+    again = SQLiteEventLog(path)
+
+    assert again.secret() == secret
+    again.close()

@@ -1,4 +1,4 @@
-"""Events with a salt and a sender, credentials with rights, and the number of the format beside Alembic's own."""
+"""Events with a salt and a sender, credentials with rights, the log's secret, and its format beside Alembic's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ down_revision = "0002"
 # have an empty salt, and so their digests stay.
 _LOG = r"""
 ALTER TABLE event ADD COLUMN salt bytea NOT NULL DEFAULT '\x', ADD COLUMN sender bytea;
-ALTER TABLE log_state ADD COLUMN format integer NOT NULL DEFAULT 2;
+ALTER TABLE log_state ADD COLUMN format integer NOT NULL DEFAULT 2, ADD COLUMN secret bytea;
 """
 
 # What each role of before allows now, in the order in which rights are written.
