@@ -88,6 +88,7 @@ class _Endpoints:
     async def load(self, request: Request) -> Response:
         """Define kinds. What is defined so already changes nothing."""
         writer = self._access.writer(request)
+        writer.require_to_change()
         body = await self._body(request)
         return await run_in_threadpool(lambda: self._load(loads(body), writer))
 

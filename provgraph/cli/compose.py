@@ -247,15 +247,25 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
         version=provgraph.__version__,
         description=provgraph.__doc__ or "",
         routes=[*routes, *probes.routes(services)],
+        docs_url=None,  # FastAPI's page is of another host's scripts
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     install(app)
     settings = services.settings
-    guard = None if settings.auth_required else BrowserGuard(only_this_machine=is_loopback(settings.host))
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
-    return Edge(app, services.metrics, bodies=bodies, guard=guard)
+    return Edge(app, services.metrics, bodies=bodies, guard=_guard(settings))
+
+
+def _guard(settings: Settings) -> BrowserGuard | None:
+    if not settings.is_open and not settings.host_names:
+        return None
+    return BrowserGuard(
+        only_this_machine=is_loopback(settings.host),
+        names=settings.host_names,
+        own_name=socket.gethostname(),
+        is_open=settings.is_open,
+    )
 
 
 def _routes(part: str, services: Services) -> list[BaseRoute]:
