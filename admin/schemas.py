@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from provgraph.events import Holder, Right, Role
 from provgraph.events.clock import to_datetime
@@ -34,6 +34,12 @@ class VerifyBody(Body):
         default=False,
         description="first put right whatever differs from the log, in graph and catalog; then verify deeply",
     )
+
+
+class CleanBody(Body):
+    """Which log is to be emptied."""
+
+    position: StrictInt = Field(ge=0, description="where the log ends, as `/admin/info` told it")
 
 
 class RebuildBody(Body):

@@ -143,7 +143,7 @@ class EventLog(Protocol):
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """Wait until the log's head is behind ``after``; False when the time ran out before."""
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """
         Remove every event but those of the kinds in ``keep``, and begin a new epoch.
 
@@ -151,6 +151,8 @@ class EventLog(Protocol):
         and payloads, at new positions. One transaction.
 
         :param sender: the id of the credential that asked for it
+        :param at: the position that the log has to end at; None: any
+        :raises ConflictError: it ends elsewhere; nothing was removed
         """
 
     def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:

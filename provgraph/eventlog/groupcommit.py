@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.errors import OverloadedError, ProvgraphError, StoreError
+from provgraph.errors import OverloadedError, ProvgraphError, StoreError, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,9 +127,9 @@ class GroupCommit:
         try:
             verdicts = self._log.append(events)
         except Exception as error:
-            told = error if isinstance(error, ProvgraphError) else StoreError(f"The log failed: {error}")
+            why = error if isinstance(error, ProvgraphError) else StoreError(f"The log failed: {told(error)}")
             logger.exception("append of %d events failed", len(events))
-            return [_Outcome(request, None, told) for request in batch]
+            return [_Outcome(request, None, why) for request in batch]
         outcomes = []
         start = 0
         for request in batch:

@@ -88,10 +88,11 @@ class InMemoryEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._last_position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._changed:
             old = self._head()
+            recording.check_ends(old, at)
             kept = recording.again(self._events, keep=keep)
             self._events.clear()
             self._by_id.clear()

@@ -251,12 +251,13 @@ class PostgreSQLEventLog:
         """See `EventLog.wait`."""
         return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
 
         def work(connection: Connection) -> tuple[Head, Head]:
             with rolled_back(connection):
                 old, last_us = _begin(connection)
+                recording.check_ends(old, at)
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest

@@ -143,6 +143,19 @@ def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before:
     return ChainReport(True, checked, None, f"digest chain intact over {checked} events")
 
 
+def check_ends(head: Head, at: int | None) -> None:
+    """
+    Refuse what is meant for a log that ends elsewhere.
+
+    :raises ConflictError: the log does not end at position ``at``
+    """
+    if at is not None and head.position != at:
+        raise ConflictError(
+            f"This is meant for a log that ends at position {at}, and this one ends at {head.position}: see whether it "
+            "is the right one and what was recorded meanwhile, then name that position. Nothing was removed"
+        )
+
+
 def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) -> None:
     """
     Refuse events of another log that do not stand right behind ``head``.

@@ -166,10 +166,11 @@ class SQLiteEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._head.position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._write_lock, translated(_WHAT):
             old = self._head
+            recording.check_ends(old, at)
             epoch = uuid.uuid4().hex
             opening = log_cleaned(
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
