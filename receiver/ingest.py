@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starlette.concurrency import run_in_threadpool
+
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
 from provgraph.events import accept, event_id
 from provgraph.events.canonical import loads
+from receiver import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 INVALID = "invalid"
 # Checking is work on the event loop: let other requests go on after so many events.
 _CHECKED_AT_ONCE = 100
+# So many of the events of a batch that are invalid are told, the others counted.
+_TOLD = 10
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
 
@@ -32,6 +37,35 @@ class _Checked(NamedTuple):
     event: NewEvent | None
     stated_id: str | None = None
     error: InvalidInputError | EmitterError | None = None
+
+
+class _Tally:
+    """
+    The verdicts on a batch, as they are answered.
+
+    Of what is invalid the first ten are told and the others counted: an answer is not much longer than what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.results: list[Result] = []
+        self.counts: dict[str, int] = dict.fromkeys((*Verdict, INVALID), 0)
+        self.position = 0  # of the last event that was accepted
+
+    def refused(self, checked: _Checked) -> None:
+        """Note an event that is invalid."""
+        self.counts[INVALID] += 1
+        if self.counts[INVALID] <= _TOLD:
+            self.results.append(_refused(self.seen, checked))
+        self.seen += 1
+
+    def judged(self, appended: Appended) -> None:
+        """Note what the log made of an event."""
+        self.counts[appended.verdict] += 1
+        if appended.verdict is Verdict.ACCEPTED:
+            self.position = appended.recorded.position
+        self.results.append(_judged(self.seen, appended))
+        self.seen += 1
 
 
 class Ingest:
@@ -67,17 +101,25 @@ class Ingest:
         Store the events of a JSON array; see `_store` for the answer.
 
         :raises InvalidInputError: the body as a whole is not a JSON array
+        :raises BatchTooLongError: it has more items than a batch may have
         """
+        if batches.may_be_crowded(body):
+            await run_in_threadpool(batches.check_array, body)
         events = loads(body)
         if type(events) is not list:
             raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        batches.check_count(len(events))
         return await self._store(
             [self._check(fields, sender, size=None) for fields in part] for part in _parts(events)
         )
 
     async def lines(self, body: bytes, sender: Sender) -> Result:
-        """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
-        lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+        """
+        Store the events that are one a line (blank lines do not count); see `_store` for the answer.
+
+        :raises BatchTooLongError: there are more lines than a batch may have
+        """
+        lines = batches.lines(body)
         return await self._store([self._check_line(line, sender) for line in part] for part in _parts(lines))
 
     async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
@@ -86,43 +128,39 @@ class Ingest:
 
         Whoever gets an error instead may send the same again: what was stored meanwhile counts as duplicates.
         """
-        results: list[Result] = []
+        tally = _Tally()
         waiting: list[_Checked] = []
         for part in parts:
             waiting += part
             if len(waiting) >= _APPENDED_AT_ONCE:
-                results += await self._append(waiting, first_index=len(results))
+                await self._append(waiting, tally)
                 waiting = []
             else:
                 await asyncio.sleep(0)
-        results += await self._append(waiting, first_index=len(results))
-        return self._answer(results)
+        await self._append(waiting, tally)
+        return self._answer(tally)
 
-    async def _append(self, checked: Sequence[_Checked], *, first_index: int) -> list[Result]:
+    async def _append(self, checked: Sequence[_Checked], tally: _Tally) -> None:
         events = [one.event for one in checked if one.event is not None]
         verdicts = iter(await self._writer.append(events) if events else ())
-        return [
-            _refused(index, one) if one.event is None else _judged(index, next(verdicts))
-            for index, one in enumerate(checked, first_index)
-        ]
+        for one in checked:
+            if one.event is None:
+                tally.refused(one)
+            else:
+                tally.judged(next(verdicts))
 
-    def _answer(self, results: list[Result]) -> Result:
-        counts = dict.fromkeys((*Verdict, INVALID), 0)
-        position = 0
-        for result in results:
-            counts[result["verdict"]] += 1
-            if result["verdict"] is Verdict.ACCEPTED:
-                position = result["position"]
+    def _answer(self, tally: _Tally) -> Result:
+        counts = tally.counts
         for verdict, count in counts.items():
             if count:
                 self._metrics.count_verdicts(verdict, count)
         return {
-            "results": results,
+            "results": tally.results,
             "accepted": counts[Verdict.ACCEPTED],
             "duplicates": counts[Verdict.DUPLICATE],
             "conflicts": counts[Verdict.CONFLICT],
             "invalid": counts[INVALID],
-            "position": position or self._log.head().position,
+            "position": tally.position or self._log.head().position,
         }
 
     def _check_line(self, line: bytes, sender: Sender) -> _Checked:

@@ -64,7 +64,10 @@ judged by itself, and the answer holds the verdicts in the order of the events:
 * `accepted`: it is durable.
 * `duplicate`: it was stored already, with the same content.
 * `conflict`: its id is stored with other content; the stored one stands.
-* `invalid`: it breaks a rule; `field` and `rule` say which.
+* `invalid`: it breaks a rule; `field` and `rule` say which. Of these the first ten are told and the others counted:
+  an event whose `index` is not among the `results` is one of them.
+
+A batch has at most 10,000 events.
 
 Whoever gets an error instead of verdicts can send the same body again: what was stored meanwhile counts as duplicate.
 `position` is where the log stands after this batch; lineage questions can `wait` for it.

@@ -7,11 +7,13 @@ What is opened is closed in reverse order, whatever happens in between.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import importlib
 import importlib.util
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -41,7 +43,7 @@ from provgraph.http import (
     install,
     probes,
 )
-from provgraph.http.protocol import BoundedHttpProtocol
+from provgraph.http.protocol import BoundedHttpProtocol, Connections, Limits
 from provgraph.lineage.cursor import Cursors
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import Recorders
@@ -72,7 +74,11 @@ PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
 _OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _BACKLOG = 2_048
-_KEEP_ALIVE_SECONDS = 75
+# How long a connection may be idle between requests. A proxy in front has to close idle ones earlier: see edge.conf.
+_KEEP_ALIVE_SECONDS = 95
+# Files that are kept for the stores and whatever else is not a connection.
+_FILES = 200
+_FEWEST_CONNECTIONS = 50
 # Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
 # their way to a client who takes them at its own speed get nothing.
 _GRACE_SECONDS = 5
@@ -420,7 +426,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=_protocol(),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -432,6 +438,17 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def _protocol() -> Any:
+    """Return what makes connections, of which there are not more than this process may have files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = Limits()
+    if files != resource.RLIM_INFINITY:
+        limits = limits._replace(
+            connections=max(_FEWEST_CONNECTIONS, min(limits.connections, files - _FILES))
+        )
+    return functools.partial(BoundedHttpProtocol, connections=Connections(limits))
 
 
 def _is_streaming(connection: object) -> TypeGuard[BoundedHttpProtocol]:

@@ -55,6 +55,12 @@ def typed(reader: Callable[[JSON], _Answer], document: Any) -> _Answer:
         raise UnexpectedAnswerError(f"The answer lacks what this client needs: {error}") from error
 
 
+# The rule of verdicts on events that the service only counted.
+UNEXPLAINED = "further"
+_MOST_VERDICTS = 1_000_000  # in one answer: a service judges far fewer at once
+_UNEXPLAINED = "It is invalid; the service says why of ten events of a batch: send it again without those"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one event that was sent."""
@@ -117,15 +123,17 @@ class SendResult:
 
     @classmethod
     def read(cls, document: JSON) -> SendResult:
-        """Read the answer to a batch."""
-        return cls(
-            tuple(Verdict.read(result) for result in document["results"]),
-            document["accepted"],
-            document["duplicates"],
-            document["conflicts"],
-            document["invalid"],
-            document["position"],
+        """Read the answer to a batch. Of the events that are invalid the service tells ten and counts the others."""
+        counts = [document[name] for name in ("accepted", "duplicates", "conflicts", "invalid")]
+        if not 0 <= sum(counts) <= _MOST_VERDICTS:
+            raise ValueError(f"it counts {sum(counts)} events")
+        told = {result["index"]: Verdict.read(result) for result in document["results"]}
+        verdicts = (
+            told.get(index) or Verdict(index, None, "invalid", None, None, UNEXPLAINED, _UNEXPLAINED)
+            for index in range(max(sum(counts), len(told)))
         )
+        accepted, duplicates, conflicts, invalid = counts
+        return cls(tuple(verdicts), accepted, duplicates, conflicts, invalid, document["position"])
 
 
 @dataclass(frozen=True, slots=True)
