@@ -76,7 +76,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
     )
     if options.quick:
         plan = dataclasses.replace(
-            plan, rounds=1, events=4_000, grown=12_000, window=1_000, arriving_seconds=3.0
+            plan, rounds=1, events=4_000, grown=12_000, window=1_000, arriving_seconds=3.0, beside=400
         )
     return plan
 
@@ -138,6 +138,7 @@ def _once(plan: Plan) -> list[Measurement]:
     return [
         Measurement(("memory", "growth", "listing"), partial(measure.growth, plan)),
         Measurement(("lag",), partial(measure.lag, plan)),
+        Measurement(("readers",), partial(measure.readers, plan)),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
@@ -42,7 +41,7 @@ class _Impact(Endpoint):
         given = await self.given(request)
         if given.choice("format", _FORMATS, "ndjson") == "json":
             async with self._places.to_begin():
-                return await run_in_threadpool(_page, self._services, given)
+                return await self._places.turns.run(_page, self._services, given)
         lines = enclosed(_lines(self._services, given), opening=b"", separator=b"\n", closing=b"\n")
         return self._places.stream(lines, media_type=_NDJSON)
 

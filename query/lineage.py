@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
@@ -38,6 +37,10 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
 class _Lineage(Endpoint):
     """The endpoint: what can be asked the quick way is, and everything else is walked through the past."""
 
+    def __init__(self, services: Services, places: Places, question: Question) -> None:
+        super().__init__(services, places, question)
+        self._quick = services.turns()  # what is quick does not wait for walks
+
     async def get(self, request: Request) -> Response:
         """Answer a question for lineage."""
         given = await self.given(request)
@@ -53,9 +56,9 @@ class _Lineage(Endpoint):
                         lineage(brief, asked, recorders=recorders, cursors=self._services.cursors)
                     )
             if format_ is None:
-                return _as_json(await run_in_threadpool(_quickly, self._services, asked))
+                return _as_json(await self._quick.run(_quickly, self._services, asked))
             async with self._places.to_begin():
-                return await run_in_threadpool(_in_format, self._services, asked, format_)
+                return await self._places.turns.run(_in_format, self._services, asked, format_)
         except NotFoundError:
             if not _may_name_a_version(asked.node):
                 raise
@@ -63,7 +66,7 @@ class _Lineage(Endpoint):
 
     async def _walked(self, given: Given) -> Response:
         async with self._places.to_begin():
-            return await run_in_threadpool(_walk, self._services, given)
+            return await self._places.turns.run(_walk, self._services, given)
 
 
 def is_quick(given: Given, cursors: Cursors) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
+    from provgraph.http.turns import Turns
 
 JSONObject = dict[str, Any]
 
@@ -203,11 +203,11 @@ _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[P
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes."""
-    work = Work(services)
+    work, turns = Work(services), services.turns()
     return [
         RawRoute(
             path,
-            _Endpoint(services, work, answer, parameters).get,
+            _Endpoint(services, turns, work, answer, parameters).get,
             methods=["GET"],
             tags=["tracked work"],
             name=path.rpartition("/")[2],
@@ -223,11 +223,13 @@ class _Endpoint:
     def __init__(
         self,
         services: Services,
+        turns: Turns,
         work: Work,
         answer: Callable[[Work, str, Given], JSONObject],
         parameters: tuple[Parameter, ...],
     ) -> None:
         self._authenticator = services.authenticator
+        self._turns = turns
         self._work = work
         self._answer = answer
         self._parameters = {parameter.name: parameter for parameter in parameters}
@@ -238,7 +240,7 @@ class _Endpoint:
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        return json(await run_in_threadpool(self._answer, self._work, path_id(request), given))
+        return json(await self._turns.run(self._answer, self._work, path_id(request), given))
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:

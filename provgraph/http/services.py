@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.http.turns import Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,6 +61,10 @@ class Services:
     tracker: Tracker
     building: Building | None
     """The graph's side; None in a process that only receives."""
+
+    def turns(self) -> Turns:
+        """Return the turns of a kind of heavy questions: they rest while events come in here."""
+        return Turns(is_busy=lambda: self.writer.is_busy)
 
     @property
     def graph(self) -> GraphStore:
