@@ -6,10 +6,15 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 # Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
 COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
+# Says at the end which tests took longest.
+PYTEST = $(VENV)/python -m pytest -n 2 --durations=20 --durations-min=2
+# Tests start hundreds of programs: with their bytecode kept, each starts faster.
+unexport PYTHONDONTWRITEBYTECODE
+
 LOCK = $(VENV)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo example serve test test-production check fix lock bench bench-production bench-questions bench-sdk secrets clean
+.PHONY: help setup demo example serve test test-long test-production check fix lock bench bench-production bench-questions bench-sdk bench-quick secrets clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -30,10 +35,13 @@ serve: setup  ## run the service at http://127.0.0.1:8082 on the data folder ./d
 	@$(VENV)/provgraph serve
 
 test: setup  ## run every test (ARGS='-k words' chooses some)
-	@$(VENV)/python -m pytest -n 2 $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-long: setup  ## run every test, with hundreds of kills, thousands of examples and large histories: before work is called done
+	@PROVGRAPH_TEST_LONG=1 $(PYTEST) --timeout=3000 $(ARGS)
 
 test-production: setup  ## run the end-to-end tests on PostgreSQL and Neo4j (PAIR=postgresql-embedded is another pair)
-	@PROVGRAPH_TEST_PAIR=$(or $(PAIR),postgresql-neo4j) $(VENV)/python -m pytest -n 2 tests/e2e $(ARGS)
+	@PROVGRAPH_TEST_PAIR=$(or $(PAIR),postgresql-neo4j) $(PYTEST) tests/e2e $(ARGS)
 
 bench-production: setup  ## measure PostgreSQL and Neo4j beside bare drivers (ARGS are passed on)
 	@$(VENV)/python -m bench.production $(ARGS)
@@ -56,6 +64,9 @@ bench-questions: setup  ## measure the questions on large and small graphs (ARGS
 
 bench-sdk: setup  ## measure the client beside Record Keeper's own (ARGS are passed on)
 	@$(VENV)/python -m bench.sdk $(ARGS)
+
+bench-quick: setup  ## run a little of every benchmark, every row of it: do they still work?
+	@$(VENV)/python -m bench.quick
 
 secrets:  ## make the passwords that docker-compose.yml reads, in ./secrets, unless they are there
 	@scripts/secrets

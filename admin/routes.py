@@ -211,8 +211,8 @@ def create_credential(
     """
     Issue a credential. Its token is in this answer and in no other.
 
-    It has a `role` or `rights`. With `emitters` it may speak for those alone; with `only` nobody else may speak for
-    them, until it is revoked.
+    It has a `role` or `rights`. With `emitters` it may speak for those alone. With `only` they are reserved until it
+    is revoked: only credentials that were issued with `only` for them may speak for them.
     """
     credentials = Credentials(services.log, services.catalog)
     issued = credentials.create(asked.name, holder=asked.kind, grant=asked.grant(), sender=sender)

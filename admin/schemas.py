@@ -69,7 +69,9 @@ class CredentialBody(Body):
         description="it may speak for these emitters alone, `*` stands for any text; absent or empty: for any",
     )
     only: StrictBool = Field(
-        default=False, description="nobody else may speak for these emitters, until it is revoked"
+        default=False,
+        description="reserve these emitters until it is revoked: only credentials that were issued with `only` for "
+        "them may speak for them. Needs the right `write`",
     )
     expires: str | None = Field(
         default=None,
@@ -286,9 +288,13 @@ class CredentialFacts(BaseModel):
     name: str
     kind: Holder
     role: Role | None = Field(description="the role that has exactly these rights, if there is one")
-    rights: list[Right]
+    rights: list[str] = Field(
+        description="in their order; one that a newer provgraph knows allows nothing here"
+    )
     emitters: list[str] = Field(description="patterns of the emitters that it may speak for; empty: any")
-    only: bool = Field(description="nobody else may speak for them")
+    only: bool = Field(
+        description="they are reserved: only credentials with `only` for them may speak for them"
+    )
     expires_at: str | None = Field(description="RFC 3339, UTC; null: never")
 
 

@@ -6,11 +6,13 @@ import os
 import platform
 import sqlite3
 import statistics
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+_ROOT = Path(__file__).parents[1]
 _PROBES = 200
 _LOOP = 1_000_000
 
@@ -24,6 +26,8 @@ class Machine(NamedTuple):
     python: str
     sqlite: str
     filesystem: str
+    commit: str
+    """What was measured, as git names it; empty outside a repository."""
 
     def line(self) -> str:
         """Say it in one line."""
@@ -59,6 +63,7 @@ def describe(folder: Path) -> Machine:
         python=platform.python_version(),
         sqlite=sqlite3.sqlite_version,
         filesystem=_filesystem(folder),
+        commit=_commit(),
     )
 
 
@@ -69,6 +74,20 @@ def probe(folder: Path) -> State:
     for number in range(_LOOP):
         total += number
     return State(os.getloadavg()[0], time.perf_counter() - began, _fsync_seconds(folder))
+
+
+def _commit() -> str:
+    """Name the commit under measurement, and say so when files differ from it."""
+    try:
+        named = subprocess.run(  # noqa: S603 - fixed words
+            ("git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),  # noqa: S607 - whichever git there is
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return named.stdout.strip()
 
 
 def _fsync_seconds(folder: Path) -> float:

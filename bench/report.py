@@ -84,7 +84,11 @@ class Report:
         return _table(header, (_cells(summary) for summary in self.summaries))
 
     def _notes(self) -> str:
-        lines = [f"Machine: {self.machine.line()}.", *self.remarks]
+        lines = [
+            f"Measured at commit `{self.machine.commit or 'unknown'}`.",
+            f"Machine: {self.machine.line()}.",
+        ]
+        lines += self.remarks
         lines += [
             f"State {when}: {state.line()}." for when, state in zip(_moments(self), self.states, strict=True)
         ]

@@ -195,8 +195,10 @@ class Projector:
         """Tell whether this projector is the one that works, taking over when no other one does."""
         is_leading = self._lease.held()
         if is_leading != self._is_leading:
-            self._is_leading = is_leading
             self._checkpoint = self._met = None  # another one may have moved the graph
+            if is_leading:
+                self._graph.end_other_writers()
+            self._is_leading = is_leading
             if is_leading:
                 logger.info("this graph builder follows the log now")
             else:

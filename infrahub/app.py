@@ -18,7 +18,7 @@ from infrahub.mutations import Mutations
 from infrahub.nodes import Nodes
 from infrahub.queries import Queries
 from infrahub.schema import is_shown, read_load, schema_document
-from provgraph.errors import InvalidInputError, ProvgraphError
+from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
 from provgraph.http import json, read_body
 from provgraph.http.answers import infrahub_errors
@@ -105,7 +105,7 @@ class _Endpoints:
             if loaded.kinds:
                 command = Command(uuid.uuid4().hex, writer.actor, sender=writer.sender)
                 self._tracker.define(command, {"nodes": loaded.kinds})
-        except InvalidInputError as error:
+        except (InvalidInputError, ConflictError) as error:
             return json(infrahub_errors(error), status=_UNREADABLE)
         return json({"hash": loaded.after, "previous_hash": loaded.before, "warnings": []})
 

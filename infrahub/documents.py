@@ -33,6 +33,7 @@ from graphql.language.ast import (
 )
 
 from infrahub.errors import DocumentError, UnsupportedError
+from provgraph.events import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,7 @@ def merged(selection: Selection, is_a: Callable[[str], bool]) -> dict[str, Selec
 
 
 def _united(one: Selected, other: Selected) -> Selected:
-    if (one.name, one.arguments) != (other.name, other.arguments):
+    if one.name != other.name or not canonical.same(one.arguments, other.arguments):
         raise DocumentError(f"The document asks for two different fields as {one.key!r}")
     if one.selection is None or other.selection is None:
         return one

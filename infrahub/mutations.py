@@ -14,6 +14,7 @@ from provgraph.catalog.tracking import StoredObject
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events import event_id
 from provgraph.events.tracking import ObjectState
+from provgraph.joined import joined
 from provgraph.tracking import Command, Listing, Save
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class _Call(NamedTuple):
     verb: str
     data: JSONObject  # without what names the node
     before: StoredObject | None  # the node that the id or the human-friendly id names
-    key: str | None  # what a human-friendly id names when there is no such node
+    texts: tuple[str, ...] | None  # a human-friendly id
     branch: str
 
 
@@ -64,7 +65,7 @@ class Mutations:
 
         :raises ProvgraphError: nothing was changed, unless the text says so
         """
-        call = self._read(field, branch)
+        call = self._read(field, nodes, branch)
         if call.verb == _DELETE or call.kind.is_group:
             writer.require_to_change()
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
@@ -83,7 +84,7 @@ class Mutations:
                 f"{field.name} was carried out, on {dashed(id_)}, but not answered: {error}"
             ) from error
 
-    def _read(self, field: Selected, branch: str) -> _Call:
+    def _read(self, field: Selected, nodes: Nodes, branch: str) -> _Call:
         verb = next((one for one in _VERBS if field.name.endswith(one)), "")
         kind = self._tracker.kinds.of(field.name.removesuffix(verb))
         if not verb or kind.document is None:
@@ -99,11 +100,13 @@ class Mutations:
             raise DocumentError(f"{field.name} needs an object `data`", field="data")
         rest = {name: value for name, value in data.items() if name not in ("id", "hfid")}
         id_, hfid = data.get("id"), data.get("hfid")
-        key = None if hfid is None else "/".join(strings(hfid, "hfid"))
-        call = _Call(kind, verb, rest, None, key, branch)
+        texts = None if hfid is None else tuple(strings(hfid, "hfid"))
+        if texts is not None:
+            _refuse_other_name(kind, texts)
+        call = _Call(kind, verb, rest, None, texts, branch)
         if id_ is not None:
             return call._replace(before=self._node(call, id_))
-        return call._replace(before=None if key is None else self._by_key(call, key))
+        return call._replace(before=None if texts is None else _by_name(call, nodes, texts))
 
     def _node(self, call: _Call, stated: object) -> StoredObject:
         if call.verb == _CREATE:
@@ -119,12 +122,6 @@ class Mutations:
             raise _missing(dashed(id_), call)
         return found
 
-    def _by_key(self, call: _Call, key: str) -> StoredObject | None:
-        found = self._reads.live_object(branch=call.branch, kind=call.kind.name, key=key)
-        if found is None and call.verb in (_UPDATE, _DELETE):
-            raise _missing(key, call)
-        return found
-
     def _save(self, call: _Call, nodes: Nodes, command: Command) -> str:
         if call.verb == _UPDATE and call.before is None:
             raise InvalidInputError("An update names its node: id or hfid", field="id", rule="required")
@@ -138,7 +135,7 @@ class Mutations:
             kind=call.kind.name,
             values=stated.values,
             id=id_,
-            key=call.key if id_ is None else None,
+            texts=call.texts if id_ is None else None,
             branch=call.branch,
             parent=stated.parent,
             named=True,
@@ -183,11 +180,11 @@ class Mutations:
             elif name not in relationships:
                 raise DocumentError(f"Field {name!r} is not defined by type '{call.kind.name}'", field=name)
             elif call.kind.is_group and name == MEMBERS:
-                members = tuple(self._ids(call, name, value, must_live=False))
+                members = tuple(self._ids(call, nodes, name, value, must_live=False))
                 _refuse_other_spellings(value)
             else:
                 is_many = relationships[name].get("cardinality", "many") == "many"
-                ids = self._ids(call, name, value, must_live=True)
+                ids = self._ids(call, nodes, name, value, must_live=True)
                 if not is_many and len(ids) > 1:
                     raise DocumentError(f"{name} is related to one node, not to {len(ids)}", field=name)
                 values[name] = ids if is_many else next(iter(ids), None)
@@ -196,9 +193,9 @@ class Mutations:
                     parent = _parent(call, name, ids)
         return _Stated(values, parent, tuple(related), members)
 
-    def _ids(self, call: _Call, name: str, value: Any, *, must_live: bool) -> list[str]:
+    def _ids(self, call: _Call, nodes: Nodes, name: str, value: Any, *, must_live: bool) -> list[str]:
         stated = [] if value is None else value if isinstance(value, list) else [value]
-        ids = [self._related_id(call, name, one) for one in stated]
+        ids = [self._related_id(call, nodes, name, one) for one in stated]
         if must_live:
             known = self._reads.objects(ids)
             for id_ in ids:
@@ -206,7 +203,7 @@ class Mutations:
                     raise NotFoundError(f"Unable to find the node {dashed(id_)}, which {name} names")
         return ids
 
-    def _related_id(self, call: _Call, name: str, value: Any) -> str:
+    def _related_id(self, call: _Call, nodes: Nodes, name: str, value: Any) -> str:
         """Return the id of a node that a relationship names: ``{id: ...}``, or a human-friendly id with its kind."""
         if not isinstance(value, dict):
             raise DocumentError(f"{name} names nodes as {{id: ...}}", field=name)
@@ -219,11 +216,30 @@ class Mutations:
             except InvalidInputError:
                 raise NotFoundError(f"Unable to find the node {str(value['id'])[:60]}") from None
         peer = value.get("kind") or _peer(call.kind, name)
-        key = "/".join(strings(value.get("hfid"), f"{name}.hfid"))
-        found = self._reads.live_object(branch=call.branch, kind=str(peer), key=key)
+        texts = strings(value.get("hfid"), f"{name}.hfid")
+        found = nodes.called(call.branch, str(peer), texts)
         if found is None:
-            raise NotFoundError(f"Unable to find the node {key}, a {peer}, which {name} names")
+            told = joined(texts) if texts else "without a name"
+            raise NotFoundError(f"Unable to find the node {told}, a {peer}, which {name} names")
         return found.state.id
+
+
+def _refuse_other_name(kind: ObjectKind, hfid: tuple[str, ...]) -> None:
+    if not kind.key(hfid):
+        names = [part.relationship or part.attribute for part in kind.key_parts]
+        told = " and ".join(dict.fromkeys(names)) or "a text"
+        raise InvalidInputError(
+            f"A {kind.name} is named by {told}: hfid has {len(names) or 1} texts, and none is empty",
+            field="hfid",
+            rule="followed",
+        )
+
+
+def _by_name(call: _Call, nodes: Nodes, hfid: tuple[str, ...]) -> StoredObject | None:
+    found = nodes.called(call.branch, call.kind.name, hfid)
+    if found is None and call.verb in (_UPDATE, _DELETE):
+        raise _missing(call.kind.key(hfid) or "", call)
+    return found
 
 
 def _refuse_other_spellings(members: Any) -> None:
@@ -288,7 +304,7 @@ def _missing(what: str, call: _Call) -> NotFoundError:
 
 def _blank(kind: str, branch: str) -> StoredObject:
     state = ObjectState("0" * 32, kind, branch, None, "", {})
-    return StoredObject(state, "", 0, 0, 0, None, None)
+    return StoredObject(state, "", 0, 0, 0, None, None, 0)
 
 
 def _answer(field: Selected, nodes: Nodes, saved: StoredObject | None) -> JSONObject:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infrahub.budget import OBJECTS_OF_A_LOOK_UP, cells_of
 from infrahub.documents import merged
 from infrahub.errors import DocumentError, UnsupportedError
+from provgraph.events import canonical
 from provgraph.events.clock import rfc3339
-from provgraph.tracking.kinds import GROUP, NODE
+from provgraph.tracking.kinds import GROUP, NODE, undefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -131,6 +132,24 @@ class Nodes:
         """Return the definitions of a kind's relationships, by name."""
         return self._defined(kind, "relationships")
 
+    def called(self, branch: str, kind: str, hfid: Sequence[str]) -> StoredObject | None:
+        """
+        Return the live object of a kind that these values name for people, or that somebody gave their key.
+
+        One whose name changed, or that was given the key of another name, may be left out: see `is_called`.
+        """
+        found = self._kinds.get(kind) or undefined(kind)
+        texts = tuple(hfid)
+        for number, key in enumerate(found.spellings(texts)):
+            stored = self._reads.live_object(branch=branch, kind=kind, key=key)
+            if stored is None:
+                continue
+            if self.is_called(stored, hfid):
+                return stored
+            if number == 0 and stored.state.key not in found.spellings(tuple(self.hfid(stored) or ())):
+                return stored  # its key is none that its own name has: it was given
+        return None
+
     def key_parts(self, kind: str) -> Sequence[KeyPart]:
         """Return what together names an object of a kind."""
         found = self._kinds.get(kind)
@@ -197,7 +216,8 @@ class Nodes:
             elif one.name == "__typename":
                 answer[key] = f"{attribute.get('kind', 'Text')}Attribute"
             elif one.name == "is_default":
-                answer[key] = stored.state.values.get(field.name) in (None, attribute.get("default_value"))
+                stated = stored.state.values.get(field.name)
+                answer[key] = stated is None or canonical.same(stated, attribute.get("default_value"))
             elif one.name == "updated_at":
                 answer[key] = rfc3339(stored.recorded_us)
             else:

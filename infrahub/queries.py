@@ -120,7 +120,7 @@ class _Wanted:
         if self._found is None:
             tests = [self._test(name, value) for name, value in self._filters.items()]
             matching = (stored for stored in self._candidates() if all(test(stored) for test in tests))
-            self._found = sorted(matching, key=lambda stored: stored.state.id)
+            self._found = sorted(matching, key=lambda stored: (stored.created, stored.state.id))
         return self._found
 
     def _candidates(self) -> list[StoredObject]:
@@ -136,24 +136,24 @@ class _Wanted:
     def _by_key(self) -> Iterator[StoredObject]:
         """Yield those of the key that is asked for; all there are where none is, or nothing has it."""
         for kind in self._kinds:
-            key = self._key(kind)
-            one = None if key is None else self._reads.live_object(branch=self._branch, kind=kind, key=key)
-            if one is not None:
+            stated = self._stated_name(kind)
+            one = None if stated is None else self._nodes.called(self._branch, kind, stated)
+            if one is not None and self._nodes.is_called(one, stated or ()):
                 yield one
             else:
                 # Who saved an object may have given it a key that is not its name.
                 yield from self._nodes.scan(self._branch, kind)
 
-    def _key(self, kind: str) -> str | None:
+    def _stated_name(self, kind: str) -> Sequence[str] | None:
         if "hfid" in self._filters:
-            return "/".join(strings(self._filters["hfid"], "hfid"))
+            return strings(self._filters["hfid"], "hfid")
         parts = self._nodes.key_parts(kind)
         if any(part.relationship is not None for part in parts):
             return None  # there is no filter for what another object says
         stated = [self._filters.get(f"{part.attribute}__value") for part in parts]
         if not parts or not all(isinstance(value, str) and value for value in stated):
             return None
-        return "/".join(str(value) for value in stated)
+        return [str(value) for value in stated]
 
     def _test(self, name: str, value: Any) -> Callable[[StoredObject], bool]:
         if name == "ids":

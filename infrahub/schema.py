@@ -104,7 +104,9 @@ def read_load(body: object, definitions: Sequence[JSONObject]) -> Loaded:
     for node in resolved:
         _refuse(node)
     known = {kind_name(definition): definition for definition in definitions}
-    changed = {kind_name(node): node for node in resolved if known.get(kind_name(node)) != node}
+    changed = {
+        kind_name(node): node for node in resolved if not canonical.same(known.get(kind_name(node)), node)
+    }
     return Loaded(
         list(changed.values()),
         schema_document(definitions)["main"],

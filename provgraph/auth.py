@@ -118,17 +118,12 @@ class Authenticator:
         """
         Return who sends the events that a request leads to; it was let pass before, by `require`.
 
-        Where no credentials are required, one that is not good is as none.
+        A credential that is not good is refused also where none is needed: its events would be recorded as nobody's.
 
-        :raises UnauthenticatedError: credentials are required, and this one is not good any more
+        :raises UnauthenticatedError: not a known one, or an expired one
         """
         found = presented(request.scope["headers"])
-        try:
-            return self._sender(None if found is None else self._identify(found))
-        except UnauthenticatedError:
-            if self._required:
-                raise
-            return self._sender(None)
+        return self._sender(None if found is None else self._identify(found))
 
     def who(self, request: HTTPConnection) -> str | None:
         """
@@ -153,8 +148,9 @@ class Authenticator:
         rights = credential.grant.rights
         if right not in rights:
             held = f"the role {credential.grant.role}" if credential.grant.role else "the rights"
+            shown = ", ".join(one if isinstance(one, Right) else repr(one) for one in rights)
             raise ForbiddenError(
-                f"The credential {credential.name!r} has {held} ({', '.join(rights)}), this needs the right {right}"
+                f"The credential {credential.name!r} has {held} ({shown}), this needs the right {right}"
             )
         return credential
 
@@ -193,9 +189,8 @@ class Authenticator:
         if credential is None:
             reserved = self._reserved()
             return Sender(reserved=reserved) if reserved else NOBODY
-        emitters = credential.grant.emitters
-        # Whoever is bound to emitters may speak for them, whoever else is.
-        return Sender(credential.id, credential.name, emitters, () if emitters else self._reserved())
+        grant = credential.grant
+        return Sender(credential.id, credential.name, grant.emitters, grant.only, self._reserved())
 
     def _reserved(self) -> tuple[str, ...]:
         now, known = self._clock(), self._reservations

@@ -56,15 +56,33 @@ class TooLargeError(ProvgraphError):
     status = 413
     title = "Too large"
 
-    def __init__(self, *, size: int, limit: int, what: str = "PEM") -> None:
-        super().__init__(f"{what} is too large: {size} bytes, the limit is {limit} bytes")
+    def __init__(self, *, size: int | None, limit: int, what: str = "PEM") -> None:
+        """
+        Say how large it is.
+
+        :param size: in bytes; None when it was packed and nobody unpacked it to its end
+        """
+        is_large = (
+            f"{size} bytes, the limit"
+            if size is not None
+            else "unpacked it has more bytes than the limit, which"
+        )
+        super().__init__(f"{what} is too large: {is_large} is {limit} bytes")
         self.size = size
         self.limit = limit
 
     @property
     def members(self) -> dict[str, object]:
         """See `ProvgraphError.members`."""
-        return {"size": self.size, "limit": self.limit}
+        return {"limit": self.limit} if self.size is None else {"size": self.size, "limit": self.limit}
+
+
+class UnsupportedEncodingError(ProvgraphError):
+    """A request's body is encoded in a way that the service does not read."""
+
+    status = 415
+    title = "Unsupported encoding"
+    accepted = "gzip"
 
 
 class UnauthenticatedError(ProvgraphError):

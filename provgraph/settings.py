@@ -109,7 +109,10 @@ class Settings(BaseSettings):
     )
     pem_auth_required: bool | None = Field(
         default=None,
-        description="Whether sending events needs a credential of a writer. Unset: the same as `auth_required`.",
+        description=(
+            "Whether sending (events, tags, tracked work) needs a credential of a writer. "
+            "Unset: the same as `auth_required`."
+        ),
     )
     allow_open: bool = Field(
         default=False,

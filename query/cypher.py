@@ -44,7 +44,7 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
             name="cypher",
             summary="Ask the graph a question in Cypher",
             description=_DESCRIPTION,
-            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 503)},
+            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 415, 503)},
             openapi_extra={"requestBody": _BODY},
         )
     ]

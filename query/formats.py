@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _MOST_NODES_AS_PROV = 10_000
 _AS_PROV = frozenset({"prov-json", "prov-n"})
 _UNSAFE_IN_A_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_STEM = 80
+_DIGEST_DIGITS = 12
 
 
 def parameter(description: str, *also: str) -> Parameter:
@@ -54,6 +56,20 @@ def chosen(given: Given, *also: str, limit: int) -> str | None:
     return name
 
 
+def _stem(title: str, kind: str, id_: str) -> str:
+    """
+    Return how a file is called, in a way that any system takes.
+
+    A ``/`` becomes ``_``. Where the name cannot be read back from that, a digest tells it from others.
+    """
+    whole = f"{title}-{id_}"
+    stem = _UNSAFE_IN_A_FILE_NAME.sub("_", whole)[:_LONGEST_STEM]
+    if stem.replace("_", "/") == whole:
+        return stem
+    digest = hashlib.sha256(f"{kind}:{id_}".encode(errors="surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    return f"{stem}-{digest}"
+
+
 def rendered(answer: Mapping[str, Any], name: str, *, title: str) -> Response:
     """
     Return an answer as a file in a format.
@@ -63,8 +79,7 @@ def rendered(answer: Mapping[str, Any], name: str, *, title: str) -> Response:
     :raises MissingLibraryError: the format needs a library that is not installed
     """
     chosen_format = FORMATS[name]
-    # Any system takes such a name.
-    stem = _UNSAFE_IN_A_FILE_NAME.sub("_", f"{title}-{answer['node']['id']}")[:_LONGEST_STEM]
+    stem = _stem(title, answer["node"]["kind"], answer["node"]["id"])
     return Response(
         chosen_format.render(answer),
         media_type=chosen_format.media_type,

@@ -46,6 +46,7 @@ GAPS = Question(
 Artifacts that were used and `never_produced`, events that were named as predecessors and never reported
 (`unseen_predecessors`), uses of a version that was made only later (`out_of_order`); and of each emitter how much it
 reported and when, whether it is silent, how many of its events name an artifact or a predecessor (`coverage`), how
+many say that their work `failed` or was `aborted`, or something `unknown` (`outcomes` has them all together), how
 long its events take to be recorded, and by how much its clock is ahead at least. Each list has its own `cursor`:
 `list` says which one it goes on with.
 """,
@@ -87,10 +88,14 @@ long its events take to be recorded, and by how much its clock is ahead at least
                 "silent": False,
                 "silent_seconds": 3600.0,
                 "coverage": 1.0,
+                "failed": 0,
+                "aborted": 0,
+                "unknown": 0,
                 "delay_seconds": {"least": 0.4, "mean": 0.4, "greatest": 0.4},
                 "clock_ahead_seconds": 0,
             }
         ],
+        "outcomes": {"failed": 0, "aborted": 0, "unknown": 0},
         **_TRUTH,
     },
     statuses=(400, 401, 403, 409, 503),

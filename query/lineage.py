@@ -47,18 +47,22 @@ class _Lineage(Endpoint):
         if not is_quick(given, self._services.cursors):
             return await self._walked(given)
         asked, format_, recorders = quick_question(given), _format(given), self._services.recorders
+        detailed = _detailed(given)
         try:
             # Handing a question to a thread takes as long as answering a small one.
             brief = self._services.graph.brief()
-            if brief is not None and format_ is None and recorders.answers_at_once and is_brief(asked):
+            is_quick_to_tell = format_ is None and not detailed and recorders.answers_at_once
+            if brief is not None and is_quick_to_tell and is_brief(asked):
                 with suppress(TakesLongerError):
                     return _as_json(
                         lineage(brief, asked, recorders=recorders, cursors=self._services.cursors)
                     )
             if format_ is None:
-                return _as_json(await self._quick.run(_quickly, self._services, asked))
+                return _as_json(await self._quick.run(_quickly, self._services, asked, detailed=detailed))
             async with self._places.to_begin():
-                return await self._places.turns.run(_in_format, self._services, asked, format_)
+                return await self._places.turns.run(
+                    _in_format, self._services, asked, format_, detailed=detailed
+                )
         except NotFoundError:
             if not _may_name_a_version(asked.node):
                 raise
@@ -101,12 +105,19 @@ def quick_question(given: Given) -> LineageRequest:
     )
 
 
-def _quickly(services: Services, asked: LineageRequest) -> bytes:
-    return lineage(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
+def _quickly(services: Services, asked: LineageRequest, *, detailed: bool) -> bytes:
+    graph = services.graph
+    return lineage(
+        graph,
+        asked,
+        recorders=services.recorders,
+        cursors=services.cursors,
+        detailed_by=graph if detailed else None,
+    )
 
 
-def _in_format(services: Services, asked: LineageRequest, format_: str) -> Response:
-    return _rendered(orjson.loads(_quickly(services, asked)), format_)
+def _in_format(services: Services, asked: LineageRequest, format_: str, *, detailed: bool) -> Response:
+    return _rendered(orjson.loads(_quickly(services, asked, detailed=detailed)), format_)
 
 
 def _walk(services: Services, given: Given) -> Response:
@@ -126,6 +137,7 @@ def _walk(services: Services, given: Given) -> Response:
         seconds=given.seconds(),
         cursor=given.text("cursor"),
         question=given.question,
+        details=_detailed(given),
     )
     format_ = _format(given)
     answer = trace(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
@@ -144,6 +156,12 @@ def _format(given: Given) -> str | None:
     return formats.chosen(given, limit=given.number("limit") or DEFAULT_LIMIT)
 
 
+def _detailed(given: Given) -> bool:
+    """Tell whether the answer is to say what the events said: a file in a format does unless told otherwise."""
+    stated = None if given.text("details") is None else given.choice("details", _YES_OR_NO, _YES)
+    return given.text("format") is not None if stated is None else stated == _YES
+
+
 def _may_name_a_version(node: str) -> bool:
     return "@" in node
 
@@ -152,6 +170,8 @@ def _as_json(answer: bytes) -> Response:
     return Response(answer, media_type=endpoint.JSON)
 
 
+_YES, _NO = "true", "false"
+_YES_OR_NO = (_YES, _NO)
 _DIRECTIONS = (*(each.value for each in Direction), BOTH)
 _EXAMPLE = {
     "node": {"kind": "artifact", "id": "model/churn", "version": "11111111000040008000000000000002"},
@@ -184,8 +204,9 @@ _QUESTION = Question(
 Walks over events, nearest first, and answers with the nodes and edges it found. By `versions=exact` a use counts for
 the version of the artifact that the event used, by `versions=any` for every version of it. `position` is the log
 position the answer is true for; `complete` is false when `limit`, `depth` or the time cut it (`reason`), and `cursor`
-goes on after a `limit`. What `type`, `emitter`, `from` and `to` leave out is walked over all the same, so nothing
-behind it is lost.
+goes on after a `limit`. Events that say how their work ended have an `outcome` and an `error`; with `details`
+everything else is there, too, that they said of themselves and of the versions they made. What `type`, `emitter`,
+`from` and `to` leave out is walked over all the same, so nothing behind it is lost.
 """,
     parameters=questions.by_name(
         questions.NODE,
@@ -210,6 +231,11 @@ behind it is lost.
         questions.TO,
         questions.SECONDS,
         formats.parameter("the form of the answer"),
+        questions.Parameter(
+            "details",
+            {"enum": list(_YES_OR_NO)},
+            "tell properties, digests, labels and kinds, and when events were recorded; default: with a `format`",
+        ),
     ),
     answer=_walk,
     example=_EXAMPLE,

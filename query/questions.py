@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS = 20
 MOST_SECONDS = 60
 # How much of an answer is wanted, and in which form: pages of one question may differ in these.
-_NOT_THE_QUESTION = frozenset({"cursor", "limit", "wait", "seconds", "format", "list"})
+_NOT_THE_QUESTION = frozenset({"cursor", "limit", "wait", "seconds", "format", "list", "details"})
 
 
 class Parameter(NamedTuple):

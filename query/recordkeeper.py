@@ -1,4 +1,10 @@
-"""Record Keeper's Query: lists, single items, tags, reports, graph queries, and what its admins call there."""
+"""
+Record Keeper's Query: lists, single items, tags, reports, graph queries, and what its admins call there.
+
+All of it but ``/info`` is at the Receiver's address, too. Up to the client's version 3.3 the Receiver answered
+questions, and the example on the client's page still asks there. Each of the two services has an ``/info`` of its
+own, and ``POST /pem`` stays the Receiver's.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +19,7 @@ import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
 from provgraph.events import Right, event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
+from provgraph.http.answers import area
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
 from query import graphquery, literals
@@ -32,7 +39,8 @@ if TYPE_CHECKING:
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 _Item = TypeVar("_Item")
-_TAG = "/query/tag/"
+_OWN = "/query/"
+_RECEIVERS = "/receiver/"
 _LOOKED_UP_AT_ONCE = 500
 _QUERY_LIMIT = 1_000_000  # bytes
 # Record Keeper's client waits five seconds; the work goes on when it stopped waiting.
@@ -56,8 +64,7 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
     def post(path: str, endpoint: Endpoint, right: Right) -> Route:
         return Route(f"/query/{path}", needing(right, endpoint), methods=["POST"])
 
-    return [
-        Route("/query/info", query.info, methods=["GET"]),
+    questions = [
         get("pem/{id}", query.pem),
         get("pems", query.pems),
         get("pems_count", query.pems_count),
@@ -73,6 +80,13 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
         post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Right.ADMIN),
         post("clean", query.clean, Right.ADMIN),
     ]
+    info = Route(f"{_OWN}info", query.info, methods=["GET"])
+    return [info, *questions, *(_at_the_receivers(route) for route in questions)]
+
+
+def _at_the_receivers(route: Route) -> Route:
+    path = route.path.removeprefix(_OWN)
+    return Route(f"{_RECEIVERS}{path}", route.endpoint, methods=list(route.methods or ()))
 
 
 class _Query:
@@ -121,7 +135,8 @@ class _Query:
 
     async def tag(self, request: Request) -> Response:
         """Answer with the bare id of the PEM that a tag points at: no quotes, no line end."""
-        name = tagpath.read_tag(tagpath.behind(_TAG, request.scope))
+        before = f"/{area(request.scope['path'])}/tag/"  # there are two addresses
+        name = tagpath.read_tag(tagpath.behind(before, request.scope))
         tag = await run_in_threadpool(self._catalog.tag, name.namespace, name.tag)
         if tag is None:
             raise NotFoundError(f"There is no tag {name.tag!r} in the namespace {name.namespace!r}")
@@ -201,7 +216,7 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
     """
     Return a PEM as Record Keeper's client reads it; the two lists hold names only.
 
-    Its client ignores fields that it does not know, so ``RecordedBy`` may stand there, too.
+    Its client ignores fields that it does not know, so ``Outcome``, ``Error`` and ``RecordedBy`` may stand there, too.
     """
     recorder = recorders.get(pem.position)
     return {
@@ -217,6 +232,8 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         "TagNamespace": pem.tag_namespace or "",
         "UsesArtifacts": orjson.Fragment(pem.uses),
         "ProducesArtifacts": orjson.Fragment(pem.produces),
+        **({} if pem.outcome is None else {"Outcome": pem.outcome}),
+        **({} if pem.error is None else {"Error": pem.error}),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
     }
 

@@ -14,6 +14,7 @@ from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.cursor import Cursor
+from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
 from query.endpoint import json
@@ -52,6 +53,7 @@ class Work:
     def __init__(self, services: Services) -> None:
         self._work = TrackedWork(services.catalog.tracking)
         self._kinds = services.tracker.kinds
+        self._recorders = services.recorders
         self._cursors = services.cursors
 
     def runs(self, _id: str, given: Given) -> JSONObject:
@@ -71,7 +73,7 @@ class Work:
 
     def run_operations(self, id_: str, _given: Given) -> JSONObject:
         """Tell what a run did."""
-        return {"operations": self._work.run_operations(id_)}
+        return self._operations(self._work.run_operations(id_))
 
     def run_difference(self, id_: str, given: Given) -> JSONObject:
         """Tell how a run differs from another."""
@@ -122,7 +124,11 @@ class Work:
 
     def object_operations(self, id_: str, _given: Given) -> JSONObject:
         """Tell what was ever done to an object."""
-        return {"operations": self._work.object_operations(id_)}
+        return self._operations(self._work.object_operations(id_))
+
+    def _operations(self, found: list[JSONObject]) -> JSONObject:
+        add_to(found, self._recorders)
+        return {"operations": found}
 
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""

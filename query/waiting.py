@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import InvalidInputError, OverloadedError
+from provgraph.operations.flush import require_known_next
 
 if TYPE_CHECKING:
     from provgraph.http import Services
@@ -24,6 +25,7 @@ async def wait_for(services: Services, *, position: int) -> None:
 
     :raises InvalidInputError: the log itself does not go so far
     :raises OverloadedError: not within 30 seconds
+    :raises NewerEventError: the graph stops before an event that a newer version recorded
     """
     head = (await run_in_threadpool(services.log.head)).position
     if position > head:
@@ -33,6 +35,8 @@ async def wait_for(services: Services, *, position: int) -> None:
     give_up_at = time.monotonic() + _WAIT_SECONDS
     pause = _FIRST_PAUSE_SECONDS
     while (reached := (await run_in_threadpool(services.graph.checkpoint)).position) < position:
+        if pause == _LONGEST_PAUSE_SECONDS:  # it takes long: there may be a reason
+            await run_in_threadpool(require_known_next, services.log, services.graph)
         if time.monotonic() > give_up_at:
             raise OverloadedError(f"The graph is at position {reached}, not yet at {position}; ask again")
         await asyncio.sleep(pause)

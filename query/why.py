@@ -90,7 +90,7 @@ _EXAMPLE = {
     "emitters": [{"emitter": "campaigns", "events": 1, "types": ["decide"], "evidence": [_DECIDE]}],
     "claims": [
         {
-            "claim": "'decide' used version '7' of 'model/churn' made at 2026-03-01T09:30:00.000000Z.",
+            "claim": "'decide' used version '7' of 'model/churn' made at 2026-03-01T09:30:00.000000Z (model).",
             "evidence": [_DECIDE, _TRAIN],
         }
     ],
@@ -108,8 +108,9 @@ WHY = Question(
 The chain of causes, nearest first, with the exact version of everything that was used (`steps`); every version that
 took part, by kind (`artifacts`); who emitted the events (`emitters`); what of it can be said in a sentence
 (`claims`); the same to read aloud (`text`); and as nodes and edges in the form of lineage (`graph`). Everything
-carries the event ids and log positions that prove it. `format=text` answers with the text alone, the other formats
-with the graph.
+carries the event ids and log positions that prove it, and what the events said: properties, digests, labels, kinds,
+how the work ended. A step that was reported later than what it led to says so (`reported_after`). `format=text`
+answers with the text alone, the other formats with the graph.
 """,
     parameters=questions.by_name(
         questions.NODE,

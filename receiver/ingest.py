@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
-from provgraph.events import accept, event_id
+from provgraph.events import accept, arrays, canonical, event_id
 from provgraph.events.canonical import loads
+from provgraph.events.unkept import Unkept, is_kept, unkept
 from receiver import batches
+from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 INVALID = "invalid"
 # Checking is work on the event loop: let other requests go on after so many events.
 _CHECKED_AT_ONCE = 100
+# Reading is, too: what is longer, in bytes, is read beside it.
+_READ_AT_ONCE = 1_000_000
 # So many of the events of a batch that are invalid are told, the others counted.
 _TOLD = 10
 # A large body is appended in several transactions, so that others get their turn between them.
@@ -37,6 +43,7 @@ class _Checked(NamedTuple):
     event: NewEvent | None
     stated_id: str | None = None
     error: InvalidInputError | EmitterError | None = None
+    warnings: tuple[Unkept, ...] = ()
 
 
 class _Tally:
@@ -56,15 +63,15 @@ class _Tally:
         """Note an event that is invalid."""
         self.counts[INVALID] += 1
         if self.counts[INVALID] <= _TOLD:
-            self.results.append(_refused(self.seen, checked))
+            self.results.append(_warned(_refused(self.seen, checked), checked))
         self.seen += 1
 
-    def judged(self, appended: Appended) -> None:
+    def judged(self, checked: _Checked, appended: Appended) -> None:
         """Note what the log made of an event."""
         self.counts[appended.verdict] += 1
         if appended.verdict is Verdict.ACCEPTED:
             self.position = appended.recorded.position
-        self.results.append(_judged(self.seen, appended))
+        self.results.append(_warned(_judged(self.seen, appended), checked))
         self.seen += 1
 
 
@@ -73,6 +80,7 @@ class Ingest:
 
     def __init__(self, services: Services) -> None:
         self._writer = services.writer
+        self._catalog = services.catalog
         self._log = services.log
         self._metrics = services.metrics
         self._size_limit = services.settings.pem_size_limit
@@ -86,7 +94,10 @@ class Ingest:
         :raises ConflictError: its id is known with other content
         """
         try:
-            event = _accepted(loads(body), sender)
+            # A field that Record Keeper's door does not know is kept, whatever it says.
+            event = _accepted(loads(body), sender, any_outcome=True)
+            if moved := _moved_tags([event], sender):
+                await run_in_threadpool(self._check_tag, moved[0], sender)
         except (InvalidInputError, EmitterError):
             self._metrics.count_verdicts(INVALID)
             raise
@@ -100,17 +111,23 @@ class Ingest:
         """
         Store the events of a JSON array; see `_store` for the answer.
 
+        An event that cannot be read does not keep the others out: each gets the verdict that it would get as a line.
+
         :raises InvalidInputError: the body as a whole is not a JSON array
         :raises BatchTooLongError: it has more items than a batch may have
         """
         if batches.may_be_crowded(body):
             await run_in_threadpool(batches.check_array, body)
-        events = loads(body)
-        if type(events) is not list:
-            raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        is_small = len(body) <= _READ_AT_ONCE
+        events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
+        if events is None:
+            texts = await _taken_apart(body)
+            return await self._store(
+                ([self._read(text, sender, size=None) for text in part] for part in _parts(texts)), sender
+            )
         batches.check_count(len(events))
         return await self._store(
-            [self._check(fields, sender, size=None) for fields in part] for part in _parts(events)
+            ([self._check(fields, sender, size=None) for fields in part] for part in _parts(events)), sender
         )
 
     async def lines(self, body: bytes, sender: Sender) -> Result:
@@ -120,9 +137,11 @@ class Ingest:
         :raises BatchTooLongError: there are more lines than a batch may have
         """
         lines = batches.lines(body)
-        return await self._store([self._check_line(line, sender) for line in part] for part in _parts(lines))
+        return await self._store(
+            ([self._check_line(line, sender) for line in part] for part in _parts(lines)), sender
+        )
 
-    async def _store(self, parts: Iterator[list[_Checked]]) -> Result:
+    async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
@@ -131,7 +150,7 @@ class Ingest:
         tally = _Tally()
         waiting: list[_Checked] = []
         for part in parts:
-            waiting += part
+            waiting += await self._without_foreign_tags(part, sender)
             if len(waiting) >= _APPENDED_AT_ONCE:
                 await self._append(waiting, tally)
                 waiting = []
@@ -147,7 +166,7 @@ class Ingest:
             if one.event is None:
                 tally.refused(one)
             else:
-                tally.judged(next(verdicts))
+                tally.judged(one, next(verdicts))
 
     def _answer(self, tally: _Tally) -> Result:
         counts = tally.counts
@@ -166,11 +185,17 @@ class Ingest:
     def _check_line(self, line: bytes, sender: Sender) -> _Checked:
         if len(line) > self._size_limit:
             return _Checked(None, None, self._too_large(len(line)))
+        return self._read(line, sender, size=len(line))
+
+    def _read(self, text: bytes, sender: Sender, *, size: int | None) -> _Checked:
+        """Check one event as it was sent; see `_check`."""
         try:
-            fields = loads(line)
+            fields = loads(text)
         except InvalidInputError as error:
-            return _Checked(None, None, error)
-        return self._check(fields, sender, size=len(line))
+            return _Checked(None, _id_in(text), error)
+        checked = self._check(fields, sender, size=size)
+        warnings = unkept(text, fields)
+        return checked if not warnings else checked._replace(warnings=warnings)
 
     def _check(self, fields: object, sender: Sender, *, size: int | None) -> _Checked:
         """Check one event; ``size`` is how long it was as sent, None when that is not known."""
@@ -182,19 +207,81 @@ class Ingest:
             return _Checked(None, event.event_id, self._too_large(len(event.payload)))
         return _Checked(event)
 
+    async def _without_foreign_tags(self, part: list[_Checked], sender: Sender) -> list[_Checked]:
+        """Refuse those that would take a tag from a PEM of an emitter that is reserved for others."""
+        moving = _moved_tags([one.event for one in part if one.event is not None], sender)
+        if not moving:
+            return part
+        refused = await run_in_threadpool(self._refused_moves, moving, sender)
+        return [one if one.event is None else refused.get(one.event, one) for one in part]
+
+    def _refused_moves(self, moving: Sequence[NewEvent], sender: Sender) -> dict[NewEvent, _Checked]:
+        refused: dict[NewEvent, _Checked] = {}
+        for event in moving:
+            try:
+                self._check_tag(event, sender)
+            except EmitterError as error:
+                refused[event] = _Checked(None, event.event_id, error)
+        return refused
+
+    def _check_tag(self, event: NewEvent, sender: Sender) -> None:
+        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        try:
+            check_move(self._catalog, sender, namespace=pem.tag_namespace or "", tag=pem.tag or "")
+        except EmitterError:
+            # What is stored already moves nothing when it comes again: the log tells what became of it.
+            if self._catalog.pem(pem.id) is None:
+                raise
+
     def _too_large(self, size: int) -> InvalidInputError:
         return InvalidInputError(str(TooLargeError(size=size, limit=self._size_limit)), rule="size")
 
 
-def _accepted(fields: object, sender: Sender) -> NewEvent:
-    event = accept(fields, sender.id)
+def _accepted(fields: object, sender: Sender, *, any_outcome: bool = False) -> NewEvent:
+    event = accept(fields, sender.id, any_outcome=any_outcome)
     if sender.is_limited:
         pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
         sender.check(pem.emitter)
     return event
 
 
-def _parts(items: list[Any]) -> Iterator[list[Any]]:
+def _moved_tags(events: Sequence[NewEvent], sender: Sender) -> list[NewEvent]:
+    """Return the events that may take a tag from where it must stay."""
+    # None where nothing is reserved: `accept` makes nothing but PEMs.
+    return [event for event in events if event.content.tag] if sender.reserved else []  # type: ignore[attr-defined]
+
+
+def _as_they_are(body: bytes) -> list[Any] | None:
+    """
+    Return the items of an array that were read as they were sent; None when one of them needs a closer look.
+
+    :raises InvalidInputError: JSON, but not an array
+    """
+    try:
+        events = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(events) is not list:
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    return events if canonical.is_plain(body) and is_kept(body, events) else None
+
+
+async def _taken_apart(body: bytes) -> Sequence[bytes]:
+    """
+    Return the items of an array as texts.
+
+    :raises InvalidInputError: not an array
+    :raises BatchTooLongError: it has more items than a batch may have
+    """
+    found = await run_in_threadpool(arrays.items, body)
+    if found is None:
+        loads(body)  # says what is wrong with it
+        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    batches.check_count(len(found))
+    return found
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
 
@@ -212,6 +299,12 @@ def _judged(index: int, appended: Appended) -> Result:
     return result
 
 
+def _warned(result: Result, checked: _Checked) -> Result:
+    if checked.warnings:
+        result["warnings"] = [warning.members() for warning in checked.warnings]
+    return result
+
+
 def _refused(index: int, checked: _Checked) -> Result:
     members = {} if checked.error is None else checked.error.members
     return {
@@ -221,6 +314,14 @@ def _refused(index: int, checked: _Checked) -> Result:
         **members,
         "detail": str(checked.error),
     }
+
+
+def _id_in(text: bytes) -> str | None:
+    """Return the id in a text that cannot be taken, if a reader that takes nearly anything finds it."""
+    try:
+        return _stated_id(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _stated_id(fields: object) -> str | None:

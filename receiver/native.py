@@ -29,7 +29,7 @@ def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
             tags=["events"],
             summary="Send events",
             description=_DESCRIPTION,
-            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 503)},
+            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 415, 503)},
             openapi_extra={"requestBody": _BODY},
         )
     ]
@@ -59,7 +59,7 @@ def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:
 
 _DESCRIPTION = """
 Stores events: a JSON array, or one event a line (`application/x-ndjson`, where blank lines do not count). Each is
-judged by itself, and the answer holds the verdicts in the order of the events:
+judged by itself, in both forms alike, and the answer holds the verdicts in the order of the events:
 
 * `accepted`: it is durable.
 * `duplicate`: it was stored already, with the same content.
@@ -68,6 +68,11 @@ judged by itself, and the answer holds the verdicts in the order of the events:
   an event whose `index` is not among the `results` is one of them.
 
 A batch has at most 10,000 events.
+
+`warnings` names what of an event was not kept as it was sent: keys that were given twice (the last one is kept), and
+numbers whose digits no 64-bit float has. An event may be nested 254 levels deep.
+
+A body may be packed: `Content-Encoding: gzip`.
 
 Whoever gets an error instead of verdicts can send the same body again: what was stored meanwhile counts as duplicate.
 `position` is where the log stands after this batch; lineage questions can `wait` for it.
@@ -104,6 +109,11 @@ _EVENT: dict[str, Any] = {
         "Predecessor": {"type": ["string", "null"]},
         "Predecessors": {"type": "array", "items": {"type": "string"}},
         "Properties": {"type": "object"},
+        "Outcome": {
+            "enum": ["failed", "aborted", None],
+            "description": "that the work did not end well; left out where there is nothing to say",
+        },
+        "Error": {"type": ["string", "null"], "description": "why it did not"},
         "Version": {"type": "string", "default": "2.0.0"},
         "Tag": {"type": ["string", "null"], "description": "set on this event when it is new"},
         "TagNamespace": {"type": ["string", "null"]},
@@ -122,6 +132,19 @@ _RESULT: dict[str, Any] = {
         "field": {"type": "string"},
         "rule": {"type": "string"},
         "detail": {"type": "string"},
+        "warnings": {
+            "type": "array",
+            "description": "what was not kept as it was sent; absent when there is nothing",
+            "items": {
+                "type": "object",
+                "required": ["rule", "detail"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "rule": {"enum": ["doubled-key", "inexact-number", "further"]},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
     },
 }
 _ANSWER: dict[str, Any] = {

@@ -11,6 +11,7 @@ import provgraph
 from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events import PEM_VERSION, Right, event_id, tag_set
 from provgraph.http import json, read_body, tagpath, text
+from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -65,9 +66,10 @@ class _Receiver:
         return text(f"Ack getting {pem.type}")
 
     async def tag(self, request: Request) -> Response:
-        """Set a tag on a PEM that is stored. It counts as that PEM's emitter."""
+        """Set a tag on a PEM that is stored. It counts as that PEM's emitter, and as that of the one it leaves."""
+        # It is sent like a PEM, and needs a credential as well where only all the rest needs one.
+        sender = self._require_to_send(request.scope["headers"])
         self._services.authenticator.require(request, Right.WRITE)
-        sender = self._services.authenticator.sender(request)
         await read_body(request, limit=_TAG_BODY_LIMIT, what="Tag")
         name, stated_id = tagpath.read_tag_and_id(tagpath.behind(_TAG, request.scope))
         pem_id = _pem_id(stated_id)
@@ -75,6 +77,9 @@ class _Receiver:
         if pem is None:
             raise NotFoundError(f"There is no PEM {pem_id}")
         sender.check(pem.emitter)
+        await run_in_threadpool(
+            check_move, self._services.catalog, sender, namespace=name.namespace, tag=name.tag
+        )
         event = tag_set(name.namespace, name.tag, pem_id).sent_by(sender.id)
         await self._services.writer.append((event,))
         return text("OK")

@@ -174,7 +174,7 @@ def routes(services: Services) -> list[BaseRoute]:
             tags=["tracked work"],
             name=route.path.rpartition("/")[2],
             summary=route.summary,
-            responses=problem_answers(400, 401, 403, 404, 409, 413, 503),
+            responses=problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
             openapi_extra=describe_body(route.body),
         )
         for route in _ROUTES

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
     from provgraph.catalog.rows import PemRow, TagRow
     from provgraph.eventlog.recording import Row
-    from provgraph.events import NewEvent, Sighting
+    from provgraph.events import NewEvent
 
-_EVENT = "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) VALUES (%s, %s, %s, %s, %s, %s)"
+_EVENT = """
+INSERT INTO event(position, event_id, kind, recorded_us, payload, digest, salt, sender)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
 _PEM = f"INSERT INTO pem(position, {', '.join(PEM_TEXTS)}) VALUES (%s{', %s' * len(PEM_TEXTS)})"  # noqa: S608 - our own names
 _ARTIFACT = "INSERT INTO artifact(name, properties, created_us, created_at) VALUES (%s, %s, %s, %s)"
 _TAG = "INSERT INTO tag(namespace, tag, pem_id, updated_at) VALUES (%s, %s, %s, %s)"
@@ -38,7 +41,7 @@ class _Batch(NamedTuple):
 
     events: list[Row]
     pems: list[PemRow]
-    artifacts: list[Sighting]
+    artifacts: list[tuple[str, str, int, str]]
     tags: list[TagRow]
     moved_tags: list[tuple[str, str, str, str]]
     state: tuple[int, bytes, int]
@@ -82,7 +85,8 @@ def _batches(events: Sequence[NewEvent], size: int, head: Head) -> list[_Batch]:
             _Batch(
                 events=recording.rows(recorded),
                 pems=said.pems,
-                artifacts=[row for name, row in said.artifacts.items() if name not in artifacts],
+                # What else is known of an artifact is the graph's.
+                artifacts=[row[:4] for name, row in said.artifacts.items() if name not in artifacts],
                 tags=[row for key, row in said.tags.items() if key not in tags],
                 moved_tags=[(*row[2:], *row[:2]) for key, row in said.tags.items() if key in tags],
                 state=(last.position, last.digest, last.recorded_us),

@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _run(command: str, url: str) -> str:
-    """Return what a command prints, but for what is never the same: how long it took, and how long ago that was."""
+    """Return what a command prints, but for what is never the same: how long it took, when it was, how long ago."""
     arguments = [*shlex.split(command)[1:], "--url", url]
     ended = subprocess.run(
         [sys.executable, "-m", "provgraph.cli", *arguments],
@@ -62,6 +62,7 @@ def _run(command: str, url: str) -> str:
         check=False,
     )
     printed = re.sub(r"sent in [\d.]+ s", "sent", ended.stdout + ended.stderr)
+    printed = re.sub(r"recorded \d{4}-[-:.\dT]+Z", "recorded ...", printed)
     printed = re.sub(r"\b\d{3,}\.\d d", "...", printed)
     return "\n".join(line.rstrip() for line in printed.splitlines())
 

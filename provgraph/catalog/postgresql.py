@@ -69,6 +69,7 @@ SELECT_STATE = "SELECT epoch, position FROM log_state"
 INSERT_PEMS = f"""
 INSERT INTO {{p}}pem(position, {", ".join(PEM_TEXTS)}) SELECT * FROM unnest(%b{", %b" * len(PEM_TEXTS)})
 """  # noqa: S608 - our own names
+INSERT_OUTCOMES = "INSERT INTO {p}pem_outcome(position, outcome, error) SELECT * FROM unnest(%b, %b, %b)"
 _ARTIFACT_KEY = ", ".join(part.format("name") for part in UNIQUE_PARTS)
 INSERT_ARTIFACTS = f"""
 INSERT INTO {{p}}artifact(name, properties, created_us, created_at) SELECT * FROM unnest(%b, %b, %b, %b)
@@ -136,6 +137,7 @@ class PostgreSQLCatalogProjection:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._insert_pems = INSERT_PEMS.format(p=prefix)
+        self._insert_outcomes = INSERT_OUTCOMES.format(p=prefix)
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_properties = FILL_PROPERTIES.format(p=prefix)
         self._move_tags = MOVE_TAGS.format(p=prefix)
@@ -161,6 +163,9 @@ class PostgreSQLCatalogProjection:
         if rows.pems:
             position, *columns = zip(*rows.pems, strict=True)
             connection.execute(self._insert_pems, (bigints(position), *map(texts, columns)))
+        if rows.outcomes:
+            position, *columns = zip(*rows.outcomes, strict=True)
+            connection.execute(self._insert_outcomes, (bigints(position), *map(texts, columns)))
         if rows.artifacts:
             name, properties, created_us, created_at, *_ = zip(*rows.artifacts.values(), strict=True)
             values = (texts(name), texts(properties), bigints(created_us), texts(created_at))

@@ -23,7 +23,7 @@ from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
 from provgraph.catalog.tracking import TrackingQueries
 from provgraph.errors import InvalidInputError, OverloadedError, StoreError
-from provgraph.events import Grant, Holder, Right
+from provgraph.events import Grant, Holder, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 _TABLES = Tables()
 _PEM, _ARTIFACT, _TAG = _TABLES.pem, _TABLES.artifact, _TABLES.tag
+_OUTCOME = _TABLES.outcome
 _EVENT = LOG_EVENTS
 _REPORT, _CREDENTIAL = _TABLES.report, _TABLES.credential
 _ROWS_AT_ONCE = 1_000
+_IDS_AT_ONCE = 500
 _LARGEST_OFFSET = 2**62
 _WHOLE_ID = re.compile("[0-9a-f]{32}")
 
@@ -112,7 +114,11 @@ ARTIFACT_FIELDS: Mapping[str, _Field] = {
     # Not Record Keeper's: the one artifact of exactly this name.
     "NameIs": _Field(lambda name: same_text(_ARTIFACT.c.name, name)),
 }
-_PEM_COLUMNS = [_PEM.c[name] for name in CatalogPem._fields]
+_PEM_COLUMNS = [
+    *(_PEM.c[name] for name in CatalogPem._fields if name in _PEM.c),
+    *(_OUTCOME.c.outcome, _OUTCOME.c.error),  # the last two
+]
+_PEMS = select(*_PEM_COLUMNS).select_from(_PEM.outerjoin(_OUTCOME, _OUTCOME.c.position == _PEM.c.position))
 _ARTIFACT_COLUMNS = [_ARTIFACT.c[name] for name in CatalogArtifact._fields]
 _CREDENTIAL_COLUMNS = [
     *(
@@ -141,12 +147,12 @@ class CatalogQueries:
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """See `Catalog.pem`."""
-        row = self._one(select(*_PEM_COLUMNS).where(_has_id(pem_id)))
+        row = self._one(_PEMS.where(_has_id(pem_id)))
         return None if row is None else CatalogPem(*row)
 
     def pems(self, query: ListQuery) -> Iterator[CatalogPem]:
         """See `Catalog.pems`."""
-        statement = _listed(select(*_PEM_COLUMNS), query, PEM_FIELDS, _PEM.c.position)
+        statement = _listed(_PEMS, query, PEM_FIELDS, _PEM.c.position)
         return (CatalogPem(*row) for row in self._stream(statement))
 
     def pems_count(self, query: ListQuery) -> int:
@@ -219,6 +225,17 @@ class CatalogQueries:
         with self._credentials.connect() as connection:
             rows = connection.execute(kept).all()
         return tuple(sorted({pattern for (emitters,) in rows for pattern in orjson.loads(emitters)}))
+
+    def credential_names(self, ids: Sequence[str]) -> dict[str, str]:
+        """See `Catalog.credential_names`."""
+        names: dict[str, str] = {}
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            wanted = select(_CREDENTIAL.c.credential_id, _CREDENTIAL.c.name).where(
+                _CREDENTIAL.c.credential_id.in_(ids[start : start + _IDS_AT_ONCE])
+            )
+            with self._credentials.connect() as connection:
+                names.update((id_, name) for id_, name in connection.execute(wanted))
+        return names
 
     def credentials(self) -> list[CatalogCredential]:
         """See `Catalog.credentials`."""
@@ -323,7 +340,5 @@ def _report(row: Row[*tuple[Any, ...]]) -> CatalogReport:
 
 def _credential(row: Row[*tuple[Any, ...]]) -> CatalogCredential:
     id_, name, holder, created_at, revoked_at, rights, emitters, exclusive, expires_us = row
-    grant = Grant(
-        tuple(map(Right, rights.split())), tuple(orjson.loads(emitters)), bool(exclusive), expires_us
-    )
+    grant = Grant(in_order(rights.split()), tuple(orjson.loads(emitters)), bool(exclusive), expires_us)
     return CatalogCredential(id_, name, Holder(holder), grant, created_at, revoked_at)

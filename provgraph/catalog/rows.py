@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
 
 PemRow = tuple[int, str, str, str | None, str, str, str, str, str, str | None, str | None, str, str]
+OutcomeRow = tuple[int, str | None, str | None]  # position, outcome, error
 TagRow = tuple[str, str, str, str]  # namespace, tag, pem_id, updated_at
 
 
@@ -37,6 +38,7 @@ class Rows(NamedTuple):
     """
 
     pems: list[PemRow]
+    outcomes: list[OutcomeRow]  # of those PEMs that state one, or an error
     artifacts: dict[str, Sighting]
     tags: dict[tuple[str, str], TagRow]
     others: list[RecordedEvent]  # rare families, applied one by one after the rest
@@ -72,7 +74,7 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
 
     :raises NewerEventError: one of them is of an unknown kind, whose rows are not known here either
     """
-    found = Rows([], {}, {}, [], [])
+    found = Rows([], [], {}, {}, [], [])
     for event in events:
         received = second_text(event.recorded_us)
         if event.kind is Kind.PEM:
@@ -118,6 +120,8 @@ def _pem(pem: Pem, event: RecordedEvent, received: str, found: Rows) -> None:
             _names(pem.produces),
         )
     )
+    if pem.outcome is not None or pem.error is not None:
+        found.outcomes.append((event.position, pem.outcome, pem.error))
     if pem.tag:
         namespace = pem.tag_namespace or ""
         found.tags[namespace, pem.tag] = (namespace, pem.tag, pem.id, received)
@@ -157,8 +161,13 @@ def credential_row(event: RecordedEvent) -> tuple[str | int | None, ...]:
     grant = made.grant
     return (
         *(made.credential_id, made.name, made.holder, made.token_sha256, created_at, event.position),
-        *(" ".join(grant.rights), canonical.text(list(grant.emitters)), int(grant.only), grant.expires_us),
+        *(_rights(grant.rights), canonical.text(list(grant.emitters)), int(grant.only), grant.expires_us),
     )
+
+
+def _rights(rights: Sequence[str]) -> str:
+    # One that is not known here may be any text, and must not be read back as two.
+    return " ".join("_".join(right.split()) for right in rights)
 
 
 def credential_revoking(event: RecordedEvent) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, column, table
 
 TABLES = (
-    *("pem", "artifact", "tag", "report", "credential"),
+    *("pem", "pem_outcome", "artifact", "tag", "report", "credential"),
     *("tracked_step", "tracked_object", "tracked_member", "tracked_run", "tracked_operation", "tracked_kind"),
 )
 
@@ -32,6 +32,13 @@ class Tables:
             metadata,
             Column("position", BigInteger, primary_key=True),
             *(Column(name, Text) for name in PEM_TEXTS),
+        )
+        # A row for each PEM that says how its work ended. Nearly none does, and those cost nothing for it.
+        self.outcome = Table(
+            f"{prefix}pem_outcome",
+            metadata,
+            Column("position", BigInteger, primary_key=True),
+            *(Column(name, Text) for name in ("outcome", "error")),
         )
         self.artifact = Table(
             f"{prefix}artifact",
@@ -64,6 +71,7 @@ class Tables:
             *(Column(name, Text) for name in ("name", "holder", "token_sha256", "created_at", "revoked_at")),
             Column("position", BigInteger),
             *(Column(name, Text) for name in ("rights", "emitters")),
+            # `exclusive` is the event's `Only`: as the name of a column PostgreSQL reserves that word.
             *(Column(name, BigInteger) for name in ("exclusive", "expires_us")),
         )
         self.step = Table(
@@ -83,6 +91,7 @@ class Tables:
             Column("version", Text),
             *(Column(name, BigInteger) for name in ("position", "sequence", "recorded_us")),
             *(Column(name, Text) for name in ("actor", "run_id", "document")),
+            Column("created", BigInteger),  # number of the step that made it: no change moves it in a list
         )
         self.member = Table(
             f"{prefix}tracked_member",
@@ -128,6 +137,7 @@ def _content(shown: Table, *, order: str, hidden: str = "") -> str:
 # Everything that readers can see, in an order that does not depend on row numbers.
 CONTENT = (
     _content(_TABLES.pem, order="position"),
+    _content(_TABLES.outcome, order="position"),
     _content(_TABLES.artifact, order="sequence", hidden="sequence"),
     _content(_TABLES.tag, order="namespace, tag"),
     _content(_TABLES.report, order="report_id"),

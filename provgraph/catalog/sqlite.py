@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS {p}pem (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, predecessor TEXT, emitter TEXT NOT NULL,
     timestamp_client TEXT NOT NULL, timestamp_received TEXT NOT NULL, properties TEXT NOT NULL, version TEXT NOT NULL,
     tag TEXT, tag_namespace TEXT, uses TEXT NOT NULL, produces TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {p}pem_outcome (position INTEGER PRIMARY KEY, outcome TEXT, error TEXT);
 CREATE TABLE IF NOT EXISTS {p}artifact (
     sequence INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, properties TEXT NOT NULL,
     created_us INTEGER NOT NULL, created_at TEXT NOT NULL);
@@ -64,8 +65,9 @@ CREATE TABLE IF NOT EXISTS {p}tracked_object (
     id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL, parent TEXT,
     is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL, position INTEGER NOT NULL,
     sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT, document TEXT NOT NULL,
-    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, sequence, id), UNIQUE (parent, id),
-    UNIQUE (is_group, sequence, id));
+    created INTEGER NOT NULL,
+    UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
+    UNIQUE (is_group, created, id));
 CREATE TABLE IF NOT EXISTS {p}tracked_member (
     group_id TEXT NOT NULL, ordinal INTEGER NOT NULL, member_id TEXT NOT NULL,
     PRIMARY KEY (group_id, ordinal), UNIQUE (member_id, group_id, ordinal)) WITHOUT ROWID;
@@ -86,6 +88,7 @@ DROP = "".join(f"DROP TABLE IF EXISTS {{p}}{table};\n" for table in TABLES)
 SELECT_LAST_POSITION = "SELECT coalesce(max(position), 0) FROM event"
 
 INSERT_PEMS = "INSERT INTO {p}pem VALUES"
+INSERT_OUTCOMES = "INSERT INTO {p}pem_outcome VALUES"
 INSERT_ARTIFACTS = "INSERT INTO {p}artifact(name, properties, created_us, created_at) VALUES"
 KEEP_ARTIFACT = "ON CONFLICT(name) DO NOTHING"
 # The first non-empty properties stay; empty ones are filled later and never erase. Apart from the insert, so that the
@@ -120,6 +123,7 @@ class SQLiteCatalogProjection:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._insert_pems = INSERT_PEMS.format(p=prefix)
+        self._insert_outcomes = INSERT_OUTCOMES.format(p=prefix)
         self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
@@ -143,6 +147,7 @@ class SQLiteCatalogProjection:
 
     def _write(self, connection: sqlite3.Connection, rows: Rows) -> None:
         insert_rows(connection, self._insert_pems, rows.pems)
+        insert_rows(connection, self._insert_outcomes, rows.outcomes)
         sightings = [sighting[:4] for sighting in rows.artifacts.values()]  # the rest is the graph's
         insert_rows(connection, self._insert_artifacts, sightings, on_conflict=KEEP_ARTIFACT)
         said = [(name, properties) for name, properties, _, _ in sightings if properties != "{}"]

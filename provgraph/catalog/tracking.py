@@ -9,9 +9,10 @@ import orjson
 from sqlalchemy import func, select
 
 from provgraph.catalog.schema import Tables
-from provgraph.catalog.trackingrows import artifact_lookup, kind_lookup, object_lookup
+from provgraph.catalog.trackingrows import artifact_lookup, defined_lookup, kind_lookup, object_lookup
 from provgraph.events import canonical
 from provgraph.events.tracking import (
+    FROM_FILE,
     ObjectState,
     Operation,
     RunState,
@@ -44,6 +45,7 @@ class StoredObject(NamedTuple):
     recorded_us: int
     actor: str | None
     run_id: str | None
+    created: int  # number of the step that made it
 
 
 class StoredRun(NamedTuple):
@@ -135,7 +137,9 @@ class TrackingQueries:
         texts: Iterable[str] = (),
     ) -> Iterator[StoredObject]:
         """
-        Yield the objects of a kind, in the order of their last change, those behind step ``after``.
+        Yield the objects of a kind in the order in which they were made, those that a step after ``after`` made.
+
+        A change moves none of them, so that a list that is read page by page has each of them once.
 
         :param texts: leave out objects in which one of the first hundred of these texts stands nowhere
         """
@@ -144,21 +148,31 @@ class TrackingQueries:
             .where(
                 _OBJECT.c.kind_lookup == kind_lookup(branch=branch, kind=kind),
                 _OBJECT.c.live == int(live),
-                _OBJECT.c.sequence > after,
+                _OBJECT.c.created > after,
             )
-            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+            .order_by(_OBJECT.c.created, _OBJECT.c.id)
         )
         for text in islice(texts, _MOST_TEXTS):
             # The database looks through its documents far quicker than they are read one by one.
             wanted = wanted.where(_OBJECT.c.document.contains(canonical.text(text)[1:-1], autoescape=True))
         return map(_object, self._stream(wanted if limit is None else wanted.limit(limit)))
 
+    def live_anywhere(self, kind: str) -> Iterator[StoredObject]:
+        """Yield the live objects of a kind, on whichever branch they are, in the order of their last change."""
+        told = f'"kind":{canonical.text(kind)}'  # as documents say it; values may say it, too
+        wanted = (
+            select(_OBJECT)
+            .where(_OBJECT.c.live == 1, _OBJECT.c.document.contains(told, autoescape=True))
+            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+        )
+        return (stored for stored in map(_object, self._stream(wanted)) if stored.state.kind == kind)
+
     def page_of_kinds(
         self, *, branch: str, kinds: Sequence[str], offset: int, limit: int
     ) -> list[StoredObject]:
-        """Return live objects of some kinds by id: an order in which changes move none of them."""
-        wanted = _live_of(select(_OBJECT), branch, kinds).order_by(_OBJECT.c.id).offset(offset).limit(limit)
-        return list(map(_object, self._stream(wanted)))
+        """Return live objects of some kinds, in the order in which they were made."""
+        wanted = _live_of(select(_OBJECT), branch, kinds).order_by(_OBJECT.c.created, _OBJECT.c.id)
+        return list(map(_object, self._stream(wanted.offset(offset).limit(limit))))
 
     def count_of_kinds(self, *, branch: str, kinds: Sequence[str]) -> int:
         """Return how many live objects of some kinds there are."""
@@ -166,11 +180,11 @@ class TrackingQueries:
         return sum(number for (number,) in self._stream(counted))
 
     def groups(self) -> Iterator[StoredObject]:
-        """Yield the live groups, in the order of their last change."""
+        """Yield the live groups, in the order in which they were made."""
         wanted = (
             select(_OBJECT)
             .where(_OBJECT.c.is_group == 1, _OBJECT.c.live == 1)
-            .order_by(_OBJECT.c.sequence, _OBJECT.c.id)
+            .order_by(_OBJECT.c.created, _OBJECT.c.id)
         )
         return map(_object, self._stream(wanted))
 
@@ -280,6 +294,19 @@ class TrackingQueries:
 
     def kinds(self) -> list[dict[str, Any]]:
         """Return the kinds that were defined over HTTP, in Infrahub's form, in the order of their definition."""
+        return [kind for kind in self._kinds() if FROM_FILE not in kind]
+
+    def kinds_from_file(self) -> list[dict[str, Any]]:
+        """Return the kinds that the schema file had when it was last read, with `FROM_FILE` in each."""
+        return [kind for kind in self._kinds() if FROM_FILE in kind]
+
+    def kind_since(self, kind: str) -> int:
+        """Return the number of the step that defined a kind last, 0 where none did."""
+        lookups = [defined_lookup(kind, from_file=from_file) for from_file in (False, True)]
+        wanted = select(func.max(_KIND.c.sequence)).where(_KIND.c.kind.in_(lookups))
+        return next((number or 0 for (number,) in self._stream(wanted)), 0)
+
+    def _kinds(self) -> list[dict[str, Any]]:
         wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)
         return [orjson.loads(document) for (document,) in self._stream(wanted)]
 
@@ -312,6 +339,7 @@ def _object(row: Row[*tuple[Any, ...]]) -> StoredObject:
         row.recorded_us,
         row.actor,
         row.run_id,
+        row.created,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events import canonical
-from provgraph.events.tracking import Operation
+from provgraph.events.tracking import FROM_FILE, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ Row = tuple[Value, ...]
 # A parameter is written `?`; `{p}` is the prefix of the tables.
 INSERT_STEP = "INSERT INTO {p}tracked_step VALUES (?, ?, ?, ?, ?, ?)"
 PUT_OBJECT = """
-INSERT INTO {p}tracked_object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO {p}tracked_object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET lookup = excluded.lookup, artifact_lookup = excluded.artifact_lookup,
     kind_lookup = excluded.kind_lookup, parent = excluded.parent, is_group = excluded.is_group, live = excluded.live,
     version = excluded.version, position = excluded.position, sequence = excluded.sequence,
@@ -53,6 +53,11 @@ def object_lookup(*, branch: str, kind: str, key: str) -> str:
 def kind_lookup(*, branch: str, kind: str) -> str:
     """Return what the objects of a kind are found by."""
     return lookup("kind", branch, kind)
+
+
+def defined_lookup(kind: str, *, from_file: bool) -> str:
+    """Return what the definition of a kind is found by."""
+    return lookup("kind in the schema file" if from_file else "kind", kind)
 
 
 def artifact_lookup(artifact: str) -> str:
@@ -117,6 +122,7 @@ def _object(event: RecordedEvent, step: Step, change: Change) -> Row:
         step.actor,
         step.run_id,
         canonical.text(state._asdict()),
+        step.sequence,  # an object is made once: what a later step would say of that is not taken over
     )
 
 
@@ -151,4 +157,4 @@ def _run(event: RecordedEvent, step: Step, run: RunState) -> Row:
 
 def _kind(step: Step, definition: dict[str, Any]) -> Row:
     name = definition["namespace"] + definition["name"]
-    return lookup("kind", name), step.sequence, canonical.text(definition)
+    return defined_lookup(name, from_file=FROM_FILE in definition), step.sequence, canonical.text(definition)

@@ -27,7 +27,7 @@ from fastapi import FastAPI
 import provgraph
 from provgraph.auth import Authenticator
 from provgraph.cli.stores import opened_facts, opened_place, opened_stores
-from provgraph.errors import SettingsError
+from provgraph.errors import ConflictError, SettingsError
 from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit
 from provgraph.eventlog.copying import copy_log
 from provgraph.events import Holder, Right, Role
@@ -73,6 +73,7 @@ PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
 # Parts that a process with all of them does without when their library is not installed.
 _OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
+_TAKE_OBJECTS = frozenset({"receiver", "infrahub"})
 _BACKLOG = 2_048
 # How long a connection may be idle between requests. A proxy in front has to close idle ones earlier: see edge.conf.
 _KEEP_ALIVE_SECONDS = 95
@@ -165,6 +166,9 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             projects = is_alone or "graphbuilder" in parts
             building = _building(stack, settings, stores.log, stores.graph, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
+        tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema))
+        if _TAKE_OBJECTS & set(parts):
+            _take_schema_file(tracker)
         writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
         metrics.show(*_log_gauges(stores.log, writer))
         yield Services(
@@ -182,9 +186,18 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             recorders=Recorders(stores.log, stores.catalog),
             cursors=Cursors(stores.log.secret()),
             jobs=stack.enter_context(Jobs()),
-            tracker=Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema)),
+            tracker=tracker,
             building=building,
         )
+
+
+def _take_schema_file(tracker: Tracker) -> None:
+    try:
+        taken = tracker.take_schema_file()
+    except ConflictError as error:
+        raise SettingsError(f"PROVGRAPH_SCHEMA_FILE: {error}") from error
+    if taken is not None:
+        logger.info("the schema file defines other kinds than before: %s", ", ".join(taken.answer["kinds"]))
 
 
 def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> None:

@@ -35,13 +35,12 @@ def lines(credentials: Sequence[Credential], *, now: datetime) -> Iterator[str]:
 
 
 def allowed(credential: Credential) -> str:
-    """Return what a credential allows, in words: ``writer, speaks for loan-* alone``."""
+    """Return what a credential allows, in words: ``writer; speaks for loan-* (only)``."""
     role, rights = credential.get("role"), credential.get("rights") or []
     parts = [str(role) if role else "may " + ", ".join(map(str, rights))]
     if emitters := credential.get("emitters"):
-        parts.append(f"speaks for {', '.join(map(str, emitters))} alone")
-    if credential.get("only"):
-        parts.append("nobody else does")
+        reserved = " (only)" if credential.get("only") else ""
+        parts.append(f"speaks for {', '.join(map(str, emitters))}{reserved}")
     if expires := credential.get("expires_at"):
         parts.append(f"until {expires}")
     return "; ".join(parts)

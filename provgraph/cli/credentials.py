@@ -124,7 +124,13 @@ def create(
             show_default="any emitter",
         ),
     ] = None,
-    only: Annotated[bool, typer.Option("--only", help="Nobody else may speak for these emitters.")] = False,
+    only: Annotated[
+        bool,
+        typer.Option(
+            "--only",
+            help="Reserve these emitters: only credentials that were issued with --only for them speak for them.",
+        ),
+    ] = False,
     expires: Annotated[
         str | None,
         typer.Option(
@@ -149,14 +155,16 @@ def create(
     asked: dict[str, Any] = {"rights": [right.value for right in rights]} if rights else {}
     if not rights:
         asked["role"] = (role or Role.READER).value
-    stated = {"emitters": emitters, "only": only, "expires": expires}
-    asked |= {option: value for option, value in stated.items() if value}
+    # An empty text was stated, and is not as if nothing was: the service refuses it.
+    stated = {"emitters": emitters or None, "only": only or None, "expires": expires}
+    asked |= {option: value for option, value in stated.items() if value is not None}
     with _open(data, direct, url, token) as credentials:
         created = credentials.create(name=name, kind=kind.value, **asked)
     if as_json:
         output.say_json(created)
         return
-    output.note(f"Credential {created.get('id')}: {name} ({kind}, {credentiallist.allowed(created)}).")
+    allowed = credentiallist.allowed(created)
+    output.note(output.printable(f"Credential {created.get('id')}: {name} ({kind}, {allowed})."))
     output.note("Its token is shown only now:")
     output.say(str(created.get("token")))
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import orjson
+
 import provgraph
 from provgraph.cli import importing, output, trace
 from provgraph.cli.exits import NotReadyError, UsageError
@@ -85,7 +87,7 @@ def _show(client: Client, history: History) -> None:
     _step("Importing the git history of this folder: one event a commit")
     started = time.monotonic()
     events = _Newest(git_source.events(history.commits()))
-    tally = importing.send_all(client, events, batch=500, total=history.total)
+    tally = importing.send_all(client, map(orjson.dumps, events), batch=500, total=history.total)
     output.say(importing.summary(tally, seconds=time.monotonic() - started))
     if history.total >= _NEWEST_COMMITS:
         output.say(f"(the newest {_NEWEST_COMMITS} commits; `provgraph import git .` takes all of them)")

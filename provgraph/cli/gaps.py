@@ -12,6 +12,7 @@ from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Client
 
 _LARGEST_PAGE = 10_000
+_OUTCOMES = ("failed", "aborted", "unknown")
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
@@ -83,6 +84,9 @@ def gaps(
             _say_list(name, answer[name])
     if "emitters" in answer:
         _say_emitters(answer["emitters"])
+        ended = _ended(answer.get("outcomes") or {})
+        output.say()
+        output.say(f"Events whose work did not end well, as they say: {ended or 'none'}")
     truth = asking.truth(answer)
     output.note(f"{truth[:1].upper()}{truth[1:]}.")
 
@@ -135,8 +139,8 @@ def _say_emitters(emitters: list[JSON]) -> None:
     output.say(f"Emitters: {len(emitters) or 'none'}")
     if not emitters:
         return
-    output.say_table(
-        ("EMITTER", "EVENTS", "LAST (UTC)", "SILENT FOR", "COVERAGE", "DELAY", "CLOCK AHEAD"),
+    output.say_table_with_rare(
+        ("EMITTER", "EVENTS", "LAST (UTC)", "SILENT FOR", "COVERAGE", "DELAY", "CLOCK AHEAD", "ENDED BADLY"),
         (
             (
                 each["emitter"],
@@ -146,10 +150,16 @@ def _say_emitters(emitters: list[JSON]) -> None:
                 f"{each['coverage']:.0%}",
                 length(each["delay_seconds"]["mean"]),
                 length(each["clock_ahead_seconds"]) if each["clock_ahead_seconds"] else "",
+                _ended(each),
             )
             for each in emitters
         ),
     )
+
+
+def _ended(counted: JSON) -> str:
+    """Return how many events say that their work did not end well: ``2 failed, 1 aborted``."""
+    return ", ".join(f"{counted[name]} {name}" for name in _OUTCOMES if counted.get(name))
 
 
 def length(seconds: float) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from provgraph.cli import asking, connection, output
+from provgraph import telling
+from provgraph.cli import asking, connection, output, trace
 from provgraph.cli.asking import (
     JSON,
     At,
@@ -140,11 +141,15 @@ def _event(event: JSON) -> Iterator[str]:
     facts = "  ".join(output.printable(event[name]) for name in ("type", "emitter", "occurred_at"))
     proof = f"log position {event['position']}  event {event['event']}"
     yield f"[{event['depth']}] {facts}  {proof}{output.recorder(event)}"
+    yield from trace.ending(event)
     yield f"      through   {_way(event['path'], event.get('path_left_out', 0))}"
     for made in event["produced"]:
         label = made["version"].get("label")
-        yield f"      produced  {output.printable(made['artifact'])}" + (
-            f"  version {output.printable(label)}" if label else ""
+        said = telling.described(made["version"].get("properties") or {})
+        yield (
+            f"      produced  {output.printable(made['artifact'])}"
+            + (f"  version {output.printable(label)}" if label else "")
+            + (f"  {output.printable(said)}" if said else "")
         )
 
 

@@ -38,6 +38,10 @@ class Tally:
     invalid: int = 0
     position: int | None = None
     problems: list[dict[str, Any]] = field(default_factory=list)  # the first of the refused events
+    warnings: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # the first of the events not kept as they were sent
+    warned: int = 0  # how many events were not kept as they were sent
 
     @property
     def refused(self) -> int:
@@ -48,6 +52,13 @@ class Tally:
         """Keep what was wrong with one event, if it is among the first."""
         if len(self.problems) < _PROBLEMS_KEPT:
             self.problems.append(facts)
+
+    def warning(self, verdict: Verdict) -> None:
+        """Count an event that was not kept as it was sent, and keep what was not, if it is among the first."""
+        self.warned += 1
+        if len(self.warnings) < _PROBLEMS_KEPT:
+            details = "; ".join(each.detail for each in verdict.warnings)
+            self.warnings.append({"ID": verdict.id, "verdict": verdict.verdict, "detail": details})
 
 
 @app.command("git")
@@ -85,8 +96,8 @@ def import_git(
     total = None if after else history.total
     started = time.monotonic()
     with connection.connect(url, token) as client:
-        tally = send_all(client, events, batch=batch, total=total)
-    _report(tally, seconds=time.monotonic() - started, as_json=as_json)
+        tally = send_all(client, map(orjson.dumps, events), batch=batch, total=total)
+    _report(tally, seconds=time.monotonic() - started, as_json=as_json, undated=history.undated)
     if tally.refused:
         raise typer.Exit(ExitCode.NEGATIVE)
 
@@ -115,8 +126,8 @@ def import_events(
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, total: int | None) -> Tally:
-    """Send events in batches, with a progress bar, and return what became of them."""
+def send_all(client: Client, events: Iterable[bytes], *, batch: int, total: int | None) -> Tally:
+    """Send events (JSON texts) in batches, with a progress bar, and return what became of them."""
     tally = Tally()
     with output.progress_bar("Importing", total=total) as show:
         try:
@@ -132,9 +143,9 @@ def send_all(client: Client, events: Iterable[dict[str, Any]], *, batch: int, to
     return tally
 
 
-def lines_of(source: Path) -> Iterator[Any]:
+def lines_of(source: Path) -> Iterator[bytes]:
     """
-    Yield the events of a file.
+    Yield the events of a file, as they stand there: what the service makes of a number or a key is its to say.
 
     :raises UsageError: it cannot be read, or a line is not JSON
     """
@@ -155,19 +166,19 @@ def _opened(source: Path) -> IO[bytes]:
     return source.open("rb")
 
 
-def _event(line: bytes, source: Path, number: int) -> Any:
+def _event(line: bytes, source: Path, number: int) -> bytes:
     try:
-        return orjson.loads(line)
+        orjson.loads(line)
     except ValueError as error:
         raise UsageError(f"Line {number} of {source} is not JSON: {error}") from error
+    return line.strip()
 
 
-def _batches(events: Iterable[dict[str, Any]], most: int) -> Iterator[list[bytes]]:
-    """Yield events as JSON texts, so many at a time that a request stays small."""
+def _batches(events: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    """Yield events so many at a time that a request stays small."""
     lines: list[bytes] = []
     size = 0
-    for event in events:
-        line = orjson.dumps(event)
+    for line in events:
         if lines and (len(lines) == most or size + len(line) > _BATCH_BYTES):
             yield lines
             lines, size = [], 0
@@ -202,6 +213,8 @@ def _send(client: Client, lines: list[bytes], tally: Tally) -> None:
             continue
         if verdict.verdict not in ("accepted", "duplicate"):
             tally.problem(_problem(verdict, lines[verdict.index]))
+        if verdict.warnings:
+            tally.warning(verdict)
     if further:  # alone they are explained
         _send(client, further, tally)
 
@@ -220,7 +233,8 @@ def _facts(line: bytes, *, verdict: str, detail: str | None) -> dict[str, Any]:
     return {"verdict": verdict, "ID": id_, "commit": commit, "detail": detail}
 
 
-def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
+def _report(tally: Tally, *, seconds: float, as_json: bool, undated: tuple[str, ...] | None = None) -> None:
+    """Show what became of an import; ``undated``: the commits without a readable date, of a git history."""
     if as_json:
         output.say_json(
             {
@@ -231,6 +245,9 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
                 "invalid": tally.invalid,
                 "position": tally.position,
                 "problems": tally.problems,
+                "warned": tally.warned,
+                "warnings": tally.warnings,
+                **({} if undated is None else {"undated": list(undated)}),
             }
         )
         return
@@ -241,6 +258,23 @@ def _report(tally: Tally, *, seconds: float, as_json: bool) -> None:
     if tally.refused > _PROBLEMS_SHOWN:
         output.note(
             f"  ... and {tally.refused - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"
+        )
+    for warning in tally.warnings[:_PROBLEMS_SHOWN]:
+        output.note(f"  not kept as it was sent: {warning['ID']}: {output.printable(warning['detail'])}")
+    if tally.warned > _PROBLEMS_SHOWN:
+        output.note(
+            f"  ... and {tally.warned - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"
+        )
+    if undated:
+        shown = ", ".join(undated[:_PROBLEMS_SHOWN])
+        more = (
+            f" and {len(undated) - _PROBLEMS_SHOWN} more (all with --json)"
+            if len(undated) > _PROBLEMS_SHOWN
+            else ""
+        )
+        output.note(
+            f"Without a date that can be read, recorded as of 1970-01-01: "
+            f"{output.counted(len(undated), 'commit')}: {shown}{more}"
         )
     if tally.conflicts:
         output.note(

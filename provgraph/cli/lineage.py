@@ -96,6 +96,7 @@ def lineage(
         "limit": limit or (_LARGEST_PAGE if everything else None),
         "seconds": seconds,
         "wait": wait,
+        "details": True,
     }
     with connection.connect(url, token) as client:
         if everything:

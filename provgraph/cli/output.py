@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from provgraph.events.recorder import RECORDED_BY, called
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -62,13 +64,21 @@ def printable(value: object) -> str:
 
 def recorder(event: Mapping[str, Any]) -> str:
     """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
-    found = event.get("recorded_by")
-    return "" if found is None else f"  recorded by {printable(found['name'] or found['id'])}"
+    found = event.get(RECORDED_BY)
+    return "" if found is None else f"  recorded by {printable(called(found))}"
 
 
 def counted(number: int, what: str) -> str:
     """Return ``1 event``, ``2 events``, ``1234 events``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rare: int = 1) -> None:
+    """Print a table; each of its last ``rare`` columns is left out when nothing stands in it."""
+    found = list(rows)
+    first = len(columns) - rare
+    shown = [at for at in range(len(columns)) if at < first or any(row[at] for row in found)]
+    say_table([columns[at] for at in shown], [[row[at] for at in shown] for row in found])
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from provgraph.cli import asking, connection, output
+from provgraph.cli import asking, connection, output, trace
 from provgraph.cli.asking import JSON, At, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode
@@ -76,6 +76,7 @@ def _step(number: int, step: JSON, by: str | None) -> Iterator[str]:
     told = [output.printable(step[name]) for name in ("type", "emitter", "occurred_at") if step.get(name)]
     facts = "  ".join([*told, f"log position {step['position']}"] if told else ["(never reported)"])
     yield f"{number}. {facts}  event {step['event']}{output.recorder(step)}"
+    yield from trace.ending(step)
     if by is not None:
         yield f"      used      {output.printable(by)}"
     elif number > 1:

@@ -1,12 +1,14 @@
 """``provgraph pems``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import connection, lists, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
+from provgraph.events.recorder import called
 
 
 def pems(
@@ -52,8 +54,8 @@ def pems(
             output.say_json(found)
             return
         total = len(found) if everything else client.pems_count(filters=wanted)
-    output.say_table(
-        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES"),
+    output.say_table_with_rare(
+        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "OUTCOME", "RECORDED BY"),
         (
             (
                 pem["TimestampClient"],
@@ -62,8 +64,16 @@ def pems(
                 pem["ID"],
                 len(pem["UsesArtifacts"]),
                 len(pem["ProducesArtifacts"]),
+                telling.ended({"outcome": pem.get("Outcome"), "error": pem.get("Error")}),
+                _recorder(pem),
             )
             for pem in found
         ),
+        rare=2,
     )
     lists.say_whereabouts(len(found), total, page=page, page_size=page_size)
+
+
+def _recorder(pem: dict[str, Any]) -> str:
+    found = pem.get("RecordedBy")
+    return "" if found is None else called({"id": found["ID"], "name": found["Name"]})

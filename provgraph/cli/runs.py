@@ -10,6 +10,7 @@ import typer
 from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client.tracking import ChangedSinceError
+from provgraph.events import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,7 +197,11 @@ def _difference(one: Operation | Changed) -> str:
     before, after = one.before or {}, one.after or {}
     if one.before is None or one.after is None:
         return ""
-    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    names = [
+        name
+        for name in dict.fromkeys((*before, *after))
+        if not canonical.same(before.get(name), after.get(name))
+    ]
     return ", ".join(
         f"{output.printable(name)}: {_shown(before, name)} -> {_shown(after, name)}" for name in names
     )

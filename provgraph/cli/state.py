@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import asking, connection, output
 from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.joined import joined
 
 _LARGEST_PAGE = 10_000
 _OUTSIDE = "from outside"
+_ENDED = "BY WORK THAT"
 
 Limit = Annotated[
     int | None,
@@ -111,8 +114,8 @@ def _end(view: JSON) -> str:
 def _say_artifacts(artifacts: Sequence[JSON]) -> None:
     if not artifacts:
         return
-    output.say_table(
-        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES"),
+    output.say_table_with_rare(
+        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED),
         (
             (
                 each["artifact"],
@@ -127,6 +130,7 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
                     )
                 ),
                 each["properties"] or "",
+                telling.ended(each["version"] or {}),
             )
             for each in artifacts
         ),
@@ -134,16 +138,22 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
 
 
 def _say_tags(tags: Sequence[JSON]) -> None:
-    output.say_table(
-        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION"),
-        ((each["namespace"], each["tag"], each["event"], each["since"], each["position"]) for each in tags),
+    output.say_table_with_rare(
+        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED),
+        (
+            (
+                *(each["namespace"], each["tag"], each["event"], each["since"], each["position"]),
+                telling.ended(each),
+            )
+            for each in tags
+        ),
     )
 
 
 def _change(change: JSON) -> tuple[str, str, str, str]:
     before, after = change["before"], change["after"]
     if "tag" in change:
-        what = f"tag {change['namespace']}/{change['tag']}"
+        what = f"tag {joined((change['namespace'], change['tag']))}"
         return change["change"], what, _marked(before), _marked(after)
     # The properties are what changed when the version did not.
     with_properties = before is not None and after is not None and before["version"] == after["version"]
@@ -156,7 +166,13 @@ def _change(change: JSON) -> tuple[str, str, str, str]:
 
 
 def _marked(tag: JSON | None) -> str:
-    return "" if tag is None else f"event {tag['event']}"
+    return "" if tag is None else f"event {tag['event']}{_ending(tag)}"
+
+
+def _ending(told: JSON) -> str:
+    """Return how the work of an event ended, behind the event."""
+    ended = telling.ended(told)
+    return f" ({ended})" if ended else ""
 
 
 def _version(artifact: JSON | None, *, with_properties: bool) -> str:
@@ -167,5 +183,5 @@ def _version(artifact: JSON | None, *, with_properties: bool) -> str:
         text = _OUTSIDE
     else:
         label = f"{version['label']}, " if "label" in version else ""
-        text = f"{label}event {version['event']}"
+        text = f"{label}event {version['event']}{_ending(version)}"
     return f"{text} {output.printable(artifact['properties'])}" if with_properties else text

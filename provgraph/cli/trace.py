@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.output import printable
@@ -58,7 +59,13 @@ def trace(
     """
     with connection.connect(url, token) as client:
         answer = client.lineage(
-            node, direction=direction.value, depth=depth, limit=limit, version=version, cursor=cursor
+            node,
+            direction=direction.value,
+            depth=depth,
+            limit=limit,
+            version=version,
+            cursor=cursor,
+            details=True,
         )
     if as_json:
         output.say_json(answer.document)
@@ -107,6 +114,11 @@ def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
     facts = "  ".join(printable(fact) for fact in told if fact is not None)
     proof = f"log position {event.get('position')}  event {event['id']}"
     yield f"[{_place(event)}] {facts}  {proof}{output.recorder(event)}"
+    yield from ending(event)
+    if said := telling.described(event.get("properties") or {}):
+        yield f"      said      {printable(said)}"
+    if late := telling.reported_after(event):
+        yield f"      late      {printable(late)}"
     by_type: dict[str, list[JSON]] = defaultdict(list)
     for edge in edges:
         by_type[edge["type"]].append(edge)
@@ -122,9 +134,31 @@ def _place(event: JSON) -> str:
 def _statements(edges: list[JSON], label: str, *, full: bool) -> Iterator[str]:
     shown = edges if full else edges[:_STATEMENTS_SHOWN]
     for edge in shown:
-        yield f"      {label}  {printable(edge['target'])}{_origin(edge)}"
+        yield f"      {label}  {printable(edge['target'])}{_said_of(edge)}{_origin(edge)}"
     if len(shown) < len(edges):
         yield f"      {label}  ... and {len(edges) - len(shown)} more"
+
+
+def ending(told: JSON) -> Iterator[str]:
+    """Yield the line that says how the work ended that an event tells of, where it does not say that it ended well."""
+    if ended := telling.ended(told):
+        yield f"      ended     {printable(ended)}"
+
+
+def _said_of(edge: JSON) -> str:
+    """Return what was said of a version that was made, or of one that is not listed itself."""
+    label, digest, kind = (edge.get(each) for each in ("label", "digest", "artifact_kind"))
+    if edge.get("named_version") is not None:  # that is the label
+        label = None
+    said = [
+        "" if label is None else f"version {telling.short(label)}",
+        "" if kind is None else f"kind {telling.short(kind)}",
+        "" if digest is None else f"digest {telling.short(digest)}",
+        telling.described(edge.get("properties") or {}),
+    ]
+    left_out = edge.get("properties_left_out")
+    said.append(f"and {left_out:,} more properties" if left_out else "")
+    return "".join(f"  {printable(each)}" for each in said if each)
 
 
 def _origin(edge: JSON) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.client.activities import Activity, AsyncActivity, Run, current
 from provgraph.client.admin import Admin, AsyncAdmin, Progress
-from provgraph.client.answers import Job, Lineage, SendResult, Verdict
+from provgraph.client.answers import Job, Lineage, SendResult, Unkept, Verdict
 from provgraph.client.calls import Call, Conversation, Pause
 from provgraph.client.client import DEFAULT_URL, Client
 from provgraph.client.delivery.base import Connect, Delivery, Flushed
@@ -114,6 +114,7 @@ __all__ = [
     "Tracking",
     "TrackingError",
     "UnexpectedAnswerError",
+    "Unkept",
     "UnreachableError",
     "UnsendableError",
     "UnusableTokenError",

@@ -4,9 +4,11 @@ Activities: a piece of work that is reported as one event when it ends, however 
     with client.activity("train", uses=["table/customers"]) as run:
         run.produces(Artifact("model/churn", {"auc": 0.91}))
 
-The event occurs when the work ends. Its property ``activity`` says when it began and how many seconds it took; when an
-exception ended it, its property ``failure`` says which, and the exception goes on. Activities within an activity are
-its predecessors: it ended after them, and what it did rests on what they did.
+The event occurs when the work ends. Its property ``activity`` says when it began and how many seconds it took. When an
+exception ended it, the event's outcome is ``failed``; or ``aborted``, when the exception tells of no fault (an
+interrupt, a cancellation, an exit). Its error and its property ``failure`` say which exception that was, and the
+exception goes on. Activities within an activity are its predecessors: it ended after them, and what it did rests on
+what they did.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from provgraph.client.errors import ActivityEndedError
 from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifacts_of, ids_of
 from provgraph.client.plain import plain_object, text
+from provgraph.client.texts import message_of, sendable
+from provgraph.events.pem import LONGEST_ERROR, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -145,8 +149,10 @@ class Run:
         if self._nested_count:
             about["nested"] = self._nested_count
         properties = {**self._properties, "activity": about}
+        ending: dict[str, str] = {}
         if error is not None:
-            properties["failure"] = _failure(error)
+            properties["failure"] = failure = _failure(error)
+            ending = _ending(error, failure)
         self.event = self._prepare(
             self.type,
             dict.fromkeys((*self._predecessors, *self._nested)),
@@ -154,6 +160,7 @@ class Run:
             uses=self._uses,
             produces=self._produces,
             **self._tag,
+            **ending,
             id=self.id,
         )
         return self.event
@@ -343,13 +350,18 @@ class _OnThread:
             activity._reported()  # noqa: SLF001 - its other half
 
 
+def _ending(error: BaseException, failure: Mapping[str, str]) -> dict[str, str]:
+    """Return the outcome of work that an exception ended, and its error: as much of it as answers show."""
+    outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.ABORTED
+    told = f"{failure['type']}: {failure['message']}" if failure["message"] else failure["type"]
+    return {"outcome": outcome.value, "error": told[:LONGEST_ERROR]}
+
+
 def _failure(error: BaseException) -> dict[str, str]:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot be shown is reported all the same
-        message = ""
-    readable = message.encode(errors="replace").decode().replace("\0", "?")[:_LONGEST_MESSAGE]
-    return {"type": type(error).__qualname__, "message": readable}
+    return {
+        "type": sendable(type(error).__qualname__[:_LONGEST_MESSAGE]),
+        "message": message_of(error)[:_LONGEST_MESSAGE],
+    }
 
 
 __all__ = ["Activity", "Artifact", "AsyncActivity", "Run", "current", "wrap"]

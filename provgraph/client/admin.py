@@ -114,7 +114,8 @@ def create_credential(
     :param role: ``reader``, ``writer`` or ``admin``; either this or ``rights``
     :param rights: exactly these out of ``read``, ``write``, ``cypher``, ``approve``, ``admin``
     :param emitters: it may speak for these alone, ``*`` stands for any text; none: for any
-    :param only: nobody else may speak for them, until it is revoked
+    :param only: they are reserved until it is revoked: only credentials that were issued with ``only`` for them may
+        speak for them
     :param expires: after that it is worth nothing: a time, a length of time, or as a text ``90d`` or an RFC 3339 time
     """
     stated: JSON = {"role": role, "rights": [*rights], "emitters": [*emitters], "only": only}

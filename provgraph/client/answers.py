@@ -62,6 +62,20 @@ _UNEXPLAINED = "It is invalid; the service says why of ten events of a batch: se
 
 
 @dataclass(frozen=True, slots=True)
+class Unkept:
+    """Something of an event that was not kept as it was sent."""
+
+    field: str | None  # where it stands
+    rule: str  # doubled-key, inexact-number; further: how many more there are
+    detail: str
+
+    @classmethod
+    def read(cls, document: JSON) -> Unkept:
+        """Read one element of ``warnings``."""
+        return cls(document.get("field"), document["rule"], document["detail"])
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one event that was sent."""
 
@@ -72,6 +86,7 @@ class Verdict:
     field: str | None = None
     rule: str | None = None
     detail: str | None = None
+    warnings: tuple[Unkept, ...] = ()
 
     @classmethod
     def read(cls, document: JSON) -> Verdict:
@@ -85,6 +100,7 @@ class Verdict:
             get("field"),
             get("rule"),
             get("detail"),
+            tuple([Unkept.read(each) for each in get("warnings", ())]),
         )
 
 

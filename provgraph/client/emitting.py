@@ -48,6 +48,8 @@ class Emitting(ABC, Generic[A]):
         emitter: str | None = None,
         occurred_at: datetime | None = None,
         id: EventRef | None = None,  # noqa: A002 - the field's name
+        outcome: str | None = None,
+        error: str | None = None,
     ) -> Pem:
         """
         Return an event, which occurs now unless a time is given.
@@ -56,6 +58,8 @@ class Emitting(ABC, Generic[A]):
         :param tag: moves to this event in ``tag_namespace`` (the emitter's name unless given); None moves none
         :param emitter: in whose name, if not the client's
         :param id: its id, where the program has one: the same event is then stored once, however often it is sent
+        :param outcome: ``failed`` or ``aborted``, where the work did not end well
+        :param error: what went wrong, as a text
         :raises UnsendableError: the service would refuse it; ``field`` says where
         """
         stated = self.emitter if emitter is None else emitter
@@ -77,6 +81,8 @@ class Emitting(ABC, Generic[A]):
             artifacts_of(produces, "ProducesArtifacts"),
             occurred_at or datetime.now(UTC),
             id_of(id) if id else new_id(),
+            outcome,
+            error,
         )
 
     def prepare_artifact(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TOO_LONG = 414
+# Record Keeper's routes answer with a sentence; this says which rule a refusal of one event is about.
+_RULE_HEADER = "X-Provgraph-Rule"
 # A proxy answers 502 and 504 for a service that is away.
 _BUSY = (429, 502, 503, 504)
 # Below what services keep an idle connection for, so that none is used at the moment it is closed.
@@ -237,7 +239,10 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
         document = response.text.strip()[:2000]
     if isinstance(document, dict):
         return document
-    return {"status": response.status_code, "detail": document or response.reason_phrase}
+    problem = {"status": response.status_code, "detail": document or response.reason_phrase}
+    if rule := response.headers.get(_RULE_HEADER):
+        problem["rule"] = rule
+    return problem
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -17,7 +17,7 @@ from provgraph.client.errors import OversizedEventError, UnsendableError
 from provgraph.client.ids import new_id
 from provgraph.client.plain import plain_object, text
 from provgraph.errors import InvalidEventError
-from provgraph.events.pem import PEM_VERSION, event_id
+from provgraph.events.pem import PEM_VERSION, STATED_OUTCOMES, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,6 +89,8 @@ class Pem:
     produces: tuple[Artifact, ...] = ()
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: str = field(default_factory=new_id)
+    outcome: str | None = None  # "failed" or "aborted"; None: nothing is said
+    error: str | None = None  # what went wrong
 
     def __post_init__(self) -> None:
         text(self.type, "Type")
@@ -96,6 +98,15 @@ class Pem:
         for label, value in (("Tag", self.tag), ("TagNamespace", self.tag_namespace)):
             if value:
                 text(value, label)
+        if self.outcome is not None and self.outcome not in STATED_OUTCOMES:
+            raise UnsendableError(
+                f"PEM cannot be sent: Outcome is {self.outcome!r}, and may be failed or aborted; leave it out where "
+                "nothing is to be said",
+                field="Outcome",
+                rule="outcome",
+            )
+        if self.error is not None:
+            text(self.error, "Error")
         object.__setattr__(self, "id", _event_id(self.id, "ID"))
         if self.id in self.predecessors:
             raise UnsendableError(
@@ -134,6 +145,10 @@ class Pem:
             stated["Predecessors"] = list(self.predecessors)
         if self.properties:
             stated["Properties"] = self.properties
+        if self.outcome is not None:
+            stated["Outcome"] = str(self.outcome)
+        if self.error is not None:
+            stated["Error"] = self.error
         if self.tag:
             stated["Tag"] = self.tag
             stated["TagNamespace"] = self.tag_namespace or self.emitter

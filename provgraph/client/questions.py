@@ -64,13 +64,16 @@ def lineage(
     from_: Time | None = None,
     to: Time | None = None,
     seconds: int | None = None,
+    details: bool | None = None,
 ) -> Call[Lineage]:
     """
     Return what stands behind a node, or downstream what came of it.
 
     ``node`` is ``artifact:NAME``, ``pem:ID``, ``tag:NAMESPACE/TAG`` or bare. ``direction`` is ``upstream``,
     ``downstream`` or ``both``; ``depth`` counts events and is unbounded when None; ``versions`` is ``exact`` or
-    ``any``. ``type``, ``emitter``, ``from_`` and ``to`` say which events are listed; the others are walked over.
+    ``any``. ``type``, ``emitter``, ``from_`` and ``to`` say which events are listed; the others are walked over. With
+    ``details`` nodes and edges also say what the events said: properties, labels, digests, kinds, when they were
+    recorded.
     """
     parameters = {
         "node": node,
@@ -82,6 +85,7 @@ def lineage(
         "versions": versions,
         **_which(type, emitter, from_, to),
         **_when(as_of, known_at),
+        "details": _yes_or_no(details),
     }
     return _ask("lineage", _read_lineage, parameters, wait=wait, seconds=seconds)
 
@@ -93,7 +97,10 @@ def export(question: str, form: str, **parameters: object) -> Call[str]:
     :param form: of docs/reference/exports.md, such as ``prov-json`` or ``dot``; of ``why`` also ``text``
     :param parameters: those of the question; ``from_`` is written with its underscore
     """
-    named = {name.removesuffix("_"): value for name, value in parameters.items()}
+    named = {
+        name.removesuffix("_"): _yes_or_no(value) if isinstance(value, bool) else value
+        for name, value in parameters.items()
+    }
     return Call(
         "GET",
         f"/api/v1/{question}",
@@ -312,6 +319,10 @@ def _which(
     to: Time | None,
 ) -> dict[str, object]:
     return {"type": _several(type_), "emitter": _several(emitter), "from": _time(from_), "to": _time(to)}
+
+
+def _yes_or_no(stated: bool | None) -> str | None:
+    return None if stated is None else str(stated).lower()
 
 
 def _several(stated: str | Sequence[str] | None) -> str | list[str] | None:

@@ -51,6 +51,8 @@ _SHORT_PAUSE_SECONDS = 0.25
 _FORK_PATIENCE_SECONDS = 1.0
 # The statuses by which the service says that a request is wrong in itself.
 _OWN_FAULT = frozenset({400, 413, 422})
+_FORBIDDEN = 403
+_EMITTER_RULE = "emitter"
 _PATIENCE = Retry(first_pause_seconds=0.2, longest_pause_seconds=15.0)
 
 
@@ -171,7 +173,7 @@ class Sender:
                 self._most = len(events) // 2
                 return
             verdict = Verdict(0, events[0].id, "invalid", None, error.problem.get("field"), None, str(error))
-            self._spool.settle((), [(events[0], verdict)])
+            self._keep((), [(events[0], verdict)])
             return
         self._most = min(_BATCH, self._most * 2)
         self._settle(events, result)
@@ -184,10 +186,22 @@ class Sender:
             for entry, verdict in zip(events, result.verdicts, strict=True)
             if verdict.rule != UNEXPLAINED  # it stays, and is explained when it is sent again
         ]
-        self._spool.settle(
+        self._keep(
             [entry for entry, verdict in judged if verdict.verdict not in REFUSALS],
             [(entry, verdict) for entry, verdict in judged if verdict.verdict in REFUSALS],
         )
+
+    def _keep(self, delivered: list[Entry] | tuple[()], refused: list[tuple[Entry, Verdict]]) -> None:
+        self._spool.settle(delivered, refused)
+        if refused:
+            _, first = refused[0]
+            logger.warning(
+                "The service refused %d of what waited in %s; it is kept there (Spool.refused). The first, %s: %s",
+                len(refused),
+                self._spool.path,
+                first.id,
+                first.detail or first.rule,
+            )
 
     def _deliver_tag(self, entry: Entry) -> None:
         namespace, tag = orjson.loads(entry.content)
@@ -196,7 +210,8 @@ class Sender:
         except ServiceError as error:
             if not isinstance(error, NotThereError | OverlongQuestionError) and not _is_own_fault(error):
                 raise
-            self._spool.settle((), [(entry, Verdict(0, entry.id, "invalid", detail=str(error)))])
+            rule = error.problem.get("rule")
+            self._keep((), [(entry, Verdict(0, entry.id, "invalid", rule=rule, detail=str(error)))])
         else:
             self._spool.settle((entry,), ())
 
@@ -271,4 +286,6 @@ class Sender:
 
 def _is_own_fault(error: ServiceError) -> bool:
     """Tell whether the service itself says that a request is wrong, rather than something between it and here."""
+    if error.status == _FORBIDDEN:  # for this emitter: other events may go
+        return error.problem.get("rule") == _EMITTER_RULE
     return error.status in _OWN_FAULT and "title" in error.problem

@@ -297,13 +297,17 @@ class Spool:
             connection.execute("UPDATE held SET events = events - ?, bytes = bytes - ?", (events, bytes_))
         return int(events)
 
-    def requeue_refused(self) -> int:
-        """Let everything that the service did not take wait once more, behind what waits; returns how much."""
+    def requeue_refused(self, *, source: str) -> int:
+        """
+        Let everything that the service did not take wait once more, after what waits; returns how much.
+
+        :param source: who puts it this time, and wants to know what becomes of it
+        """
         with self._transaction() as connection:
-            # Whoever put it was told already what became of it, so it counts for nobody's flush again.
             moved = connection.execute(
                 "INSERT INTO pending (kind, id, content, source) "
-                "SELECT kind, id, content, 'requeued' FROM refused ORDER BY seq"
+                "SELECT kind, id, content, ? FROM refused ORDER BY seq",
+                (source,),
             ).rowcount
             connection.execute("DELETE FROM refused")
         return moved

@@ -25,10 +25,12 @@ class StoredPem:
     tag_namespace: str
     uses: tuple[str, ...]
     produces: tuple[str, ...]
+    recorded_by: JSON | None = None  # the credential that it came with, {"id", "name"}
 
     @classmethod
     def read(cls, document: JSON) -> StoredPem:
         """Read one PEM."""
+        recorder = document.get("RecordedBy")
         return cls(
             document["ID"],
             document["Type"],
@@ -42,6 +44,7 @@ class StoredPem:
             document["TagNamespace"],
             tuple(document["UsesArtifacts"]),
             tuple(document["ProducesArtifacts"]),
+            None if recorder is None else {"id": recorder["ID"], "name": recorder["Name"]},
         )
 
 

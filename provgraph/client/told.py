@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.answers import JSON, typed
+from provgraph.joined import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,8 @@ class Version:
     digest: str | None
     kind: str | None
     properties: JSON
+    outcome: str | None = None  # of the event: failed, aborted, unknown; None: it did not say
+    error: str | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Version:
@@ -40,6 +43,8 @@ class Version:
             get("digest"),
             get("kind"),
             get("properties") or {},
+            get("outcome"),
+            get("error"),
         )
 
 
@@ -78,6 +83,9 @@ class Step:
     path: tuple[JSON, ...]  # of an impact: a shortest way to it, {"event", "position", "by"}
     recorded_by: JSON | None  # the credential that it came with, {"id", "name"}
     document: JSON = field(repr=False)
+    outcome: str | None = None  # failed, aborted, unknown; None: it did not say
+    error: str | None = None
+    reported_after: JSON | None = None  # of a step that was reported later than what it led to, see docs
 
     @classmethod
     def read(cls, document: JSON) -> Step:
@@ -99,6 +107,9 @@ class Step:
             tuple(get("path", ())),
             get("recorded_by"),
             document,
+            get("outcome"),
+            get("error"),
+            get("reported_after"),
         )
 
 
@@ -163,12 +174,16 @@ class TagState:
     event: str
     since: datetime
     position: int
+    outcome: str | None = None  # of the event, as its error
+    error: str | None = None
 
     @classmethod
     def read(cls, document: JSON) -> TagState:
         """Read a tag of a state."""
         since = datetime.fromisoformat(document["since"])
-        return cls(document["namespace"], document["tag"], document["event"], since, document["position"])
+        ended = document.get("outcome"), document.get("error")
+        named = document["namespace"], document["tag"], document["event"]
+        return cls(*named, since, document["position"], *ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +217,7 @@ class Change:
     """How an artifact or a tag differs between two times."""
 
     change: str  # appeared, changed (an artifact), moved (a tag), disappeared
-    name: str  # of the artifact, or NAMESPACE/TAG
+    name: str  # of the artifact, or NAMESPACE/TAG, where a ``/`` within either is ``%2F`` and a ``%`` is ``%25``
     before: ArtifactState | TagState | None
     after: ArtifactState | TagState | None
 
@@ -210,7 +225,7 @@ class Change:
     def read(cls, document: JSON) -> Change:
         """Read a change."""
         is_tag = "tag" in document
-        name = f"{document['namespace']}/{document['tag']}" if is_tag else document["artifact"]
+        name = joined((document["namespace"], document["tag"])) if is_tag else document["artifact"]
         read: Callable[[JSON], ArtifactState | TagState] = TagState.read if is_tag else ArtifactState.read
         before, after = document["before"], document["after"]
         return cls(document["change"], name, before and read(before), after and read(after))
@@ -267,10 +282,13 @@ class Gaps:
     out_of_order: tuple[
         JSON, ...
     ]  # {"event", "emitter", "occurred_at", "artifact", "version", "seconds_early"}
-    emitters: tuple[JSON, ...]  # {"emitter", "events", "silent", "coverage", ...}
+    emitters: tuple[JSON, ...]  # {"emitter", "events", "silent", "coverage", "failed", ...}
     cursors: dict[str, str]  # of the lists that were cut, by name
     position: int
     document: JSON = field(repr=False)
+    outcomes: dict[str, int] = field(
+        default_factory=dict
+    )  # how many events say failed, aborted, or something unknown
 
     @classmethod
     def read(cls, document: JSON) -> Gaps:
@@ -284,6 +302,7 @@ class Gaps:
             {name: found["cursor"] for name, found in lists.items() if found.get("cursor")},
             document["position"],
             document,
+            document.get("outcomes") or {},
         )
 
 

@@ -113,7 +113,11 @@ class _Tracks(Part, Generic[NodeT]):
 
     @Does
     def all(self, kind: str, branch: str | None = None) -> Conversation[list[NodeT]]:
-        """Return all live objects of a kind, in the order of their last change. In a run they are noted as read."""
+        """
+        Return all live objects of a kind, in the order in which they were made. In a run they are noted as read.
+
+        Each of them is there once, also where others save it meanwhile.
+        """
         from provgraph.client.tracking import objects
 
         return (yield from objects.filtered(self.tracking_session, kind, branch=branch, values={}))

@@ -153,6 +153,7 @@ class EventLog(Protocol):
         :param sender: the id of the credential that asked for it
         :param at: the position that the log has to end at; None: any
         :raises ConflictError: it ends elsewhere; nothing was removed
+        :raises NewerEventError: the log holds an event of an unknown kind; nothing was removed
         """
 
     def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:

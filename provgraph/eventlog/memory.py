@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provgraph.eventlog import recording
 from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.eventlog.local import LocalLease
-from provgraph.events import genesis, log_cleaned
+from provgraph.events import UnknownKind, genesis, log_cleaned, newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -93,6 +93,9 @@ class InMemoryEventLog:
         with self._changed:
             old = self._head()
             recording.check_ends(old, at)
+            for event in self._events:
+                if type(event.kind) is UnknownKind:
+                    raise newer(event)
             kept = recording.again(self._events, keep=keep)
             self._events.clear()
             self._by_id.clear()

@@ -26,7 +26,7 @@ from provgraph.eventlog.lease import SessionLease
 from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
-from provgraph.events import RecordedEvent, genesis, log_cleaned
+from provgraph.events import Kind, RecordedEvent, genesis, log_cleaned, newer
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from psycopg import Cursor
     from psycopg.rows import TupleRow
 
-    from provgraph.events import Kind
     from provgraph.events.base import NewEvent
     from provgraph.postgresql import Connection
 
@@ -89,6 +88,7 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
+SELECT_UNKNOWN = f"SELECT {_COLUMNS} FROM event WHERE kind <> ALL(%b) ORDER BY position LIMIT 1"  # noqa: S608 - our own text
 SELECT_SENDERS = "SELECT position, sender FROM event WHERE position = ANY(%b) AND sender IS NOT NULL"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
 # What our tables take, with their indexes; also those of a catalog that is being rebuilt.
@@ -258,6 +258,9 @@ class PostgreSQLEventLog:
             with rolled_back(connection):
                 old, last_us = _begin(connection)
                 recording.check_ends(old, at)
+                unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True).fetchone()
+                if unknown is not None:
+                    raise newer(recording.stored(unknown))
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest

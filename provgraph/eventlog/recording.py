@@ -6,12 +6,23 @@ Before it writes: positions, times and digests for what is new. After it has rea
 
 from __future__ import annotations
 
+import re
 from os import urandom
 from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
 from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
-from provgraph.events import SALT_BYTES, Kind, NewEvent, RecordedEvent, UnknownKind, chain, content, genesis
+from provgraph.events import (
+    DIGEST_BYTES,
+    SALT_BYTES,
+    Kind,
+    NewEvent,
+    RecordedEvent,
+    UnknownKind,
+    chain,
+    content,
+    genesis,
+)
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
@@ -21,6 +32,9 @@ if TYPE_CHECKING:
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 
 _KINDS = {kind.value: kind for kind in Kind}
+_KIND = re.compile(r"[a-z.]+").fullmatch
+_ID_BYTES = 16
+_NO_DIGEST = b""  # equal to no digest
 
 
 def record(events: Sequence[NewEvent], *, head: Head, not_before_us: int) -> list[RecordedEvent]:
@@ -60,27 +74,57 @@ def stored(row: Row) -> RecordedEvent:
 
     :raises CorruptStoreError: it cannot be read
     """
-    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    event_id = raw_id.hex()
-    found = _KINDS.get(kind)
-    if found is None:
-        return unread(row)
+    event = unread(row)
+    if event.digest == _NO_DIGEST:
+        raise CorruptStoreError(
+            f"The event at position {event.position} of the event log cannot be read: a column of its row holds "
+            "what no version of provgraph writes there"
+        )
+    if type(event.kind) is UnknownKind:
+        return event
     try:
-        read = content(kind, event_id, payload)
+        read = content(event.kind, event.event_id, event.payload)
     except (LookupError, ValueError, TypeError, ProvgraphError) as error:
         raise CorruptStoreError(
-            f"The event at position {position} of the event log cannot be read: {error!r}"
+            f"The event at position {event.position} of the event log cannot be read: {error!r}"
         ) from error
-    return RecordedEvent(position, event_id, found, recorded_us, payload, digest, read, salt, _hex(sender))
+    return event._replace(content=read)
 
 
 def unread(row: Row) -> RecordedEvent:
-    """Return a row as an event whose content nobody will read: enough for its digest, whatever the row says."""
+    """
+    Return a row as an event whose content nobody will read: enough for its digest.
+
+    A row with a value that no version writes becomes an event whose digest never verifies: where one column ends and
+    the next begins is not under the chain, so each has to have its one form.
+    """
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    if not _is_well_formed(row):
+        return RecordedEvent(position, _shown(raw_id), UnknownKind(_shown(kind)), 0, b"", _NO_DIGEST, None)
     stated = _KINDS.get(kind) or UnknownKind(kind)
     return RecordedEvent(
-        position, raw_id.hex(), stated, recorded_us, payload, digest, None, salt, _hex(sender)
+        *(position, raw_id.hex(), stated, recorded_us, payload, digest, None),
+        *(salt, None if sender is None else sender.hex()),
     )
+
+
+def _is_well_formed(row: Row) -> bool:
+    """Tell whether each column of a row has the form in which every version writes it."""
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    return (
+        (type(position), type(raw_id), type(kind), type(recorded_us)) == (int, bytes, str, int)
+        and (type(payload), type(digest), type(salt)) == (bytes, bytes, bytes)
+        and len(raw_id) == _ID_BYTES
+        and len(digest) == DIGEST_BYTES
+        and len(salt) in (0, SALT_BYTES)
+        # An event without a salt was recorded before senders were.
+        and (sender is None or (type(sender) is bytes and len(sender) == _ID_BYTES and bool(salt)))
+        and _KIND(kind) is not None
+    )
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def again(events: Iterable[RecordedEvent], *, keep: Collection[Kind]) -> list[NewEvent]:
@@ -178,16 +222,14 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
         position = event.position
 
 
-def _hex(sender: bytes | None) -> str | None:
-    return None if sender is None else sender.hex()
-
-
 def _find(recorded: Sequence[RecordedEvent], event_id: str) -> RecordedEvent:
     return next(event for event in recorded if event.event_id == event_id)
 
 
 def _digest(previous: bytes, event: RecordedEvent) -> bytes:
-    """Return what the digest of an event has to be, given the one before it."""
+    """Return what the digest of an event has to be, given the one before it; of one that nobody wrote, another one."""
+    if event.sender is not None and not event.salt:
+        return previous
     return chain(
         *(previous, event.position, event.event_id, event.kind, event.recorded_us),
         *(event.payload, event.salt, event.sender),

@@ -22,13 +22,13 @@ from provgraph.eventlog.base import Appended, ChainReport, Head
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
-from provgraph.events import genesis, log_cleaned
+from provgraph.events import Kind, genesis, log_cleaned, newer
 from provgraph.sqlite import Readers, connect, insert_rows, stored_bytes, transaction, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from provgraph.events import Kind, RecordedEvent
+    from provgraph.events import RecordedEvent
     from provgraph.events.base import NewEvent
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,9 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 INSERT_EVENTS = f"INSERT INTO event({_COLUMNS}) VALUES"
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own text
 SELECT_BY_ID = f"SELECT {_COLUMNS} FROM event WHERE event_id = ?"  # noqa: S608 - our own text
+SELECT_UNKNOWN = f"""
+SELECT {_COLUMNS} FROM event WHERE kind NOT IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT 1
+"""  # noqa: S608 - our own text
 SELECT_SENDERS = """
 SELECT position, sender FROM event WHERE position IN (SELECT value FROM json_each(?)) AND sender IS NOT NULL
 """
@@ -176,6 +179,9 @@ class SQLiteEventLog:
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
             ).sent_by(sender)
             with transaction(self._writer):
+                unknown = self._writer.execute(SELECT_UNKNOWN, (dumps(list(Kind)),)).fetchone()
+                if unknown is not None:
+                    raise newer(recording.stored(unknown))
                 kept = recording.again(self._all_events(), keep=keep)
                 self._writer.execute(DELETE_ALL)
                 self._writer.execute(SET_STATE, ("epoch", epoch))
@@ -293,7 +299,16 @@ class SQLiteEventLog:
 
     def _read_file(self, after: int, limit: int) -> list[RecordedEvent]:
         with translated(_WHAT), self._readers.connection() as connection:
-            return [recording.unread(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            connection.text_factory = _leniently
+            try:
+                return [recording.unread(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            finally:
+                connection.text_factory = str
 
     def _all_events(self) -> Iterator[RecordedEvent]:
         return (recording.stored(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))
+
+
+def _leniently(text: bytes) -> str:
+    """Return a text, whatever somebody put there: that it is wrong is for its digest to show."""
+    return text.decode(errors="replace")

@@ -17,6 +17,7 @@ from provgraph.eventlog.format import FORMAT, refuse_newer
 from provgraph.sqlite import connect, transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 APPLICATION_ID = int.from_bytes(b"PVGR")
 
 SELECT_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+
+SELECT_COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
 
 # A default that is a constant changes no row: adding a column takes the same moment in a file of any size. Old events
 # have an empty salt, and so their digests stay.
@@ -44,12 +47,65 @@ _SALT_AND_SENDER = {
         """,
         "ALTER TABLE credential DROP COLUMN role",
     ),
+    # Indexes are constraints of their table, and those can only be stated when it is made.
+    "tracked_object": (
+        "ALTER TABLE tracked_object RENAME TO tracked_object_of_format_1",
+        """
+        CREATE TABLE tracked_object (
+            id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL,
+            parent TEXT, is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL,
+            position INTEGER NOT NULL, sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT,
+            document TEXT NOT NULL, created INTEGER NOT NULL,
+            UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
+            UNIQUE (is_group, created, id))
+        """,
+        """
+        INSERT INTO tracked_object SELECT old.*, coalesce(
+            (SELECT min(sequence) FROM tracked_operation WHERE object_id = old.id), old.sequence)
+        FROM tracked_object_of_format_1 AS old
+        """,
+        "DROP TABLE tracked_object_of_format_1",
+    ),
 }
-# From each format to the next: statements for each table that is there. A step that was released is never changed.
-STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: _SALT_AND_SENDER}
+# How events say that their work ended, as `provgraph.events.pem` reads it, which has a rule for it since format 2.
+# Events of before may say anything there. The whole log is looked through: some seconds for a million events.
+_OUTCOMES = """
+INSERT INTO pem_outcome
+WITH said(position, payload) AS (
+    SELECT position, CAST(payload AS TEXT) FROM event
+    WHERE kind = 'pem' AND (instr(payload, CAST('"Outcome":' AS BLOB)) OR instr(payload, CAST('"Error":' AS BLOB)))
+), stated(position, outcome_type, outcome, error_type, error) AS (
+    SELECT position, json_type(payload, '$.Outcome'), json_extract(payload, '$.Outcome'),
+        json_type(payload, '$.Error'), json_extract(payload, '$.Error') FROM said
+), ended(position, outcome, error) AS (
+    SELECT position,
+        CASE WHEN outcome_type IS NULL OR outcome_type = 'null' OR outcome = '' THEN NULL
+            WHEN outcome IN ('failed', 'aborted') THEN outcome ELSE 'unknown' END,
+        CASE WHEN error_type = 'text' AND error <> '' THEN
+            CASE WHEN length(error) <= 2000 THEN error ELSE substr(error, 1, 1999) || char(8230) END END
+    FROM stated
+)
+SELECT position, outcome, error FROM ended WHERE outcome IS NOT NULL OR error IS NOT NULL
+"""
+_OUTCOMES_OF_PEMS = {
+    "event pem": (
+        "CREATE TABLE pem_outcome (position INTEGER PRIMARY KEY, outcome TEXT, error TEXT)",
+        _OUTCOMES,
+    ),
+}
+# From each format to the next: statements, by the tables that have to be there for them. A step that was released is
+# never changed.
+STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: {**_SALT_AND_SENDER, **_OUTCOMES_OF_PEMS}}
 
-# Each file of format 1 has at least one of these; both are made before anything else is.
-_FORMAT_1 = frozenset({"event", "pem"})
+# A file of format 1 has one of these tables, or both: the catalog's are made first. Other programs may have tables of
+# the same names, but not with these columns.
+_FORMAT_1 = {
+    "event": ("position", "event_id", "kind", "recorded_us", "payload", "digest"),
+    "pem": (
+        *("position", "id", "type", "predecessor", "emitter", "timestamp_client", "timestamp_received"),
+        *("properties", "version", "tag", "tag_namespace", "uses", "produces"),
+    ),
+}
 
 
 class _Found(NamedTuple):
@@ -57,7 +113,7 @@ class _Found(NamedTuple):
 
     application_id: int
     format: int  # 0: it does not say
-    tables: frozenset[str]
+    tables: dict[str, tuple[str, ...]]  # the names of each one's columns
 
 
 def prepare(path: Path) -> None:
@@ -96,7 +152,9 @@ def _look(path: Path) -> _Found:
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (number,) = connection.execute("PRAGMA user_version").fetchone()
-        tables = frozenset(name for (name,) in connection.execute(SELECT_TABLES))
+        tables = {
+            name: _columns(connection, name) for (name,) in connection.execute(SELECT_TABLES).fetchall()
+        }
     return _Found(application_id, number, tables)
 
 
@@ -104,9 +162,14 @@ def _format(found: _Found, path: Path) -> int:
     """Return the number of a file's format, 0 for a database with nothing in it."""
     if found.application_id == APPLICATION_ID:
         refuse_newer(found.format, f"The file {path}")
+        if found.format < 1:
+            raise StoreError(
+                f"The file {path} says that its format is {found.format}, which no version of provgraph writes: "
+                "something else wrote to its header. Restore it from a copy. Nothing was changed now"
+            )
         return found.format
     if found.application_id == 0 and found.format == 0:
-        if found.tables & _FORMAT_1:
+        if _is_format_1(found.tables):
             return 1
         if not found.tables:
             return 0
@@ -116,15 +179,26 @@ def _format(found: _Found, path: Path) -> int:
     )
 
 
-def _upgrade(path: Path, found: int, tables: frozenset[str]) -> None:
+def _is_format_1(tables: dict[str, tuple[str, ...]]) -> bool:
+    ours = _FORMAT_1.keys() & tables.keys()
+    return bool(ours) and all(tables[name] == _FORMAT_1[name] for name in ours)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(name for (name,) in connection.execute(SELECT_COLUMNS, (table,)))
+
+
+def _upgrade(path: Path, found: int, tables: Collection[str]) -> None:
     with contextlib.closing(connect(path)) as connection:
         for number in range(found, FORMAT):
-            logger.info(
-                "bringing %s from format %d to %d (the newest is %d)", path, number, number + 1, FORMAT
+            logger.warning(
+                "The event log %s has format %d, of an older provgraph. It is brought to format %d now. Events and "
+                "digests do not change. An older provgraph cannot open it any more",
+                *(path, number, number + 1),
             )
             with transaction(connection):
-                for table in tables & STEPS[number].keys():
-                    for statement in STEPS[number][table]:
+                for needed, statements in STEPS[number].items():
+                    for statement in statements if set(tables).issuperset(needed.split()) else ():
                         connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {number + 1}")

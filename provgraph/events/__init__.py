@@ -28,7 +28,16 @@ from provgraph.events.credential import (
 )
 from provgraph.events.emitters import NOBODY, Sender
 from provgraph.events.operation import LogCleaned, RebuildRequested, log_cleaned, rebuild_requested
-from provgraph.events.pem import PEM_VERSION, ArtifactStatement, Pem, accept, event_id, version_label
+from provgraph.events.pem import (
+    PEM_VERSION,
+    STATED_OUTCOMES,
+    ArtifactStatement,
+    Outcome,
+    Pem,
+    accept,
+    event_id,
+    version_label,
+)
 from provgraph.events.reading import content
 from provgraph.events.report import ReportClosed, ReportOpened, report_closed, report_opened
 from provgraph.events.tag import TagSet, tag_set
@@ -39,6 +48,7 @@ __all__ = [
     "NOBODY",
     "PEM_VERSION",
     "SALT_BYTES",
+    "STATED_OUTCOMES",
     "ArtifactStatement",
     "ArtifactsRemoved",
     "CredentialCreated",
@@ -48,6 +58,7 @@ __all__ = [
     "Kind",
     "LogCleaned",
     "NewEvent",
+    "Outcome",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",

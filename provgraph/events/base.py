@@ -95,7 +95,7 @@ def newer(event: RecordedEvent) -> NewerEventError:
     """Return the error that tells of an event of an unknown kind."""
     return NewerEventError(
         f"The event at position {event.position} of the log is of the kind {event.kind!s}, which this version does not "
-        "know: it was recorded by a newer provgraph. Nothing was skipped; use that version to go on",
+        "know: it was recorded by a newer provgraph. Nothing was skipped or changed; use that version to go on",
         position=event.position,
     )
 
@@ -121,8 +121,11 @@ def commitment(payload: bytes, salt: bytes = b"", sender: str | None = None) -> 
 
     :param salt: empty for an event that has none; then it has no sender
     :param sender: the id of a credential, 32 hex digits
+    :raises ValueError: a sender and no salt: the hash would not cover the sender
     """
     if not salt:
+        if sender is not None:
+            raise ValueError("An event without a salt has no sender")
         return _sha256(payload).digest()
     if sender is None:
         return _sha256(_SALTED + salt + payload).digest()

@@ -12,12 +12,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
 from provgraph.errors import InvalidInputError
+from provgraph.events.places import named
 
+if TYPE_CHECKING:
+    from provgraph.events.places import Place
+
+# How deep what is stored may be nested, the outermost object or array counted: as deep as the writer goes.
+MAX_LEVELS = 254
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
@@ -32,18 +38,23 @@ _MANY_DIGITS = b":" + b"0" * 19
 
 def loads(body: bytes) -> Any:
     """
-    Parse a JSON text strictly.
+    Parse a JSON text strictly. Of two equal keys the last one counts; see `provgraph.events.unkept` for who tells it.
+
+    What is nested deeper than `MAX_LEVELS` may pass here: `dumps` refuses it, so nothing of it is stored.
 
     :raises InvalidInputError: not UTF-8, not JSON (NaN and Infinity are not), a lone surrogate, NUL, an integer
-        beyond 64 bits, or nested too deep
+        beyond 64 bits, or nested much too deep; where it can be told, ``field`` says where
     """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _explain(body, error)
-    if b"\\u0000" in body or _may_hold_a_huge_integer(body):
-        return _exact(body)
-    return value
+    return value if is_plain(body) else _exact(body)
+
+
+def is_plain(body: bytes) -> bool:
+    """Tell whether a JSON text holds neither NUL nor huge integers. Quick; in doubt the answer is no."""
+    return b"\\u0000" not in body and not _may_hold_a_huge_integer(body)
 
 
 def dumps(value: Any) -> bytes:
@@ -55,12 +66,24 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:  # orjson's encode error is a TypeError
+        if "Recursion limit" in str(error):
+            raise _too_deep() from error
         raise InvalidInputError(f"Value cannot be stored: {error}", rule="json") from error
 
 
 def text(value: Any) -> str:
     """Return the canonical form as text, non-ASCII characters as they are."""
     return dumps(value).decode()
+
+
+def same(one: Any, other: Any) -> bool:
+    """
+    Tell whether two JSON values are one, to the byte.
+
+    To Python 1, 1.0 and true are equal, and so are lists and objects that hold them: a value that was changed from one
+    to the other would count as unchanged.
+    """
+    return dumps(one) == dumps(other)
 
 
 def _may_hold_a_huge_integer(body: bytes) -> bool:
@@ -71,31 +94,53 @@ def _exact(body: bytes) -> Any:
     try:
         value = json.loads(body, parse_int=_integer)
     except RecursionError:  # this parser goes less deep than the quick one; what is stored is flatter still
-        raise InvalidInputError("Body is nested too deep", rule="depth") from None
-    _refuse_nul(value)
+        raise _too_deep() from None
+    _refuse_what_cannot_be_kept(value)
     return value
 
 
-def _integer(digits: str) -> int:
+class _Huge(str):
+    """The digits of an integer that does not fit into 64 bits."""
+
+    __slots__ = ()
+
+
+def _integer(digits: str) -> int | _Huge:
     # 20 characters hold every 64-bit integer; int() of a longer text may itself be refused by Python.
     if len(digits) > 20 or not MIN_INTEGER <= int(digits) <= MAX_INTEGER:
-        shown = digits if len(digits) <= 24 else f"{digits[:20]}... ({len(digits)} digits)"
-        raise InvalidInputError(f"Integer does not fit into 64 bits: {shown}", rule="integer-64-bit")
+        return _Huge(digits)
     return int(digits)
 
 
-def _refuse_nul(value: Any) -> None:
-    pending = [value]
+def _refuse_what_cannot_be_kept(value: Any) -> None:
+    pending: list[tuple[Place, Any]] = [(None, value)]
     while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            if "\0" in item:
-                raise InvalidInputError("Text holds the character NUL (\\u0000)", rule="no-nul")
+        place, item = pending.pop()
+        if isinstance(item, _Huge):
+            shown = item if len(item) <= 24 else f"{item[:20]}... ({len(item)} digits)"
+            _refuse(f"Integer does not fit into 64 bits: {shown}", place, "integer-64-bit")
+        elif isinstance(item, str):
+            _refuse_nul(item, place)
         elif isinstance(item, list):
-            pending.extend(item)
+            pending.extend(((place, index), each) for index, each in enumerate(item))
         elif isinstance(item, dict):
-            pending.extend(item)
-            pending.extend(item.values())
+            for key, each in item.items():
+                _refuse_nul(key, (place, key))
+                pending.append(((place, key), each))
+
+
+def _refuse_nul(text: str, place: Place) -> None:
+    if "\0" in text:
+        _refuse("Text holds the character NUL (\\u0000)", place, "no-nul")
+
+
+def _refuse(reason: str, place: Place, rule: str) -> NoReturn:
+    field = named(place)
+    raise InvalidInputError(reason if field is None else f"{reason}, in {field}", field=field, rule=rule)
+
+
+def _too_deep() -> InvalidInputError:
+    return InvalidInputError(f"JSON is nested too deep: at most {MAX_LEVELS} levels", rule="depth")
 
 
 def _explain(body: bytes, error: orjson.JSONDecodeError) -> NoReturn:
@@ -108,7 +153,7 @@ def _explain(body: bytes, error: orjson.JSONDecodeError) -> NoReturn:
         ) from error
     reason = str(error)
     if "depth limit" in reason:
-        raise InvalidInputError("Body is nested too deep: at most 1,024 levels", rule="depth") from error
+        raise _too_deep() from error
     if "surrogate" in reason:
         raise InvalidInputError(f"Text holds a lone surrogate: {reason}", rule="no-lone-surrogate") from error
     if re.search(rb"\b(NaN|Infinity)\b", body):

@@ -56,9 +56,11 @@ class Holder(StrEnum):
 class Grant(NamedTuple):
     """What a credential allows."""
 
-    rights: tuple[Right, ...]  # in their order, each once
+    rights: tuple[
+        str, ...
+    ]  # in their order, each once; those that a newer provgraph stored allow nothing here
     emitters: tuple[str, ...] = ()  # patterns of those that it may speak for; empty: any
-    only: bool = False  # nobody else may speak for them
+    only: bool = False  # they are reserved for the credentials that were issued with it
     expires_us: int | None = None  # it is worth nothing from then on; None: never
 
     @classmethod
@@ -88,10 +90,11 @@ class CredentialRevoked(NamedTuple):
     credential_id: str
 
 
-def in_order(rights: Iterable[Right]) -> tuple[Right, ...]:
-    """Return rights as they are stored: in their order, each once."""
-    wanted = set(rights)
-    return tuple(right for right in Right if right in wanted)
+def in_order(rights: Iterable[str]) -> tuple[str, ...]:
+    """Return rights as they are stored: in their order, each once; after them those that are not known here."""
+    wanted = dict.fromkeys(rights)
+    known = [right for right in Right if right in wanted]
+    return (*known, *(right for right in wanted if right not in known))
 
 
 def credential_created(name: str, *, holder: Holder, grant: Grant, token_sha256: str) -> NewEvent:
@@ -120,7 +123,7 @@ def read_created(event_id: str, payload: bytes) -> CredentialCreated:
     fields = orjson.loads(payload)
     expires = fields.get("ExpiresAt")
     grant = Grant(
-        in_order(map(Right, fields["Rights"])) if "Rights" in fields else Role(fields["Role"]).rights,
+        in_order(fields["Rights"]) if "Rights" in fields else Role(fields["Role"]).rights,
         tuple(fields.get("Emitters", ())),
         fields.get("Only", False),
         None if expires is None else parse_time(expires, field="ExpiresAt"),

@@ -24,7 +24,10 @@ class Sender(NamedTuple):
     id: str | None = None  # 32 hex digits; None: there was no credential
     name: str | None = None
     emitters: tuple[str, ...] = ()  # patterns of those it may speak for; empty: for all that are not reserved
-    reserved: tuple[str, ...] = ()  # patterns that only credentials with emitters of their own may speak for
+    only: bool = (
+        False  # it was issued with `only`: what is reserved is its own, as far as its patterns cover it
+    )
+    reserved: tuple[str, ...] = ()  # all patterns that credentials with `only` reserve
 
     @property
     def is_limited(self) -> bool:
@@ -37,18 +40,37 @@ class Sender(NamedTuple):
 
         :raises EmitterError: the credential may not speak for the emitter; the text says for which it may
         """
-        if self.emitters:
-            if not any_covers(self.emitters, emitter):
-                raise EmitterError(
-                    f"The credential {self.name!r} may speak for {_listed(self.emitters)}, not for the emitter "
-                    f"{_shown(emitter)}: name another emitter, or send it with a credential for this one"
-                )
-        elif self.reserved and any_covers(self.reserved, emitter):
-            who = "there was none" if self.id is None else f"{self.name!r} is bound to none"
+        if self.emitters and not any_covers(self.emitters, emitter):
             raise EmitterError(
-                f"The emitter {_shown(emitter)} is reserved for credentials that are bound to it, and {who}: name "
-                "another emitter, or send it with a credential for this one"
+                f"The credential {self.name!r} may speak for {_listed(self.emitters)}, not for the emitter "
+                f"{_shown(emitter)}: name another emitter, or send it with a credential for this one"
             )
+        if self._is_shut_out(emitter):
+            raise EmitterError(
+                f"The emitter {_shown(emitter)} is reserved for credentials that were issued with `only` for it, "
+                f"and {self._who()}: name another emitter, or send it with such a credential"
+            )
+
+    def check_change(self, emitter: str, *, of: str) -> None:
+        """
+        Let a change of something pass that an event of this emitter made: only a reserved emitter's is protected.
+
+        :param of: what would change, for a sentence
+        :raises EmitterError: the emitter is reserved, and not for this credential
+        """
+        if self._is_shut_out(emitter):
+            raise EmitterError(
+                f"{of} is of the emitter {_shown(emitter)}, which is reserved for credentials that were issued with "
+                f"`only` for it, and {self._who()}: leave it as it is, or change it with such a credential"
+            )
+
+    def _is_shut_out(self, emitter: str) -> bool:
+        if not self.reserved or not any_covers(self.reserved, emitter):
+            return False
+        return not (self.only and any_covers(self.emitters, emitter))
+
+    def _who(self) -> str:
+        return "there was none" if self.id is None else f"{self.name!r} was not"
 
 
 NOBODY = Sender()
@@ -85,7 +107,7 @@ def _remembered(patterns: tuple[str, ...], emitter: str) -> bool:
 
 
 def _listed(patterns: tuple[str, ...]) -> str:
-    shown = ", ".join(patterns[:_PATTERNS_SHOWN])
+    shown = ", ".join(map(_shown, patterns[:_PATTERNS_SHOWN]))
     return f"{shown} and {more} more" if (more := len(patterns) - _PATTERNS_SHOWN) > 0 else shown
 
 

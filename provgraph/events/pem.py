@@ -3,14 +3,15 @@ Process event messages: what an emitter reports.
 
 `accept` is the door: it checks what came over the wire, canonicalises it once, and returns an event for the log.
 `read` turns a stored payload back into the same `Pem`. The rules and their wording are Record Keeper's (PEM 2.x),
-with provgraph's optional fields: any number of predecessors, an exact time with zone, version, digest and kind of an
-artifact. Unknown fields are kept.
+with provgraph's optional fields: any number of predecessors, an exact time with zone, how the work ended, version,
+digest and kind of an artifact. Unknown fields are kept.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
 import orjson
@@ -26,8 +27,12 @@ _UUID_DIGITS = re.compile("[0-9A-Fa-f]{32}")
 _UUID_DECORATION = re.compile("urn:uuid:|[{}-]")
 _VERSION_2 = re.compile(r"2(\.[0-9]+)*")
 _TEXTS = frozenset({"Version", "Digest", "Kind"})  # of an artifact
+# How much of an event's `Error` answers show, in characters. The log has all of it.
+LONGEST_ERROR = 2_000
 # Fields whose value is the server's to say; emitters up to 3.2 send the first one empty.
 _SERVERS_OWN = frozenset({"TimestampReceived"})
+# `Outcome` and `Error` are not among these: they are stored as they are stated, as they were before there was a rule
+# for them, so that an event from then is the same event when it is sent again.
 _KNOWN = frozenset(
     {
         *(
@@ -43,6 +48,18 @@ _KNOWN = frozenset(
         *("Version", "Tag", "TagNamespace", "UsesArtifacts", "ProducesArtifacts"),
     }
 )
+
+
+class Outcome(StrEnum):
+    """How the work ended that an event tells of. The values are stored: never change one."""
+
+    FAILED = "failed"  # it went wrong
+    ABORTED = "aborted"  # somebody or something stopped it
+    UNKNOWN = "unknown"  # the event says something else: it is never written so, only read
+
+
+# What an event may say of itself. Nothing is not the same as success: most events state no outcome at all.
+STATED_OUTCOMES = (Outcome.FAILED, Outcome.ABORTED)
 
 
 class ArtifactStatement(NamedTuple):
@@ -71,17 +88,23 @@ class Pem(NamedTuple):
     tag_namespace: str | None
     uses: tuple[ArtifactStatement, ...]
     produces: tuple[ArtifactStatement, ...]
+    outcome: str | None = None  # an `Outcome`; None: nothing was stated
+    error: str | None = None  # its beginning, see `LONGEST_ERROR`
 
 
-def accept(fields: object, sender: str | None = None) -> NewEvent:
+def accept(fields: object, sender: str | None = None, *, any_outcome: bool = False) -> NewEvent:
     """
     Check and canonicalise one PEM as it came over the wire.
 
     :param sender: the id of the credential that it came with
+    :param any_outcome: take any `Outcome` and `Error`, which are then read as an event's that was stored before there
+        was a rule for them: where Record Keeper's protocol is spoken, they are fields like any other
     :raises InvalidEventError: it breaks a rule; ``field`` and ``rule`` say which
     """
     if type(fields) is not dict:
         _refuse("PEM is not a JSON object", field=None, rule="object")
+    if not any_outcome and ("Outcome" in fields or "Error" in fields):
+        _check_ending(fields)
     normal, occurred_us = _normalise(fields)
     try:
         payload = canonical.dumps(normal)
@@ -197,6 +220,30 @@ def _normalise_tag(fields: dict[str, Any], normal: dict[str, Any]) -> None:
         normal["TagNamespace"] = namespace
 
 
+def _check_ending(fields: dict[str, Any]) -> None:
+    """Refuse an outcome that is none, and an error that is no text. Null says nothing."""
+    outcome, error = fields.get("Outcome"), fields.get("Error")
+    if outcome is not None and outcome not in STATED_OUTCOMES:
+        _refuse(
+            f"Outcome is {_shown(outcome)}, and may be failed or aborted; leave it out where nothing is to be said",
+            field="Outcome",
+            rule="outcome",
+        )
+    if error is not None and type(error) is not str:
+        _refuse("Error is not a text", field="Error", rule="text")
+
+
+def _ending(normal: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return how a stored PEM says that its work ended. It may be older than the rule: then it may say anything."""
+    stated, error = normal.get("Outcome"), normal.get("Error")
+    outcome = None
+    if stated is not None and stated != "":
+        outcome = stated if stated in STATED_OUTCOMES else Outcome.UNKNOWN.value
+    if type(error) is not str or not error:
+        return outcome, None
+    return outcome, error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}\u2026"
+
+
 def _text(fields: dict[str, Any], field: str) -> str:
     value = fields.get(field)
     if type(value) is str and value:
@@ -309,6 +356,7 @@ def _pem(normal: dict[str, Any], occurred_us: int) -> Pem:
         get("TagNamespace"),
         tuple([_read_statement(stated) for stated in get("UsesArtifacts", ())]),
         tuple([_read_statement(stated) for stated in get("ProducesArtifacts", ())]),
+        *(_ending(normal) if "Outcome" in normal or "Error" in normal else ()),
     )
 
 

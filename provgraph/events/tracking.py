@@ -25,6 +25,9 @@ _NAMESPACE = uuid.UUID("6f7b0a52-6a3e-5e0f-9a55-0d7f2f6c9b1e")
 
 JSONObject = dict[str, Any]
 
+# A member of a kind's definition that came from a schema file: true, or false where it is not there any more.
+FROM_FILE = "in_schema_file"
+
 
 class Operation(StrEnum):
     """What a step did to an object. The values are stored: never change one."""
@@ -61,6 +64,19 @@ class ObjectState(NamedTuple):
     protected: bool = False  # a sweep leaves it alone
     parent: str | None = None  # id of the object that it goes with when that is retired
     group: JSONObject | None = None  # of a group: {"identifier", "params", "last_run"}, each may be None
+
+    def is_same(self, other: ObjectState) -> bool:
+        """Tell whether two states say the same, to the byte: see `canonical.same`. Never compare them with ``==``."""
+        return canonical.same(self._asdict(), other._asdict())
+
+    def changed(self, other: ObjectState) -> list[str]:
+        """Return the names of the values that the other state has otherwise, or not at all, or more than this."""
+        mine, theirs = self.values, other.values
+        return [
+            name
+            for name in {**mine, **theirs}
+            if (name in mine) != (name in theirs) or not canonical.same(mine.get(name), theirs.get(name))
+        ]
 
 
 class Change(NamedTuple):

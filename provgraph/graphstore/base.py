@@ -63,7 +63,14 @@ class ProductionFacts(NamedTuple):
 
 
 class PemFacts(NamedTuple):
-    """Everything a graph holds about one PEM; sequences are sorted."""
+    """
+    Everything a graph holds about one PEM; sequences are sorted.
+
+    How its work ended stands in the graph, beside the rest, and is not looked up in the log when an answer is made:
+    a walk reads it in the same look at the same moment, `gaps` counts it for any view, and users' own queries find it.
+    Of an event that states nothing no store keeps more for it than that: on Neo4j a property that is not there, in the
+    embedded store two bytes. Of a long error all have the beginning (`provgraph.events.pem.LONGEST_ERROR`).
+    """
 
     id: str
     type: str
@@ -76,6 +83,8 @@ class PemFacts(NamedTuple):
     predecessors: tuple[str, ...]
     uses: tuple[UseFacts, ...]
     produces: tuple[ProductionFacts, ...]
+    outcome: str | None = None  # an `Outcome`; None: nothing was stated
+    error: str | None = None
 
 
 class ArtifactFacts(NamedTuple):
@@ -166,9 +175,9 @@ class WalkQuery(NamedTuple):
     known_at: int | None = None  # leave out events behind this log position
 
 
-# An event that a walk reached: id, depth, type, emitter, occurred_us, log position. In a placeholder all behind the
-# depth are None. (Plain tuples: an answer is made of thousands of them, and they are the hot path.)
-WalkedPem = tuple[str, int, str | None, str | None, int | None, int | None]
+# An event that a walk reached: id, depth, type, emitter, occurred_us, log position, outcome, error. In a placeholder
+# all after the depth are None. (Plain tuples: an answer is made of thousands of them, and they are the hot path.)
+WalkedPem = tuple[str, int, str | None, str | None, int | None, int | None, str | None, str | None]
 
 # An edge that a walk followed: id of the event, the artifact it used, id of the event whose version that was (None: it
 # came from outside, or no version is what the event named), whether the use is out of order, and the version that the
@@ -243,6 +252,8 @@ class Production(NamedTuple):
     digest: str | None
     kind: str | None
     properties: str
+    outcome: str | None = None  # of the event, as its error
+    error: str | None = None
 
     @property
     def moment(self) -> Moment:
@@ -272,6 +283,9 @@ class EmitterState(NamedTuple):
     )
     greatest_delay_us: int
     sum_of_delays_us: int
+    failed: int = 0  # those of its events that say so, as with the next two
+    aborted: int = 0
+    unknown: int = 0
 
 
 class Unseen(NamedTuple):
@@ -431,6 +445,15 @@ class GraphStore(HistoryReader, Protocol):
 
         :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
         :raises StoreError: the store cannot be written; nothing was changed
+        """
+
+    def end_other_writers(self) -> None:
+        """
+        End what others were about to write: for one who takes over from a projector that may only be stopped.
+
+        It keeps what it has locked until then. When it wakes up, it finds the graph elsewhere.
+
+        :raises StoreError: the store cannot be written
         """
 
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:

@@ -50,7 +50,11 @@ def digest(store: Content) -> GraphDigest:
     """Return the digests of everything that ``store`` holds."""
     lineage, content = _SetDigest(), _SetDigest()
     for pem in store.pems():
-        *facts, position, recorded_us, predecessors, uses, produces = pem
+        *facts, position, recorded_us, predecessors, uses, produces, outcome, error = pem
+        if (
+            outcome is not None or error is not None
+        ):  # so a graph without them has the digest that it always had
+            facts += [outcome, error]
         edges = [predecessors, [list(use) for use in uses], [list(production) for production in produces]]
         lineage.add(["PEM", facts, edges])
         content.add(["PEM", facts, edges, position, recorded_us])

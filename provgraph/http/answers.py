@@ -14,11 +14,13 @@ import orjson
 from starlette.responses import Response
 
 from provgraph.errors import (
+    EmitterError,
     InvalidInputError,
     NotFoundError,
     OverloadedError,
     ProvgraphError,
     UnauthenticatedError,
+    UnsupportedEncodingError,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from starlette.exceptions import HTTPException
     from starlette.types import Scope
 
+# Says with a refusal in plain text that it is about this one event, and would be the same if it came again.
+RULE_HEADER = "X-Provgraph-Rule"
 # Parts of the origin that speak plain text when something is wrong.
 _PLAIN_TEXT = frozenset({"receiver", "query", "graph_builder"})
 # The same for lists of errors, as Infrahub's clients read them.
@@ -126,8 +130,12 @@ def _headers(error: ProvgraphError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, UnsupportedEncodingError):
+        return {"Accept-Encoding": error.accepted}
     if isinstance(error, MethodNotAllowedError) and error.allowed:
         return {"Allow": error.allowed}
+    if isinstance(error, EmitterError):
+        return {RULE_HEADER: str(error.members["rule"])}
     return {}
 
 

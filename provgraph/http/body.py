@@ -1,22 +1,23 @@
-"""Request bodies: read whole, within a limit, or thrown away."""
+"""Request bodies: read whole, unpacked, within a limit, or thrown away."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from math import exp
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
 from provgraph.errors import OverloadedError, TooLargeError
+from provgraph.http.unpacking import Gzip, Plain, reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
-    from starlette.types import Receive
+    from starlette.types import Message, Receive
 
 # A refused body is read all the same, for a client that still sends would not see the answer. But not for ever.
 _DISCARD_AT_MOST = 256 * 2**20
@@ -129,53 +130,58 @@ class Held:
 
 async def read_body(request: Request, *, limit: int, what: str) -> bytes:
     """
-    Return a request's body of at most ``limit`` bytes; never more than that is held.
+    Return a request's body, unpacked, of at most ``limit`` bytes; never more than that is held.
 
     :param what: what the body is, for the refusal
+    :raises UnsupportedEncodingError: it is encoded in a way that is not read here
+    :raises InvalidInputError: it is not what its encoding says
     :raises TooLargeError: it is larger; the whole of it was read, so the client will see the answer
     :raises OverloadedError: the bodies of all requests together take too much
     :raises ClientDisconnect: the client went away
     """
-    message = await request.receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):  # nearly always: small bodies arrive whole
+    reader = reader_of(request.scope["headers"], limit=limit)
+    message = await _received(request)
+    if reader is None and not message.get("more_body", False):  # nearly always: small bodies arrive whole
+        body: bytes = message.get("body", b"")
         if len(body) > limit:
             raise TooLargeError(size=len(body), limit=limit, what=what)
         return body
     held: Held | None = request.scope.get(BODIES)
-    if held is None:
-        return await _read_rest(body, request, limit, what)
-    with held.coming():
-        return await _read_rest(body, request, limit, what)
+    with nullcontext() if held is None else held.coming():
+        return await _read_rest(message, request, reader or Plain(), limit, what)
 
 
-async def _read_rest(first: bytes, request: Request, limit: int, what: str) -> bytes:
+async def _read_rest(
+    message: Message, request: Request, reader: Plain | Gzip, limit: int, what: str
+) -> bytes:
     held: Held | None = request.scope.get(BODIES)
-    pieces = [first]
-    size = len(first)
-    if held is not None:
-        held.take(size)
-    more = True
-    while more and size <= limit:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece = message.get("body", b"")
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        piece = reader.read(message.get("body", b""), at_most=limit + 1 - size)
         if held is not None:
             held.take(len(piece))
         pieces.append(piece)
         size += len(piece)
         more = message.get("more_body", False)
-    if size <= limit:
+        if not more or size > limit or reader.has_too_much:
+            break
+        message = await _received(request)
+    if size <= limit and not reader.has_too_much:
+        reader.end()
         return b"".join(pieces)
     pieces.clear()
     if held is not None:
         held.release()
-    if more:
-        size += await discard(request.receive)
-    raise TooLargeError(size=size, limit=limit, what=what)
+    rest = await discard(request.receive) if more else 0
+    raise TooLargeError(size=reader.whole(size + rest), limit=limit, what=what)
+
+
+async def _received(request: Request) -> Message:
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
 
 
 def _crowded() -> OverloadedError:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events import canonical, event_id
+from provgraph.events.unkept import unkept
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,14 +27,24 @@ def parse_body(model: type[_Body], raw: bytes) -> _Body:
     """
     Return a body as its model.
 
-    :raises InvalidInputError: it is not JSON, or not what the model says; the first of its faults, with its field
+    :raises InvalidInputError: it is not JSON, gives a key twice, or is not what the model says; the first of its
+        faults, with its field
     """
+    value = canonical.loads(raw)
+    _refuse_doubled_keys(raw, value)
     try:
-        return model.model_validate(canonical.loads(raw))
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
         raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
+
+
+def _refuse_doubled_keys(raw: bytes, value: object) -> None:
+    # Nobody answers a command with warnings, and one of the two would be lost without a word.
+    for lost in unkept(raw, value):
+        if lost.rule == "doubled-key":
+            raise InvalidInputError(f"{lost.field} is given more than once", field=lost.field, rule=lost.rule)
 
 
 def describe_body(model: type[Body], *, required: bool = True) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction
+from provgraph.lineage.told import ERROR, OUTCOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,10 +75,10 @@ def _nodes(walk: Walk, query: WalkQuery, *, with_gaps: bool = False) -> list[Jso
 
 
 def _pem(pem: WalkedPem) -> Json:
-    id_, depth, type_, emitter, occurred_us, position = pem
+    id_, depth, type_, emitter, occurred_us, position, outcome, error = pem
     if position is None or occurred_us is None:
         return {"kind": "pem", "id": id_, "depth": depth, "placeholder": True}
-    return {
+    node = {
         "kind": "pem",
         "id": id_,
         "type": type_,
@@ -86,6 +87,11 @@ def _pem(pem: WalkedPem) -> Json:
         "position": position,
         "depth": depth,
     }
+    if outcome is not None:
+        node[OUTCOME] = outcome
+    if error is not None:
+        node[ERROR] = error
+    return node
 
 
 def _edges(walk: Walk) -> list[Json]:

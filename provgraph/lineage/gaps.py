@@ -2,7 +2,7 @@
 Gaps: what the record of a platform lacks.
 
 Used but never produced, predecessors never seen, uses out of order; and of each emitter whether it went silent, how its
-clock goes against the log's, and how many of its events say what they worked on.
+clock goes against the log's, how many of its events say what they worked on, and how many that they failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidInputError
+from provgraph.events import Outcome
 from provgraph.events.clock import now_us, rfc3339
 from provgraph.graphstore import Moment
 from provgraph.lineage import pages, past, places, told, versions
@@ -50,6 +51,8 @@ def gaps(graph: HistoryReader, asked: Gaps, *, cursors: Cursors = OF_THIS_PROCES
     """
     Return what is missing: the three lists, each with ``items``, and ``emitters``.
 
+    ``outcomes`` is how many events say that their work did not end well; those of each emitter stand with it.
+
     A list that is not ``complete`` says the ``reason`` and has a ``cursor`` to go on with.
 
     :raises InvalidInputError: the limit, the list or the cursor is none
@@ -81,7 +84,11 @@ def gaps(graph: HistoryReader, asked: Gaps, *, cursors: Cursors = OF_THIS_PROCES
             "cursor": None if reason is None else pages.encode(cursors, own, page.past, places.held(since)),
         }
     if asked.only is None:
-        found["emitters"] = [_emitter(each, asked, view) for each in graph.emitter_states(view)]
+        emitters = graph.emitter_states(view)
+        found["emitters"] = [_emitter(each, asked, view) for each in emitters]
+        found["outcomes"] = {
+            name: sum(getattr(each, name) for each in emitters) for name in map(str, Outcome)
+        }
     past.check(graph, page.past)
     return {**found, **told.truth(page.past)}
 
@@ -200,6 +207,7 @@ def _emitter(each: EmitterState, asked: Gaps, view: View) -> Json:
         "silent": silent_us > asked.silent_after_us,
         "silent_seconds": max(0, silent_us) / _SECOND,
         "coverage": each.connected / each.events,
+        **{name: getattr(each, name) for name in map(str, Outcome)},
         "delay_seconds": {
             "least": each.least_delay_us / _SECOND,
             "mean": each.sum_of_delays_us / each.events / _SECOND,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from provgraph.errors import ConflictError
 from provgraph.graphstore import WalkQuery
-from provgraph.lineage import answer, request
+from provgraph.lineage import answer, details, request
 from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
+from provgraph.lineage.exports import to_json
 from provgraph.lineage.recorders import add_to, nobody
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import Checkpoint, GraphReader
+    from provgraph.graphstore import Checkpoint, GraphReader, HistoryReader
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.request import LineageRequest, Node
@@ -27,6 +26,7 @@ def lineage(
     *,
     recorders: RecordersOf = nobody,
     cursors: Cursors = OF_THIS_PROCESS,
+    detailed_by: HistoryReader | None = None,
 ) -> bytes:
     """
     Answer a lineage question, exact versions only, as JSON.
@@ -34,6 +34,7 @@ def lineage(
     ``nodes`` and ``edges`` in the order found, nearest first; ``position``, the log position it is true for;
     ``complete``, and if not the ``reason`` (``limit`` or ``depth``) and the ``cursor`` to go on after a ``limit``.
 
+    :param detailed_by: the same graph, asked what the events of the page said; None: the answer does not tell
     :raises InvalidInputError: the question cannot be asked so
     :raises NotFoundError: the graph has no such node
     :raises ConflictError: late events changed what the pages before said, or the log was cleaned
@@ -59,12 +60,15 @@ def lineage(
         position = since.position
     page = answer.page(walk, query, skip=given, limit=asked.limit)
     reason = "limit" if page.more else walk.cut_by
+    if detailed_by is not None:
+        facts = details.facts_of(detailed_by, page.nodes, page.edges)
+        details.add_to(page.nodes, page.edges, facts)
     add_to(page.nodes, recorders)
     following = None
     if reason == "limit":
         reached = Cursor(epoch, position, None, [given + len(page.nodes), node.version])
         following = cursors.encode(question, reached)
-    return orjson.dumps(
+    return to_json(
         {
             "node": _node(node),
             "direction": asked.direction,

@@ -1,7 +1,8 @@
 """
 Nodes as people name them: read here, looked up elsewhere.
 
-Written ``pem:ID``, ``artifact:NAME`` or ``tag:NAMESPACE/TAG``; or bare.
+Written ``pem:ID``, ``artifact:NAME`` or ``tag:NAMESPACE/TAG``; or bare. In answers a ``/`` within a namespace or a tag
+is ``%2F`` and a ``%`` is ``%25``; people need not write it so where only one tag can be meant.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from typing import NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
 from provgraph.events import event_id
+from provgraph.joined import SEPARATOR, joined, parted
 
 _MOST_SHOWN = 100
+# A tag that is typed with so many is looked up as often.
+_MOST_SLASHES = 30
 
 
 class Named(NamedTuple):
@@ -68,6 +72,34 @@ def read(text: str, asked: Asked) -> Named:
     if colon and kind in ("artifact", "tag"):
         return Named(kind, rest, None)
     return Named(None, text, as_id(text))
+
+
+def tag_name(namespace: str, tag: str) -> str:
+    """Return ``NAMESPACE/TAG`` as answers write it: no other tag is written so."""
+    return joined((namespace, tag))
+
+
+def as_written(text: str) -> tuple[str, str] | None:
+    """Return the namespace and the tag that `tag_name` made a text of, None for a text that it never makes."""
+    parts = parted(text)
+    return (parts[0], parts[1]) if parts is not None and len(parts) == 2 else None
+
+
+def as_typed(text: str, asked: Asked) -> list[tuple[str, str]]:
+    """
+    Return every namespace and tag that a text can mean in which nothing is escaped.
+
+    :raises InvalidInputError: they are too many to look up
+    """
+    slashes = [at for at, char in enumerate(text) if char == SEPARATOR]
+    if len(slashes) > _MOST_SLASHES:
+        raise InvalidInputError(
+            f"{asked.node} names a tag with {len(slashes)} slashes: where they are within the namespace or the tag, "
+            "write each of them %2F, and % as %25",
+            field=asked.node,
+            rule="tag",
+        )
+    return [(text[:at], text[at + 1 :]) for at in slashes] or [("", text)]
 
 
 def as_id(text: str) -> str | None:

@@ -79,7 +79,8 @@ def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) 
 
 
 def _event(facts: PemFacts) -> Json:
-    return {"emitter": facts.emitter, "type": facts.type, "occurred_at": rfc3339(facts.occurred_us)}
+    at = rfc3339(facts.occurred_us)
+    return {"emitter": facts.emitter, "type": facts.type, "occurred_at": at, **told.ending(facts)}
 
 
 class _Looking:

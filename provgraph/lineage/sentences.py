@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-import json
-import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from provgraph.lineage.recorders import RECORDED_BY
+from provgraph import telling
+from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.lineage.kinds import UNKNOWN
 from provgraph.lineage.told import ARRIVAL
+from provgraph.telling import listed, name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from provgraph.lineage.told import Json
 
-_MOST_STEPS = 40
+# A text that is longer than this is not read. What is left out can be had otherwise, and the text says how.
+_MOST_LINES = 200
+_MOST_KINDS = 20
 _MOST_NAMES = 12
-# A name made of these alone can pass for nothing but a name.
-_PLAIN = re.compile(r"[\w./:@+=#%~&?*-]+").fullmatch
 _NODES = {"pem": "event", "artifact": "artifact", "tag": "tag"}
 
 
 def aloud(found: Json, *, is_known_at: bool = False) -> str:
     """
-    Return an answer of `provgraph.lineage.why` as a text: one step a line, nearest first, and a summary.
+    Return an answer of `provgraph.lineage.why` as a text: the steps, nearest first, and a summary.
 
-    Names with blanks or punctuation that could pass for more than a name stand in quotation marks.
+    Each step is a line and, below it, what it made, what it made it from, and the evidence. Names with blanks or
+    punctuation that could pass for more than a name stand in quotation marks. It has about 200 lines at most; of more
+    steps it says how many there are, and how to get them.
 
     :param is_known_at: it was asked what was known at the answer's log position
     """
     steps = [step for step in found["steps"] if not step.get("placeholder")]
     unseen = {step["event"] for step in found["steps"] if step.get("placeholder")}
-    lines = [_headline(found, steps, is_known_at=is_known_at), *([""] if steps else [])]
-    lines += [_step(number, step, unseen) for number, step in enumerate(steps[:_MOST_STEPS], 1)]
-    if len(steps) > _MOST_STEPS:
-        lines.append(f"... and {len(steps) - _MOST_STEPS} steps before those.")
-    lines += ["", *_summary(found, unseen)]
+    summary = list(_summary(found, unseen))
+    told: list[list[str]] = []
+    left = _MOST_LINES - len(summary) - 3
+    for number, step in enumerate(steps, 1):
+        lines = list(_step(number, step, unseen))
+        left -= len(lines)
+        if left < 0:
+            break
+        told.append(lines)
+    lines = [_headline(found, steps, is_known_at=is_known_at), *([""] if steps else []), *chain(*told)]
+    if len(told) < len(steps):
+        lines.append(
+            f"... and {len(steps) - len(told):,} steps before those: the answer as JSON has all of them (format=json, "
+            "on the command line --json); depth asks for fewer."
+        )
+    lines += ["", *summary]
     return "\n".join(map(_one_line, lines)).rstrip() + "\n"
 
 
@@ -46,13 +61,9 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _name(name: str) -> str:
-    return name if _PLAIN(name) else json.dumps(name, ensure_ascii=False)
-
-
 def _headline(found: Json, steps: list[Json], *, is_known_at: bool) -> str:
     node = found["node"]
-    what = f"{_NODES[node['kind']]} {_name(node['id'])}"
+    what = f"{_NODES[node['kind']]} {name(node['id'])}"
     if node["kind"] == "tag":
         last = "as it came last in the log" if node["tag_order"] == ARRIVAL else "as it was last set by then"
         what = f"{what} ({last})"
@@ -67,35 +78,69 @@ def _headline(found: Json, steps: list[Json], *, is_known_at: bool) -> str:
     return f"Nothing is known of what led to {what}{when}: {why}."
 
 
-def _step(number: int, step: Json, unseen: set[str]) -> str:
-    made = _listed(_produced(each) for each in step["produced"])
-    used = _listed(_used(each) for each in step["used"])
-    after = _listed(f"event {id_}" + (" (never reported)" if id_ in unseen else "") for id_ in step["after"])
-    parts = [f"{number}. {step['occurred_at']}: {_name(step['emitter'])} reported {_name(step['type'])}"]
-    if made:
-        parts.append(f"producing {made}")
-    if used:
-        parts.append(f"from {used}")
-    if after:
-        parts.append(f"after {after}")
-    proof = f"event {step['event']}, position {step['position']}"
+def _step(number: int, step: Json, unseen: set[str]) -> Iterator[str]:
+    ended = telling.ended(step)
+    what = f"{name(step['emitter'])} reported {name(step['type'])}" + (f", which {ended}" if ended else "")
+    yield f"{number}. {step['occurred_at']}: {what}"
+    yield from _below("producing", map(_produced, step["produced"]))
+    yield from _below("from", map(_used, step["used"]))
+    followed = (f"event {id_}" + (" (never reported)" if id_ in unseen else "") for id_ in step["after"])
+    yield from _below("after", followed)
+    if said := telling.described(step["properties"]):
+        yield from _below("saying", [said])
+    if late := telling.reported_after(step):
+        yield from _below("late", [late])
+    proof = f"event {step['event']}, position {step['position']}, recorded {step['recorded_at']}"
     if RECORDED_BY in step:
-        proof += f", recorded by {_name(step[RECORDED_BY]['name'] or step[RECORDED_BY]['id'])}"
-    return ", ".join(parts) + f" [{proof}]."
+        proof += f" by {name(called(step[RECORDED_BY]))}"
+    yield from _below("evidence", [proof])
+
+
+def _below(label: str, items: Iterable[str]) -> Iterator[str]:
+    """Yield what stands below a step, an item a line; of many the first, and how many more there are."""
+    found = list(items)
+    shown = found if len(found) <= _MOST_NAMES else found[: _MOST_NAMES - 1]
+    for item in shown:
+        yield f"   {label:<9}  {item}"
+    if len(shown) < len(found):
+        yield f"   {label:<9}  and {len(found) - len(shown):,} more"
+
+
+def version_parts(part: Json) -> tuple[list[str], str]:
+    """
+    Return what there is to say of a version beside its label: kind and digest, and its properties.
+
+    :param part: what a step used or produced, with a version
+    """
+    version = part["version"]
+    parts = [] if part["kind"] == UNKNOWN else [telling.short(part["kind"])]
+    if "digest" in version:
+        parts.append(f"digest {telling.short(version['digest'])}")
+    return parts, telling.described(version.get("properties", {}))
 
 
 def _produced(made: Json) -> str:
     label = made["version"].get("label")
-    return _name(made["artifact"]) + ("" if label is None else f" ({_name(label)})")
+    return _version(made, [] if label is None else [name(label)])
 
 
 def _used(used: Json) -> str:
-    name, version = _name(used["artifact"]), used["version"]
+    version = used["version"]
     if version is None:
-        return f"{name} ({_origin(used)})"
-    label = f"{_name(version['label'])}, " if "label" in version else ""
+        return f"{name(used['artifact'])} ({_origin(used)})"
     order = ", by its clock only later" if used.get("out_of_order") else ""
-    return f"{name} ({label}made at position {version['position']}{order})"
+    ended = telling.ended(version)
+    by = f" by a step that {ended}" if ended else ""
+    label = [name(version["label"])] if "label" in version else []
+    return _version(used, [*label, f"made at position {version['position']}{order}{by}"])
+
+
+def _version(part: Json, said: list[str]) -> str:
+    parts, properties = version_parts(part)
+    about = ", ".join([*said, *parts])
+    return (
+        name(part["artifact"]) + (f" ({about})" if about else "") + (f" {properties}" if properties else "")
+    )
 
 
 def _origin(used: Json) -> str:
@@ -104,29 +149,35 @@ def _origin(used: Json) -> str:
     return (
         "from outside"
         if named is None
-        else f"version {_name(named)}, which no other event is known to have made"
+        else f"version {name(named)}, which no other event is known to have made"
     )
 
 
 def _summary(found: Json, unseen: set[str]) -> Iterator[str]:
-    emitters = _listed(f"{_name(each['emitter'])} ({each['events']})" for each in found["emitters"])
+    emitters = listed(f"{name(each['emitter'])} ({each['events']})" for each in found["emitters"])
     if emitters:
         yield f"Who took part (with events): {emitters}."
-    for kind, entries in found["artifacts"].items():
+    kinds = found["artifacts"]
+    for kind, entries in list(kinds.items())[:_MOST_KINDS]:
         yield f"{_heading(kind)}: {_artifacts(entries)}."
+    if len(kinds) > _MOST_KINDS:
+        yield f"... and {len(kinds) - _MOST_KINDS:,} kinds more."
     without = [
         entry for entries in found["artifacts"].values() for entry in entries if entry["version"] is None
     ]
     if outside := [entry for entry in without if "named_version" not in entry]:
         yield f"From outside, with no event that made it: {_artifacts(outside)}."
     if unknown := [entry for entry in without if "named_version" in entry]:
-        names = _listed(
-            f"{_name(each['artifact'])} (version {_name(each['named_version'])})" for each in unknown
+        names = listed(
+            f"{name(each['artifact'])} (version {name(each['named_version'])})" for each in unknown
         )
         yield f"Used in a version that no other event is known to have made: {names}."
+    if ended := [step for step in found["steps"] if step.get("outcome")]:
+        told = listed(f"{name(step['type'])} (event {step['event']}, {step['outcome']})" for step in ended)
+        yield f"Did not end well: {told}."
     if unseen:
         placeholders = (step["event"] for step in found["steps"] if step["event"] in unseen)
-        yield f"Never reported: {_listed(f'event {id_}' for id_ in placeholders)}."
+        yield f"Never reported: {listed(f'event {id_}' for id_ in placeholders)}."
     if found["complete"]:
         everything = "everything that was reported" if unseen else "everything"
         yield f"That is {everything}, by the log up to position {found['position']}."
@@ -137,14 +188,8 @@ def _summary(found: Json, unseen: set[str]) -> Iterator[str]:
 
 def _heading(kind: str) -> str:
     """Return a kind as the beginning of a line; one that is more than a word stays as it is written."""
-    return kind[:1].upper() + kind[1:] if kind.isalpha() else f"Kind {_name(kind)}"
+    return kind[:1].upper() + kind[1:] if kind.isalpha() else f"Kind {name(kind)}"
 
 
 def _artifacts(entries: Iterable[Json]) -> str:
-    return _listed(_name(name) for name in dict.fromkeys(entry["artifact"] for entry in entries))
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    shown = ", ".join(found[:_MOST_NAMES])
-    return shown if len(found) <= _MOST_NAMES else f"{shown} and {len(found) - _MOST_NAMES} more"
+    return listed(map(name, dict.fromkeys(entry["artifact"] for entry in entries)))

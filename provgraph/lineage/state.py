@@ -70,7 +70,7 @@ def state(
     past.check(graph, page.past)
     return {
         "artifacts": [artifact(each) for each in artifacts],
-        "tags": [tag(each) for each in tags],
+        "tags": _with_endings(graph, [tag(each) for each in tags]),
         "tag_order": told.tag_order(view),
         **told.truth(page.past),
         "complete": following is None,
@@ -118,6 +118,18 @@ def tag(each: TagFacts) -> Json:
     }
 
 
+def _with_endings(graph: HistoryReader, tags: list[Json]) -> list[Json]:
+    """Add to tags how the work ended that the events tell of which they mark."""
+    ids = list(dict.fromkeys(each["event"] for each in tags))
+    found: dict[str, Json] = {}
+    for begin in range(0, len(ids), _READ_AT_ONCE):
+        for facts in graph.events(ids[begin : begin + _READ_AT_ONCE]):
+            found[facts.id] = told.ending(facts)
+    for each in tags:
+        each.update(found.get(each["event"], {}))
+    return tags
+
+
 class _Limits(NamedTuple):
     """How much of a difference one page looks for."""
 
@@ -160,6 +172,7 @@ def diff(
     found, reached, reason = _differences(
         graph, views, what, since, _Limits(limit, time.monotonic() + seconds)
     )
+    _with_endings(graph, [side for each in found for side in _sides(each) if "tag" in side])
     past.check(graph, page.past)
     following = None if reached is None else pages.encode(cursors, asked, page.past, [ends, *reached])
     return {
@@ -170,6 +183,10 @@ def diff(
         "reason": reason,
         "cursor": following,
     }
+
+
+def _sides(change: Json) -> Iterator[Json]:
+    yield from (change[side] for side in ("before", "after") if change[side] is not None)
 
 
 def _told(view: View) -> Json:

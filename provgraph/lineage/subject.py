@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.errors import InvalidInputError
 from provgraph.events import version_label
 from provgraph.lineage import node, told, versions
 from provgraph.lineage.node import Asked
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from provgraph.lineage.past import Past
 
 _NODE = Asked()
+# Tags that a refusal names.
+_MOST_TOLD = 3
+# A bare name that ends in a version is looked up as often as it has an ``@``, at most.
+_MOST_SPLITS = 30
 
 
 class Subject(NamedTuple):
@@ -106,9 +111,19 @@ class _LookUp:
                 return Subject("artifact", name, latest.event_id if at_latest else None, name)
             if graph.names(view, name):
                 return Subject("artifact", name, None, name)
-            bare, at, label = name.rpartition("@")
-            if at and bare and label:
-                return self.artifact(bare, label, at_latest=at_latest)
+            return self._bare(name, at_latest=at_latest)
+        raise self._asked.no_such(f"artifact {node.shown(name)}", self._past.when)
+
+    def _bare(self, name: str, *, at_latest: bool) -> Subject:
+        """Return the version that ``NAME@VERSION`` is: of the longest name that has it."""
+        splits = [(name[:at], name[at + 1 :]) for at, char in enumerate(name) if char == "@"]
+        splits = [split for split in splits[-_MOST_SPLITS:] if all(split)]
+        for bare, label in reversed(splits):
+            made = self._version(bare, label)
+            if made is not None:
+                return Subject("artifact", bare, made, bare)
+        if splits:
+            return self.artifact(*splits[-1], at_latest=at_latest)
         raise self._asked.no_such(f"artifact {node.shown(name)}", self._past.when)
 
     def _version(self, name: str, version: str) -> str | None:
@@ -127,18 +142,38 @@ class _LookUp:
 
     def tag(self, text: str) -> Subject:
         """Return a tag, where it is in the view."""
-        namespace, slash, tag = text.rpartition("/")
-        before = (namespace, tag[:-1]) if len(tag) > 1 else (namespace, "")
-        if slash or tag:
-            while found := self._graph.tag_states(self._view, after=before, limit=100):
-                for state in found:
-                    if (state.namespace, state.tag) == (namespace, tag):
-                        return Subject("tag", text, state.pem_id, tag_order=told.tag_order(self._view))
-                before = found[-1][:2]
-                if before > (namespace, tag):
-                    break
-        what = f"tag {node.shown(tag)} in namespace {node.shown(namespace)}"
+        written = node.as_written(text)
+        found = None if written is None else self._tag(*written)
+        if found is not None:
+            return found
+        typed = node.as_typed(text, self._asked)
+        tags = [tag for namespace, name in typed if (tag := self._tag(namespace, name)) is not None]
+        if len(tags) > 1:
+            told_ = " or ".join(f"tag:{tag.id}" for tag in tags[:_MOST_TOLD])
+            raise InvalidInputError(
+                f"{self._asked.node} could be more than one tag: {told_}",
+                field=self._asked.node,
+                rule="one-tag",
+            )
+        if tags:
+            return tags[0]
+        namespace, name = written or typed[-1]
+        what = f"tag {node.shown(name)} in namespace {node.shown(namespace)}"
         raise self._asked.no_such(what, self._past.when)
+
+    def _tag(self, namespace: str, tag: str) -> Subject | None:
+        before = (namespace, tag[:-1]) if len(tag) > 1 else (namespace, "")
+        if not (namespace or tag):
+            return None
+        while found := self._graph.tag_states(self._view, after=before, limit=100):
+            for state in found:
+                if (state.namespace, state.tag) == (namespace, tag):
+                    id_ = node.tag_name(namespace, tag)
+                    return Subject("tag", id_, state.pem_id, tag_order=told.tag_order(self._view))
+            before = found[-1][:2]
+            if before > (namespace, tag):
+                break
+        return None
 
     def _holds(self, facts: PemFacts) -> bool:
         return self._view.holds(facts.occurred_us, facts.position)

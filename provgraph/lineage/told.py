@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# How the work ended that an event tells of; they stand only where the event states them.
+OUTCOME, ERROR = "outcome", "error"
+
 
 def event(facts: PemFacts) -> Json:
     """Return what is known of an event, without its edges."""
@@ -25,20 +28,32 @@ def event(facts: PemFacts) -> Json:
         "recorded_at": rfc3339(facts.recorded_us),
         "position": facts.position,
         "properties": orjson.loads(facts.properties),
+        **ending(facts),
     }
 
 
+def ending(said: PemFacts | Production) -> Json:
+    """Return how the work ended that an event tells of, if it says so."""
+    told: Json = {}
+    if said.outcome is not None:
+        told[OUTCOME] = said.outcome
+    if said.error is not None:
+        told[ERROR] = said.error
+    return told
+
+
 def version(made: Production) -> Json:
-    """Return a version of an artifact: the event that produced it, and what that said of it."""
-    return _version(made.event_id, made.position, made.occurred_us, made)
+    """Return a version of an artifact: the event that produced it, what that said of it, and how it ended."""
+    return _version(made.event_id, made.position, made.occurred_us, made) | ending(made)
 
 
 def version_of(facts: PemFacts, artifact: str) -> Json:
     """Return the version of an artifact that an event produced."""
     for made in facts.produces:
         if made.artifact == artifact:
-            return _version(facts.id, facts.position, facts.occurred_us, made)
-    return {"event": facts.id, "position": facts.position, "produced_at": rfc3339(facts.occurred_us)}
+            return _version(facts.id, facts.position, facts.occurred_us, made) | ending(facts)
+    produced_at = rfc3339(facts.occurred_us)
+    return {"event": facts.id, "position": facts.position, "produced_at": produced_at} | ending(facts)
 
 
 def _version(event_id: str, position: int, occurred_us: int, made: Production | ProductionFacts) -> Json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery, WalkStart
-from provgraph.lineage import answer, pages, past, subject, told
+from provgraph.lineage import answer, details, pages, past, subject, told
 from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.recorders import add_to, nobody
@@ -70,6 +70,7 @@ class Trace(NamedTuple):
     seconds: float = DEFAULT_SECONDS
     cursor: str | None = None
     question: Sequence[object] = ()  # what makes it the same question, as it was stated
+    details: bool = False  # whether to tell what the events said
 
 
 def trace(
@@ -100,7 +101,11 @@ def trace(
     end = given + asked.limit
     more = len(nodes) > end
     reason = "limit" if more or cut_by == "limit" else cut_by
-    add_to(nodes[given:end], recorders)
+    shown = nodes[given:end]
+    shown_edges = [edge for edge, index in edges if given <= index < end]
+    if asked.details:
+        details.add_to(shown, shown_edges, details.facts_of(graph, shown, shown_edges))
+    add_to(shown, recorders)
     following = None
     # A filter may leave less than a page of as much as is walked over: then there is nothing to go on with.
     if more:
@@ -109,8 +114,8 @@ def trace(
         "node": about.told(),
         "direction": asked.direction,
         "depth": asked.depth,
-        "nodes": nodes[given:end],
-        "edges": [edge for edge, index in edges if given <= index < end],
+        "nodes": shown,
+        "edges": shown_edges,
         **told.truth(page.past),
         "complete": reason is None,
         "reason": reason,

@@ -160,8 +160,10 @@ class Walker(ABC):
             self._query.start.pem_ids,
         )
 
-    def _told(self, id_: str) -> tuple[str | None, str | None, int | None, int | None]:
+    def _told(
+        self, id_: str
+    ) -> tuple[str | None, str | None, int | None, int | None, str | None, str | None]:
         facts = self._facts.get(id_)
         if facts is None:
-            return None, None, None, None
-        return facts.type, facts.emitter, facts.occurred_us, facts.position
+            return None, None, None, None, None, None
+        return facts.type, facts.emitter, facts.occurred_us, facts.position, facts.outcome, facts.error

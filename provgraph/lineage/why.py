@@ -11,11 +11,14 @@ from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph import telling
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.graphstore import Direction, WalkQuery
-from provgraph.lineage import answer, past, subject, told
+from provgraph.lineage import answer, details, past, subject, told
+from provgraph.lineage import recorders as recording
 from provgraph.lineage.kinds import Kinds
-from provgraph.lineage.recorders import RECORDED_BY, add_to, nobody
-from provgraph.lineage.sentences import aloud
+from provgraph.lineage.recorders import nobody
+from provgraph.lineage.sentences import aloud, version_parts
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -54,7 +57,8 @@ def why(
 
     ``steps`` are the events, nearest first, each with what it ``used`` and ``produced``; ``artifacts`` everything that
     took part, by kind, with its version; ``emitters`` who took part; ``claims`` what of it can be said in a sentence,
-    with its evidence; ``text`` the same to read aloud; ``graph`` nodes and edges, in the form of lineage.
+    with its evidence; ``text`` the same to read aloud; ``graph`` nodes and edges, in the form of lineage, with what the
+    events said. A step that was reported later than what it led to says so: ``reported_after``.
 
     :raises InvalidInputError: it cannot be asked so
     :raises NotFoundError: the view has no such node
@@ -66,24 +70,37 @@ def why(
     walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)
     chain = _Chain(walked, kinds or Kinds(), _named_by(graph, until.view, about, walked))
-    nodes, edges = answer.listed(walked.walk, query)
+    nodes, edges = _graph(walked, query, chain)
     cut_by = walked.walk.cut_by
     found: Json = {
         "node": about.told(),
-        "steps": chain.steps(),
+        "steps": chain.steps,
         "artifacts": chain.artifacts(),
         "emitters": chain.emitters(),
         "claims": [],
         "text": "",
-        "graph": {"node": about.told(), "nodes": nodes, "edges": [edge for edge, _ in edges]},
+        "graph": {"node": about.told(), "nodes": nodes, "edges": edges},
         **told.truth(until),
         "complete": cut_by is None,
         "reason": cut_by,
     }
-    add_to([*found["steps"], *nodes], recorders)
+    recording.add_to([*found["steps"], *nodes], recorders)
     found["claims"] = list(_claims(found, about))
     found["text"] = aloud(found, is_known_at=asked.known_at is not None)
     return found
+
+
+def _graph(walked: Walked, query: WalkQuery, chain: _Chain) -> tuple[list[Json], list[Json]]:
+    """Return what was found as nodes and edges, with what the events said; late reports are marked as in the steps."""
+    nodes, edges_and_places = answer.listed(walked.walk, query)
+    edges = [edge for edge, _ in edges_and_places]
+    details.add_to(nodes, edges, walked.facts)
+    marks = {step["event"]: step.get(details.REPORTED_AFTER) for step in chain.steps}
+    for node in nodes:
+        node.pop(details.REPORTED_AFTER, None)
+        if node["kind"] == "pem" and marks[node["id"]] is not None:
+            node[details.REPORTED_AFTER] = marks[node["id"]]
+    return nodes, edges
 
 
 def _named_by(graph: HistoryReader, view: View, about: Subject, walked: Walked) -> list[Json]:
@@ -105,10 +122,9 @@ class _Chain:
         self._uses: dict[str, list[WalkedUse]] = defaultdict(list)
         for use in walked.walk.uses:
             self._uses[use[0]].append(use)
-
-    def steps(self) -> list[Json]:
-        """Return the events, nearest first; one that was only named so far is a placeholder."""
-        return [self._step(id_, depth) for id_, depth, *_ in self._walked.walk.pems]
+        # The events, nearest first; one that was only named so far is a placeholder.
+        self.steps = [self._step(id_, depth) for id_, depth, *_ in self._walked.walk.pems]
+        _mark_late(self.steps)
 
     def _step(self, id_: str, depth: int) -> Json:
         facts = self._facts.get(id_)
@@ -173,7 +189,12 @@ class _Chain:
         for entry in found.values():
             made = entry["version"] and self._facts[entry["version"]["event"]]
             if made:
-                entry["produced_by"] = {**self._evidence(made.id), "emitter": made.emitter, "type": made.type}
+                entry["produced_by"] = {
+                    **self._evidence(made.id),
+                    "emitter": made.emitter,
+                    "type": made.type,
+                    **told.ending(made),
+                }
         groups: dict[str, list[Json]] = defaultdict(list)
         for _, entry in sorted(found.items(), key=itemgetter(0)):
             groups[entry.pop("kind")].append(entry)
@@ -199,6 +220,26 @@ class _Chain:
         return {"event": id_, "position": self._facts[id_].position}
 
 
+def _mark_late(steps: Iterable[Json]) -> None:
+    """
+    Mark the steps that were reported later than what they led to: until then, answers did not know of them.
+
+    That is what was asked about, or else the step that it led to directly.
+    """
+    met: dict[str, Json] = {}
+    asked: dict[str, Json] = {}  # for each step the one that the way to it began at
+    for step in steps:
+        led_to = None if step["led_to"] is None else met.get(step["led_to"]["event"])
+        first = step if led_to is None else asked[led_to["event"]]
+        met[step["event"]], asked[step["event"]] = step, first
+        for effect in (first, led_to):
+            if effect is not None and effect.get("position", step.get("position", 0)) < step.get(
+                "position", 0
+            ):
+                step[details.REPORTED_AFTER] = details.late(step, effect, effect["event"])
+                break
+
+
 def _claims(found: Json, about: Subject) -> Iterator[Json]:
     """Yield what can be said of an answer in a sentence each, with the events that prove it."""
     steps = {step["event"]: step for step in found["steps"]}
@@ -214,6 +255,11 @@ def _claims(found: Json, about: Subject) -> Iterator[Json]:
             }
             continue
         yield {"claim": _done(step), "evidence": [_proof(step)]}
+        if ended := telling.ended(step):
+            yield {"claim": f"{step['type']!r} {ended}.", "evidence": [_proof(step)]}
+        if late := step.get(details.REPORTED_AFTER):
+            proofs = [_proof(step), _proof(late)]
+            yield {"claim": f"{step['type']!r} was {telling.reported_after(step)}.", "evidence": proofs}
         for used in step["used"]:
             yield {"claim": _use(step, used), "evidence": [_proof(step), *_proofs(used)]}
         for id_ in step["after"]:
@@ -225,11 +271,29 @@ def _claims(found: Json, about: Subject) -> Iterator[Json]:
 
 
 def _done(step: Json) -> str:
-    made = ", ".join(repr(each["artifact"]) for each in step["produced"])
+    made = telling.listed(f"{each['artifact']!r}{_said_of(each)}" for each in step["produced"])
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
-    by = "" if recorder is None else f"; the credential {recorder['name']!r} ({recorder['id']}) recorded it"
-    return f"{step['emitter']!r} reported {step['type']!r} at {step['occurred_at']}{what}{by}."
+    by = "" if recorder is None else f"; the credential {_credential(recorder)} recorded it"
+    said = telling.described(step["properties"])
+    and_said = f"; it said {said}" if said else ""
+    when = f"{step['occurred_at']}, recorded at {step['recorded_at']},"
+    return (
+        f"{step['emitter']!r} reported {step['type']!r} at {when if what else when[:-1]}{what}{and_said}{by}."
+    )
+
+
+def _said_of(part: Json) -> str:
+    """Return what was said of a version, in brackets and braces."""
+    parts, properties = version_parts(part)
+    label = part["version"].get("label")
+    parts = parts if label is None else [f"version {label!r}", *parts]
+    return (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
+
+
+def _credential(recorder: Json) -> str:
+    name = called(recorder)
+    return name if name == recorder["id"] else f"{name!r} ({recorder['id']})"
 
 
 def _use(step: Json, used: Json) -> str:
@@ -241,7 +305,12 @@ def _use(step: Json, used: Json) -> str:
         return f"{step['type']!r} used {used['artifact']!r}, which came from outside: no event produced it before."
     label = f" {version['label']!r}" if "label" in version else ""
     order = ", though by its clock that was made only later" if used.get("out_of_order") else ""
-    return f"{step['type']!r} used version{label} of {used['artifact']!r} made at {version['produced_at']}{order}."
+    ended = telling.ended(version)
+    by = f", by an event that {ended}" if ended else ""
+    parts, properties = version_parts(used)
+    said = (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
+    made = f"made at {version['produced_at']}{said}{by}"
+    return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}."
 
 
 def _proof(step: Json) -> Json:

@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
-from provgraph.events import Grant, credential_created, credential_revoked, event_id, in_order
+from provgraph.events import Grant, Right, credential_created, credential_revoked, event_id, in_order
 from provgraph.events.clock import LATEST_US, now_us, parse_zoned, rfc3339
 from provgraph.lineage.times import read_duration
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog import Catalog, CatalogCredential
     from provgraph.eventlog import EventLog
-    from provgraph.events import Holder, Right, Role
+    from provgraph.events import Holder, Role
 
 _TOKEN_BYTES = 32
 _LONGEST_NAME = 200
@@ -106,7 +106,7 @@ def read_grant(
 
     :param role: a set of rights that has a name; either this or ``rights``
     :param emitters: patterns of those that it may speak for, see `provgraph.events.emitters`; none: any
-    :param only: nobody else may speak for them
+    :param only: they are reserved: only credentials that were issued with `only` for them may speak for them
     :param expires: a length of time from now on such as ``90d``, or an RFC 3339 time with its zone; None: never
     :param present_us: what now is; None: the present
     :raises InvalidInputError: it makes no sense; ``field`` says which part
@@ -121,6 +121,14 @@ def read_grant(
             field="emitters",
             rule="required",
         )
+    allowed = in_order(rights) if role is None else role.rights
+    if only and Right.WRITE not in allowed:
+        raise InvalidInputError(
+            "`only` reserves emitters for a credential that may not send, for it has not the right write: give it that "
+            "right, or the role writer, or leave `only` out",
+            field="only",
+            rule="needs-write",
+        )
     if len(emitters) > _MOST_EMITTERS:
         raise InvalidInputError(
             f"There are {len(emitters)} emitters, at most {_MOST_EMITTERS} are allowed: one with * stands for many",
@@ -130,7 +138,7 @@ def read_grant(
     for pattern in emitters:
         _check_text(pattern, what="pattern of emitters", field="emitters")
     return Grant(
-        in_order(rights) if role is None else role.rights,
+        allowed,
         tuple(dict.fromkeys(emitters)),
         only,
         None if expires is None else _expiry(expires, now_us() if present_us is None else present_us),
@@ -145,7 +153,7 @@ def credential_fields(credential: CatalogCredential | IssuedCredential) -> dict[
         "name": credential.name,
         "kind": credential.holder.value,
         "role": None if grant.role is None else grant.role.value,
-        "rights": [right.value for right in grant.rights],
+        "rights": [str(right) for right in grant.rights],
         "emitters": list(grant.emitters),
         "only": grant.only,
         "expires_at": None if grant.expires_us is None else rfc3339(grant.expires_us),

@@ -22,6 +22,7 @@ from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
+from provgraph.joined import joined
 from provgraph.merging import side_by_side
 from provgraph.operations.findings import Difference, Findings, Sense
 from provgraph.operations.flush import flush
@@ -42,7 +43,7 @@ _Item = TypeVar("_Item")
 _BY_ID = ListQuery(sort_field="ID")
 _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
-_PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position")
+_PLAIN_FACTS = ("type", "emitter", "properties", "timestamp_client", "position", "outcome", "error")
 _PLAIN = attrgetter(*_PLAIN_FACTS)
 # While events keep arriving, a difference must be found so many times running to count: twice is proof, but for a
 # tag that goes to and fro.
@@ -286,7 +287,7 @@ def _text_differences(what: str, expected: Iterable[str], in_graph: Iterable[str
 def _tag_texts(graph: GraphStore) -> list[str]:
     """Return each move of a tag: one to another PEM, or at another time, is another text."""
     return sorted(
-        f"{move.namespace}/{move.tag} on {move.pem_id} at position {move.position}, {_told(move.moved_us)}"
+        f"{joined((move.namespace, move.tag))} on {move.pem_id} at position {move.position}, {_told(move.moved_us)}"
         for move in graph.tags()
     )
 

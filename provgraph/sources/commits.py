@@ -22,7 +22,7 @@ class Commit(NamedTuple):
 
     id: str
     parents: tuple[str, ...]
-    committed_at: datetime  # aware, UTC, whole seconds
+    committed_at: datetime  # aware, UTC, whole seconds; 1970-01-01 where nothing readable is stated
     changes: tuple[Change, ...]
 
 
@@ -36,6 +36,10 @@ class History(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what the history lacks."""
+
+    @property
+    def undated(self) -> tuple[str, ...]:
+        """The commits read so far that state no time that can be read; they have 1970-01-01."""
 
     def commits(self) -> Iterator[Commit]:
         """

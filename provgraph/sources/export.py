@@ -2,7 +2,8 @@
 Read a history from an export: one JSON object a line, a commit each, parents before children.
 
 ``{"commit": id, "parents": [id, ...], "committed_at": ISO time, "changes": [{"path", "old", "new"}]}``, the changes
-against the first parent, ``old`` and ``new`` a blob id or null. Packed with gzip or not.
+against the first parent, ``old`` and ``new`` a blob id or null; the time null where the commit states none that can be
+read. Packed with gzip or not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
+from provgraph.sources import rawdates
 from provgraph.sources.commits import Change, Commit, readable
 from provgraph.sources.errors import SourceError
 
@@ -35,6 +37,7 @@ class Export:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._undated: dict[str, None] = {}  # in the order of reading
         with self._readable():
             pass
 
@@ -48,16 +51,25 @@ class Export:
         """See `History.warnings`."""
         return ()
 
+    @property
+    def undated(self) -> tuple[str, ...]:
+        """See `History.undated`."""
+        return tuple(self._undated)
+
     def commits(self) -> Iterator[Commit]:
         """See `History.commits`."""
         for number, line in self._lines():
             try:
-                yield _commit(json.loads(line))
+                record = json.loads(line)
+                commit = _commit(record)
             except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise SourceError(
                     f"{self._file}, line {number} is not an exported commit: {reason}"
                 ) from error
+            if record["committed_at"] is None:
+                self._undated[commit.id] = None
+            yield commit
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that are not blank, with their numbers from 1."""
@@ -120,6 +132,8 @@ def _object_id(value: Any) -> str:
 
 
 def _time(value: Any) -> datetime:
+    if value is None:
+        return rawdates.UNDATED
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError("committed_at has no zone")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from provgraph.sources import rawdates
 from provgraph.sources.commits import Change, Commit, readable
 from provgraph.sources.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Self
 
 _CHUNK_BYTES = 1 << 16
 # A hook's environment points git at another repository than the folder that was named.
@@ -54,6 +55,7 @@ class Repository:
         self._newest = newest
         self._shallow = self._shallow_edges()
         self._left_out = frozenset() if edges else self._shallow
+        self._undated: dict[str, None] = {}  # in the order of reading
 
     @property
     def total(self) -> int:
@@ -75,17 +77,22 @@ class Repository:
         )
         return (warning,)
 
+    @property
+    def undated(self) -> tuple[str, ...]:
+        """See `History.undated`."""
+        return tuple(self._undated)
+
     def commits(self) -> Iterator[Commit]:
         """See `History.commits`."""
         if not self._revisions:
             return
-        with tempfile.TemporaryFile() as complaints:
+        with _Objects(self._folder) as objects, tempfile.TemporaryFile() as complaints:
             process = _start(self._folder, (*_LOG, *self._limit(), *self._revisions, "--"), complaints)
             assert process.stdout is not None  # noqa: S101 - it was opened as a pipe; this tells mypy
             try:
-                for commit in _parse(_tokens(process.stdout)):
-                    if commit.id not in self._left_out:
-                        yield commit
+                for shown in _parse(_tokens(process.stdout)):
+                    if shown.id not in self._left_out:
+                        yield self._dated(shown, objects)
                 if process.wait():
                     complaints.seek(0)
                     raise _failure(self._folder, complaints.read())
@@ -93,6 +100,13 @@ class Repository:
                 process.stdout.close()
                 process.kill()  # it may be running still when the reader stopped early
                 process.wait()
+
+    def _dated(self, shown: _Shown, objects: _Objects) -> Commit:
+        time = rawdates.committed_at(shown.seconds, lambda: objects.read(shown.id))
+        if time is None:
+            self._undated[shown.id] = None
+            time = rawdates.UNDATED
+        return Commit(shown.id, shown.parents, time, shown.changes)
 
     def _limit(self) -> tuple[str, ...]:
         return () if self._newest is None else (f"--max-count={self._newest}",)
@@ -121,7 +135,53 @@ def _tokens(stream: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _parse(tokens: Iterator[bytes]) -> Iterator[Commit]:
+class _Shown(NamedTuple):
+    """A commit as git shows it."""
+
+    id: str
+    parents: tuple[str, ...]
+    seconds: str  # empty where git cannot read the date
+    changes: tuple[Change, ...]
+
+
+class _Objects:
+    """Reads objects as they are stored, with one program for all of them that is started for the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            with self._process:  # closes its pipes and waits for it
+                self._process.kill()
+
+    def read(self, object_id: str) -> bytes:
+        """
+        Return an object's bytes.
+
+        :raises SourceError: git cannot read it
+        """
+        if self._process is None:
+            self._process = _start(self._folder, ("cat-file", "--batch"), subprocess.DEVNULL, asks=True)
+        questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None and answers is not None  # noqa: S101, PT018 - they were opened as pipes
+        try:
+            questions.write(object_id.encode() + b"\n")
+            questions.flush()
+            heading = answers.readline().split()
+        except OSError:
+            heading = []
+        if len(heading) != 3:
+            raise SourceError(f"git cannot read the commit {object_id} of {self._folder}.")
+        size = int(heading[2])
+        return answers.read(size + 1)[:size]
+
+
+def _parse(tokens: Iterator[bytes]) -> Iterator[_Shown]:
     """Put git's output together: a heading per commit, then ``:modes old new status`` and a path per change."""
     heading: bytes | None = None
     changes: list[Change] = []
@@ -140,23 +200,15 @@ def _parse(tokens: Iterator[bytes]) -> Iterator[Commit]:
         yield _commit(heading, changes)
 
 
-def _commit(heading: bytes, changes: Sequence[Change]) -> Commit:
+def _commit(heading: bytes, changes: Sequence[Change]) -> _Shown:
     ids, _, seconds = heading.decode().rpartition("|")
     commit, *parents = ids.split()
-    return Commit(commit, tuple(parents), _time(int(seconds)), tuple(changes))
+    return _Shown(commit, tuple(parents), seconds, tuple(changes))
 
 
 def _blob(stated: str) -> str | None:
     """Return a blob id, None for git's all-zero "nothing"."""
     return stated if stated.strip("0") else None
-
-
-def _time(seconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        # A forged clock beyond the year 9999; the commit is real all the same.
-        return datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -175,10 +227,16 @@ def _ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise _not_installed() from error
 
 
-def _start(folder: Path, arguments: Sequence[str], complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, arguments: Sequence[str], complaints: IO[bytes] | int, *, asks: bool = False
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - a fixed program, and arguments that no shell reads
-            _command(folder, arguments), stdout=subprocess.PIPE, stderr=complaints, env=_environment()
+            _command(folder, arguments),
+            stdin=subprocess.PIPE if asks else None,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=_environment(),
         )
     except FileNotFoundError as error:
         raise _not_installed() from error
@@ -190,8 +248,10 @@ def _command(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
-    # Replace refs would show another content under a commit's id.
-    return kept | {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
+    # Replace refs would show another content under a commit's id, and grafts other parents: one commit is one event,
+    # whatever somebody has noted in this clone.
+    stored = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+    return kept | stored | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
 
 
 def _not_installed() -> SourceError:

@@ -12,10 +12,19 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, NotFoundError
-from provgraph.events import NOBODY
+from provgraph.events import NOBODY, Outcome
 from provgraph.events.clock import rfc3339
 from provgraph.events.groupname import DEFAULT_IDENTIFIER
-from provgraph.events.tracking import Change, Members, ObjectState, Operation, Step, step_id, tracked
+from provgraph.events.tracking import (
+    Change,
+    Members,
+    ObjectState,
+    Operation,
+    RunStatus,
+    Step,
+    step_id,
+    tracked,
+)
 from provgraph.tracking.naming import (
     GROUP_ARTIFACT_KIND,
     RUN_ARTIFACT_KIND,
@@ -27,7 +36,7 @@ from provgraph.tracking.sweep import World
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredRun, TrackingQueries
+    from provgraph.catalog.tracking import StoredObject, StoredRun, TrackingQueries
     from provgraph.events import NewEvent, Sender
     from provgraph.events.tracking import RunState
 
@@ -75,7 +84,10 @@ class Draft:
         self.command = command
         self.run: StoredRun | None = None
         self._states: dict[str, ObjectState] = {}
-        # Ids of the live ones among them.
+        # As they were when the command came: read once, for a thousand interfaces are named by one device.
+        self._read: dict[str, ObjectState | None] = {}
+        self._read_by_key: dict[tuple[str, str, str], ObjectState | None] = {}
+        # Ids of the live ones among the changed.
         self._by_key: dict[tuple[str, str, str | None], str] = {}
         self._by_artifact: dict[str, str] = {}
         self.parts: list[_Part] = []  # of objects, each a step of its own
@@ -106,8 +118,10 @@ class Draft:
         """Return a live object, None when there is none with this id."""
         state = self._states.get(id_)
         if state is None:
-            stored = self.reads.objects([id_]).get(id_)
-            state = None if stored is None else stored.state
+            if id_ not in self._read:
+                stored = self.reads.objects([id_]).get(id_)
+                self._read[id_] = None if stored is None else stored.state
+            state = self._read[id_]
         return state if state is not None and state.live else None
 
     def state(self, id_: str) -> ObjectState | None:
@@ -123,10 +137,11 @@ class Draft:
         known = self._by_key.get((branch, kind, key))
         if known is not None:
             return self._states[known]
-        stored = self.reads.live_object(branch=branch, kind=kind, key=key)
-        if stored is None or stored.state.id in self._states:
-            return None
-        return stored.state
+        if (branch, kind, key) not in self._read_by_key:
+            stored = self.reads.live_object(branch=branch, kind=kind, key=key)
+            self._read_by_key[branch, kind, key] = None if stored is None else stored.state
+        state = self._read_by_key[branch, kind, key]
+        return None if state is None or state.id in self._states else state
 
     def members(self, group_id: str) -> tuple[str, ...]:
         """Return whom a group lists."""
@@ -155,12 +170,17 @@ class Draft:
 
     def free_artifact(self, *, branch: str, kind: str, key: str | None, id_: str) -> str:
         """Return the artifact for a new object: by its key, unless a live object has that one."""
-        if key is None:
-            return object_artifact(branch=branch, kind=kind, key=id_)
-        name = object_artifact(branch=branch, kind=kind, key=key)
-        if name in self._by_artifact or self.reads.is_artifact_taken(name):
-            return f"{name}#{id_[:_SHOWN_DIGITS]}"
-        return name
+        name = object_artifact(branch=branch, kind=kind, key=id_ if key is None else key)
+        shown = (
+            name,
+            f"{name}#{id_[:_SHOWN_DIGITS]}",
+            *(f"{name}#{id_}.{number}" for number in range(1, 100)),
+        )
+        # What is put after it may be in the name of another object as well.
+        for free in shown:
+            if free not in self._by_artifact and not self.reads.is_artifact_taken(free):
+                return free
+        raise ConflictError(f"Every name for the artifact of {kind} {key!r} is another object's")
 
     # ------------------------------------------------------------------------------------------- what it does
 
@@ -241,6 +261,35 @@ class Draft:
         """Say that the present versions of objects take part; those that are not stored yet are left out."""
         self.used.update(dict.fromkeys(ids))
 
+    def actor(self, run: RunState | None = None) -> str | None:
+        """Return who does it, as far as that is known; ``run`` is a run as it is from now on."""
+        its_run = self._its_run(run)
+        return self.command.actor or (None if its_run is None else its_run.actor)
+
+    def emitter(self, run: RunState | None = None) -> str:
+        """Return the emitter of the events: the run's identifier, without a run the actor."""
+        its_run = self._its_run(run)
+        return (self.actor() or DEFAULT_IDENTIFIER) if its_run is None else its_run.identifier
+
+    def _its_run(self, run: RunState | None) -> RunState | None:
+        return run or (None if self.run is None else self.run.state)
+
+    def _check_changes(self, stored: Mapping[str, StoredObject]) -> None:
+        """Let it change what is stored, unless that is of an emitter that is reserved for others."""
+        sender = self.command.sender
+        if not sender.reserved:
+            return
+        runs: dict[str, StoredRun | None] = {}
+        for part in (*self.parts, *self.together):
+            change = part.change
+            changed = None if change.before is None else stored.get(change.before.id)
+            if changed is None or change.operation is Operation.UNCHANGED:
+                continue
+            if changed.run_id is not None and changed.run_id not in runs:
+                runs[changed.run_id] = self.reads.run(changed.run_id)
+            for emitter in _emitters_of(changed, runs.get(changed.run_id or "")):
+                sender.check_change(emitter, of=f"{changed.state.artifact!r}")
+
     def events(
         self,
         type_: str,
@@ -258,13 +307,15 @@ class Draft:
         :param type_: of the last one's PEM, unless the command is about objects alone
         :param answer: what the command is answered with, now and when it is repeated
         :param run: a run as it is from now on
-        :raises EmitterError: whoever sent the command may not speak for that emitter
+        :raises EmitterError: whoever sent the command may not speak for that emitter, or may not change what is of
+            another one
         """
         # A key that one object gives away may be taken by another in the same command.
         parts = sorted(self.parts, key=lambda part: part.change.after.live)
         about_objects = bool(parts) and not (self.together or run or kinds)
-        its_run = run or (None if self.run is None else self.run.state)
-        told = _Teller(self, its_run, dict(properties or {}))
+        self.command.sender.check(self.emitter(run))
+        told = _Teller(self, run, dict(properties or {}))
+        self._check_changes(told.stored)
         # What a command read is behind each object that it saved; what a run read, behind the run's end.
         events = [
             told.event(
@@ -294,18 +345,17 @@ class _Teller:
 
     def __init__(self, draft: Draft, run: RunState | None, properties: JSONObject) -> None:
         self._draft = draft
-        self._run_id = None if run is None else run.id
-        self._actor = draft.command.actor or (None if run is None else run.actor)
-        self._emitter = (self._actor or DEFAULT_IDENTIFIER) if run is None else run.identifier
+        its_run = run or (None if draft.run is None else draft.run.state)
+        self._run_id = None if its_run is None else its_run.id
+        self._actor, self._emitter = draft.actor(run), draft.emitter(run)
         self._sender = draft.command.sender
-        self._sender.check(self._emitter)
         self._properties = {"run": self._run_id, "actor": self._actor, **properties}
         before = [
             part.change.before.id
             for part in (*draft.parts, *draft.together)
             if part.change.before is not None
         ]
-        self._stored = draft.reads.objects(list(dict.fromkeys((*before, *draft.used))))
+        self.stored = draft.reads.objects(list(dict.fromkeys((*before, *draft.used))))
 
     def event(
         self,
@@ -320,7 +370,7 @@ class _Teller:
         draft = self._draft
         epoch, sequence = draft.place.epoch, draft.place.sequence + number
         run = None if closing is None else closing.run
-        fields = {
+        fields: JSONObject = {
             "ID": step_id(epoch, sequence),
             "Type": type_,
             "Emitter": self._emitter,
@@ -333,6 +383,8 @@ class _Teller:
                 *([] if run is None else [_told_run(run)]),
             ],
         }
+        if run is not None and run.state is RunStatus.FAILED:
+            fields |= {"Outcome": Outcome.FAILED.value, "Error": run.error}
         changes = tuple(part.change for part in parts)
         if closing is None:
             request = uuid.uuid5(uuid.UUID(draft.command.request), str(number)).hex
@@ -354,8 +406,15 @@ class _Teller:
 
     def _uses(self, parts: Sequence[_Part], used: Iterable[str]) -> list[JSONObject]:
         before = [part.change.before.id for part in parts if part.change.before is not None]
-        stored = [self._stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self._stored]
+        stored = [self.stored[id_] for id_ in dict.fromkeys((*before, *used)) if id_ in self.stored]
         return [{"Name": one.state.artifact, "Version": one.version} for one in stored]
+
+
+def _emitters_of(stored: StoredObject, run: StoredRun | None) -> set[str]:
+    """Return whose an object is: the emitter of its present version, and of a group its script as well."""
+    made_by = (stored.actor or DEFAULT_IDENTIFIER) if run is None else run.state.identifier
+    script = (stored.state.group or {}).get("identifier")
+    return {made_by} if script is None else {made_by, str(script)}
 
 
 def _lookup(state: ObjectState) -> tuple[str, str, str | None]:

@@ -1,14 +1,16 @@
 """
 What objects are found by: keys of values of their own, and of values of those that they are related to.
 
-A key that has a value of another object in it follows that value.
+A key that has a value of another object in it follows that value. Objects that were recorded before format 2 keep the
+keys that they had: they are found by the texts that name them, see `ObjectKind.spellings`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.events.tracking import Operation
+from provgraph.joined import SEPARATOR, parted
 from provgraph.tracking.draft import refuse_taken_key
 
 if TYPE_CHECKING:
@@ -19,7 +21,16 @@ if TYPE_CHECKING:
     from provgraph.tracking.kinds import ObjectKind, ObjectKinds
 
 
-def key_of(
+class Called(NamedTuple):
+    """What an object is to be found by."""
+
+    kind: ObjectKind
+    branch: str
+    key: str
+    name: tuple[str, ...] | None  # the texts that the key is made of; None: somebody gave the key
+
+
+def name_of(
     draft: Draft,
     kinds: ObjectKinds,
     kind: ObjectKind,
@@ -27,28 +38,67 @@ def key_of(
     parent: str | None,
     *,
     instead: ObjectState | None = None,
-) -> str | None:
+) -> tuple[str, ...] | None:
     """
-    Return what names an object of a kind, None when something of it is missing.
+    Return the texts that name an object of a kind, None when something of it is missing.
 
     :param instead: what an object that it is related to shall look like
     """
-    return kind.key(values, _related(draft, kinds, kind, values, parent, instead=instead))
+    return kind.texts(values, _related(draft, kinds, kind, values, parent, instead=instead))
 
 
-def renamed_artifact(draft: Draft, before: ObjectState, key: str | None) -> str:
+def holder(draft: Draft, kinds: ObjectKinds, wanted: Called) -> ObjectState | None:
+    """Return the live object that is called so, or None."""
+    name = _given(wanted) if wanted.name is None else wanted.name
+    if wanted.name is None:
+        found = draft.live(branch=wanted.branch, kind=wanted.kind.name, key=wanted.key)
+        if found is not None:
+            return found
+    for key in wanted.kind.spellings(name or ()):
+        found = draft.live(branch=wanted.branch, kind=wanted.kind.name, key=key)
+        if found is not None and _is_named(draft, kinds, wanted.kind, found, name or ()):
+            return found
+    return None
+
+
+def make_room(draft: Draft, kinds: ObjectKinds, wanted: Called) -> None:
     """
-    Return an object's artifact once it has this key.
+    Have the object that has a key, and is named otherwise, take the key that it would be given today.
 
-    :raises UniqueError: another object has the key
+    Only keys from before format 2 can be what another object's name is written as since.
     """
-    if key is None or key == before.key:
+    held = draft.live(branch=wanted.branch, kind=wanted.kind.name, key=wanted.key)
+    if held is None:
+        return
+    name = name_of(draft, kinds, wanted.kind, held.values, held.parent)
+    key = wanted.kind.key(name or ())
+    if name is None or key is None or key == wanted.key:
+        # Another process has come first since `holder` looked: then this command is decided anew.
+        return
+    make_room(draft, kinds, Called(wanted.kind, wanted.branch, key, name))
+    draft.put(Operation.UPDATED, held._replace(key=key), before=held, member=False)
+
+
+def is_same_name(kind: ObjectKind, name: tuple[str, ...] | None, one: str | None, other: str | None) -> bool:
+    """Tell whether two keys are one name in two spellings."""
+    return one == other or {one, other} <= set(kind.spellings(name or ()))
+
+
+def renamed_artifact(draft: Draft, kinds: ObjectKinds, before: ObjectState, wanted: Called | None) -> str:
+    """
+    Return an object's artifact once it is called so; None: it has no name from then on.
+
+    :raises UniqueError: another object is called so
+    """
+    if wanted is None or wanted.key == before.key:
         return before.artifact
-    holder = draft.live(branch=before.branch, kind=before.kind, key=key)
-    if holder is not None and holder.id != before.id:
-        raise refuse_taken_key(holder, wanted_by=before.id)
+    held = holder(draft, kinds, wanted)
+    if held is not None and held.id != before.id:
+        raise refuse_taken_key(held, wanted_by=before.id)
+    if held is None:
+        make_room(draft, kinds, wanted)
     # Whoever asks for the new name shall find it: its history goes on from the old one's.
-    return draft.free_artifact(branch=before.branch, kind=before.kind, key=key, id_=before.id)
+    return draft.free_artifact(branch=before.branch, kind=before.kind, key=wanted.key, id_=before.id)
 
 
 def rename_after_restoring(draft: Draft, kinds: ObjectKinds) -> None:
@@ -71,19 +121,46 @@ def rename_others(draft: Draft, kinds: ObjectKinds, before: ObjectState, after: 
 
     :raises UniqueError: another object has such a name
     """
-    changed = [
-        name
-        for name in {**before.values, **after.values}
-        if before.values.get(name) != after.values.get(name)
-    ]
-    for kind in kinds.named_by(after.kind, changed):
+    for kind in kinds.named_by(after.kind, before.changed(after)):
         for other in list(_naming(draft, kind, before)):
-            was = key_of(draft, kinds, kind, other.values, other.parent, instead=before)
-            key = key_of(draft, kinds, kind, other.values, other.parent, instead=after)
-            # A key that somebody gave it, or that says the same as before, stays.
-            if key not in (None, other.key) and other.key == was:
-                renamed = other._replace(key=key, artifact=renamed_artifact(draft, other, key))
-                draft.put(Operation.UPDATED, renamed, before=other, member=False)
+            was = name_of(draft, kinds, kind, other.values, other.parent, instead=before)
+            now = name_of(draft, kinds, kind, other.values, other.parent, instead=after)
+            # A key that somebody gave it stays.
+            if now is not None and now != was and is_made_of(kind, was, other.key):
+                rename(draft, kinds, other, Called(kind, other.branch, kind.key(now) or "", now))
+
+
+def is_made_of(kind: ObjectKind, name: tuple[str, ...] | None, key: str | None) -> bool:
+    """Tell whether a key is what a kind makes of a name, and not one that somebody gave."""
+    return key is None if name is None else key in kind.spellings(name)
+
+
+def rename(draft: Draft, kinds: ObjectKinds, state: ObjectState, wanted: Called | None) -> None:
+    """
+    Have an object be called so; None: by nothing but its id.
+
+    :raises UniqueError: another object is called so
+    """
+    artifact = renamed_artifact(draft, kinds, state, wanted)
+    renamed = state._replace(key=None if wanted is None else wanted.key, artifact=artifact)
+    draft.put(Operation.UPDATED, renamed, before=state, member=False)
+
+
+def _given(wanted: Called) -> tuple[str, ...] | None:
+    """Return the texts that a given key says, if it says those of a name of several."""
+    name = parted(wanted.key) if len(wanted.kind.key_parts) > 1 else None
+    return None if name is None else tuple(name)
+
+
+def _is_named(
+    draft: Draft, kinds: ObjectKinds, kind: ObjectKind, held: ObjectState, name: tuple[str, ...]
+) -> bool:
+    """Tell whether an object that has one of a name's keys has the name, and not another one with the same key."""
+    key = held.key or ""
+    if len(name) == 1 or ("%" not in key and key.count(SEPARATOR) == len(name) - 1):
+        return True  # there is no other name with this key
+    its = name_of(draft, kinds, kind, held.values, held.parent)
+    return its == name if is_made_of(kind, its, held.key) else held.key == kind.key(name)
 
 
 def _naming(draft: Draft, kind: ObjectKind, named: ObjectState) -> Iterator[ObjectState]:

@@ -7,14 +7,14 @@ kinds that nobody defined are welcome: their attribute ``name`` names them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from provgraph.errors import InvalidInputError
+from provgraph.events import canonical
+from provgraph.joined import SEPARATOR, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from provgraph.catalog.tracking import TrackingQueries
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 STANDARD_GROUP = "CoreStandardGroup"
 GROUP = "CoreGroup"
@@ -103,27 +103,104 @@ class ObjectKind(NamedTuple):
         ]
         return [source.get(part.attribute) for source, part in zip(sources, self.key_parts, strict=True)]
 
-    def key(
+    def texts(
         self, values: Mapping[str, Any], related: Callable[[str], Mapping[str, Any]] | None = None
-    ) -> str | None:
-        """Return what names an object with these values, None when something of it is missing. See `key_values`."""
+    ) -> tuple[str, ...] | None:
+        """Return the texts that name an object with these values, None when one is missing. See `key_values`."""
         parts = self.key_values(values, related)
         if not parts or any(part is None or part == "" for part in parts):
             return None
-        return "/".join(part if isinstance(part, str) else str(part) for part in parts)
+        return tuple(part if isinstance(part, str) else str(part) for part in parts)
+
+    def key(self, name: Sequence[str]) -> str | None:
+        """
+        Return the key of the object that these texts name, None when so many name no object of the kind.
+
+        A single text is the key as it is; several are joined so that no other texts give the same. Of a kind whose
+        objects have no names, but keys that somebody gives them, it is what such a key is written as.
+        """
+        if not name or len(name) != (len(self.key_parts) or len(name)):
+            return None
+        return name[0] if len(self.key_parts) == 1 else joined(name)
+
+    def spellings(self, name: Sequence[str]) -> tuple[str, ...]:
+        """
+        Return the keys that the object with this name may have: today's, and the one of before format 2.
+
+        Then the texts were joined as they were, and two names could have one key: who finds an object by the second
+        one has to look whether it is so named.
+        """
+        key = self.key(name)
+        return () if key is None else tuple(dict.fromkeys((key, SEPARATOR.join(name))))
+
+
+class Definitions(Protocol):
+    """Where kinds are that were defined over HTTP."""
+
+    def kinds(self) -> list[JSONObject]:
+        """Return them, in the order of their definition."""
+
+
+class _Known(NamedTuple):
+    """Kinds that do not change."""
+
+    definitions: list[JSONObject]
+
+    def kinds(self) -> list[JSONObject]:
+        """See `Definitions.kinds`."""
+        return self.definitions
 
 
 class ObjectKinds:
     """The kinds that are defined: built in, from a schema file, and over HTTP, in that order."""
 
-    def __init__(self, reads: TrackingQueries, definitions: Iterable[JSONObject] = ()) -> None:
+    def __init__(self, reads: Definitions, definitions: Iterable[JSONObject] = ()) -> None:
         """
         Know the kinds.
 
         :param definitions: from a schema file, see `read_schema`
+        :raises InvalidInputError: two of them have one name
         """
         self._reads = reads
-        self._fixed = {kind_name(definition): definition for definition in (*BUILT_IN, *definitions)}
+        self.from_file = list(definitions)
+        fixed = (*BUILT_IN, *self.from_file)
+        refuse_two_of_one_name(fixed)
+        self._fixed = {kind_name(definition): definition for definition in fixed}
+        self._frozen: dict[str, JSONObject] | None = None
+
+    def as_of_now(self, *more: JSONObject, from_file: Iterable[JSONObject] | None = None) -> ObjectKinds:
+        """
+        Return the kinds as they are now, whatever is defined later.
+
+        :param more: definitions as if they had been defined over HTTP
+        :param from_file: those of another schema file; None: of the one that there is
+        """
+        known = _Known([*self._reads.kinds(), *more])
+        frozen = ObjectKinds(known, self.from_file if from_file is None else from_file)
+        frozen._frozen = frozen._defined()
+        return frozen
+
+    def renamed_since(self, old: ObjectKinds) -> list[str]:
+        """Return the kinds whose objects may be called otherwise than ``old`` says."""
+        defined = {**old._defined(), **self._defined()}
+        return [kind for kind in defined if not canonical.same(old._naming(kind), self._naming(kind))]
+
+    def _naming(self, kind: str) -> list[Any]:
+        """Return all that names of a kind's objects depend on, but for values."""
+        its = self.of(kind)
+        return [[*part, *self._naming_of(its, part)] for part in its.key_parts]
+
+    def _naming_of(self, kind: ObjectKind, part: KeyPart) -> list[Any]:
+        if part.relationship is None:
+            return [kind.defaults.get(part.attribute)]
+        peer = _peer(kind.document or {}, part.relationship)
+        defaults = {
+            name: _default(other, part.attribute)
+            for name, other in self._defined().items()
+            if peer in (name, NODE, *(other.get("inherit_from") or ()))
+        }
+        known = {name: value for name, value in defaults.items() if value is not None}
+        return [part.relationship in kind.parents, known]
 
     def definitions(self) -> list[JSONObject]:
         """Return all definitions, the latest of each kind, in the order in which they were first defined."""
@@ -137,7 +214,7 @@ class ObjectKinds:
         """Return what is known of a kind, defined or not."""
         definition = self._defined().get(kind)
         if definition is None:
-            return ObjectKind(kind, (KeyPart("name"),), kind.endswith("Group"), {}, ())
+            return undefined(kind)
         return _kind(kind, definition)
 
     def named_by(self, kind: str, attributes: Iterable[str]) -> list[ObjectKind]:
@@ -156,13 +233,39 @@ class ObjectKinds:
         ]
 
     def _defined(self) -> dict[str, JSONObject]:
+        if self._frozen is not None:
+            return self._frozen
         stored = {kind_name(definition): definition for definition in self._reads.kinds()}
         return {**self._fixed, **stored}
+
+
+def undefined(kind: str) -> ObjectKind:
+    """Return a kind that nobody defined: the attribute ``name`` names its objects."""
+    return ObjectKind(kind, (KeyPart("name"),), kind.endswith("Group"), {}, ())
 
 
 def kind_name(definition: Mapping[str, Any]) -> str:
     """Return a kind's name: namespace and name in one."""
     return f"{definition['namespace']}{definition['name']}"
+
+
+def refuse_two_of_one_name(definitions: Iterable[JSONObject]) -> None:
+    """
+    Refuse kinds that give one name in two ways, such as ``TestNode`` with ``Kind`` and ``Test`` with ``NodeKind``.
+
+    :raises InvalidInputError: there are two
+    """
+    namespaces: dict[str, str] = {}
+    for definition in definitions:
+        kind, namespace = kind_name(definition), definition["namespace"]
+        other = namespaces.setdefault(kind, namespace)
+        if other != namespace:
+            raise InvalidInputError(
+                f"The kind {kind} is defined with the namespace {other}, and here with the namespace {namespace}: both "
+                "would be one kind. Choose another name",
+                field="namespace",
+                rule="one-kind",
+            )
 
 
 def read_schema(document: object, *, where: str = "schema") -> list[JSONObject]:
@@ -216,6 +319,11 @@ def _kind(name: str, definition: JSONObject) -> ObjectKind:
             if attribute.get("default_value") is not None
         },
     )
+
+
+def _default(definition: JSONObject, attribute: str) -> Any:
+    attributes = definition.get("attributes") or []
+    return next((part.get("default_value") for part in attributes if part["name"] == attribute), None)
 
 
 def _peer(definition: JSONObject, relationship: str) -> Any:

@@ -61,12 +61,12 @@ class TrackedWork:
         return object_document(self._stored(id_))
 
     def objects(self, wanted: ObjectFilter, *, after: int, limit: int) -> tuple[list[JSONObject], int | None]:
-        """Return objects in the order of their last change, and where to go on; None: that was all."""
-        # All that one step changed stand on one page: the step is what a page goes on behind.
+        """Return objects in the order in which they were made, and where to go on; None: that was all."""
+        # All that one step made stand on one page: the step is what a page goes on after.
         found: list[StoredObject] = []
         for stored in self._matching(wanted, after):
-            if len(found) >= limit and stored.sequence != found[-1].sequence:
-                return [object_document(one) for one in found], found[-1].sequence
+            if len(found) >= limit and stored.created != found[-1].created:
+                return [object_document(one) for one in found], found[-1].created
             found.append(stored)
         return [object_document(one) for one in found], None
 
@@ -157,14 +157,14 @@ class TrackedWork:
     def groups(
         self, wanted: GroupFilter, *, after: int, limit: int, with_members: bool, in_full: bool = False
     ) -> tuple[list[JSONObject], int | None]:
-        """Return live groups in the order of their last change, and where to go on; None: that was all."""
+        """Return live groups in the order in which they were made, and where to go on; None: that was all."""
         found: list[StoredObject] = []
         following = None
         for stored in self._candidates(wanted):
-            if stored.sequence <= after or not _fits(stored, wanted):
+            if stored.created <= after or not _fits(stored, wanted):
                 continue
-            if len(found) >= limit and stored.sequence != found[-1].sequence:
-                following = found[-1].sequence
+            if len(found) >= limit and stored.created != found[-1].created:
+                following = found[-1].created
                 break
             found.append(stored)
         return [self._group(one, with_members=with_members, in_full=in_full) for one in found], following
@@ -192,7 +192,7 @@ class TrackedWork:
     def _matching(self, wanted: ObjectFilter, after: int) -> Iterator[StoredObject]:
         if wanted.key is not None and wanted.live:
             found = self._reads.live_object(branch=wanted.branch, kind=wanted.kind, key=wanted.key)
-            candidates = iter(() if found is None or found.sequence <= after else (found,))
+            candidates = iter(() if found is None or found.created <= after else (found,))
         else:
             candidates = self._reads.objects_of_kind(
                 branch=wanted.branch,

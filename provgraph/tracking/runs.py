@@ -8,12 +8,14 @@ from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events.clock import rfc3339
 from provgraph.events.groupname import description
 from provgraph.events.tracking import ObjectState, Operation, RunState, RunStatus
+from provgraph.tracking import keys
 from provgraph.tracking.draft import new_id
+from provgraph.tracking.keys import Called
 from provgraph.tracking.saving import leave_groups
 from provgraph.tracking.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.tracking.draft import Draft
@@ -75,13 +77,45 @@ class PlanError(ConflictError):
         return {"rule": "plan", "field": "plan"}
 
 
+class GroupNameError(ConflictError):
+    """The group of this name belongs to another script; nothing was changed."""
+
+    title = "Group of another script"
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"rule": "group-name", "field": "identifier"}
+
+
+def group_of(draft: Draft, run: RunState) -> ObjectState | None:
+    """
+    Return the group that a run keeps, None when it is not there yet.
+
+    The rule for names of groups, which is not ours to change, gives the identifier ``A-DIGEST`` the group of the
+    identifier ``A`` with parameters of this digest. Each of the two would sweep what the other one saved.
+
+    :raises GroupNameError: the group is known to be another script's
+    """
+    group = draft.live(branch=run.branch, kind=run.group_type, key=run.group_name)
+    script = None if group is None else group.group
+    if script is None or script["params"] is None or script["identifier"] in (None, run.identifier):
+        return group
+    told = "parameters" if script["params"] else "no parameters"
+    raise GroupNameError(
+        f"The group {run.group_name} belongs to runs of {script['identifier']!r} with {told}, and {run.identifier!r} "
+        "would keep a group of the same name: choose another identifier"
+    )
+
+
 def intended(draft: Draft, run: RunState, closing: Closing) -> Intended:
     """
     Return what closing a run would do.
 
     :raises InvalidInputError: a member that nobody knows
+    :raises GroupNameError: see `group_of`
     """
-    group = draft.live(branch=run.branch, kind=run.group_type, key=run.group_name)
+    group = group_of(draft, run)
     previous = () if group is None else draft.reads.members(group.id)
     delete_unused = run.delete_unused if closing.delete_unused is None else closing.delete_unused
     members = [id_ for id_ in _saved(draft, run, closing.members) if group is None or id_ != group.id]
@@ -149,14 +183,14 @@ def report_of(swept: Sweep) -> JSONObject:
     }
 
 
-def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject:
+def roll_back(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun, *, force: bool) -> JSONObject:
     """
     Put everything back that a run changed, and return which objects were restored, retired, and left as they are.
 
     :param force: also what somebody has changed since; what cannot be put back is skipped
     :raises ChangedSinceError: somebody has changed some of it since, and ``force`` was not asked for
     """
-    undoing = _undoing(draft, stored_run)
+    undoing = _undoing(draft, kinds, stored_run)
     conflicts = _conflicts(draft, stored_run.state, undoing)
     if conflicts and not force:
         raise ChangedSinceError(stored_run.state.id, conflicts)
@@ -171,6 +205,7 @@ def roll_back(draft: Draft, stored_run: StoredRun, *, force: bool) -> JSONObject
 class _Undoing(NamedTuple):
     """What a rollback is about."""
 
+    kinds: ObjectKinds
     left: dict[str, ObjectState]  # objects as the run left them, by id
     retire: list[str]  # that the run created, and that are there
     restore: dict[str, ObjectState]  # to what was before the run
@@ -179,27 +214,60 @@ class _Undoing(NamedTuple):
     dropped: dict[str, list[str]]
 
 
-def _undoing(draft: Draft, stored_run: StoredRun) -> _Undoing:
+def _undoing(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun) -> _Undoing:
     run = stored_run.state
     first: dict[str, StoredOperation] = {}
-    left: dict[str, ObjectState] = {}
     dropped: dict[str, list[str]] = {}
     if run.group_id is not None and run.previous_members is not None:
         dropped[run.group_id] = list(run.previous_members)
+    last: dict[str, StoredOperation] = {}
     for operation in draft.reads.operations(run_id=run.id):
         if operation.operation is not Operation.UNCHANGED:
             first.setdefault(operation.object_id, operation)
-            left[operation.object_id] = operation.after
+            last[operation.object_id] = operation
         if operation.dropped:
             dropped.setdefault(operation.object_id, []).extend(operation.dropped)
     now = draft.reads.objects([*first, *dropped])
+    today = _Today(draft, kinds, now)
+    left = {id_: today.state(one.after, one.sequence) for id_, one in last.items()}
     retire = [id_ for id_, one in first.items() if not _was_live(one.before) and now[id_].state.live]
-    restore = {
-        id_: one.before
+    before = {
+        id_: today.state(one.before, one.sequence)
         for id_, one in first.items()
-        if one.before is not None and one.before.live and one.before != now[id_].state
+        if one.before is not None and one.before.live
     }
-    return _Undoing(left, retire, restore, now, dropped)
+    restore = {id_: state for id_, state in before.items() if not state.is_same(now[id_].state)}
+    return _Undoing(kinds, left, retire, restore, now, dropped)
+
+
+class _Today:
+    """Tells what states that were recorded before their kind was defined anew would be called today."""
+
+    def __init__(self, draft: Draft, kinds: ObjectKinds, now: Mapping[str, StoredObject]) -> None:
+        self._draft = draft
+        self._kinds = kinds
+        self._now = now
+        self._since: dict[str, int] = {}
+
+    def state(self, state: ObjectState, sequence: int) -> ObjectState:
+        """
+        Return a state that the step ``sequence`` recorded, as it is called by the present definitions.
+
+        Of a retired object nobody can tell whether somebody had given it its key: it is called by its texts.
+        """
+        now = self._now[state.id].state
+        if state.is_same(now):
+            return state
+        if state.kind not in self._since:
+            self._since[state.kind] = self._draft.reads.kind_since(state.kind)
+        if self._since[state.kind] <= sequence or (now.live and now.key == state.key):
+            return state
+        kind = self._kinds.of(state.kind)
+        name = keys.name_of(self._draft, self._kinds, kind, state.values, state.parent)
+        key = kind.key(name or ())
+        if keys.is_same_name(kind, name, key, state.key):
+            return state
+        return state._replace(key=key, artifact=now.artifact if now.key == key else state.artifact)
 
 
 def _was_live(before: ObjectState | None) -> bool:
@@ -215,7 +283,7 @@ def _put_back(draft: Draft, undoing: _Undoing) -> tuple[list[str], list[str]]:
         while chain:
             id_ = chain[-1]
             before = undoing.restore[id_]
-            holder = _holder(draft, before)
+            holder = _holder(draft, undoing.kinds, before)
             if id_ not in waiting:
                 chain.pop()
             elif holder is not None and holder.id in chain:
@@ -335,7 +403,7 @@ def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObjec
     for id_, left in undoing.left.items():
         now = undoing.now[id_]
         # What was changed and put back since is as the run left it.
-        changed = now.state != left
+        changed = not now.state.is_same(left)
         listed = [owner for owner in owners.get(id_, ()) if owner != run.group_id]
         before = undoing.restore.get(id_)
         reason = (
@@ -374,11 +442,16 @@ def _orphans(draft: Draft, undoing: _Undoing) -> dict[str, str]:
     return found
 
 
-def _holder(draft: Draft, before: ObjectState) -> ObjectState | None:
-    """Return the other live object that has the key of one that is to be put back."""
+def _holder(draft: Draft, kinds: ObjectKinds, before: ObjectState) -> ObjectState | None:
+    """Return the other live object that has the key of one that is to be put back, or its name in another spelling."""
     if before.key is None:
         return None
     found = draft.live(branch=before.branch, kind=before.kind, key=before.key)
+    if found is None:
+        kind = kinds.of(before.kind)
+        name = keys.name_of(draft, kinds, kind, before.values, before.parent)
+        if keys.is_made_of(kind, name, before.key):
+            found = keys.holder(draft, kinds, Called(kind, before.branch, before.key, name))
     return None if found is None or found.id == before.id else found
 
 
@@ -390,7 +463,7 @@ def _obstacle(
 
     :param leaving: objects that will have given their keys away by then
     """
-    holder = _holder(draft, before)
+    holder = _holder(draft, undoing.kinds, before)
     if holder is not None and holder.id not in leaving:
         return f"{holder.artifact} has its key now"
     if (

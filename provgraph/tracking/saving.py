@@ -8,6 +8,7 @@ from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events.tracking import ObjectState, Operation
 from provgraph.tracking import keys
 from provgraph.tracking.draft import new_id, refuse_taken_key
+from provgraph.tracking.keys import Called
 from provgraph.tracking.kinds import MAIN
 from provgraph.tracking.sweep import Refused, families
 
@@ -25,6 +26,7 @@ class Save(NamedTuple):
     values: Mapping[str, Any] = {}
     id: str | None = None  # 32 hex digits; None: by key, or a new one
     key: str | None = None  # None: what the kind's naming attributes say
+    texts: tuple[str, ...] | None = None  # that name it, instead of those of its values; no key then
     branch: str | None = None  # None: the run's, or main
     parent: str | None = None
     protected: bool | None = None  # None: as it is
@@ -61,12 +63,14 @@ def save(draft: Draft, kinds: ObjectKinds, wanted: Save, *, upsert: bool) -> tup
         )
     kind = kinds.of(wanted.kind)
     branch = _branch(draft, wanted)
-    key = wanted.key or keys.key_of(draft, kinds, kind, wanted.values, wanted.parent)
-    if key is None and upsert and wanted.named and kind.is_named:
+    called = _called(draft, kinds, kind, wanted, branch)
+    if called is None and upsert and wanted.named and kind.is_named:
         raise _nameless(kind)
-    found = None if key is None else draft.live(branch=branch, kind=kind.name, key=key)
+    found = None if called is None else keys.holder(draft, kinds, called)
     if found is None:
-        return _create(draft, kind, wanted, branch=branch, key=key)
+        if called is not None:
+            keys.make_room(draft, kinds, called)
+        return _create(draft, kind, wanted, branch=branch, key=None if called is None else called.key)
     if not upsert:
         raise refuse_taken_key(found)
     return _update(draft, kinds, wanted, found)
@@ -131,6 +135,32 @@ def _branch(draft: Draft, wanted: Save) -> str:
     return wanted.branch or (MAIN if draft.run is None else draft.run.state.branch)
 
 
+def _called(draft: Draft, kinds: ObjectKinds, kind: ObjectKind, wanted: Save, branch: str) -> Called | None:
+    """Return what a new object, or the one that an upsert means, is found by; None: by nothing."""
+    if wanted.key:
+        return Called(kind, branch, wanted.key, None)
+    name = wanted.texts or keys.name_of(draft, kinds, kind, wanted.values, wanted.parent)
+    key = kind.key(name or ())
+    return None if key is None else Called(kind, branch, key, name)
+
+
+def _called_after(
+    draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState, after: ObjectState
+) -> Called | None:
+    """Return what an object is found by once it is as ``after`` but for its key, which is still the one of before."""
+    kind = kinds.of(before.kind)
+    was = keys.name_of(draft, kinds, kind, before.values, before.parent)
+    given = wanted.key or kind.key(wanted.texts or ())
+    if given:
+        is_so_called = keys.is_same_name(kind, was, before.key, given)
+        return Called(kind, before.branch, (before.key if is_so_called else None) or given, wanted.texts)
+    name = keys.name_of(draft, kinds, kind, after.values, after.parent)
+    if name == was:
+        return None if before.key is None else Called(kind, before.branch, before.key, name)
+    key = kind.key(name or ())
+    return None if key is None else Called(kind, before.branch, key, name)
+
+
 def _create(
     draft: Draft, kind: ObjectKind, wanted: Save, *, branch: str, key: str | None
 ) -> tuple[str, Operation]:
@@ -160,21 +190,16 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
             rule="kind",
         )
     check_lengths(kind, wanted.values, place=wanted.place)
-    values = {**before.values, **wanted.values}
-    parent = _parent(draft, wanted, before)
-    key_before = keys.key_of(draft, kinds, kind, before.values, before.parent)
-    key_now = keys.key_of(draft, kinds, kind, values, parent)
-    key = wanted.key or (key_now if key_now != key_before else before.key)
-    artifact = keys.renamed_artifact(draft, before, key)
     after = before._replace(
-        values=values,
-        key=key,
-        artifact=artifact,
+        values={**before.values, **wanted.values},
         protected=before.protected if wanted.protected is None else wanted.protected,
-        parent=parent,
+        parent=_parent(draft, wanted, before),
     )
-    operation = Operation.UNCHANGED if after == before else Operation.UPDATED
-    if after.values != before.values:
+    called = _called_after(draft, kinds, wanted, before, after)
+    artifact = keys.renamed_artifact(draft, kinds, before, called)
+    after = after._replace(key=None if called is None else called.key, artifact=artifact)
+    operation = Operation.UNCHANGED if after.is_same(before) else Operation.UPDATED
+    if after.changed(before):
         keys.rename_others(draft, kinds, before, after)
     draft.put(operation, after, before=before, member=wanted.member)
     return before.id, operation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from provgraph.errors import InvalidInputError, SettingsError
-from provgraph.tracking.kinds import read_schema
+from provgraph.tracking.kinds import BUILT_IN, read_schema, refuse_two_of_one_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,8 @@ def read_schema_file(path: Path | None) -> list[dict[str, Any]]:
         return []
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return read_schema(document, where=str(path))
+        definitions = read_schema(document, where=str(path))
+        refuse_two_of_one_name((*BUILT_IN, *definitions))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, InvalidInputError) as error:
         raise SettingsError(f"PROVGRAPH_SCHEMA_FILE: {path} cannot be read: {error}") from error
+    return definitions

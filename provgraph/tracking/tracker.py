@@ -11,15 +11,17 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
+from provgraph.events import canonical
 from provgraph.events.clock import now_us
 from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
-from provgraph.events.tracking import RunState, RunStatus
+from provgraph.events.tracking import FROM_FILE, RunState, RunStatus
 from provgraph.tracking import documents
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
-from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, read_schema
+from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, kind_name, read_schema, refuse_two_of_one_name
 from provgraph.tracking.listing import list_group
-from provgraph.tracking.runs import Closing, close, intended, roll_back
+from provgraph.tracking.redefining import rename_redefined
+from provgraph.tracking.runs import Closing, close, group_of, intended, roll_back
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from provgraph.catalog.tracking import Answered, StoredRun
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent, Tracked
-    from provgraph.events.tracking import ObjectState, Step
+    from provgraph.events.tracking import ObjectState
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
@@ -77,6 +79,7 @@ class Tracker:
         Open a run. The answer names it: ``{"run": id}``.
 
         :raises InvalidInputError: parameters that are no JSON object
+        :raises GroupNameError: the group that it would keep is another script's
         """
         params = dict(opening.params or {})
         check_params(params)
@@ -98,6 +101,7 @@ class Tracker:
                 group_params=dict(opening.group_params or {}),
                 opened_us=draft.place.occurred_us,
             )
+            group_of(draft, run)  # refused now, before the work is done
             return draft.events("run.opened", answer={"run": run.id}, run=run)
 
         return self._decide(command, decide)
@@ -127,11 +131,10 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.DONE:
                 return Outcome(_closed(stored.state), stored.position, repeated=True)
             _refuse_unless_open(stored.state)
-            draft.run = stored
             closed = close(draft, self.kinds, stored.state, closing)
             return draft.events("run.closed", answer=_closed(closed), run=closed)
 
@@ -195,11 +198,10 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.FAILED:
                 return Outcome({"run": run_id}, stored.position, repeated=True)
             _refuse_unless_open(stored.state)
-            draft.run = stored
             draft.use(list(dict.fromkeys(one.object_id for one in self._reads.operations(run_id=run_id))))
             failed = stored.state._replace(
                 state=RunStatus.FAILED, closed_us=draft.place.occurred_us, error=error
@@ -217,12 +219,11 @@ class Tracker:
         """
 
         def decide(draft: Draft) -> list[NewEvent] | Outcome:
-            stored = self._run(run_id)
+            draft.run = stored = self._run(run_id)
             if stored.state.state is RunStatus.ROLLED_BACK:
                 nothing = {"run": run_id, "restored": [], "retired": [], "skipped": []}
                 return Outcome(nothing, stored.position, repeated=True)
-            draft.run = stored
-            undone = roll_back(draft, stored, force=force)
+            undone = roll_back(draft, self.kinds, stored, force=force)
             rename_after_restoring(draft, self.kinds)
             run = stored.state._replace(
                 state=RunStatus.ROLLED_BACK,
@@ -287,17 +288,54 @@ class Tracker:
         """
         Define kinds of objects, see `provgraph.tracking.kinds.read_schema`. The answer names them.
 
+        Objects that are called otherwise from then on are renamed by the same command, each with an event of its own.
+
         :raises InvalidInputError: the schema cannot be read
+        :raises UniqueError: two objects would have one name; nothing was changed
         """
-        kinds = read_schema(schema)
+        kinds = [{name: kind[name] for name in kind if name != FROM_FILE} for kind in read_schema(schema)]
+        refuse_two_of_one_name((*self.kinds.definitions(), *kinds))
 
         def decide(draft: Draft) -> list[NewEvent]:
-            names = [f"{kind['namespace']}{kind['name']}" for kind in kinds]
+            rename_redefined(draft, self.kinds.as_of_now(), self.kinds.as_of_now(*kinds))
+            names = [kind_name(kind) for kind in kinds]
             return draft.events(
                 "kinds.defined", answer={"kinds": names}, kinds=kinds, properties={"kinds": names}
             )
 
         return self._decide(command, decide)
+
+    def take_schema_file(self) -> Outcome | None:
+        """
+        Record what the schema file says where it says otherwise than before, and rename objects as `define` does.
+
+        Return None where it says the same. The first time that it is recorded, objects are taken to be called as it
+        says: nobody knows what it said before.
+
+        :raises UniqueError: two objects would have one name; nothing was changed
+        """
+        stated = {kind_name(kind): kind for kind in self.kinds.from_file}
+
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
+            recorded = {kind_name(kind): kind for kind in self._reads.kinds_from_file()}
+            kinds = [
+                *({**kind, FROM_FILE: True} for kind in stated.values()),
+                *({**kind, FROM_FILE: False} for name, kind in recorded.items() if name not in stated),
+            ]
+            changed = [kind for kind in kinds if not canonical.same(kind, recorded.get(kind_name(kind)))]
+            if not changed:
+                return Outcome({"kinds": []}, self._log.head().position)
+            if recorded:
+                before = [kind for kind in recorded.values() if kind[FROM_FILE]]
+                rename_redefined(draft, self.kinds.as_of_now(from_file=before), self.kinds.as_of_now())
+            names = [kind_name(kind) for kind in changed]
+            properties = {"kinds": names, "schema_file": True}
+            return draft.events(
+                "kinds.defined", answer={"kinds": names}, kinds=changed, properties=properties
+            )
+
+        done = self._decide(Command(new_id()), decide)
+        return done if done.answer["kinds"] else None
 
     # ------------------------------------------------------------------------------------------------- groups
 
@@ -380,7 +418,8 @@ class Tracker:
                     return Outcome(known.answer, known.position, repeated=True)
                 draft = self._draft(command)
                 decided = decide(draft)
-                if isinstance(decided, Outcome):
+                if isinstance(decided, Outcome):  # it was done before, or there is nothing to do
+                    command.sender.check(draft.emitter())
                     return decided
                 recorded = self._log.append_new(decided)
             if recorded is not None:
@@ -390,8 +429,12 @@ class Tracker:
 
     def _refuse_unless_same(self, command: Command, known: Answered) -> None:
         stored = self._log.get(known.event_id)
-        step: Step | None = None if stored is None else stored.content.step  # type: ignore[attr-defined] # a step's
-        if step is not None and command.asked and step.asked not in ("", command.asked):
+        if stored is None:
+            return
+        done: Tracked = stored.content  # type: ignore[assignment] # a step's
+        command.sender.check(done.pem.emitter)
+        step = done.step
+        if command.asked and step.asked not in ("", command.asked):
             raise RequestReusedError(
                 f"Another command came under the request id {command.request} (log position {known.position}): "
                 f"each command needs an id of its own, and only its repetition has the same one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provgraph.events import NewEvent, RecordedEvent, accept
+from provgraph.events import Kind, NewEvent, RecordedEvent, accept, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,3 +69,12 @@ def recorded(events: Sequence[NewEvent], *, after: int = 0) -> list[RecordedEven
 
 def _artifact(stated: Stated) -> dict[str, Any]:
     return {"Name": stated} if isinstance(stated, str) else stated
+
+
+def old_credential(number: int, role: str) -> NewEvent:
+    """Return the event of a credential as it was stored in format 1: with a role instead of rights."""
+    payload = (
+        f'{{"Kind":"user","Name":"{role} {number}","Role":"{role}","TokenSHA256":"{number:064x}"}}'.encode()
+    )
+    id_ = f"{number:032x}"
+    return NewEvent(id_, Kind.CREDENTIAL_CREATED, payload, content(Kind.CREDENTIAL_CREATED, id_, payload))

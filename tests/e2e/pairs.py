@@ -16,13 +16,13 @@ import pytest
 
 from tests.servers.base import ServerUnavailableError
 from tests.servers.neo4j import start_neo4j
-from tests.servers.postgresql import create_database, find_postgresql
+from tests.servers.postgresql import create_database
+from tests.servers.shared import Run, shared_postgresql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.neo4j import Neo4jServer
-    from tests.servers.postgresql import PostgreSQLServer
 
 VARIABLE = "PROVGRAPH_TEST_PAIR"
 
@@ -57,11 +57,10 @@ needs_subset = pytest.mark.skipif(
 
 
 class _Servers:
-    """One PostgreSQL server with a database for each folder; a Neo4j server for each, for it has one database."""
+    """A database on the run's PostgreSQL server for each folder; a Neo4j server for each, for it has one database."""
 
     def __init__(self) -> None:
         self._ended = ExitStack()
-        self._postgresql: PostgreSQLServer | None = None
         self._stores: dict[Path, dict[str, str]] = {}
         self._graphs: dict[Path, Neo4jServer] = {}
         self._idle: list[Neo4jServer] = []
@@ -84,7 +83,7 @@ class _Servers:
             del self._stores[taken]
             graph = self._graphs.pop(taken, None)
             if graph is not None:
-                graph.wipe()
+                graph.clear()
                 self._idle.append(graph)
 
     def close(self) -> None:
@@ -94,9 +93,7 @@ class _Servers:
     def _made(self, folder: Path) -> dict[str, str]:
         settings = {}
         if PAIR.log == "postgresql":
-            if self._postgresql is None:
-                self._postgresql = self._ended.enter_context(find_postgresql())
-            settings["PROVGRAPH_LOG_URL"] = create_database(self._postgresql.url)
+            settings["PROVGRAPH_LOG_URL"] = create_database(shared_postgresql(Run.current()).url)
         if PAIR.graph == "neo4j":
             graph = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
             self._graphs[folder] = graph

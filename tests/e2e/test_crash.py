@@ -15,14 +15,15 @@ from tests.e2e.builders import artifact, pem, unique
 from tests.e2e.pairs import IS_LOCAL
 from tests.e2e.service import Service, deep_verify
 from tests.e2e.wire import Wire, read_answer
+from tests.effort import patience, quick_or_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 # Real servers are killed in tests of their own; here it is the service that dies, and every start takes longer there.
-ROUNDS = 50 if IS_LOCAL else 12
-DEEP_EVERY = 10
+ROUNDS = quick_or_long(10, 200) if IS_LOCAL else quick_or_long(4, 50)
+DEEP_EVERY = quick_or_long(5, 10)
 BURST_SECONDS = (0.05, 0.3)
 BATCH = 25
 # What a client meets when the service dies under it.
@@ -127,7 +128,7 @@ def check_and_retry(wire: Wire, emitters: list[Emitter]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(patience(600))
 def test_what_was_acknowledged_survives_being_killed_at_any_moment(tmp_path: Path) -> None:
     choose = random.Random(20_260_102)
     folder = tmp_path / "data"

@@ -110,10 +110,10 @@ def test_once_there_is_room_again_the_service_goes_on(tmp_path: Path) -> None:
 # Damaged files
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Path:
-    """The folder of a service that stored a thousand events and was stopped."""
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a service that stored a thousand events and was stopped, for tests to copy."""
+    folder = tmp_path_factory.mktemp("stopped") / "data"
     with Service(folder) as service:
         wire = Wire(service.url)
         events = [pem(Type="intact-marker", Properties={"number": number}) for number in range(1_000)]
@@ -121,6 +121,12 @@ def stopped(tmp_path: Path) -> Path:
         wire.flush()
         assert service.stop() == 0
     return folder
+
+
+@pytest.fixture
+def stopped(kept: Path, tmp_path: Path) -> Path:
+    """The folder of a service that stored a thousand events and was stopped."""
+    return shutil.copytree(kept, tmp_path / "data")
 
 
 def overwrite_the_middle(path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.e2e.builders import new_id, pem, tag_path
 from tests.e2e.service import Service
 from tests.e2e.wire import Wire, status_of
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +154,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_nothing_that_arrives_makes_the_service_fail(fuzzed: Wire, group: str) -> None:
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @example(Request("POST", GROUPS[group][0].encode(), "application/json", b"[" * 20_000))
     @example(Request("GET", GROUPS[group][0].encode() + b"?" + b"a=b&" * 2_000, "text/plain", b""))
     @given(requests(GROUPS[group]))
@@ -172,7 +173,7 @@ def test_nothing_that_arrives_makes_the_service_fail(fuzzed: Wire, group: str) -
     assert fuzzed.get("/readyz").ok
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(garbage=st.binary(max_size=300))
 def test_garbage_that_is_no_http_ends_nothing_but_its_connection(wire: Wire, garbage: bytes) -> None:
     answer = wire.raw(garbage + b"\r\n\r\n", hang_up=True)

@@ -710,3 +710,84 @@ def test_an_open_service_tells_of_itself(sdk: Sdk) -> None:
 
     assert version == server.version
     assert len(server.deployment_id) == 36
+
+
+# What is one thing to Python, or as a joined text, and two to people
+
+
+def things(name: str) -> dict[str, Any]:
+    """Return a schema with a kind that takes any value."""
+    attributes = [{"name": part, "kind": kind, "optional": True} for part, kind in _OF_ANY_VALUE.items()]
+    node = {"namespace": "Sdk", "name": name, "human_friendly_id": ["name__value"], "attributes": attributes}
+    return {"version": "1.0", "nodes": [node]}
+
+
+_OF_ANY_VALUE = {"name": "Text", "document": "JSON", "something": "Any"}
+
+
+@pytest.mark.parametrize(("was", "now"), [(1, True), (True, 1), (0, False), (1, 1.0)])
+def test_a_value_of_another_type_is_stored(sdk: Sdk, wire: Wire, was: Any, now: Any) -> None:
+    name = own_kind()
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([things(name)]))
+        await save(client, "a", upsert=True, kind=f"Sdk{name}", document={"in": [was]}, something=was)
+        return await save(client, "a", upsert=True, kind=f"Sdk{name}", document={"in": [now]}, something=now)
+
+    node = asyncio.run(script())
+
+    stored = wire.get(f"/api/v1/objects/{node.id}").json()["values"]
+    assert repr((stored["document"], stored["something"])) == repr(({"in": [now]}, now))
+
+
+def test_nodes_whose_texts_give_the_same_when_they_are_joined_are_two(sdk: Sdk, wire: Wire) -> None:
+    name = own_kind()
+    interface = f"Sdk{name}port"
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([interfaces_of(name)]))
+        ids = []
+        for _ in range(2):
+            async with tracking(client, unique("ports-"), delete_unused_nodes=True):
+                for device, port in (("eu/fra", "core"), ("eu", "fra/core"), ("core-1", "xe-0/0/1")):
+                    parent = await save(client, device, upsert=True, kind=f"Sdk{name}")
+                    node = await save(client, port, upsert=True, kind=interface, device=parent)
+                    ids.append(node.id)
+        found = await done(client.get(kind=interface, hfid=["eu", "fra/core"]))
+        return ids, found, await done(client.all(kind=interface))
+
+    ids, found, everything = asyncio.run(script())
+
+    assert ids[:3] == ids[3:]
+    assert len(set(ids)) == len(everything) == 3
+    assert (found.id, found.hfid) == (ids[1], ["eu", "fra/core"])
+    stored = wire.get(f"/api/v1/objects/{ids[2]}").json()
+    assert (stored["key"], stored["artifact"]) == (
+        "core-1/xe-0%2F0%2F1",
+        f"{interface}/core-1/xe-0%2F0%2F1",
+    )
+
+
+def test_a_script_goes_on_with_its_nodes_after_their_kind_is_loaded_with_another_name(sdk: Sdk) -> None:
+    name, identifier = own_kind(), unique("renamed-")
+    by_name, by_status = schema(name), schema(name)
+    by_status["nodes"][0]["human_friendly_id"] = ["status__value", "name__value"]
+
+    async def script() -> Any:
+        client = sdk.client()
+        ids = []
+        for kinds in (by_name, by_status):
+            loaded = await done(client.schema.load([kinds], wait_until_converged=True))
+            assert loaded.schema_updated, loaded.errors
+            async with tracking(client, identifier, delete_unused_nodes=True):
+                for called in ("a", "b"):
+                    node = await save(client, called, upsert=True, kind=f"Sdk{name}", status="planned")
+                    ids.append(node.id)
+        return ids, await done(sdk.client().all(kind=f"Sdk{name}"))
+
+    ids, everything = asyncio.run(script())
+
+    assert ids[:2] == ids[2:]
+    assert sorted(one.hfid for one in everything) == [["planned", "a"], ["planned", "b"]]

@@ -1,8 +1,8 @@
 """
-Twenty emitters, and a receiver that is killed, restarted, slow, full, or whose answers get lost, at random.
+Emitters, and a receiver that is killed, restarted, slow, full, or whose answers get lost, in any order.
 
-Two minutes of it, or as many seconds as ``PROVGRAPH_TEST_SOAK_SECONDS`` says; ``PROVGRAPH_TEST_SOAK_SEED`` repeats the
-troubles of a run.
+Six emitters and each trouble once, or a little more; in the long set twenty emitters and two minutes, or as many
+seconds as ``PROVGRAPH_TEST_SOAK_SECONDS`` says. ``PROVGRAPH_TEST_SOAK_SEED`` repeats the troubles of a run.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from provgraph.client import Client
 from tests.e2e.gate import Gate
 from tests.e2e.pairs import client_side
 from tests.e2e.service import PROJECT, Service, environment
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SECONDS = float(os.environ.get("PROVGRAPH_TEST_SOAK_SECONDS", "120"))
-_EMITTERS = 20
+_SECONDS = float(os.environ.get("PROVGRAPH_TEST_SOAK_SECONDS", quick_or_long("12", "120")))
+_EMITTERS = quick_or_long(6, 20)
+_TROUBLES = ("kill", "restart", "open", "slow", "full", "deaf", "cut")
 _LAST_FLUSH_SECONDS = 240
 
 # Emits until its standard input ends, then flushes, and tells what it emitted and what every flush said.
@@ -67,24 +69,26 @@ class _Troubled:
 
     def __init__(self, folder: Path, gate: Gate, chance: random.Random) -> None:
         # So few may wait that it is full at times by itself.
-        self.service = Service(folder, settings={"PROVGRAPH_QUEUE_LIMIT": "600"})
+        self.service = Service(folder, settings={"PROVGRAPH_QUEUE_LIMIT": str(30 * _EMITTERS)})
         self.happened: dict[str, int] = {}
         self._gate = gate
         self._chance = chance
         self._start()
 
     def go_on(self, until: float) -> None:
-        """Let things happen until a time."""
-        while (left := until - time.monotonic()) > 0:
-            what = self._chance.choice(["kill", "restart", "open", "slow", "full", "deaf", "cut"])
+        """Let things happen until a time, and each of them once at least."""
+        to_come: list[str] = []
+        while (left := until - time.monotonic()) > 0 or len(self.happened) < len(_TROUBLES):
+            to_come = to_come or self._chance.sample(_TROUBLES, len(_TROUBLES))
+            what = to_come.pop()
             self.happened[what] = self.happened.get(what, 0) + 1
             if what in ("kill", "restart"):
                 self.service.kill() if what == "kill" else self.service.stop()
-                time.sleep(min(left, self._chance.uniform(0.0, 2.0)))
+                time.sleep(min(max(left, 1.0), self._chance.uniform(0.0, 2.0)))
                 self._start()
             else:
                 self._gate.mode = what
-                time.sleep(min(left, self._chance.uniform(0.3, 3.0)))
+                time.sleep(min(max(left, 1.0), self._chance.uniform(0.3, 3.0)))
                 self._gate.mode = "open"
 
     def _start(self) -> None:

@@ -19,6 +19,7 @@ from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage
 from provgraph.lineage.why import Why, why
 from provgraph.sources.git import events, open_history
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore import GraphStore
     from tests.servers.neo4j import Neo4jServer
 
-HISTORIES = ("svcs", "eventsourcing")
+# The second is ten times the first.
+HISTORIES = quick_or_long(("svcs",), ("svcs", "eventsourcing"))
 _DATA = Path(__file__).parents[1] / "data" / "git-history"
 _BATCH = 2_000
 
@@ -92,11 +94,11 @@ def test_the_upstream_closure_of_a_commit_has_exactly_the_ancestors_that_git_nam
 
 
 def test_the_same_holds_on_neo4j_and_the_graph_is_the_same(
-    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore], neo4j_server: Neo4jServer
+    imported: tuple[str, SQLiteEventLog, EmbeddedGraphStore], cleared_neo4j: Neo4jServer
 ) -> None:
     name, log, embedded = imported
     with closing(
-        Neo4jGraphStore(neo4j_server.uri, user=neo4j_server.user or "", password=neo4j_server.password)
+        Neo4jGraphStore(cleared_neo4j.uri, user=cleared_neo4j.user or "", password=cleared_neo4j.password)
     ) as graph:
         follow(log, graph)
 

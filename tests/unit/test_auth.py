@@ -8,14 +8,16 @@ from starlette.requests import HTTPConnection
 
 from provgraph.auth import PUC_HEADER, USER_HEADER, Authenticator, presented
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
-from provgraph.errors import ForbiddenError, UnauthenticatedError
+from provgraph.errors import EmitterError, ForbiddenError, UnauthenticatedError
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import Grant, Holder, Right, Role
+from provgraph.events import NOBODY, Grant, Holder, Right, Role, Sender
 from provgraph.operations.credentials import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from provgraph.operations.credentials import IssuedCredential
 
 # As many as the catalog's pool gives; one more waits.
 _MOST_CONNECTIONS = 48
@@ -30,10 +32,15 @@ class World:
         self.catalog = catalog
         self.credentials = Credentials(log, catalog)
         self.now = 0.0
+        self.present_us = 1_700_000_000_000_000
 
     def authenticator(self, *, required: bool = True, sending_requires: bool = True) -> Authenticator:
         return Authenticator(
-            self.catalog, required=required, sending_requires=sending_requires, clock=lambda: self.now
+            self.catalog,
+            required=required,
+            sending_requires=sending_requires,
+            clock=lambda: self.now,
+            present_us=lambda: self.present_us,
         )
 
     def token(self, role: Role = Role.READER, holder: Holder = Holder.USER) -> str:
@@ -196,3 +203,147 @@ def test_what_is_remembered_of_credentials_is_bounded(world: World, monkeypatch:
         authenticator.require(request(user=world.token()), Right.READ)
 
     assert len(authenticator._remembered) <= 2
+
+
+# Rights, emitters and the end of a credential
+
+
+@pytest.mark.parametrize("right", Right)
+def test_a_right_that_is_held_alone_gives_no_other(world: World, right: Right) -> None:
+    token = world.credentials.create("ada", holder=Holder.USER, grant=Grant((right,))).token
+    authenticator = world.authenticator()
+
+    assert [needed for needed in Right if authenticator.allows(request(user=token), needed)] == [right]
+
+
+def test_a_right_that_is_not_known_here_allows_nothing_and_is_named(world: World) -> None:
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant(("seal", "x\ny")))
+    authenticator = world.authenticator()
+
+    assert not any(authenticator.allows(request(user=issued.token), right) for right in Right)
+    with pytest.raises(ForbiddenError, match=r"has the rights \('seal', 'x_y'\), this needs the right read"):
+        authenticator.require(request(user=issued.token), Right.READ)
+
+
+def test_an_expired_credential_is_refused_from_its_moment_on_and_told_when_it_was(world: World) -> None:
+    grant = Grant.of(Role.ADMIN)._replace(expires_us=1_800_000_000_000_000)
+    token = world.credentials.create("ada", holder=Holder.USER, grant=grant).token
+    authenticator = world.authenticator()
+    world.present_us = 1_799_999_999_999_999
+    authenticator.require(request(user=token), Right.ADMIN)
+
+    world.present_us += 1
+
+    with pytest.raises(UnauthenticatedError, match=r"'ada' expired at 2027-01-15T08:00:00.000000Z"):
+        authenticator.require(request(user=token), Right.READ)
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        world.authenticator(sending_requires=False).require_to_send(headers(user=token))
+
+
+def test_whoever_sends_is_known_by_its_credential(world: World) -> None:
+    issued = world.credentials.create("ada", holder=Holder.USER, grant=Grant(Role.WRITER.rights, ("a*",)))
+    for authenticator in (world.authenticator(), world.authenticator(required=False, sending_requires=False)):
+        sender = authenticator.require_to_send(headers(user=issued.token))
+
+        assert (sender.id, sender.name, sender.emitters) == (issued.id, "ada", ("a*",))
+        assert authenticator.sender(request(user=issued.token)) == sender
+
+
+def test_nobody_sends_what_came_without_a_credential(world: World) -> None:
+    authenticator = world.authenticator(required=False, sending_requires=False)
+
+    assert authenticator.require_to_send(headers()) is NOBODY
+    assert authenticator.sender(request()) is NOBODY
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_what_came_with_a_wrong_credential_is_not_recorded_as_nobodys(world: World, required: bool) -> None:
+    with pytest.raises(UnauthenticatedError):
+        world.authenticator(required=required, sending_requires=False).sender(request(user="wrong"))
+
+
+def test_a_pattern_that_covers_more_does_not_open_what_another_credential_reserves(world: World) -> None:
+    reserve(world)
+    authenticator = world.authenticator()
+
+    def bound(pattern: str, *, only: bool) -> Sender:
+        grant = Grant(Role.WRITER.rights, (pattern,), only)
+        token = world.credentials.create("ada", holder=Holder.USER, grant=grant).token
+        authenticator.forget()
+        return authenticator.require_to_send(headers(user=token))
+
+    for refused in (bound("*", only=False), bound("loan-*", only=False)):
+        with pytest.raises(EmitterError, match="reserved for credentials that were issued with `only`"):
+            refused.check("loan-1")
+    bound("*-1", only=True).check("loan-1")
+
+
+def reserve(world: World, *, expires_us: int | None = None) -> IssuedCredential:
+    grant = Grant(Role.WRITER.rights, ("loan-*",), only=True, expires_us=expires_us)
+    return world.credentials.create("owner", holder=Holder.PUC, grant=grant)
+
+
+def test_a_reservation_holds_for_everybody_but_those_who_are_bound(world: World) -> None:
+    owner = reserve(world)
+    authenticator = world.authenticator(sending_requires=False)
+
+    authenticator.require_to_send(headers(puc=owner.token)).check("loan-x")
+    for others in (headers(), headers(user=world.token(Role.ADMIN))):
+        sender = authenticator.require_to_send(others)
+        sender.check("card-x")
+        with pytest.raises(EmitterError):
+            sender.check("loan-x")
+
+
+def test_a_reservation_outlives_its_credentials_expiry_but_not_its_revocation(world: World) -> None:
+    owner = reserve(world, expires_us=1)
+    authenticator = world.authenticator(sending_requires=False)
+    with pytest.raises(UnauthenticatedError):
+        authenticator.require_to_send(headers(puc=owner.token))
+    with pytest.raises(EmitterError):
+        authenticator.require_to_send(headers()).check("loan-x")
+
+    world.credentials.revoke(owner.id)
+    authenticator.forget()
+
+    authenticator.require_to_send(headers()).check("loan-x")
+
+
+def test_a_token_that_holds_a_reservation_is_replaced_without_a_gap(world: World) -> None:
+    old, new = reserve(world), reserve(world)
+    authenticator = world.authenticator()
+
+    world.credentials.revoke(old.id)
+    authenticator.forget()
+
+    authenticator.require_to_send(headers(puc=new.token)).check("loan-x")
+    with pytest.raises(EmitterError):
+        authenticator.require_to_send(headers(user=world.token(Role.ADMIN))).check("loan-x")
+
+
+def test_a_reservation_made_elsewhere_holds_after_two_seconds(world: World) -> None:
+    authenticator = world.authenticator(sending_requires=False)
+    assert authenticator.require_to_send(headers()) is NOBODY
+
+    reserve(world)
+    world.now = 2.0
+
+    assert authenticator.require_to_send(headers()).reserved == ("loan-*",)
+
+
+def test_reservations_are_not_looked_up_for_each_request(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def reservations() -> tuple[str, ...]:
+        asked.append(1)
+        return ()
+
+    monkeypatch.setattr(world.catalog, "reservations", reservations)
+    authenticator = world.authenticator(sending_requires=False)
+
+    for _ in range(100):
+        authenticator.require_to_send(headers())
+
+    assert len(asked) == 1

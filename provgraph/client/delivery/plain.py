@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from provgraph.client.answers import SendResult
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.errors import DeliveryError
+from provgraph.joined import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ class ConsoleDelivery(_Counting):
 
     def set_tag(self, namespace: str, tag: str, event_id: str) -> None:
         """See `Delivery.set_tag`."""
-        self._say(f"tag {namespace}/{tag} marks {event_id}\n")
+        self._say(f"tag {joined((namespace, tag))} marks {event_id}\n")
 
     def _say(self, text: str) -> None:
         stream = self._stream or sys.stdout
@@ -105,8 +106,8 @@ class FileDelivery(_Counting):
     def set_tag(self, namespace: str, tag: str, event_id: str) -> None:
         """See `Delivery.set_tag`."""
         raise DeliveryError(
-            f"The tag {namespace}/{tag} cannot be set on {event_id}: a file takes events only. State tags with the "
-            "events (prepare_pem(tag=...)), or use a spool"
+            f"The tag {joined((namespace, tag))} cannot be set on {event_id}: a file takes events only. State tags "
+            "with the events (prepare_pem(tag=...)), or use a spool"
         )
 
     def flush(self, *, timeout_seconds: float) -> Flushed:

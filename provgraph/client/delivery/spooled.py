@@ -87,6 +87,19 @@ class SpoolDelivery(forks.Forkable):
         """See `Delivery.set_tag`."""
         self._put([(TAG, event_id, orjson.dumps([namespace, tag]))])
 
+    def requeue_refused(self) -> int:
+        """
+        Send everything in the spool that the service did not take once more, as if it was handed in now.
+
+        `flush` and `close` wait for it, and tell what became of it.
+
+        :returns: how much that is
+        """
+        sender = self._running()
+        moved = self.spool.requeue_refused(source=self._source)
+        sender.wake()
+        return moved
+
     def flush(self, *, timeout_seconds: float) -> Flushed:
         """See `Delivery.flush`."""
         sender, source = self._running(), self._source

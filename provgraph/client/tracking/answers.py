@@ -214,6 +214,7 @@ class Operation:
     position: int
     at: datetime
     actor: str | None
+    recorded_by: JSON | None  # the credential that it came with, {"id", "name"}
     document: JSON = field(repr=False)
 
     @classmethod
@@ -232,6 +233,7 @@ class Operation:
             document["position"],
             datetime.fromisoformat(document["at"]),
             document["actor"],
+            document.get("recorded_by"),
             document,
         )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import BusyError, ContradictionError, ServiceError
 from provgraph.client.parts import Awaited, Does, Waiting
+from provgraph.client.texts import message_of
 from provgraph.client.tracking import commands, names
 from provgraph.client.tracking.answers import CloseReport, Group, Member, Plan
 from provgraph.client.tracking.commands import Closing, new_request
@@ -278,7 +279,7 @@ class GroupContextBase:
         """Mark the run failed, if the service can be reached; nothing is raised."""
         if self.report is not None and self._is_settled:
             return
-        told = ": ".join(filter(None, (type(error).__name__, str(error))))[:_LONGEST_ERROR]
+        told = ": ".join(filter(None, (type(error).__name__, message_of(error))))[:_LONGEST_ERROR]
         try:
             run_id = yield from self.opened(patient=False)
             yield commands.fail(run_id, told, actor=self.tracking_session.settings.actor)

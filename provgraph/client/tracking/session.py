@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provgraph.client.errors import BusyError, ClientError, NotThereError, ServiceError
-from provgraph.client.tracking import commands
+from provgraph.client.tracking import commands, values
 from provgraph.client.tracking.context import GroupContextBase
 from provgraph.client.tracking.errors import NoSuchNodeError, NotAllRetiredError, TrackingError
 from provgraph.client.tracking.nodes import NodeBase, Record
@@ -210,7 +210,8 @@ class Session(Generic[NodeT, ContextT]):
         context, is_member = self.context, self.is_member(member)
         wanted, record = [each.wanted() for each in records], records[0]
         in_run = (yield from context.opened()) if self.mode is Mode.TRACKING else None
-        how = (wanted, in_run, upsert, is_member)
+        # Spelled, for to Python a save of 1 and one of true are equal.
+        how = (values.spelled("objects", [each.body() for each in wanted]), in_run, upsert, is_member)
         told = context.reads()
         if record.unanswered is None or record.unanswered[0] != how:
             call = commands.save(

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from provgraph.client.texts import sendable
+from provgraph.client.tracking import names
 from provgraph.client.tracking.errors import ImpossibleLimitError, NotJsonError
 from provgraph.events.canonical import MAX_INTEGER
 
@@ -32,7 +34,7 @@ def user_at_host() -> str:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
         user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+    return sendable(f"{user}@{socket.gethostname()}")  # names of either may be bytes that are no text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,15 @@ class Tracking:
     # Who does it; None: nobody is named. The name of a credential comes before it.
     actor: str | None = field(default_factory=user_at_host)
     branch: str = DEFAULT_BRANCH  # of objects and runs that name none
+
+    def __post_init__(self) -> None:
+        """
+        Refuse what each command would be refused for.
+
+        :raises ImpossibleNameError: an actor that cannot be one
+        """
+        if self.actor is not None:
+            names.text(self.actor, what="actor")
 
 
 @dataclass(frozen=True, slots=True)

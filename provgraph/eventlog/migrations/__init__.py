@@ -67,7 +67,14 @@ def _format(connection: Connection) -> int:
         row = connection.execute(SELECT_FORMAT).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         return 1
-    return 1 if row is None else int(row[0])
+    if row is None:
+        return 1
+    if not isinstance(row[0], int):
+        raise StoreError(
+            f"The table log_state of the database has the format {row[0]!r}, which no version of provgraph writes: it "
+            "is a table of another program. Name another database or schema. Nothing was changed"
+        )
+    return row[0]
 
 
 def scripts() -> ScriptDirectory:
@@ -94,9 +101,20 @@ def _upgrade(server: Server) -> None:
                 "a newer one made it; use that"
             )
         if found != LATEST:
-            logger.info("migrating the schema from version %s to %s", found or "none", LATEST)
+            _tell(found)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _tell(found: str | None) -> None:
+    if found is None:
+        logger.info("making the tables, schema version %s", LATEST)
+        return
+    logger.warning(
+        "The event log has the schema version %s, of an older provgraph. It is brought to %s now. Events and digests "
+        "do not change. An older provgraph cannot open it any more",
+        *(found, LATEST),
+    )
 
 
 def _alembic() -> tuple[Config, ScriptDirectory]:

@@ -120,6 +120,8 @@ _PEM = Element(
         "occurred_at": Attribute(_rfc3339("{v}.occurred_us")),
         "position": Attribute("{v}.position", Type.NUMBER),
         "recorded_at": Attribute(_rfc3339("{v}.recorded_us")),
+        "outcome": Attribute("{v}.outcome"),
+        "error": Attribute("{v}.error"),
     },
 )
 _ARTIFACT = Element(

@@ -119,8 +119,11 @@ def _production(
     digest: str | None,
     kind: str | None,
     properties: str | None,
+    outcome: str | None,
+    error: str | None,
 ) -> Production:
-    return Production(raw_id.hex(), occurred_us, position, version, digest, kind, properties or "{}")
+    said = (version, digest, kind, properties or "{}")
+    return Production(raw_id.hex(), occurred_us, position, *said, outcome, error)
 
 
 def artifact_states(
@@ -149,8 +152,12 @@ def tag_states(
 def emitter_states(connection: sqlite3.Connection, view: View) -> list[EmitterState]:
     """See `HistoryReader.emitter_states`."""
     return [
-        EmitterState._make((*row[:-2], 1_000_000 * row[-2] + row[-1]))
-        for row in connection.execute(schema.EMITTER_STATES, _bounds(view))
+        EmitterState._make(
+            (*facts, 1_000_000 * seconds + microseconds, int(failed), int(aborted), int(unknown))
+        )
+        for *facts, seconds, microseconds, failed, aborted, unknown in connection.execute(
+            schema.EMITTER_STATES, _bounds(view)
+        )
     ]
 
 

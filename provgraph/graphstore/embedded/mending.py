@@ -67,6 +67,7 @@ class Mending:
             (
                 *(key, pem.position, pem.occurred_us, pem.type),
                 *(self._emitter_key(pem.emitter), pem.properties, pem.timestamp_client, pem.recorded_us),
+                *(pem.outcome, pem.error),
             ),
         )
         at = moment(pem.occurred_us, pem.id)
@@ -84,7 +85,7 @@ class Mending:
         key = self._pem_key(id_)
         self._run(schema.DELETE_PRODUCTIONS_OF, (key,))
         self._run(schema.DELETE_CAUSES_OF, (key,))
-        self._run(schema.FILL_PLACEHOLDER, (key, None, None, None, None, None, None, None))
+        self._run(schema.FILL_PLACEHOLDER, (key, *(None,) * 9))
         return key
 
     def _pem_key(self, id_: str) -> int:

@@ -81,7 +81,7 @@ def facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> It
             uses[key].append(UseFacts(artifact, label or None, producer))
     for key, *production in connection.execute(schema.SCAN_PRODUCTIONS, (keys,)):
         produces[key].append(ProductionFacts(*production))
-    for key, raw_id, type_, emitter, text, stated_at, occurred_us, position, recorded_us in rows:
+    for key, raw_id, type_, emitter, text, stated_at, occurred_us, position, recorded_us, *ending in rows:
         yield PemFacts(
             raw_id.hex(),
             type_,
@@ -94,6 +94,7 @@ def facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> It
             tuple(sorted(predecessors[key])),
             tuple(sorted(uses[key], key=lambda use: (use.artifact, use.version or ""))),
             tuple(sorted(produces[key], key=lambda production: production.artifact)),
+            *ending,
         )
 
 

@@ -22,7 +22,9 @@ CREATE TABLE IF NOT EXISTS pem (
     emitter_key INTEGER,
     properties TEXT,
     timestamp_client TEXT,
-    recorded_us INTEGER
+    recorded_us INTEGER,
+    outcome TEXT,                  -- last, and NULL in nearly all events: a byte each
+    error TEXT
 );
 CREATE TABLE IF NOT EXISTS artifact (
     artifact_key INTEGER PRIMARY KEY,
@@ -67,7 +69,7 @@ CREATE TABLE IF NOT EXISTS tag_move (
 ) WITHOUT ROWID;
 """
 # Of what is written above; a file with another one is filled anew from the log.
-FORMAT = 2
+FORMAT = 3
 TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "tag", "tag_move")
 PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
@@ -91,7 +93,7 @@ SET_SINCE = "UPDATE artifact SET since_us = ? WHERE artifact_key = ?"
 INSERT_PEMS = "INSERT INTO pem VALUES"
 FILL_PLACEHOLDER = """
 UPDATE pem SET position = ?2, occurred_us = ?3, type = ?4, emitter_key = ?5, properties = ?6, timestamp_client = ?7,
-    recorded_us = ?8
+    recorded_us = ?8, outcome = ?9, error = ?10
 WHERE pem_key = ?1
 """
 INSERT_PRODUCTIONS = "INSERT INTO produces VALUES"
@@ -234,12 +236,12 @@ SELECT p.pem_key, a.rk_id FROM json_each(?) f CROSS JOIN produces p INDEXED BY p
 JOIN artifact a ON a.artifact_key = p.artifact_key
 """
 PEMS = """
-SELECT p.pem_key, lower(hex(p.rk_id)), p.type, e.rk_id, p.occurred_us, p.position
+SELECT p.pem_key, lower(hex(p.rk_id)), p.type, e.rk_id, p.occurred_us, p.position, p.outcome, p.error
 FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value LEFT JOIN emitter e ON e.emitter_key = p.emitter_key
 """
 # What lies behind the last level of a walk: only which versions those were.
 PEM_IDS = """
-SELECT p.pem_key, lower(hex(p.rk_id)), NULL, NULL, p.occurred_us, p.position
+SELECT p.pem_key, lower(hex(p.rk_id)), NULL, NULL, p.occurred_us, p.position, NULL, NULL
 FROM json_each(?) f CROSS JOIN pem p ON p.pem_key = f.value
 """
 PEM_KEYS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
@@ -248,8 +250,10 @@ PEM_KEYS = "SELECT rk_id, pem_key FROM pem WHERE rk_id IN"
 # Bounds of a view: `position`; `until`, a time, and `end`, the moment behind everything of that microsecond.
 
 _COUNTS = "{e}.position <= :position AND {e}.occurred_us <= :until"
-EVENTS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
+_FACTS = """p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position,
+    p.recorded_us, p.outcome, p.error"""
+EVENTS = f"""
+SELECT {_FACTS}
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.position IS NOT NULL AND p.rk_id IN"""
 _EFFECT = "k.rk_id, e.rk_id, e.occurred_us, e.position, a.rk_id, c.label"
 EFFECTS_OF = f"""
@@ -292,7 +296,9 @@ WHERE p.moment > v.moment OR v.low = x'' AND e.rk_id <> v.rk_id
 TAKEN = f"""{_TAKEN.format(same="", which="", stated="c.label = ''")} UNION ALL
 {_TAKEN.format(same="AND q.label = p.label", which="AND p.label IS NOT NULL", stated="c.label = v.label")}
 """
-_PRODUCTION = "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties"
+_PRODUCTION = (
+    "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties, e.outcome, e.error"
+)
 PRODUCTIONS_OF = f"""
 SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artifact_key
 JOIN pem e ON e.pem_key = p.pem_key
@@ -351,7 +357,8 @@ SELECT m.rk_id, count(*),
     min(e.occurred_us), max(e.occurred_us), max(e.position),
     min(e.recorded_us - e.occurred_us), max(e.recorded_us - e.occurred_us),
     -- in two parts: whole, the delays of some thousand events of the last century are more than 64 bits hold
-    sum((e.recorded_us - e.occurred_us) / 1000000), sum((e.recorded_us - e.occurred_us) % 1000000)
+    sum((e.recorded_us - e.occurred_us) / 1000000), sum((e.recorded_us - e.occurred_us) % 1000000),
+    total(e.outcome = 'failed'), total(e.outcome = 'aborted'), total(e.outcome = 'unknown')
 FROM pem e JOIN emitter m ON m.emitter_key = e.emitter_key WHERE {_COUNTS.format(e="e")}
 GROUP BY e.emitter_key ORDER BY m.rk_id
 """
@@ -372,7 +379,7 @@ UNSEEN = _UNSEEN.format(
 )
 MISMATCHES = f"""
 SELECT e.rk_id, e.occurred_us, m.rk_id, a.rk_id, c.label,
-    k.rk_id, k.occurred_us, k.position, p.label, p.digest, p.kind, p.properties
+    k.rk_id, k.occurred_us, k.position, p.label, p.digest, p.kind, p.properties, k.outcome, k.error
 FROM pem e JOIN cause c ON c.pem_key = e.pem_key AND c.artifact_key <> 0 JOIN pem k ON k.pem_key = c.cause_key
 JOIN artifact a ON a.artifact_key = c.artifact_key JOIN emitter m ON m.emitter_key = e.emitter_key
 JOIN produces p ON p.pem_key = k.pem_key AND p.artifact_key = c.artifact_key
@@ -384,8 +391,8 @@ ORDER BY e.rk_id, a.rk_id, c.label LIMIT :limit
 
 # ------------------------------------------------------------------------------------------------ scanning
 
-SCAN_PEMS = """
-SELECT p.pem_key, p.rk_id, p.type, e.rk_id, p.properties, p.timestamp_client, p.occurred_us, p.position, p.recorded_us
+SCAN_PEMS = f"""
+SELECT {_FACTS}
 FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND p.position IS NOT NULL
 ORDER BY p.rk_id LIMIT ?
 """

@@ -166,6 +166,9 @@ class EmbeddedGraphStore:
         with served.write_lock, translated(_WHAT):
             served.writer.apply(batch, expected=expected, to=to)
 
+    def end_other_writers(self) -> None:
+        """See `GraphStore.end_other_writers`: a folder has one process at a time."""
+
     def mend(self, corrections: Corrections, *, expected: Checkpoint) -> None:
         """See `GraphStore.mend`."""
         served = self._served

@@ -29,7 +29,7 @@ _REMEMBERED_PEMS = 20_000
 _REMEMBERED_EDGES = 60_000
 
 # An event that a walk has met, be it as a node or only as the version of a use: its row as `schema.PEMS` gives it.
-_Known = tuple[int, str, str | None, str | None, int | None, int | None]
+_Known = tuple[int, str, str | None, str | None, int | None, int | None, str | None, str | None]
 _Edge = tuple[int, str | None, int | None, str]  # event, artifact (None: a predecessor), cause, label
 
 
@@ -238,7 +238,7 @@ class _Walker:
         known_at = self._query.known_at
         if known_at is None:
             return True
-        *_, position = self._known[key]
+        position = self._known[key][5]
         return position is None or position <= known_at
 
     def _result(self) -> Walk:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _EVENT_ID = re.compile("[0-9a-f]{32}").fullmatch
 
+_NOTHING_YET = (None,) * 9  # of a placeholder
+
 Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
 Use = tuple[int, int, str, bytes]
@@ -175,17 +177,12 @@ class GraphWriter:
         rows: list[tuple[Any, ...]] = []
         filled: list[tuple[Any, ...]] = []
         next_key = self._next_pem
-        for (
-            id_,
-            type_,
-            emitter,
-            _,
-            stated_at,
-            occurred_us,
-            properties,
-            *_,
-        ), position, recorded_us in step.pems:
-            facts = (position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us)
+        for pem, position, recorded_us in step.pems:
+            id_, type_, emitter, _, stated_at, occurred_us, properties, *_, outcome, error = pem
+            facts = (
+                *(position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us),
+                *(outcome, error),
+            )
             placeholder = keys.get(id_)
             if placeholder is None:
                 keys[id_] = next_key
@@ -195,7 +192,7 @@ class GraphWriter:
                 filled.append((placeholder, *facts))
         for key, id_ in enumerate([id_ for id_ in wanted if id_ not in keys], next_key):
             keys[id_] = key
-            rows.append((key, raws[id_], None, None, None, None, None, None, None))
+            rows.append((key, raws[id_], *_NOTHING_YET))
         self._next_pem += len(rows)
         insert_rows(self._connection, schema.INSERT_PEMS, rows)
         if filled:

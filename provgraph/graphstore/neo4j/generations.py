@@ -120,7 +120,7 @@ class Generations:
             letters = self._family.letters
             self._server.once(f"schema {letters}", lambda: make_schema(self._server, letters))
             if self._find() is None:
-                while not self._server.write(self._make_state):
+                while not self._server.write(self._make_state, graph=self._family.graph):
                     self._make_room()
             self._prepared = True
         self.tidy_in_background()
@@ -219,7 +219,7 @@ class Generations:
                 tx.run(graphs.SET_NEXT, graph=self._family.graph, letter=None).consume()
 
         self.state()
-        self._server.write(drop)
+        self._server.write(drop, graph=self._family.graph)
         self.tidy_in_background()
 
     def serve_next(self, *, covers: int) -> None:
@@ -240,7 +240,7 @@ class Generations:
                 raise StoreError("The next generation of the graph was dropped meanwhile")
             self._serve(tx, following, covers)
 
-        self._server.write(serve)
+        self._server.write(serve, graph=self._family.graph)
         self.tidy_in_background()
 
     def serve_empty(self, *, covers: int) -> None:
@@ -281,6 +281,12 @@ class Generations:
     def _serve(self, tx: Transaction, generation: Generation, covers: int) -> None:
         tx.run(graphs.SERVE.of(generation.letter), graph=self._family.graph, covers=covers).consume()
 
+    def end_other_writers(self) -> None:
+        """See `GraphStore.end_other_writers`."""
+        ended = self._server.end_others((self._family.graph, *self._family.letters))
+        if ended:
+            logger.warning("%d transactions of another graph builder were ended", ended)
+
     # -------------------------------------------------------------------------------------------- free letters
 
     def _with_free_letter(self, change: Callable[[Transaction, str | None], Generation | None]) -> Generation:
@@ -291,7 +297,7 @@ class Generations:
             def attempt(tx: Transaction, free: str | None = free) -> Generation | None:
                 return change(tx, free)
 
-            done = self._server.write(attempt)
+            done = self._server.write(attempt, graph=self._family.graph)
             if done is not None:
                 return done
             self._tidy(kept_seconds=_KEPT_FOR_READERS_SECONDS)
@@ -391,7 +397,7 @@ class Generations:
             tx.run(graphs.PUBLISHED, graph=self._family.graph, letter=served).consume()
             return True
 
-        return self._server.write(note)
+        return self._server.write(note, graph=self._family.graph)
 
     def _relabel(self, statement: str, served: str) -> bool:
         """Run a statement over all nodes, piece by piece, and tell whether that generation was served throughout."""
@@ -408,7 +414,7 @@ class Generations:
                 )[0]
                 return found
 
-            after = self._server.write(change)
+            after = self._server.write(change, graph=self._family.graph)
             if after is _STOP:
                 return False
         return True
@@ -443,7 +449,7 @@ class Generations:
             return 0 if record is None else int(record[0])
 
         while not self._closing.is_set():
-            removed = self._server.write(remove)
+            removed = self._server.write(remove, graph=self._family.graph)
             if removed is None:
                 return False
             if removed < _REMOVED_AT_ONCE:

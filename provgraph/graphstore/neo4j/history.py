@@ -51,7 +51,7 @@ def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
 
 
 def _told(facts: PemFacts) -> PemFacts:
-    if not _UNREADABLE.isdisjoint(facts[:8]):
+    if not _UNREADABLE.isdisjoint((*facts[:8], facts.outcome, facts.error)):
         raise CorruptStoreError(
             f"The graph's event {facts.id} was changed by hand: have the graph verified and repaired"
         )
@@ -194,10 +194,9 @@ def productions(
 
 
 def _production(row: Row) -> Production:
-    id_, occurred_at, position, version, digest, kind, properties = row
-    return Production(
-        id_, keys.microseconds(occurred_at), position, version, digest, kind, properties or "{}"
-    )
+    id_, occurred_at, position, version, digest, kind, properties, outcome, error = row
+    said = (version, digest, kind, properties or "{}")
+    return Production(id_, keys.microseconds(occurred_at), position, *said, outcome, error)
 
 
 # ------------------------------------------------------------------------------------------------ what there was
@@ -291,6 +290,7 @@ def _emitter_state(
     greatest_delay_us: int,
     seconds: int,
     microseconds: int,
+    *outcomes: int,
 ) -> EmitterState:
     return EmitterState(
         name,
@@ -302,6 +302,7 @@ def _emitter_state(
         least_delay_us,
         greatest_delay_us,
         1_000_000 * seconds + microseconds,
+        *outcomes,
     )
 
 

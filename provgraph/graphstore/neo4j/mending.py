@@ -84,6 +84,7 @@ def _put_pems(work: Work, pems: Sequence[PemFacts], placeholders: Sequence[str])
             [
                 *(nodes[pem.id], pem.id, emitters[pem.emitter], pem.type, pem.emitter, pem.properties),
                 *(pem.timestamp_client, rfc3339(pem.occurred_us), pem.position, rfc3339(pem.recorded_us)),
+                *(pem.outcome, pem.error),
             ]
             for pem in pems
         ],

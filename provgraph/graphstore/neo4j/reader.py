@@ -247,8 +247,8 @@ def pems(graph: Asker) -> Iterator[PemFacts]:
 
 def pem_facts(row: Row) -> PemFacts:
     """Return an event, from a row of `SCAN_PEMS` or `EVENTS`. What cannot be read comes as `readable` says."""
-    id_, type_, emitter, properties, stated_at, occurred_at, position, recorded_at, *edges = row
-    predecessors, uses, causes, productions = edges
+    id_, type_, emitter, properties, stated_at, occurred_at, position, recorded_at, *rest = row
+    predecessors, uses, causes, productions, outcome, error = rest
     return PemFacts(
         id_,
         readable.text(type_),
@@ -263,6 +263,8 @@ def pem_facts(row: Row) -> PemFacts:
             sorted(_uses(uses, causes), key=lambda use: (use.artifact, use.version or "", use.producer or ""))
         ),
         tuple(sorted((_production(*row) for row in productions), key=lambda made: made.artifact)),
+        readable.optional(outcome),
+        readable.optional(error),
     )
 
 

@@ -29,7 +29,9 @@ _MADE_ALREADY: Final = frozenset(
     }
 )
 # It was about to belong to a constraint when it was looked at, and does now.
-_IN_USE: Final = frozenset({"Neo.ClientError.Schema.ForbiddenOnConstraintIndex"})
+_IN_USE: Final = frozenset(
+    {"Neo.ClientError.Schema.ForbiddenOnConstraintIndex", "Neo.DatabaseError.Schema.IndexDropFailed"}
+)
 
 
 class _Found(NamedTuple):

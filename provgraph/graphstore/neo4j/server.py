@@ -12,6 +12,7 @@ import logging
 import random
 import re
 import time
+import uuid
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -66,6 +67,15 @@ _QUICK_FAILURE_SECONDS = 1.0
 _LOST_CONNECTION: Final = (ServiceUnavailable, SessionExpired)
 _SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 _HOST = re.compile(r"[\w.:-]+").fullmatch
+# What our transactions that write say of themselves: which graph or generation they write, and who they are of.
+_WRITES, _WRITER = "provgraph_writes", "provgraph_writer"
+_END_OTHERS: Final = f"""
+SHOW TRANSACTIONS YIELD transactionId AS id, database, metaData AS marks
+WHERE database = $database AND marks.{_WRITES} IN $graphs AND marks.{_WRITER} <> $writer
+TERMINATE TRANSACTIONS id YIELD message
+RETURN count(*)
+"""
+_TERMINATED = "Neo.ClientError.Transaction.Terminated"
 _OUT_OF_SPACE = "No space left on device"
 
 
@@ -84,6 +94,7 @@ class Server:
         """
         self.address = _checked(url)
         self.database = database
+        self._writer = uuid.uuid4().hex
         self._done: set[str] = set()
         try:
             self._driver = GraphDatabase.driver(
@@ -167,24 +178,45 @@ class Server:
 
     # -------------------------------------------------------------------------------------------- writing
 
-    def write(self, work: Callable[[Transaction], _T]) -> _T:
+    def write(self, work: Callable[[Transaction], _T], *, graph: str) -> _T:
         """
         Run ``work`` in a transaction, commit it, and return what it returned.
 
         It may be called several times, and once more after a commit whose acknowledgement was lost: it has to find out
         for itself whether its work is done already. What it raises rolls the transaction back.
 
+        :param graph: the graph or generation that it writes, for `end_others`
         :raises StoreError: the server is not there, or refuses
         """
+        marks = {_WRITES: graph, _WRITER: self._writer}
 
         def run() -> _T:
             with (
                 self._session(WRITE_ACCESS) as session,
-                session.begin_transaction(timeout=_WRITE_SECONDS) as tx,
+                session.begin_transaction(timeout=_WRITE_SECONDS, metadata=marks) as tx,
             ):
                 result = work(tx)
                 tx.commit()
                 return result
+
+        return self._attempt(run, most=_WRITE_ATTEMPTS)
+
+    def end_others(self, graphs: Collection[str]) -> int:
+        """
+        End the transactions in which others write these graphs or generations, and return how many there were.
+
+        A process that was stopped, or lost its network, keeps the locks of what it was about to write for minutes.
+        Whose transaction was ended so tries again when it can.
+
+        :raises StoreError: the server is not there, or refuses
+        """
+
+        def run() -> int:
+            with self._session(WRITE_ACCESS) as session:
+                found = session.run(
+                    _END_OTHERS, database=self.database, graphs=list(graphs), writer=self._writer
+                )
+                return int(found.single(strict=True)[0])
 
         return self._attempt(run, most=_WRITE_ATTEMPTS)
 
@@ -270,6 +302,8 @@ def _is_worth_another(error: DriverError | Neo4jError, seconds: float, attempt: 
         return True
     if isinstance(error, _LOST_CONNECTION):
         return attempt == 1 and seconds < _QUICK_FAILURE_SECONDS
+    if isinstance(error, Neo4jError) and error.code == _TERMINATED:
+        return True  # by one who took over, see `Server.end_others`: nothing was written
     # What took too much memory would take it again.
     return error.is_retryable() and not _is_out_of_memory(error)
 

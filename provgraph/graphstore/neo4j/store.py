@@ -68,6 +68,10 @@ class _Graph:
         """See `GraphStore.apply`."""
         self._write(lambda work: writer.write(work, batch, to=to), expected)
 
+    def end_other_writers(self) -> None:
+        """See `GraphStore.end_other_writers`."""
+        self._generations.end_other_writers()
+
     def _write(self, work: Callable[[Work], None], expected: Checkpoint) -> None:
         must_be_served = not self._asker.is_fixed
         for generation in self._asker.generations():

@@ -48,6 +48,8 @@ class Event(NamedTuple):
     emitter: str | None
     occurred_us: int | None
     position: int | None
+    outcome: str | None
+    error: str | None
     uses: Sequence[Used] = ()
     predecessors: Sequence[str] = ()
 
@@ -180,7 +182,7 @@ class Walker:
                 predecessors.append((id_, cause))
         return Walk(
             self._found_state().checkpoint,
-            [(id_, depth, *events[id_][:4]) for id_, depth in depths.items()],
+            [(id_, depth, *events[id_][:6]) for id_, depth in depths.items()],
             uses,
             [edge for edge in self._produces if edge[0] in depths],
             predecessors,
@@ -189,10 +191,11 @@ class Walker:
         )
 
 
-def facts_of(row: Row) -> tuple[str | None, str | None, int | None, int | None]:
-    """Return what a row of facts (id, type, emitter, occurred_at, position) says of an event."""
-    _, type_, emitter, occurred_at, position = row
-    return type_, emitter, None if occurred_at is None else keys.microseconds(occurred_at), position
+def facts_of(row: Row) -> tuple[str | None, str | None, int | None, int | None, str | None, str | None]:
+    """Return what a row of facts (id, type, emitter, occurred_at, position, outcome, error) says of an event."""
+    _, type_, emitter, occurred_at, position, outcome, error = row
+    occurred_us = None if occurred_at is None else keys.microseconds(occurred_at)
+    return type_, emitter, occurred_us, position, outcome, error
 
 
 def complete(facts: Sequence[Row], edges: Sequence[Row], most_edges: int) -> Sequence[Row]:

@@ -96,4 +96,4 @@ def guarded(
         work(Work(tx, letter, served=served, token=token))
         return True
 
-    return server.write(attempt)
+    return server.write(attempt, graph=generation.letter)

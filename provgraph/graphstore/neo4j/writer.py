@@ -236,9 +236,9 @@ def _artifact_row(artifact: Artifact, sighting: Sighting) -> Row:
 
 def _pem_row(pem: Pem, position: int, recorded_us: int, emitter: int) -> Row:
     """Return an event as `CREATE_PEMS` wants it."""
-    id_, type_, emitter_name, _, stated_at, occurred_us, properties, *_ = pem
+    id_, type_, emitter_name, _, stated_at, occurred_us, properties, *_, outcome, error = pem
     times = (rfc3339(occurred_us), position, rfc3339(recorded_us))
-    return [id_, emitter, type_, emitter_name, properties, stated_at, *times]
+    return [id_, emitter, type_, emitter_name, properties, stated_at, *times, outcome, error]
 
 
 def _first(row: Row) -> str:

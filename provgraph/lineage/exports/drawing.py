@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provgraph import telling
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.lineage.exports import parts
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 # Control characters, and what an SVG made of the drawing could not hold.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LONGEST_IN_A_BOX = 150  # of a label, kind or digest
 
 
 class Box(NamedTuple):
@@ -52,11 +55,18 @@ def draw(answer: Mapping[str, Any]) -> Drawing:
     marked = asked.get("event")  # by the tag that was asked about
     asked_key = f"{asked.get('kind')}:{asked.get('id')}" if marked is None else f"pem:{marked}"
     ids = {key: f"n{place}" for place, key in enumerate(content.nodes)}
+    changing = _with_several_versions(content.edges)
+    versions = {
+        edge.target.key: said
+        for edge in content.edges
+        if (said := edge.said_of_version) and edge.target.key not in changing
+    }
     boxes = [
-        Box(ids[key], _kind(node), tuple(map(_visible, _lines(node))), key == asked_key)
+        Box(
+            ids[key], _kind(node), tuple(map(_visible, _lines(node, versions.get(key, {})))), key == asked_key
+        )
         for key, node in content.nodes.items()
     ]
-    changing = _with_several_versions(content.edges)
     arrows = []
     for edge in content.edges:
         source, target = ids[edge.source.key], ids[edge.target.key]
@@ -72,13 +82,45 @@ def _kind(node: parts.Node) -> str:
     return "placeholder" if node.facts.get("placeholder") else "event"
 
 
-def _lines(node: parts.Node) -> list[str]:
+def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
+    """
+    Return what is written in a box.
+
+    :param version: what is said of an artifact's only version
+    """
     if node.kind == "artifact":
-        return [node.id]
-    said = [node.facts.get(name) for name in ("type", "emitter", "occurred_at")]
-    lines = [*(str(line).replace(".000000Z", "Z") for line in said if line), f"event {node.id[:8]}"]
-    recorder = node.facts.get("recorded_by")
-    return lines if recorder is None else [*lines, f"recorded by {recorder['name'] or recorder['id']}"]
+        return [node.id, *_of_version(version)]
+    get = node.facts.get
+    said = [get(name) for name in ("type", "emitter", "occurred_at")]
+    lines = [_time(str(line)) for line in said if line]
+    lines.append(f"event {node.id[:8]}")
+    if recorded_at := get("recorded_at"):
+        lines.append(f"recorded {_time(recorded_at)}")
+    if recorder := get(RECORDED_BY):
+        lines.append(f"recorded by {called(recorder)}")
+    lines += filter(None, (telling.ended(node.facts), telling.reported_after(node.facts)))
+    return lines + _properties(node.facts)
+
+
+def _of_version(said: Mapping[str, Any]) -> list[str]:
+    labels = (("label", "version"), ("artifact_kind", "kind"), ("digest", "digest"))
+    told = [f"{label} {_cut(str(said[name]))}" for name, label in labels if name in said]
+    return told + _properties(said)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_IN_A_BOX else f"{text[:_LONGEST_IN_A_BOX]}\u2026"
+
+
+def _properties(said: Mapping[str, Any]) -> list[str]:
+    stated = said.get("properties") or {}
+    lines = telling.described_in_lines(stated if isinstance(stated, dict) else {"properties": stated})
+    left_out = said.get("properties_left_out")
+    return [*lines, f"and {left_out:,} long ones"] if left_out else lines
+
+
+def _time(stated: str) -> str:
+    return stated.replace(".000000Z", "Z")
 
 
 def _with_several_versions(edges: list[parts.Edge]) -> set[str]:
@@ -92,10 +134,12 @@ def _with_several_versions(edges: list[parts.Edge]) -> set[str]:
 
 
 def _label(edge: parts.Edge, *, tell_version: bool) -> str | None:
-    """Return what is written beside an arrow: the version used, where the picture does not show it otherwise."""
+    """Return what is written beside an arrow: the version, where the picture does not show it otherwise."""
     version = edge.version
-    if edge.type != "USES" or version is None:
+    if version is None:
         return None
+    if edge.type != "USES":
+        return _visible(", ".join(_of_version(edge.said_of_version))) or None if tell_version else None
     said = []
     if version.named is not None:
         said.append(f"unknown version {_visible(version.named)}")

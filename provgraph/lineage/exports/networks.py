@@ -63,13 +63,16 @@ def to_graphml(answer: Mapping[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _versions(content: parts.Parts) -> dict[str, dict[str, dict[str, str | None]]]:
+def _versions(content: parts.Parts) -> dict[str, dict[str, dict[str, Any]]]:
     """Return for each artifact that has versions in an answer their keys, and what they are."""
-    found: dict[str, dict[str, dict[str, str | None]]] = {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for edge in content.edges:
         version = edge.version
         if version is not None:
-            found.setdefault(edge.target.key, {})[_key(version)] = {"version": version.producer}
+            said = found.setdefault(edge.target.key, {}).setdefault(
+                _key(version), {"version": version.producer}
+            )
+            said.update(edge.said_of_version)
     return found
 
 

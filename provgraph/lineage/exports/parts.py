@@ -21,6 +21,8 @@ _EDGES = {
     "PREDECESSOR": ("pem", "pem", False),
 }
 _KINDS = ("artifact", "pem")
+# Of an edge: what it says of the version, not of the use or the production.
+OF_VERSION = ("label", "digest", "artifact_kind", "properties", "properties_left_out")
 
 
 class Node(NamedTuple):
@@ -66,6 +68,11 @@ class Edge(NamedTuple):
             named = self.facts.get("named_version") if producer is None else None
             return Version(self.target.id, producer, named)
         return None
+
+    @property
+    def said_of_version(self) -> dict[str, Any]:
+        """What it says of the version: its label, digest, kind and properties, as far as the answer tells."""
+        return {name: self.facts[name] for name in OF_VERSION if name in self.facts}
 
 
 class Parts(NamedTuple):

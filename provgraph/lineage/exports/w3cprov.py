@@ -107,8 +107,7 @@ def _state_versions(document: ProvDocument, content: parts.Parts) -> None:
     for edge in content.edges:
         if edge.version is not None:
             of_version = facts.setdefault(edge.version, {})
-            if edge.type == "PRODUCES":
-                of_version.update(_attributes(edge.facts))
+            of_version.update(_attributes(edge.facts if edge.type == "PRODUCES" else edge.said_of_version))
     for version, said in facts.items():
         attributes: _Attributes = {_TYPE: _TERM["Version"], _LABEL: version.artifact, **said}
         attributes[_TERM["name"]] = version.artifact
@@ -126,7 +125,8 @@ def _state_edge(document: ProvDocument, edge: parts.Edge) -> None:
     if version is None:
         document.communication(event, _event(edge.target.id))
     elif edge.type == "USES":
-        document.usage(event, _version(version), other_attributes=_attributes(edge.facts, {"version"}))
+        said = _attributes(edge.facts, {"version", *parts.OF_VERSION})
+        document.usage(event, _version(version), other_attributes=said)
     else:
         document.generation(_version(version), event)
         if edge.source.facts.get("emitter") is not None:

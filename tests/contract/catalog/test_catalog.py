@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +21,7 @@ from provgraph.events import (
     Grant,
     Holder,
     Kind,
+    Right,
     Role,
     artifacts_removed,
     credential_created,
@@ -32,6 +35,9 @@ from provgraph.events.clock import second_text
 from provgraph.events.report import CONNECTIONS, DONE
 from tests.contract.builders import Stated, pem, pem_id
 from tests.contract.catalog.stores import Stores, filtered
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import QueuePool
 
 
 def received(stores: Stores, number: int) -> str:
@@ -340,6 +346,81 @@ def test_a_credential_is_found_by_its_token_until_it_is_revoked(stores: Stores) 
     assert stores.catalog.credential("f" * 64) is None
     (listed,) = stores.catalog.credentials()
     assert listed.revoked_at is not None
+
+
+GRANTS = [
+    Grant((Right.WRITE, Right.APPROVE)),
+    Grant(Role.WRITER.rights, ("loan-*", 'a "b" \\ Zoë 😀')),
+    Grant(Role.ADMIN.rights, ("loan-*",), only=True, expires_us=253_402_300_799_999_999),
+    Grant((Right.ADMIN,), expires_us=1),
+    # Rights of a newer version.
+    Grant((Right.READ, "seal", "ADMIN")),
+]
+
+
+def test_what_a_credential_allows_is_found_again(stores: Stores) -> None:
+    for number, grant in enumerate(GRANTS):
+        stores.append(credential_created("ci", holder=Holder.PUC, grant=grant, token_sha256=f"{number}" * 64))
+
+    assert [one.grant for one in stores.catalog.credentials()] == GRANTS
+    found = [stores.catalog.credential(f"{number}" * 64) for number in range(len(GRANTS))]
+    assert [one and one.grant for one in found] == GRANTS
+    before = stores.catalog.digest()
+    stores.catalog.rebuild(stores.log)
+    assert (stores.catalog.digest(), [one.grant for one in stores.catalog.credentials()]) == (before, GRANTS)
+
+
+def test_a_right_that_is_not_known_here_is_not_read_back_as_others(stores: Stores) -> None:
+    grant = Grant((Right.READ, "as admin"))
+    stores.append(credential_created("ci", holder=Holder.PUC, grant=grant, token_sha256="f" * 64))
+    stores.append(credential_created("ci", holder=Holder.PUC, grant=GRANTS[1], token_sha256="e" * 64))
+    stores.tamper("UPDATE credential SET rights = 'read seal' WHERE rights = 'read write'")
+
+    assert [one.grant.rights for one in stores.catalog.credentials()] == [
+        ("read", "as_admin"),
+        ("read", "seal"),
+    ]
+
+
+def test_names_of_credentials_are_found_by_id_while_lists_are_read(stores: Stores) -> None:
+    created = [
+        credential_created(f"n{number}", holder=Holder.PUC, grant=GRANTS[0], token_sha256=f"{number:064x}")
+        for number in range(3)
+    ]
+    stores.append(*created, credential_revoked(created[0].event_id))
+    ids = [one.event_id for one in created[:2]]
+    pool: QueuePool = stores.catalog._engine.pool  # type: ignore[attr-defined]
+    with ExitStack() as readers:
+        for _ in range(pool.size() + pool._max_overflow):
+            readers.enter_context(closing(pool.connect()))
+
+        names = stores.catalog.credential_names([*ids, pem_id(1)] + [pem_id(number) for number in range(600)])
+        reserved = stores.catalog.reservations()
+
+    assert names == {ids[0]: "n0", ids[1]: "n1"}
+    assert reserved == ()
+    assert stores.catalog.credential_names([]) == {}
+
+
+def test_emitters_are_reserved_until_the_last_credential_that_reserves_them_is_revoked(
+    stores: Stores,
+) -> None:
+    def grant(*emitters: str, only: bool = True, expires_us: int | None = None) -> Grant:
+        return Grant(Role.WRITER.rights, emitters, only, expires_us)
+
+    grants = [grant("b*", "a"), grant("a"), grant("c", only=False), grant("d", expires_us=1), GRANTS[0]]
+    created = [
+        credential_created("ci", holder=Holder.PUC, grant=one, token_sha256=f"{number}" * 64)
+        for number, one in enumerate(grants)
+    ]
+    assert stores.catalog.reservations() == ()
+    stores.append(*created)
+    assert stores.catalog.reservations() == ("a", "b*", "d")
+
+    stores.append(credential_revoked(created[0].event_id))
+    assert stores.catalog.reservations() == ("a", "d")
+    stores.append(*(credential_revoked(one.event_id) for one in created[1:]))
+    assert stores.catalog.reservations() == ()
 
 
 def test_revoking_twice_or_what_is_not_there_changes_nothing(stores: Stores) -> None:

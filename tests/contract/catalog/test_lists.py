@@ -13,6 +13,7 @@ from provgraph.errors import InvalidInputError
 from provgraph.events.clock import second_text
 from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.stores import Stores, filtered
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from provgraph.events import NewEvent
@@ -152,7 +153,7 @@ def test_no_character_is_a_wildcard(stores: Stores, value: str) -> None:
 _ODD = st.text(st.sampled_from('ab"\\/\n\t\b\x01\x7f,[]u0é\u2028\U0001f600'), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_ODD, min_size=1, max_size=4), _ODD)
 def test_names_and_texts_are_found_whatever_they_are_spelled_with(
     stores: Stores, names: list[str], value: str
@@ -279,7 +280,7 @@ def test_counts_ignore_order_and_pages(listed: Stores) -> None:
     assert listed.catalog.artifacts_count(ListQuery(page_size=1)) == 5
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([None, "Type", "Emitter", "TimestampClient", "Tag", "Predecessor", "ID"]),
     st.booleans(),

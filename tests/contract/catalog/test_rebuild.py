@@ -24,6 +24,7 @@ from provgraph.events import (
 )
 from provgraph.events.report import CONNECTIONS, DONE
 from tests.contract.builders import pem, pem_id
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -186,7 +187,7 @@ def test_a_log_cleaned_during_a_rebuild_leaves_an_empty_catalog(stores: Stores) 
     assert stores.catalog.digest() == digest
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_batching_gives_one_catalog(stores: Stores, data: st.DataObject) -> None:
     names = st.sampled_from("abc")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from provgraph.errors import InvalidInputError
 from provgraph.tracking import ChangedSinceError, GroupFilter, ObjectFilter, Save, UniqueError
 from tests.contract.catalog.tracked import KIND, Script, command
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from tests.contract.catalog.stores import Stores
@@ -269,7 +270,7 @@ def picture(script: Script) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.lists(st.tuples(st.booleans(), st.sets(NAMES)), max_size=4),
     is_listed=st.booleans(),

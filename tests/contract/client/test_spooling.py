@@ -180,6 +180,34 @@ def test_a_tag_waits_for_the_events_before_it(spooling: Callable[..., Any], serv
     assert [request.url.path.split("/")[1] for request in service.requests[2:]] == ["api", "receiver", "api"]
 
 
+def test_a_tag_on_an_event_of_an_emitter_that_is_not_ours_is_kept_as_refused(
+    spooling: Callable[..., Any], service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    reserved = "The emitter 'loans' is reserved"
+    service.troubles = [httpx.Response(403, text=reserved, headers={"X-Provgraph-Rule": "emitter"})]
+    client = spooling()
+
+    client.set_tag("prod", "current", "ab" * 16)
+    client.send_pem(client.prepare_pem("x"))
+    flushed = client.flush(timeout_seconds=30)
+
+    assert (flushed.delivered, flushed.refused, flushed.left) == (1, 1, 0)
+    (refused,) = _delivery(client).spool.refused()
+    assert (refused.kind, refused.rule, refused.detail) == ("tag", "emitter", reserved)
+    assert reserved in caplog.text
+
+
+def test_a_tag_waits_while_the_credential_may_not_tag_at_all(
+    spooling: Callable[..., Any], service: FakeService
+) -> None:
+    service.troubles = [httpx.Response(403, text="The credential 'x' has the role reader")]
+    client = spooling()
+
+    client.set_tag("prod", "current", "ab" * 16)
+
+    assert client.flush(timeout_seconds=30).delivered == 1
+
+
 def test_a_tag_on_an_event_that_is_not_there_is_kept_as_refused(
     spooling: Callable[..., Any], service: FakeService
 ) -> None:

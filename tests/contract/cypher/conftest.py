@@ -99,7 +99,7 @@ def graph(worker_neo4j: Neo4jServer) -> Iterator[Graph]:
 @contextmanager
 def filled(server: Neo4jServer) -> Iterator[Graph]:
     """Fill a server with the story's graph, and nothing else, for the length of a block."""
-    server.wipe()
+    server.clear()
     opener = Neo4jOpener(server)
     driver = server.driver()
     try:

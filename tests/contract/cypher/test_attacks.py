@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from provgraph.graphstore.neo4j.gate import Gate
 
-pytestmark = pytest.mark.timeout(60)
+# With the start of their server.
+pytestmark = pytest.mark.timeout(180)
 
 _LIMIT_SECONDS = 0.5
 _FORGOTTEN_SECONDS = 60.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Seconds of work inside one expression, which a server does not interrupt.
 _STUBBORN = """
-UNWIND range(1, 20000) AS i WITH collect(i) AS l RETURN size([x IN l WHERE all(y IN l WHERE x + y > 0)])
+UNWIND range(1, 8000) AS i WITH collect(i) AS l RETURN size([x IN l WHERE all(y IN l WHERE x + y > 0)])
 """
 _ENDS_SECONDS = 120.0
 

@@ -11,6 +11,7 @@ from provgraph.eventlog import EventLog, InMemoryEventLog, SQLiteEventLog
 from provgraph.eventlog.copying import copy_log
 from provgraph.events import Kind, tag_set
 from tests.contract.builders import pem, pem_id
+from tests.contract.eventlog.vectors import stored, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -181,3 +182,16 @@ def test_progress_rises_to_its_total(log: EventLog, source: SQLiteEventLog) -> N
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[0] == (0, 2 * (MANY + 2))
     assert told[-1] == (2 * (MANY + 2), 2 * (MANY + 2))
+
+
+def test_a_copy_has_the_same_salts_and_senders(log: EventLog, tmp_path: Path) -> None:
+    source = SQLiteEventLog(tmp_path / "mixed.db")
+    epoch, events = vectors()
+    source.restore(events[:10], epoch=epoch)  # with and without salt; those after them are of unknown kinds
+    source.append([pem(1).sent_by("1" * 32), pem(2)])
+
+    copy_log(source, log)
+
+    assert stored(log) == stored(source)
+    assert [event.sender for event in stored(log)[-2:]] == ["1" * 32, None]
+    source.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.errors import ConflictError
+from provgraph.errors import ConflictError, NewerEventError
 from provgraph.eventlog import EventLog, InMemoryEventLog, Verdict
 from provgraph.events import SALT_BYTES, Kind, LogCleaned, UnknownKind, content, genesis, tag_set
 from provgraph.events.clock import now_us
@@ -295,6 +295,21 @@ def test_a_cleaned_log_begins_with_an_event_that_names_the_old_head(log: EventLo
     assert opening.content == LogCleaned(old.epoch, old.position, old.digest.hex())
 
 
+def test_a_cleaning_is_recorded_with_who_asked_for_it_and_what_is_kept_with_its_own_sender(
+    log: EventLog,
+) -> None:
+    kept = [
+        tag_set("ns", str(number), pem_id(1)).sent_by(sender)
+        for number, sender in ((1, "cd" * 16), (2, None))
+    ]
+    log.append([pem(1), *kept])
+
+    log.clean(keep=[Kind.TAG_SET], sender="ab" * 16)
+
+    assert [event.sender for event in log.read()] == ["ab" * 16, "cd" * 16, None]
+    assert log.verify_chain().intact
+
+
 def test_cleaning_keeps_the_kinds_asked_for_with_ids_payloads_and_order(log: EventLog) -> None:
     tags = [tag_set("ns", str(number), pem_id(1)) for number in range(3)]
     log.append([pem(1), tags[0], pem(2), tags[1], tags[2], pem(3)])
@@ -455,13 +470,16 @@ def test_an_event_of_an_unknown_kind_is_read_as_one_without_content(log: EventLo
     assert found.kind == "subject.erasing"
 
 
-def test_cleaning_a_log_with_events_of_unknown_kinds_leaves_them_out(log: EventLog) -> None:
+def test_cleaning_a_log_with_an_event_of_an_unknown_kind_is_refused(log: EventLog) -> None:
     epoch, events = vectors()
     log.restore(events, epoch=epoch)
+    before = log.head()
 
-    log.clean(keep=[Kind.TAG_SET])
+    with pytest.raises(NewerEventError, match=r"position 11 of the log is of the kind subject\.erasing"):
+        log.clean(keep=[Kind.TAG_SET])
 
-    assert [event.kind for event in log.read()] == [Kind.LOG_CLEANED, Kind.TAG_SET]
+    assert log.head() == before
+    assert len(stored(log)) == len(events)
 
 
 def test_a_probe_leaves_no_event(log: EventLog) -> None:

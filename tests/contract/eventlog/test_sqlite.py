@@ -367,3 +367,46 @@ def test_a_log_that_is_opened_again_has_its_secret(path: Path, sqlite_log: SQLit
 
     assert again.secret() == secret
     again.close()
+
+
+# ------------------------------------------------------------------------------------------------ damaged columns
+
+# Each changes one or two columns of the second event; the columns' borders and types count as their content does.
+DAMAGES = [
+    "salt = x''",
+    "salt = zeroblob(16)",
+    "sender = NULL",
+    "sender = zeroblob(16)",
+    "sender = CAST(substr(salt, 9) || sender AS BLOB), salt = substr(salt, 1, 8)",
+    "salt = CAST(salt || sender AS BLOB), sender = x''",
+    "salt = CAST(salt || substr(sender, 1, 4) AS BLOB), sender = substr(sender, 5)",
+    "payload = CAST(sender || payload AS BLOB), sender = NULL",
+    "salt = 'abc'",
+    "salt = 7",
+    "sender = 'abc'",
+    "sender = CAST(x'ff' AS TEXT)",
+    "payload = CAST(payload AS TEXT)",
+    "payload = 3",
+    "digest = 'abc'",
+    "digest = x''",
+    "event_id = 'abc'",
+    "event_id = x''",
+    "kind = 'pem '",
+    "kind = 7",
+    "kind = CAST(x'ff' AS TEXT)",
+    "recorded_us = 'soon'",
+    "recorded_us = 1.5",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_verifying_names_the_event_whose_row_was_changed(path: Path, damage: str) -> None:
+    log = SQLiteEventLog(path)
+    log.append([pem(1), pem(2).sent_by("1" * 32), pem(3)])
+    log.close()
+    tamper(path, f"UPDATE event SET {damage} WHERE position = 2")  # noqa: S608 - our own text
+
+    with closing(SQLiteEventLog(path)) as log:
+        report = log.verify_chain()
+
+    assert (report.intact, report.position) == (False, 2)

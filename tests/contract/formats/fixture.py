@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provgraph.events import canonical
 from tests import data
 
 if TYPE_CHECKING:
@@ -30,6 +31,33 @@ def unpacked(name: str, into: Path) -> Path:
         else:
             shutil.copyfile(packed, target)
     return into
+
+
+# How events of format 1 may say that their work ended, and what it is read as.
+ENDINGS: list[tuple[dict[str, Any], tuple[str | None, str | None] | None]] = [
+    ({"Outcome": "failed", "Error": "no rows"}, ("failed", "no rows")),
+    ({"Outcome": "aborted"}, ("aborted", None)),
+    ({"Outcome": "succeeded"}, ("unknown", None)),
+    ({"Outcome": {"a": "failed"}, "Error": 7}, ("unknown", None)),
+    ({"Outcome": 0}, ("unknown", None)),
+    ({"Outcome": False, "Error": ["x"]}, ("unknown", None)),
+    ({"Outcome": None, "Error": "é" * 2_001}, (None, "é" * 1_999 + "\u2026")),
+    ({"Error": "é" * 2_000}, (None, "é" * 2_000)),
+    ({"Outcome": "", "Error": ""}, None),
+    ({"Note": '"Outcome":"failed"', "Properties": {"Outcome": "failed"}}, None),
+]
+
+
+def payload_saying(fields: dict[str, Any], number: int) -> tuple[bytes, bytes]:
+    """Return the id and the payload of an event that says this as well, as format 1 stored it."""
+    id_ = f"{number:032x}"
+    stated = {"ID": id_, "Type": "t", "Emitter": "e", "TimestampClient": "2026-01-02 03:04:05", **fields}
+    return bytes.fromhex(id_), canonical.dumps({"Version": "2.0.0", **stated})
+
+
+def expected_outcomes(last: int) -> list[tuple[int, str | None, str | None]]:
+    """Return what the catalog has of the events of `ENDINGS`, which stand in the log after a position."""
+    return [(position, *read) for position, (_, read) in enumerate(ENDINGS, last + 1) if read is not None]
 
 
 def told(log: EventLog) -> list[list[object]]:

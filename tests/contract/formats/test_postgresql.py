@@ -6,11 +6,23 @@ import psycopg
 import pytest
 
 from provgraph.catalog.postgresql import PostgreSQLCatalog
+from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place
+from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
+from provgraph.events import Grant, Role
+from provgraph.operations.credentials import token_sha256
 from tests.contract.builders import pem
-from tests.contract.formats.fixture import EXPECTED, FORMAT_1, expected_events, told
+from tests.contract.formats.fixture import (
+    ENDINGS,
+    EXPECTED,
+    FORMAT_1,
+    expected_events,
+    expected_outcomes,
+    payload_saying,
+    told,
+)
 
 
 @pytest.fixture
@@ -45,6 +57,28 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(old_url: str
         assert stores.catalog.digest() == migrated
 
 
+def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(old_url: str) -> None:
+    with psycopg.connect(old_url) as connection:
+        row = connection.execute("SELECT max(position) FROM event").fetchone()
+        assert row is not None
+        last = int(row[0])
+        for number, (fields, _) in enumerate(ENDINGS, last + 1):
+            raw_id, payload = payload_saying(fields, number)
+            connection.execute(
+                "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
+                "VALUES (%s, %s, 'pem', %s, %s, %s)",
+                (number, raw_id, number, payload, b"\0" * 32),
+            )
+        connection.execute("UPDATE log_state SET position = %s", (last + len(ENDINGS),))
+
+    with opened_place(old_url) as stores:
+        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+    with psycopg.connect(old_url) as connection:
+        migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
+
+    assert migrated == read == expected_outcomes(last)
+
+
 def test_old_and_new_events_make_one_chain(old_url: str) -> None:
     with opened_place(old_url) as stores:
         stores.log.append([pem(900).sent_by("1" * 32), pem(901)])
@@ -75,3 +109,29 @@ def test_a_database_of_a_newer_format_is_refused_and_left_alone(postgres_url: st
         ):
             opening(postgres_url)
     assert stated_format(postgres_url) == FORMAT + 1
+
+
+def test_credentials_of_format_1_are_good_and_have_the_rights_of_their_roles(old_url: str) -> None:
+    expected = EXPECTED["sqlite"]["credentials"]
+
+    with opened_place(old_url) as stores:
+        listed = stores.catalog.credentials()
+        known = [stores.catalog.credential(token_sha256(each["token"])) for each in expected]
+
+    assert [(one.id, one.name, one.grant) for one in listed] == [
+        (each["id"], each["name"], Grant.of(Role(each["role"]))) for each in expected
+    ]
+    assert [one is None for one in known] == [each["revoked"] for each in expected]
+    assert {each["role"] for each in expected} == set(Role)
+
+
+def test_a_database_with_a_table_of_another_program_is_refused_and_left_alone(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE log_state (format text)")
+        connection.execute("INSERT INTO log_state VALUES ('pretty')")
+
+    with pytest.raises(StoreError, match="a table of another program"):
+        PostgreSQLEventLog(postgres_url)
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == [("log_state",)]

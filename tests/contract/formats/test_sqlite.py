@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -13,17 +12,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
+from provgraph.catalog.rows import rows
 from provgraph.cli.stores import opened_place, opened_stores
-from provgraph.errors import StoreError
+from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
+from provgraph.events import Grant, Role
+from provgraph.graphstore import Checkpoint, project
+from provgraph.operations.credentials import token_sha256
 from provgraph.operations.verify import verify
 from provgraph.settings import Settings
 from tests.contract.builders import pem, pem_id
-from tests.contract.formats.fixture import EXPECTED, expected_events, told, unpacked
+from tests.contract.formats.fixture import (
+    ENDINGS,
+    EXPECTED,
+    expected_events,
+    expected_outcomes,
+    payload_saying,
+    told,
+    unpacked,
+)
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from provgraph.eventlog import EventLog
+    from provgraph.graphstore import GraphStore
 
 FOLDERS = ("sqlite", "sqlite-killed")
 
@@ -72,11 +87,40 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(name: str, t
         assert stores.catalog.digest() == migrated
 
 
-def test_the_graph_of_format_1_is_served_as_it_is(tmp_path: Path) -> None:
+def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(tmp_path: Path) -> None:
+    folder = unpacked("sqlite", tmp_path / "data")
+    with closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
+        (last,) = connection.execute("SELECT max(position) FROM event").fetchone()
+        for number, (fields, _) in enumerate(ENDINGS, last + 1):
+            raw_id, payload = payload_saying(fields, number)
+            connection.execute(
+                "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
+                "VALUES (?, ?, 'pem', ?, ?, ?)",
+                (number, raw_id, number, payload, b"\0" * 32),
+            )
+
+    with opened_place(str(folder)) as stores:
+        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+    with closing(sqlite3.connect(folder / "provgraph.db")) as connection:
+        migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
+
+    assert migrated == read == expected_outcomes(last)
+
+
+def follow(log: EventLog, graph: GraphStore) -> None:
+    """Bring a graph that is empty up to the log."""
+    events = list(log.read(limit=10_000))
+    reached = Checkpoint(log.head().epoch, events[-1].position)
+    graph.apply(project(events), expected=Checkpoint(), to=reached)
+
+
+def test_the_graph_of_format_1_is_filled_anew_and_is_what_it_was(tmp_path: Path) -> None:
     folder = unpacked("sqlite", tmp_path / "data")
 
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
+        assert stores.graph.counts() == (0, 0, 0)
+        follow(stores.log, stores.graph)
         digest = stores.graph.digest()
 
     assert digest._asdict() == EXPECTED["sqlite"]["graph_digest"]
@@ -111,7 +155,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch
     broken = {**right, "event": (*right["event"], "INSERT INTO no_such_table VALUES (1)")}
     monkeypatch.setitem(sqliteformat.STEPS, 1, broken)
 
-    with pytest.raises(StoreError, match="no_such_table"):
+    with pytest.raises(StoreError, match="a statement failed"):
         SQLiteEventLog(folder / "provgraph.db")
     assert header(folder / "provgraph.db") == (0, 0)
 
@@ -143,7 +187,11 @@ sqliteformat.prepare(path)
 """
 
 
-@pytest.mark.parametrize("after", [1, 4, 7, 9, 10, 11])
+# Every statement of the upgrade's one transaction, and those before it; a longer step has more.
+_STATEMENTS = sum(map(len, sqliteformat.STEPS[1].values()))
+
+
+@pytest.mark.parametrize("after", quick_or_long(range(1, _STATEMENTS + 4, 3), range(_STATEMENTS + 4)))
 def test_a_process_that_is_killed_while_it_brings_a_file_up_to_date_loses_nothing(
     after: int, tmp_path: Path
 ) -> None:
@@ -155,7 +203,6 @@ def test_a_process_that_is_killed_while_it_brings_a_file_up_to_date_loses_nothin
         assert stores.log.verify_chain().intact
     assert header(folder / "provgraph.db") == (sqliteformat.APPLICATION_ID, FORMAT)
     assert killed.returncode == -signal.SIGKILL
-    assert os.name == "posix"
 
 
 def test_a_file_of_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -189,14 +236,22 @@ def test_a_newer_format_that_stands_in_the_wal_alone_is_refused_and_left_alone(t
 
 
 @pytest.mark.parametrize(
-    ("application_id", "number", "table"), [(0, 0, "invoice"), (0x0F055112, 0, "blob"), (0, 3, "event")]
+    ("application_id", "number", "table"),
+    [
+        (0, 0, "invoice (a)"),
+        (0x0F055112, 0, "blob (a)"),
+        (0, 3, "event (a)"),
+        (0, 0, "event (id, title)"),
+        (0, 0, "pem (position, id)"),
+    ],
 )
 def test_a_database_of_another_program_is_refused_and_left_alone(
     application_id: int, number: int, table: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "provgraph.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"CREATE TABLE {table} (a)")
+        connection.execute(f"CREATE TABLE {table}")
+        connection.execute("CREATE TABLE credential (id, role)")
         connection.execute(f"PRAGMA application_id = {application_id}")
         connection.execute(f"PRAGMA user_version = {number}")
     before = files(tmp_path)
@@ -204,6 +259,19 @@ def test_a_database_of_another_program_is_refused_and_left_alone(
     for opening in (SQLiteEventLog, SQLiteCatalog):
         with pytest.raises(StoreError, match="a database of another program"):
             opening(path)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_file_of_ours_with_a_number_that_no_version_writes_is_refused_and_left_alone(
+    number: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "provgraph.db"
+    of_format(path, number)
+    before = files(tmp_path)
+
+    with pytest.raises(StoreError, match=f"its format is {number}, which no version of provgraph writes"):
+        SQLiteEventLog(path)
     assert files(tmp_path) == before
 
 
@@ -219,6 +287,41 @@ def test_a_graph_that_follows_old_and_new_events_is_what_the_log_says(tmp_path: 
     folder = unpacked("sqlite", tmp_path / "data")
     with opened_stores(Settings(data_dir=folder)) as stores:
         assert stores.graph is not None
+        follow(stores.log, stores.graph)
         verification = verify(stores.log, stores.catalog, stores.graph, deep=True)
 
     assert verification.message.startswith("in sync")
+
+
+def test_a_sender_that_somebody_writes_beside_an_old_event_does_not_verify(tmp_path: Path) -> None:
+    folder = unpacked("sqlite", tmp_path / "data")
+    with opened_place(str(folder)):
+        pass
+    with closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
+        connection.execute(
+            "UPDATE event SET sender = x'00112233445566778899aabbccddeeff' WHERE position = 20"
+        )
+
+    with opened_place(str(folder)) as stores:
+        report = stores.log.verify_chain()
+        with pytest.raises(CorruptStoreError, match=r"position 20 .* no version of provgraph writes"):
+            stores.log.read()
+
+    assert (report.intact, report.position) == (False, 20)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_credentials_of_format_1_are_good_and_have_the_rights_of_their_roles(
+    name: str, tmp_path: Path
+) -> None:
+    expected = EXPECTED["sqlite"]["credentials"]
+
+    with opened_place(str(unpacked(name, tmp_path / "data"))) as stores:
+        listed = stores.catalog.credentials()
+        known = [stores.catalog.credential(token_sha256(each["token"])) for each in expected]
+
+    assert [(one.id, one.name, one.grant) for one in listed] == [
+        (each["id"], each["name"], Grant.of(Role(each["role"]))) for each in expected
+    ]
+    assert [one is None for one in known] == [each["revoked"] for each in expected]
+    assert {each["role"] for each in expected} == set(Role)

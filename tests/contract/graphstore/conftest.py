@@ -31,12 +31,12 @@ def stores(request: pytest.FixtureRequest) -> Opener:
 
 @pytest.fixture(scope="module")
 def neo4j_stores(worker_neo4j: Neo4jServer) -> Iterator[Neo4jOpener]:
-    """Opens stores on this worker's Neo4j server; it is wiped once, and between tests only what they wrote."""
+    """Opens stores on this worker's Neo4j server; it is cleared once, and between tests only what they wrote."""
     with ExitStack() as stack:
         if worker_neo4j.shared:
             stack.enter_context(exclusively(Run.current().private_folder() / "neo4j.lock"))
             stack.callback(worker_neo4j.wipe)
-        worker_neo4j.wipe()
+        worker_neo4j.clear()
         opener = Neo4jOpener(worker_neo4j)
         stack.callback(opener.close)
         yield opener

@@ -35,6 +35,16 @@ class Made(NamedTuple):
         return pem_id(self.number)
 
     @property
+    def ending(self) -> dict[str, str]:
+        """How it says that its work ended, as answers tell it: one in two says something."""
+        said = {
+            0: {"outcome": "failed", "error": f"number {self.number}"},
+            2: {"outcome": "aborted"},
+            4: {"error": "no more than that"},
+        }
+        return said.get(self.number % 6, {})
+
+    @property
     def moment(self) -> tuple[int, str]:
         return self.at, self.id
 
@@ -45,6 +55,7 @@ class Made(NamedTuple):
             uses=[_stated(*use) for use in self.uses],
             produces=[_stated(*production) for production in self.produces],
             after=self.after,
+            **{name.capitalize(): value for name, value in self.ending.items()},
         )
 
 

@@ -20,6 +20,7 @@ from provgraph.sources.git import events, open_history
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import EPOCH, EmbeddedOpener, apply
+from tests.effort import examples, quick_or_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +63,7 @@ others = st.sampled_from(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(10))
 @given(histories(), st.data())
 def test_any_history_gives_the_same_graph_in_both(
     neo4j_stores: Neo4jOpener, history: list[Made], data: Any
@@ -91,7 +92,7 @@ _LIMITS = {
 
 
 @pytest.mark.parametrize("limits", sorted(_LIMITS))
-@settings(max_examples=25)
+@settings(max_examples=examples(10))
 @given(history=histories().filter(bool), depth=st.none() | st.integers(1, 4), data=st.data())
 def test_walks_find_the_same_in_both_however_much_is_read_at_once(
     neo4j_stores: Neo4jOpener, limits: str, history: list[Made], depth: int | None, data: Any
@@ -124,7 +125,7 @@ def from_git(count: int) -> list[NewEvent]:
 
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_a_real_history_gives_the_same_graph_in_both(neo4j_stores: Neo4jOpener, is_reversed: bool) -> None:
-    stated = from_git(400)
+    stated = from_git(quick_or_long(200, 2_000))
     log = a_log(*(reversed(stated) if is_reversed else stated))
     with EmbeddedOpener().empty() as embedded, neo4j_stores.empty() as neo4j:
         follow(embedded, log, 150)
@@ -133,7 +134,7 @@ def test_a_real_history_gives_the_same_graph_in_both(neo4j_stores: Neo4jOpener, 
         assert neo4j.digest() == embedded.digest()
         assert list(neo4j.flaws()) == []
         assert neo4j.resolutions_changed_at() > 0 or not is_reversed
-        for start in (stated[-1].event_id, stated[200].event_id, stated[0].event_id):
+        for start in (stated[-1].event_id, stated[len(stated) // 2].event_id, stated[0].event_id):
             for direction in Direction:
                 query = WalkQuery(WalkStart((start,)), direction, None, 100_000)
                 assert comparable(neo4j.walk(query)) == comparable(embedded.walk(query))

@@ -11,6 +11,7 @@ from provgraph.eventlog import InMemoryEventLog
 from provgraph.graphstore import Checkpoint, GraphDigest, project
 from tests.contract.graphstore.history import Made, Reference, histories
 from tests.contract.graphstore.stores import EPOCH, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def expected(history: Sequence[Made]) -> object:
     return pems, reference.artifacts(), reference.placeholders()
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(25))
 @given(histories(), st.data())
 def test_the_graph_is_what_the_set_of_events_makes_it(stores: Opener, history: list[Made], data: Any) -> None:
     arrival = data.draw(st.permutations(history))
@@ -70,7 +71,7 @@ def test_the_graph_is_what_the_set_of_events_makes_it(stores: Opener, history: l
         assert shape(store) == expected(history)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(12))
 @given(histories(), st.data())
 def test_any_order_any_batching_and_any_repeats_give_one_digest(
     stores: Opener, history: list[Made], data: Any
@@ -88,7 +89,7 @@ def test_any_order_any_batching_and_any_repeats_give_one_digest(
     assert len(digests) == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(12))
 @given(histories(), st.lists(st.integers(1, 3), max_size=7))
 def test_one_log_gives_one_content_in_any_batching(
     stores: Opener, history: list[Made], cuts: list[int]
@@ -100,7 +101,7 @@ def test_one_log_gives_one_content_in_any_batching(
         assert follow(one, log, []) == follow(other, log, cuts)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(12))
 @given(histories())
 def test_who_produced_an_artifact_is_told_the_latest_first(stores: Opener, history: list[Made]) -> None:
     reference = Reference(history)
@@ -110,7 +111,7 @@ def test_who_produced_an_artifact_is_told_the_latest_first(stores: Opener, histo
             assert store.versions(name) == reference.versions(name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15))
 @given(histories(), st.data())
 def test_a_late_event_is_noted_when_it_changes_what_older_events_say(
     stores: Opener, history: list[Made], data: Any

@@ -27,6 +27,7 @@ from provgraph.graphstore import (
 from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import EPOCH, EmbeddedOpener, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -729,7 +730,7 @@ def a_log(events: Sequence[NewEvent]) -> InMemoryEventLog:
     return log
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10))
 @given(events=logs(), size=st.integers(1, 4), limit=st.integers(0, 12), data=st.data())
 def test_any_history_looks_the_same_in_both(
     neo4j_stores: Neo4jOpener, events: list[NewEvent], size: int, limit: int, data: Any
@@ -753,7 +754,7 @@ def _holds(view: View) -> Callable[[RecordedEvent], bool]:
     return holds
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15))
 @given(events=logs(), data=st.data())
 def test_a_view_shows_what_a_graph_of_its_events_alone_would(events: list[NewEvent], data: Any) -> None:
     log = a_log(events)

@@ -23,6 +23,7 @@ from provgraph.graphstore import (
 from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import EPOCH, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +115,7 @@ def test_a_mended_graph_is_right_and_goes_on_as_one_that_always_was(stores: Open
         assert wrong.versions("a") == right.versions("a")
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10))
 @given(histories(), histories(), histories())
 def test_any_graph_is_mended_to_be_any_other(
     stores: Opener, before: list[Made], after: list[Made], later: list[Made]

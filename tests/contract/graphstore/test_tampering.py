@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 _LONG = "long" * 1_000
 EVENTS = [
     pem(1, at=1, produces=["a", version("b", "v1"), _LONG], Tag="t"),
-    pem(2, at=2, uses=["a", version("b", "v1")], produces=["a", "c"], after=[1, 9], Tag="t"),
+    pem(
+        2,
+        at=2,
+        uses=["a", version("b", "v1")],
+        produces=["a", "c"],
+        after=[1, 9],
+        Tag="t",
+        Outcome="failed",
+        Error="no rows",
+    ),
     pem(3, at=3, uses=["a", "outside", _LONG], produces=[version("b", "v2")], Emitter="other"),
     pem(4, at=4, uses=["b", version("a", 1), "c"], after=[3], Tag="u"),
     pem(5, at=0, uses=["b"], produces=["b"]),
@@ -103,7 +112,7 @@ _PROPERTIES = {
     "Artifact": ["rk_id", "properties", "created_at", *("_key", "_since_us", "_since", "_first", "_last")],
     "Emitter": ["rk_id", "_key"],
 }
-_PROPERTIES["PEM"].append("recorded_at")
+_PROPERTIES["PEM"] += ["recorded_at", "outcome", "error"]
 _PROPERTIES["Artifact"].append("_used")
 _OTHER_TYPES = {
     "a number": "-7",

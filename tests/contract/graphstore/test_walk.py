@@ -13,6 +13,7 @@ from provgraph.graphstore import Direction, GraphStore, Walk, WalkQuery, WalkSta
 from tests.contract.builders import pem, pem_id, version
 from tests.contract.graphstore.history import Made, Reference, histories
 from tests.contract.graphstore.stores import apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +78,7 @@ def resolved_uses(reference: Reference) -> set[tuple[str, str, str | None, bool,
 # ------------------------------------------------------------------------------------------------ any history
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(20))
 @given(histories().filter(bool), depths, st.data())
 def test_upstream_of_an_event_is_what_networkx_reaches(
     stores: Opener, history: list[Made], depth: int | None, data: st.DataObject
@@ -97,7 +98,7 @@ def test_upstream_of_an_event_is_what_networkx_reaches(
     assert set(result.predecessors) == stated_predecessors(reference, inside)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(20))
 @given(histories().filter(bool), depths, st.data())
 def test_downstream_of_an_event_is_what_networkx_reaches_backwards(
     stores: Opener, history: list[Made], depth: int | None, data: st.DataObject
@@ -118,7 +119,7 @@ def test_downstream_of_an_event_is_what_networkx_reaches_backwards(
     assert set(result.predecessors) == stated_predecessors(reference, inside)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15))
 @given(histories(), depths)
 def test_upstream_of_an_artifact_begins_at_the_versions_given(
     stores: Opener, history: list[Made], depth: int | None
@@ -133,7 +134,7 @@ def test_upstream_of_an_artifact_begins_at_the_versions_given(
         assert set(result.produces) >= {(start, "a") for start in starts}
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(20))
 @given(histories(), depths, st.booleans(), st.data())
 def test_downstream_of_an_artifact_begins_at_the_users_of_the_versions_given(
     stores: Opener, history: list[Made], depth: int | None, outside: bool, data: st.DataObject
@@ -161,7 +162,7 @@ def test_downstream_of_an_artifact_begins_at_the_users_of_the_versions_given(
     assert set(result.produces) == productions(reference, inside)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(15))
 @given(histories().filter(bool), depths, st.sampled_from(Direction), st.integers(1, 12))
 def test_a_walk_that_stops_at_its_limit_is_the_beginning_of_the_whole_one(
     stores: Opener, history: list[Made], depth: int | None, direction: Direction, max_nodes: int
@@ -219,8 +220,8 @@ def test_a_walked_event_says_what_the_graph_knows_of_it(store: GraphStore) -> No
 
     assert result.checkpoint == store.checkpoint()
     assert result.pems == [
-        (pem_id(1), 0, "ingest", "robot", 1_767_323_045_000_000, 1),
-        (pem_id(9), 1, None, None, None, None),
+        (pem_id(1), 0, "ingest", "robot", 1_767_323_045_000_000, 1, None, None),
+        (pem_id(9), 1, None, None, None, None, None, None),
     ]
 
 

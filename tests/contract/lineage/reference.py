@@ -87,6 +87,10 @@ class Counted(Reference):
         """Return the events that used an artifact."""
         return [made.id for made in self.events.values() if name in dict(made.uses)]
 
+    def endings(self, ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return how events say that their work ended; nothing of those that never came."""
+        return {id_: self.events[id_].ending if id_ in self.events else {} for id_ in ids}
+
     # ---- state
 
     def state(self) -> dict[str, str | None]:

@@ -28,16 +28,17 @@ from tests.contract.builders import at_us, pem, pem_id
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import apply
 from tests.contract.lineage.reference import Counted, Moved, Told
+from tests.effort import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from provgraph.events import NewEvent
     from provgraph.graphstore import GraphStore
     from tests.contract.graphstore.stores import Opener
 
 pytestmark = pytest.mark.timeout(600)
-_EXAMPLES = settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow])
+_EXAMPLES = settings(max_examples=examples(10), suppress_health_check=[HealthCheck.too_slow])
 
 
 class Case(NamedTuple):
@@ -102,6 +103,16 @@ def depths(answer: dict[str, Any]) -> dict[str, int]:
     return {node["id"]: node["depth"] for node in answer["nodes"] if node["kind"] == "pem"}
 
 
+def ending(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what an answer says of how the work of an event ended."""
+    return {name: told[name] for name in ("outcome", "error") if name in told}
+
+
+def endings(told: Iterable[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:
+    """Return the same of several events, by their ids, which stand under ``key``."""
+    return {each[key]: ending(each) for each in told}
+
+
 def uses(answer: dict[str, Any]) -> set[tuple[str, str, str | None, str]]:
     return {
         (edge["source"], edge["target"], edge.get("version"), edge.get("named_version", ""))
@@ -128,6 +139,8 @@ def test_lineage(stores: Opener, case: Case, data: Any) -> None:
                 walk = right.upstream if direction is Direction.UPSTREAM else right.downstream
                 expected = walk([id_], first=0, any_version=any_version)
                 assert depths(found) == expected
+                pems = [node for node in found["nodes"] if node["kind"] == "pem"]
+                assert endings(pems, "id") == right.endings(expected)
                 assert uses(found) >= right.used_by(expected) if direction is Direction.UPSTREAM else True
                 assert uses(found) <= right.used_by(right.events)
                 assert found["complete"]
@@ -212,6 +225,12 @@ def test_state(stores: Opener, case: Case, limit: int) -> None:
     } == right.state()
     assert [each["tag"] for each in tags] == sorted(right.tags())
     assert {each["tag"]: each["event"] for each in tags} == right.tags()
+    versions = [each["version"] for each in artifacts if each["version"] is not None]
+    assert endings(versions, "event") == right.endings(version["event"] for version in versions)
+    everything = case.at(
+        View(len(case.log))
+    )  # what a tag marks may be an event of after the time that is asked for
+    assert endings(tags, "event") == everything.endings(right.tags().values())
 
 
 @_EXAMPLES
@@ -231,6 +250,10 @@ def test_diff(stores: Opener, case: Case, limit: int) -> None:
     tags = {each["tag"]: each["change"] for each in found if "tag" in each}
     assert artifacts == _changes(before.state(), after.state(), "changed")
     assert tags == _changes(before.tags(), after.tags(), "moved")
+    everything = case.at(View(len(case.log)))
+    for side in [each[side] for each in found for side in ("before", "after") if each[side] is not None]:
+        named = side if "tag" in side else side["version"]
+        assert named is None or ending(named) == everything.events[named["event"]].ending
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any], changed: str) -> dict[str, str]:
@@ -262,7 +285,10 @@ def test_impact(stores: Opener, case: Case, data: Any) -> None:
                 key: depth for key, depth in expected.items() if depth
             }
             causes = right.causes()
+            assert endings(items, "event") == right.endings(item["event"] for item in items)
             for item in items:
+                for made in item["produced"]:
+                    assert ending(made["version"]) == right.events[item["event"]].ending
                 steps = [step["event"] for step in item["path"]]
                 assert (steps[0], steps[-1], len(steps)) == (id_, item["event"], item["depth"] + 1)
                 assert all(causes.has_edge(later, earlier) for earlier, later in itertools.pairwise(steps))
@@ -282,6 +308,7 @@ def test_path(stores: Opener, case: Case) -> None:
                 if found["connected"]:
                     steps = [step["event"] for step in found["path"]]
                     assert (steps[0], steps[-1], len(steps)) == (source, target, upstream[source] + 1)
+                    assert endings(found["path"], "event") == right.endings(steps)
             for name in right.artifacts():
                 found = path(store, Path(f"artifact:{name}", target, **at(case.view)))
                 used = {artifact for _, artifact, _, _ in right.used_by(upstream)}
@@ -312,6 +339,10 @@ def test_gaps(stores: Opener, case: Case, limit: int) -> None:
     assert [(each["emitter"], each["events"]) for each in first["emitters"]] == (
         [("trainer", len(right.events))] if right.events else []
     )
+    said = [made.ending.get("outcome") for made in right.events.values()]
+    expected = {name: said.count(name) for name in ("failed", "aborted", "unknown")}
+    assert first["outcomes"] == expected
+    assert all({name: each[name] for name in expected} == expected for each in first["emitters"])
 
 
 @_EXAMPLES
@@ -324,6 +355,10 @@ def test_why(stores: Opener, case: Case) -> None:
             found = why(store, Why(f"pem:{id_}", **at(case.view)))
             upstream = right.upstream([id_], first=0)
             assert {step["event"]: step["depth"] for step in found["steps"]} == upstream
+            assert endings(found["steps"], "event") == right.endings(upstream)
+            for used in [used for step in found["steps"] for used in step.get("used", ())]:
+                version = used["version"]
+                assert version is None or ending(version) == right.events[version["event"]].ending
             versions = {
                 (entry["artifact"], entry["version"] and entry["version"]["event"])
                 for entries in found["artifacts"].values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 EVENTS = 300
 
 
-@pytest.fixture
-def laptop(tmp_path: Path) -> Path:
-    """A data folder with a history, a tag and a credential, and no service on it."""
-    folder = tmp_path / "laptop"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a history and a credential, for tests to copy."""
+    folder = tmp_path_factory.mktemp("kept") / "laptop"
     with Service(folder) as service:
         wire = Wire(service.url)
         events = [
@@ -42,6 +43,12 @@ def laptop(tmp_path: Path) -> Path:
             == 201
         )
     return folder
+
+
+@pytest.fixture
+def laptop(kept: Path, tmp_path: Path) -> Path:
+    """A data folder with a history and a credential, and no service on it."""
+    return shutil.copytree(kept, tmp_path / "laptop")
 
 
 def copied(source: str, target: str) -> dict[str, Any]:

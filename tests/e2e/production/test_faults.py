@@ -19,6 +19,7 @@ from tests.e2e.pairs import chooses_stores
 from tests.e2e.production.deployment import Deployment, Persistent, assert_nothing_is_lost, readiness
 from tests.e2e.waiting import eventually
 from tests.e2e.wire import Wire
+from tests.effort import patience, quick_or_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tests.servers.neo4j import Neo4jServer
     from tests.servers.postgresql import PostgreSQLServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), chooses_stores]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(patience(600)), chooses_stores]
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def postgresql(own_postgres: OwnPostgreSQL) -> PostgreSQLServer:
 
 @pytest.fixture
 def deployment(
-    tmp_path: Path, postgresql: PostgreSQLServer, neo4j_server: Neo4jServer
+    tmp_path: Path, postgresql: PostgreSQLServer, cleared_neo4j: Neo4jServer
 ) -> Iterator[Deployment]:
     """On a PostgreSQL server that the test may kill."""
-    with Deployment(tmp_path, log_url=postgresql.url, graph_url=neo4j_server.uri) as deployed:
+    with Deployment(tmp_path, log_url=postgresql.url, graph_url=cleared_neo4j.uri) as deployed:
         yield deployed
 
 
@@ -66,7 +67,7 @@ def test_postgresql_is_killed_and_comes_back(deployment: Deployment, postgresql:
     deployment.start("graphbuilder")
     with Persistent(receiver) as first, Persistent(receiver) as second:
         first.wait_for(200)
-        for _ in range(2):
+        for _ in range(quick_or_long(1, 20)):
             postgresql.kill()
             assert eventually(lambda: readiness(receiver)[0] == 503)
             assert readiness(receiver)[1]["log"] != "ok"
@@ -118,19 +119,19 @@ def test_receivers_start_while_the_graph_is_away(
 
 
 def test_the_network_between_projector_and_neo4j_is_cut(
-    tmp_path: Path, postgres_url: str, neo4j_server: Neo4jServer, tcp_proxy: NewTCPProxy
+    tmp_path: Path, postgres_url: str, cleared_neo4j: Neo4jServer, tcp_proxy: NewTCPProxy
 ) -> None:
-    proxy = tcp_proxy(neo4j_server.uri)
-    through = neo4j_server.uri.replace(neo4j_server.uri.rpartition(":")[2], str(proxy.port))
+    proxy = tcp_proxy(cleared_neo4j.uri)
+    through = cleared_neo4j.uri.replace(cleared_neo4j.uri.rpartition(":")[2], str(proxy.port))
     with (
-        Deployment(tmp_path, log_url=postgres_url, graph_url=neo4j_server.uri) as near,
+        Deployment(tmp_path, log_url=postgres_url, graph_url=cleared_neo4j.uri) as near,
         Deployment(tmp_path, log_url=postgres_url, graph_url=through) as far,
     ):
         receiver, query = near.start("receiver"), near.start("query", "admin")
         builder = far.start("graphbuilder")
         with Persistent(receiver) as emitter:
             emitter.wait_for(200)
-            for _ in range(2):
+            for _ in range(quick_or_long(1, 20)):
                 proxy.cut()
                 assert eventually(lambda: readiness(builder)[1]["graph"] != "ok")
                 assert readiness(receiver) == (200, {"log": "ok"})
@@ -165,7 +166,7 @@ def test_projectors_are_killed_in_the_middle_of_their_work(deployment: Deploymen
     receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
     builders = [deployment.start("graphbuilder"), deployment.start("graphbuilder")]
     with Persistent(receiver, batch=200) as emitter:
-        for _ in range(4):
+        for _ in range(quick_or_long(2, 50)):
             emitter.wait_for(1_000)
             builders.pop(0).kill()
             builders.append(deployment.start("graphbuilder"))

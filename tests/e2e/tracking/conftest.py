@@ -1,4 +1,8 @@
-"""Every test here runs over both clients, against a real service; see `tests.e2e.tracking.sides`."""
+"""
+Every test here runs over both clients, against a real service; see `tests.e2e.tracking.sides`.
+
+What differs between the clients is the same whatever the stores: on other pairs one of them is enough.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.pairs import IS_LOCAL
 from tests.e2e.tracking.sides import AsyncSide, Side, SyncSide
+from tests.effort import IS_LONG
 
 if TYPE_CHECKING:
     from tests.e2e.service import Service
 
 
-@pytest.fixture(params=[SyncSide, AsyncSide], ids=["sync", "async"])
+_SIDES: dict[str, type[Side]] = {"sync": SyncSide, **({"async": AsyncSide} if IS_LOCAL or IS_LONG else {})}
+
+
+@pytest.fixture(params=[*_SIDES.values()], ids=[*_SIDES])
 def make_side(request: pytest.FixtureRequest) -> type[Side]:
     """Which of the clients."""
     kind: type[Side] = request.param

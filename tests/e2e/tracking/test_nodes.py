@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +24,12 @@ from provgraph.client.tracking import (
     NotStoredError,
     Runs,
     SeveralNodesError,
+    commands,
 )
 from tests.e2e.builders import new_id
 
 if TYPE_CHECKING:
-    from tests.e2e.tracking.sides import Side
+    from tests.e2e.tracking.sides import Sent, Side
 
 
 async def test_a_value_is_read_and_changed_by_its_name(side: Side) -> None:
@@ -240,3 +242,27 @@ def public(of: type) -> dict[str, list[str]]:
             found[name] = list(inspect.signature(function).parameters) if callable(function) else []
     assert found
     return found
+
+
+async def test_an_object_that_others_save_meanwhile_is_listed_once(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "nodes", partial(commands.nodes, limit=2))
+    for name in "abcde":
+        await side.save(name)
+    other = Client(side.url)
+    asked: list[str] = []
+
+    def save_between(sent: Sent) -> bool:
+        if sent.what == "GET objects" and "cursor" in sent.parameters:
+            other.create(side.kind, name="a", changed=len(asked)).save(allow_upsert=True)
+            asked.append(sent.parameters["cursor"])
+        return False
+
+    monkeypatch.setattr(side.wire, "_lose", save_between)
+
+    found = await side.do(side.client.all(side.kind))
+
+    other.close()
+    assert len(asked) == 2
+    assert [node.key for node in found] == list("abcde")

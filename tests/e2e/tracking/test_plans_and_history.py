@@ -364,3 +364,27 @@ async def test_a_save_whose_answer_was_lost_is_the_same_command(side: Side) -> N
     lost, again = side.wire.sent
     assert lost == again
     assert await side.live() == {"A"}
+
+
+@pytest.mark.parametrize("said", ["a\0b", "caf\udce9", "\ud800\udfff"], ids=["NUL", "one", "two"])
+async def test_a_run_whose_error_holds_what_no_event_can_is_failed_and_keeps_nothing_from_others(
+    side: Side, said: str
+) -> None:
+    other = unique("other-")
+    await side.run("A", "B")
+
+    async def failing() -> None:
+        async with side.tracking(other):
+            await side.save("A")
+            raise ValueError(said)
+
+    with pytest.raises(ValueError, match=r".") as raised:
+        await failing()
+    (failed,) = await side.runs(identifier=other)
+
+    report = (await side.run("B", delete_unused_nodes=True)).report
+
+    assert str(raised.value) == said
+    assert (failed.state, (failed.error or "")[:12]) == ("failed", "ValueError: ")
+    assert len(report.retired) == 1
+    assert await side.live() == {"B"}

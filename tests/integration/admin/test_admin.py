@@ -219,6 +219,44 @@ def test_a_credential_works_until_it_is_revoked(tmp_path: Path) -> None:
         assert all("token" not in credential for credential in listed)
 
 
+def test_rights_of_a_newer_version_are_listed_as_they_are(service: Service) -> None:
+    grant = Grant(("read", "seal"))
+    Credentials(service.services.log, service.services.catalog).create("new", holder=Holder.USER, grant=grant)
+
+    (listed,) = service.get("/admin/credentials")
+
+    assert (listed["rights"], listed["role"]) == (["read", "seal"], None)
+
+
+def test_a_credential_is_listed_as_it_was_issued(service: Service) -> None:
+    asked = {
+        "name": "loans",
+        "kind": "puc",
+        "rights": ["write", "read"],
+        "emitters": ["loan-*"],
+        "only": True,
+        "expires": "2999-01-01T00:00:00+00:00",
+    }
+
+    created = service.call("POST", "/admin/credentials", json=asked).json()
+
+    (listed,) = service.get("/admin/credentials")
+    token = created.pop("token")
+    assert token.startswith("pg_puc_")
+    assert created == {
+        "id": created["id"],
+        "name": "loans",
+        "kind": "puc",
+        "role": "writer",
+        "rights": ["read", "write"],
+        "emitters": ["loan-*"],
+        "only": True,
+        "expires_at": "2999-01-01T00:00:00.000000Z",
+    }
+    assert {name: listed[name] for name in created} == created
+    assert listed["revoked_at"] is None
+
+
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_every_call_needs_an_admin(tmp_path: Path, method: str, path: str) -> None:
     with open_service(tmp_path, auth_required=True) as service:
@@ -243,6 +281,25 @@ def test_every_call_needs_an_admin(tmp_path: Path, method: str, path: str) -> No
         ("/admin/credentials", b'{"name": "", "kind": "user", "role": "admin"}', "name"),
         ("/admin/credentials", b'{"name": "x", "kind": "robot", "role": "admin"}', "kind"),
         ("/admin/credentials", b'{"name": "x", "kind": "user", "role": "king"}', "role"),
+        ("/admin/credentials", b'{"name": "x", "kind": "user"}', "role"),
+        ("/admin/credentials", b'{"name": "x", "kind": "user", "rights": ["king"]}', "rights.0"),
+        (
+            "/admin/credentials",
+            b'{"name": "x", "kind": "user", "role": "reader", "rights": ["read"]}',
+            "rights",
+        ),
+        ("/admin/credentials", b'{"name": "x", "kind": "user", "role": "reader", "only": true}', "emitters"),
+        ("/admin/credentials", b'{"name": "x", "kind": "user", "role": "reader", "only": 1}', "only"),
+        (
+            "/admin/credentials",
+            b'{"name": "x", "kind": "user", "role": "reader", "emitters": "a"}',
+            "emitters",
+        ),
+        (
+            "/admin/credentials",
+            b'{"name": "x", "kind": "user", "role": "reader", "expires": "soon"}',
+            "expires",
+        ),
     ],
 )
 def test_a_bad_body_is_a_problem_that_names_the_field(

@@ -115,6 +115,22 @@ def test_who_waits_for_the_graph_is_told_at_once(served: Served) -> None:
     assert answer.json()["title"] == "Recorded by a newer provgraph"
 
 
+def test_a_question_that_waits_for_the_graph_is_told_at_once(served: Served) -> None:
+    eventually_not_ready(served)
+
+    answer = served.client.get("/api/v1/why", params={"node": f"pem:{pem_id(1)}", "wait": "3"})
+
+    assert (answer.status_code, answer.json()["title"]) == (503, "Recorded by a newer provgraph")
+
+
+def test_the_log_is_not_cleaned(served: Served) -> None:
+    head = served.services.log.head()
+
+    with pytest.raises(NewerEventError):
+        served.services.log.clean(keep=())
+    assert served.services.log.head() == head
+
+
 def test_the_chain_verifies(served: Served) -> None:
     assert served.services.log.verify_chain()[:2] == (True, 3)
 
@@ -137,6 +153,6 @@ def test_a_copy_is_refused_and_says_why(folder: Path, tmp_path: Path) -> None:
     with (
         opened_place(str(folder)) as source,
         opened_place(str(tmp_path / "target")) as target,
-        pytest.raises(NewerEventError, match="Nothing was skipped"),
+        pytest.raises(NewerEventError, match="Nothing was skipped or changed"),
     ):
         copy_log(source.log, target.log)

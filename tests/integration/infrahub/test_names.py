@@ -163,3 +163,43 @@ def test_what_is_not_kept_of_a_relationship_is_null_not_an_error(served: Served)
 
 
 # Who may
+
+
+def test_texts_that_are_not_as_many_as_the_kind_says_name_nothing(served: Served) -> None:
+    load_ports(served)
+    port_of(served, create(served, "r1"))
+
+    for hfid in ('["r1/eth0"]', '["r1", "eth0", "x"]'):
+        assert data(served, filled("{ NetPort(hfid: %s) { count } }", hfid))["NetPort"]["count"] == 0
+        upsert = filled('mutation { NetPortUpsert(data: {hfid: %s, name: {value: "eth0"}}) { ok } }', hfid)
+        assert "is named by device and name: hfid has 2 texts" in error(served, upsert)
+
+
+def test_a_node_is_found_by_its_texts_where_another_has_its_key(served: Served) -> None:
+    load_ports(served)
+    device = create(served, "a/b")
+    served.services.tracker.save(Command(new_id()), [Save("NetPort", {"name": "c"}, key="a%2Fb/eth0")])
+
+    find = '{ NetPort(hfid: ["a/b", "eth0"]) { edges { node { id } } } }'
+    assert data(served, find)["NetPort"]["edges"] == []
+    port = port_of(served, device)
+
+    # The key was given, and names the node that has it; its own name is another matter.
+    assert data(served, find)["NetPort"]["edges"] == [{"node": {"id": port["id"]}}]
+    assert port["hfid"] == ["a/b", "eth0"]
+
+
+def test_a_schema_by_which_two_nodes_were_one_is_refused_with_both(served: Served) -> None:
+    load_ports(served)
+    port_of(served, create(served, "r1"))
+    port_of(served, create(served, "r2"))
+    port = {"namespace": "Net", "name": "Port", "human_friendly_id": ["name__value"]}
+    kind = {**port, "attributes": [{"name": "name", "kind": "Text"}], "relationships": []}
+
+    answer = served.client.post("/api/schema/load", json={"schemas": [{"nodes": [kind]}]})
+
+    assert answer.status_code == 422
+    message = answer.json()["errors"][0]["message"]
+    assert "would be called 'eth0': NetPort/r1/eth0" in message
+    assert "NetPort/r2/eth0" in message
+    assert data(served, '{ NetPort(hfid: ["r1", "eth0"]) { count } }')["NetPort"]["count"] == 1

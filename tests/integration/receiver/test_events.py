@@ -93,7 +93,7 @@ def test_an_empty_batch_is_judged_too(served: Served) -> None:
     assert (verdicts(answer), answer.json()["position"]) == ([], 1)
 
 
-@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"5", b"[NaN]", b"\xff", json.dumps(pem()).encode()])
+@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"5", b"[NaN}", b"\xff", json.dumps(pem()).encode()])
 def test_a_body_that_is_no_array_is_a_problem(served: Served, body: bytes) -> None:
     answer = served.client.post(EVENTS, content=body)
 

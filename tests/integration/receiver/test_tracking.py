@@ -246,3 +246,24 @@ def test_what_was_retired_has_disappeared_and_is_marked_in_the_state(served: Ser
     assert (told[f"{KIND}/B"], told[f"{KIND}/C"]) == ("disappeared", "appeared")
     assert f"{KIND}/A" not in told
     assert {one["artifact"] for one in state if one.get("retired")} == {f"{KIND}/B"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/runs", b'{"request": "%s", "identifier": "a", "identifier": "b"}', "identifier"),
+        (
+            "/objects",
+            b'{"request": "%s", "objects": [{"kind": "K", "values": {"x": 1, "x": 2}}]}',
+            "objects[0].values.x",
+        ),
+    ],
+)
+def test_a_command_that_says_something_twice_is_refused(
+    served: Served, path: str, body: bytes, field: str
+) -> None:
+    answer = served.client.post(f"/api/v1{path}", content=body % (b"0" * 32))
+
+    problem = answer.json()
+    assert (answer.status_code, problem["field"], problem["rule"]) == (400, field, "doubled-key")
+    assert served.services.log.head().position == 0

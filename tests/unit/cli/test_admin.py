@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 import provgraph.cli
+from provgraph.cli import credentiallist
 from provgraph.errors import LockedError
 
 if TYPE_CHECKING:
@@ -141,6 +143,101 @@ def test_a_credentials_token_is_all_that_a_script_sees(run: Run, service: FakeSe
 
     assert ended.out == "secret\n"
     assert orjson.loads(service.requests[0].content) == {"name": "ada", "kind": "user", "role": "writer"}
+
+
+def test_a_credential_is_asked_for_with_all_that_it_allows(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/credentials", {"id": "c1", "token": "secret"}, status=201)
+
+    run(
+        *("admin", "credential", "create", "--name", "ada", "--kind", "puc", "--right", "write"),
+        *("--right", "approve", "--emitter", "loan-*", "--emitter", "x", "--only", "--expires", "90d"),
+    )
+
+    assert orjson.loads(service.requests[0].content) == {
+        "name": "ada",
+        "kind": "puc",
+        "rights": ["write", "approve"],
+        "emitters": ["loan-*", "x"],
+        "only": True,
+        "expires": "90d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "field", "value"), [("--expires", "expires", ""), ("--emitter", "emitters", [""])]
+)
+def test_an_empty_option_of_a_credential_is_stated_for_the_service_to_refuse(
+    run: Run, service: FakeService, option: str, field: str, value: object
+) -> None:
+    service.answer("POST /admin/credentials", {"id": "c1", "token": "secret"}, status=201)
+
+    run("admin", "credential", "create", "--name", "ada", option, "")
+
+    assert orjson.loads(service.requests[0].content)[field] == value
+
+
+def test_the_note_about_a_new_credential_cannot_steer_the_terminal(run: Run, service: FakeService) -> None:
+    created = {"id": "c1", "token": "secret", "role": "writer", "emitters": ["loan\x1b[2J*"]}
+    service.answer("POST /admin/credentials", created, status=201)
+
+    ended = run("admin", "credential", "create", "--name", "ada\x1b]0;x\x07", "--role", "writer")
+
+    assert "ada\\x1b]0;x\\x07" in ended.err
+    assert "loan\\x1b[2J*" in ended.err
+    assert "\x1b" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--only"], "--emitter"),
+        (["--role", "reader", "--right", "read"], "not both"),
+        (["--right", "king"], "king"),
+    ],
+)
+def test_a_credential_that_makes_no_sense_is_not_asked_for(
+    run: Run, service: FakeService, options: list[str], said: str
+) -> None:
+    ended = run("admin", "credential", "create", "--name", "ada", *options)
+
+    assert (ended.code, said in ended.err) == (2, True)
+    assert service.requests == []
+
+
+LISTED: dict[str, Any] = {
+    "id": "ab" * 16,
+    "name": "the scoring of loans in production, second token",
+    "kind": "user",
+    "role": None,
+    "rights": ["read", "write", "cypher", "approve"],
+    "emitters": [f"emitter-{number}-*" for number in range(20)],
+    "only": True,
+    "expires_at": "2027-01-15T08:00:00.000000Z",
+    "created_at": "2026-01-15 08:00:00",
+    "revoked_at": None,
+}
+
+
+def test_the_list_of_credentials_fits_into_100_columns_and_says_everything() -> None:
+    plain = {**LISTED, "name": "ci", "role": "writer", "emitters": [], "only": False, "expires_at": None}
+    revoked = {**LISTED, "revoked_at": "2026-02-03 04:05:06"}
+
+    lines = list(credentiallist.lines([LISTED, plain, revoked], now=datetime(2026, 6, 1, tzinfo=UTC)))
+
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 100
+    assert all(emitter in text for emitter in LISTED["emitters"])
+    assert lines[1].endswith("2026-01-15  expires 2027-01-15")
+    assert "may read, write, cypher, approve; speaks for emitter-0-*" in text
+    assert "emitter-19-* (only); until 2027-01-15T08:00:00.000000Z" in " ".join(text.split())
+    assert f"{'ab' * 16}  ci                        user  2026-01-15  good\n    writer\n" in text
+    assert text.count("revoked 2026-02-03") == 1
+
+
+def test_the_list_says_which_credential_has_expired() -> None:
+    (_, first, *_) = credentiallist.lines([LISTED], now=datetime(2027, 1, 15, 8, tzinfo=UTC))
+
+    assert first.endswith("expired 2027-01-15")
 
 
 def test_credentials_are_listed_and_revoked(run: Run, service: FakeService) -> None:

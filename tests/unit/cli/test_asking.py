@@ -149,6 +149,7 @@ def test_lineage_takes_every_filter(run: Run, service: FakeService) -> None:
         ("from", "now-1w"),
         ("to", "now"),
         ("as_of", "2026-01-02"),
+        ("details", "true"),
     ]
 
 
@@ -485,6 +486,8 @@ def test_gaps_are_tables(run: Run, service: FakeService) -> None:
         "Emitters: 1",
         "EMITTER EVENTS LAST (UTC) SILENT FOR COVERAGE DELAY CLOCK AHEAD",
         "crm 3 2026-01-02 2.0 d 50% 0.25 s 2 s",
+        "",
+        "Events whose work did not end well, as they say: none",
     ]
     assert params(service) == {"silent_after": "12h"}
 
@@ -564,3 +567,74 @@ def test_a_question_can_wait_for_a_position(run: Run, service: FakeService, comm
     run(*command, "--wait", "7")
 
     assert params(service)["wait"] == "7"
+
+
+# ------------------------------------------------------------------------------------------------ what did not end well
+
+_FAILED = {"outcome": "failed", "error": "no rows\x1b[2J"}
+_TOLD = 'failed: "no rows\\u001b[2J"'
+
+
+def test_lineage_tells_what_happened(run: Run, service: FakeService) -> None:
+    answer = _lineage("e1")
+    late = {"event": "e0", "type": "decide", "position": 9, "seconds": 7_200.0}
+    answer["nodes"][0] |= {**_FAILED, "properties": {"clerk": 17}, "reported_after": late}
+    said = {"label": "2", "artifact_kind": "model", "digest": "sha256:1", "properties": {"auc": 0.84}}
+    made = {"type": "PRODUCES", "source": "e1", "target": "m", **said, "properties_left_out": 3}
+    answer["edges"] = [made, {"type": "USES", "source": "e1", "target": "t", "version": "e0", "label": "7"}]
+    service.answer("GET /api/v1/lineage", answer)
+
+    lines = run("lineage", "e1").out.splitlines()
+
+    assert lines[3:8] == [
+        f"      ended     {_TOLD}",
+        "      said      {clerk: 17}",
+        "      late      reported 2 h after decide (position 9), which it led to",
+        "      produced  m  version 2  kind model  digest sha256:1  {auc: 0.84}  and 3 more properties",
+        "      used      t  version 7  <- event e0",
+    ]
+
+
+def test_impact_and_path_say_how_work_ended(run: Run, service: FakeService) -> None:
+    version = {**_VERSION, "properties": {"auc": 0.84}}
+    event = _affected(**_FAILED, produced=[{"artifact": "m", "version": version}])
+    _streamed(service, event)
+    node = {"kind": "artifact", "id": "table", "version": None}
+    asked = {"source": node, "target": node, "connected": True, "path": [{**event, "by": "m"}], "used": None}
+    service.answer("GET /api/v1/path", {**_PAGE, **asked})
+
+    impact, path = run("impact", "a").out.splitlines(), run("path", "a", "b").out.splitlines()
+
+    assert impact[3] == f"      ended     {_TOLD}"
+    assert impact[5] == "      produced  m  version 7  {auc: 0.84}"
+    assert path[3] == f"      ended     {_TOLD}"
+
+
+def test_tables_have_a_column_for_how_work_ended_where_one_says_so(run: Run, service: FakeService) -> None:
+    artifact = {**_ARTIFACT, "version": {**_VERSION, **_FAILED}}
+    tag = {**_TAG, "outcome": "aborted"}
+    service.answer("GET /api/v1/state", {**_PAGE, "artifacts": [artifact], "tags": [tag]})
+    changes = [
+        {"change": "changed", "artifact": "model", "before": None, "after": artifact},
+        {"change": "moved", "namespace": "n", "tag": "t", "before": tag, "after": tag},
+    ]
+    ends = {"from": {"position": 1, "as_of": None}, "to": {"position": 2, "as_of": None}}
+    service.answer("GET /api/v1/diff", {**_PAGE, **ends, "changes": changes})
+    counted = {"failed": 2, "aborted": 1, "unknown": 0}
+    emitters = [{**_gaps()["emitters"][0], **counted}]
+    service.answer("GET /api/v1/gaps", _gaps(emitters=emitters, outcomes=counted))
+    lists: dict[str, Any] = {"UsesArtifacts": [], "ProducesArtifacts": []}
+    pem = {"TimestampClient": "-", "Type": "t", "Emitter": "e", "ID": "e1", **lists}
+    service.answer("GET /query/pems", [{**pem, "Outcome": "failed", "Error": "no rows"}])
+    service.answer("GET /query/pems_count", {"pems_count": 1})
+
+    printed = {question: run(*question.split()).out for question in ("state", "diff a b", "gaps", "pems")}
+
+    assert "BY WORK THAT" in printed["state"]
+    assert _TOLD in printed["state"]
+    assert "was aborted" in printed["state"]
+    assert f"event e1 ({_TOLD})" in printed["diff a b"]
+    assert "event e1 (was aborted)" in printed["diff a b"]
+    assert "ENDED BADLY" in printed["gaps"]
+    assert printed["gaps"].splitlines()[-1].endswith("as they say: 2 failed, 1 aborted")
+    assert 'failed: "no rows"' in printed["pems"]

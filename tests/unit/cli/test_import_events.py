@@ -92,3 +92,30 @@ def test_a_file_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     ended = run("import", "events", str(tmp_path / "nothing"))
 
     assert (ended.code, "cannot be read" in ended.err) == (2, True)
+
+
+def test_lines_are_sent_as_they_stand_in_the_file(run: Run, service: FakeService, tmp_path: Path) -> None:
+    service.answer_with(_ROUTE, _judge)
+    line = b'{"ID": "' + b"1" * 32 + b'", "n": 1180591620717411303424, "a": 1, "a": 0.10000000000000000001}'
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(line + b"\r\n")
+
+    run("import", "events", str(file))
+
+    assert [request.content for request in service.requests] == [line]
+
+
+def test_what_was_not_kept_as_it_was_sent_is_shown(run: Run, service: FakeService, tmp_path: Path) -> None:
+    warning = {"field": "a", "rule": "doubled-key", "detail": "a is given twice; the last one is kept"}
+    result = {"index": 0, "ID": "1" * 32, "verdict": "accepted", "position": 1, "warnings": [warning]}
+    counts = {"accepted": 1, "duplicates": 0, "conflicts": 0, "invalid": 0, "position": 1}
+    service.answer_with(_ROUTE, lambda _: httpx.Response(200, json={"results": [result], **counts}))
+    file = tmp_path / "events.ndjson"
+    file.write_text('{"a": 1, "a": 2}\n')
+
+    shown = run("import", "events", str(file))
+    told = run("import", "events", str(file), "--json")
+
+    assert (shown.code, f"not kept as it was sent: {'1' * 32}: {warning['detail']}" in shown.err) == (0, True)
+    assert told.json["warned"] == 1
+    assert told.json["warnings"] == [{"ID": "1" * 32, "verdict": "accepted", "detail": warning["detail"]}]

@@ -9,6 +9,7 @@ import pytest
 
 from provgraph.cli import importing
 from provgraph.sources import git
+from tests.unit.sources.repositories import Repo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,9 @@ def test_json_is_the_only_thing_on_stdout(run: Run, service: FakeService) -> Non
         "invalid": 0,
         "position": 716,
         "problems": [],
+        "undated": [],
+        "warned": 0,
+        "warnings": [],
     }
 
 
@@ -187,3 +191,19 @@ def test_the_emitter_can_be_chosen(run: Run, service: FakeService) -> None:
     run("import", "git", _SVCS, "--emitter", "git/svcs")
 
     assert seen == {"git/svcs"}
+
+
+def test_commits_without_a_readable_date_are_named_at_the_end(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    service.answer_with(_ROUTE, _judge)
+    repo = Repo(tmp_path / "odd")
+    odd = repo.commit_as_stated("committer A <a@example.org> text +0000")
+    old = repo.commit_as_stated("committer A <a@example.org> -5270400000 +0000", odd)
+
+    shown, told = (run("import", "git", str(repo.folder), *options) for options in ((), ("--json",)))
+
+    assert shown.code == 0
+    assert f"recorded as of 1970-01-01: 1 commit: {odd}" in " ".join(shown.err.split())
+    assert old not in shown.err
+    assert told.json["undated"] == [odd]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -84,6 +86,7 @@ def test_a_trace_comes_with_its_evidence(run: Run, service: FakeService) -> None
         "direction": "upstream",
         "depth": "2",
         "limit": "10000",
+        "details": "true",
     }
 
 
@@ -127,6 +130,22 @@ def test_trace_as_json_is_the_services_own_document(run: Run, service: FakeServi
     service.answer("GET /api/v1/lineage", _lineage())
 
     assert run("trace", "x", "--json").json == _lineage()
+
+
+@pytest.mark.parametrize(
+    ("recorder", "shown"),
+    [({"ID": "ab" * 16, "Name": "c\x1bi"}, "c\\x1bi"), ({"ID": "ab" * 16, "Name": None}, "ab" * 16)],
+)
+def test_pems_are_listed_with_who_recorded_them(
+    run: Run, service: FakeService, recorder: dict[str, Any], shown: str
+) -> None:
+    service.answer("GET /query/pems", [_PEM, {**_PEM, "RecordedBy": recorder}])
+    service.answer("GET /query/pems_count", {"pems_count": 2})
+
+    head, without, with_recorder, *_ = run("pems").out.splitlines()
+
+    assert head.rstrip().endswith("RECORDED BY")
+    assert with_recorder.rstrip() == f"{without.rstrip().ljust(head.index('RECORDED BY'))}{shown}"
 
 
 def test_pems_are_listed_with_the_way_to_the_next_page(run: Run, service: FakeService) -> None:

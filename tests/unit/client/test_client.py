@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -293,6 +294,38 @@ def test_a_connection_report_gives_its_id() -> None:
     assert service.requests[1].url.raw_path == b"/admin/reports/r%2F1/remove-unconnected"
 
 
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("90d", "90d"),
+        (datetime(2027, 1, 15, 9, tzinfo=timezone(timedelta(hours=1))), "2027-01-15T08:00:00+00:00"),
+    ],
+)
+def test_a_credential_is_asked_for_with_all_that_it_allows(stated: Any, expected: str) -> None:
+    answer = {"id": "c1", "token": "secret"}
+    service = _Service(_json(answer, status=201), _json(answer, status=201))
+
+    with service.client() as client:
+        created = client.admin.create_credential(
+            name="ada", kind="puc", rights=("write",), emitters=["loan-*"], only=True, expires=stated
+        )
+        client.admin.create_credential(name="ada", kind="user", role="reader", expires=timedelta(days=1))
+
+    assert created == answer
+    first, second = (orjson.loads(request.content) for request in service.requests)
+    assert first == {
+        "name": "ada",
+        "kind": "puc",
+        "rights": ["write"],
+        "emitters": ["loan-*"],
+        "only": True,
+        "expires": expected,
+    }
+    ends = datetime.fromisoformat(second.pop("expires"))
+    assert timedelta(hours=23) < ends - datetime.now(UTC) <= timedelta(days=1)
+    assert second == {"name": "ada", "kind": "user", "role": "reader"}
+
+
 @pytest.mark.parametrize("document", [[{"id": "c1"}], {"credentials": [{"id": "c1"}]}])
 def test_credentials_are_listed(document: Any) -> None:
     service = _Service(_json(document))
@@ -335,3 +368,16 @@ def test_an_event_occurs_at_a_datetime() -> None:
         Client("http://service.test", emitter="trainer").prepare_pem("x", occurred_at=when)
 
     assert refused.value.field == "OccurredAt"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [({}, None), ({"RecordedBy": {"ID": "ab" * 16, "Name": "ci"}}, {"id": "ab" * 16, "name": "ci"})],
+)
+def test_a_stored_event_says_who_recorded_it(said: dict[str, Any], expected: dict[str, str] | None) -> None:
+    texts = ("Type", "Emitter", "Predecessor", "TimestampClient", "TimestampReceived", "Version", "Tag")
+    stored = dict.fromkeys((*texts, "TagNamespace"), "x")
+    document = {"ID": "1" * 32, **stored, "Properties": {}, "UsesArtifacts": [], "ProducesArtifacts": []}
+
+    with _Service(_json({**document, **said})).client() as client:
+        assert client.get_pem("1" * 32).recorded_by == expected

@@ -77,6 +77,7 @@ def test_a_function_that_fails_is_reported_and_its_error_goes_on(
         train()
 
     assert service.sent[0]["Properties"]["failure"] == {"type": "LookupError", "message": "no data"}
+    assert (service.sent[0]["Outcome"], service.sent[0]["Error"]) == ("failed", "LookupError: no data")
 
 
 def test_functions_that_call_each_other_are_each_others_predecessors(
@@ -150,6 +151,7 @@ def test_a_cancelled_coroutine_is_reported(client: Client, service: FakeService)
     asyncio.run(run())
 
     assert service.sent[0]["Properties"]["failure"]["type"] == "CancelledError"
+    assert (service.sent[0]["Outcome"], service.sent[0]["Error"]) == ("aborted", "CancelledError")
 
 
 def test_a_plain_function_cannot_be_reported_by_a_client_for_loops(service: FakeService) -> None:

@@ -102,9 +102,10 @@ def test_what_was_refused_can_wait_once_more(spool: Spool) -> None:
     spool.put(_events("a", "b"), source="1")
     spool.settle((), [(spool.head(limit=1, max_bytes=1)[0], _refusal("a"))])
 
-    assert spool.requeue_refused() == 1
+    assert spool.requeue_refused(source="2") == 1
 
     assert (_ids(spool), spool.refused()) == (["b", "a"], [])
+    assert (spool.counts("1").left, spool.counts("2").left) == (1, 1)
 
 
 def test_a_full_spool_takes_nothing_of_what_is_too_much_and_says_what_to_do(path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import getpass
 import re
+import socket
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -12,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from provgraph.client import AsyncClient, Client, Retry, ServiceError, UnreachableError
+from provgraph.client.texts import message_of
 from provgraph.client.tracking import (
     ImpossibleLimitError,
     ImpossibleNameError,
@@ -23,6 +28,7 @@ from provgraph.client.tracking import (
     Tracking,
     TrackingError,
 )
+from provgraph.events import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -391,3 +397,66 @@ def test_an_id_is_added_in_its_one_spelling() -> None:
         client.group_context.add_related_nodes(["5F0C7BD1-3f57-4d16-9f02-0123456789ab"])
 
         assert client.group_context.related_node_ids == ["5f0c7bd13f574d169f020123456789ab"]
+
+
+def test_a_save_that_no_answer_came_to_is_another_one_when_a_values_type_changed() -> None:
+    service = _Service(objects=_away)
+    node = service.client().create("Device", name="A", flag=1)
+    with pytest.raises(UnreachableError):
+        node.save()
+    before = len(service.bodies)
+
+    node.flag.value = True
+    with pytest.raises(UnreachableError):
+        node.save()
+
+    requests = {body["request"] for body in service.bodies}
+    assert service.bodies[before]["objects"][0]["values"]["flag"] is True
+    assert len(requests) == 2
+
+
+class _UnshowableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("I cannot say what I am")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("a\0b"), "ValueError: a?b"),
+        (ValueError("caf\udce9"), "ValueError: caf?"),
+        (ValueError("\ud800" + "x" * 5_000), "ValueError: ?" + "x" * 1_987),
+        (_UnshowableError(), "_UnshowableError"),
+    ],
+    ids=["NUL", "a byte that is no text", "half a character", "cannot say it"],
+)
+def test_a_run_whose_error_cannot_be_sent_as_it_is_is_marked_failed(error: Exception, told: str) -> None:
+    service = _Service()
+
+    with pytest.raises(type(error)) as raised, service.client().start_tracking("script"):
+        raise error
+
+    assert raised.value is error
+    assert service.bodies[-1]["error"] == told
+    assert service.asked == ["runs", "fail"]
+    assert not getattr(error, "__notes__", [])
+
+
+@given(st.text(st.characters()))
+def test_whatever_an_error_says_can_be_sent(said: str) -> None:
+    message = message_of(ValueError(said))
+
+    assert canonical.loads(orjson.dumps(message)) == message
+
+
+@pytest.mark.parametrize("actor", ["a\0b", "caf\udce9", ""], ids=["NUL", "surrogate", "empty"])
+def test_an_actor_that_no_command_could_name_is_refused_at_once(actor: str) -> None:
+    with pytest.raises(ImpossibleNameError, match="actor"):
+        Tracking(actor=actor)
+
+
+def test_a_user_whose_name_is_no_text_can_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "caf\udce9")
+    monkeypatch.setattr(socket, "gethostname", lambda: "host")
+
+    assert Tracking().actor == "caf?@host"

@@ -424,4 +424,4 @@ def test_properties_nested_deeper_than_can_be_stored_are_refused() -> None:
     for _ in range(600):
         deep = {"in": deep}
 
-    assert refusal(Properties=deep).rule == "json"
+    assert refusal(Properties=deep).rule == "depth"

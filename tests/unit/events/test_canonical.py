@@ -186,3 +186,33 @@ def test_a_text_a_megabyte_long_is_kept() -> None:
     assert canonical.loads(accept(fields(UsesArtifacts=[{"Name": name}])).payload)["UsesArtifacts"] == [
         {"Name": name}
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"Properties": {"runs": [1, {"n": 1180591620717411303424}]}}', "Properties.runs[1].n"),
+        (b'{"Properties": {"a": ["x\\u0000"]}}', "Properties.a[0]"),
+        (b'{"Properties": {"a\\u0000b": 1}}', "Properties.a?b"),
+        (b"[9223372036854775808]", "[0]"),
+        (b"9223372036854775808", None),
+    ],
+)
+def test_a_refusal_says_where_it_stands(body: bytes, field: str | None) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        canonical.loads(body)
+
+    assert refused.value.field == field
+    assert (field or "Integer") in str(refused.value)
+
+
+@pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_the_limit_of_levels_is_what_the_writer_takes(make: Any) -> None:
+    value: Any = 1
+    for _ in range(canonical.MAX_LEVELS):
+        value = make(value)
+
+    assert canonical.loads(canonical.dumps(value)) == value
+    with pytest.raises(InvalidInputError, match="at most 254 levels") as refused:
+        canonical.dumps(make(value))
+    assert refused.value.rule == "depth"

@@ -14,6 +14,7 @@ from provgraph.events import (
     RebuildRequested,
     ReportClosed,
     ReportOpened,
+    Right,
     Role,
     TagSet,
     Tracked,
@@ -23,6 +24,7 @@ from provgraph.events import (
     content,
     credential_created,
     credential_revoked,
+    in_order,
     log_cleaned,
     rebuild_requested,
     report_closed,
@@ -134,3 +136,65 @@ def test_a_token_is_not_in_the_event_that_creates_its_credential() -> None:
     event = FAMILIES[Kind.CREDENTIAL_CREATED]
 
     assert set(canonical.loads(event.payload)) == {"Kind", "Name", "Rights", "TokenSHA256"}
+
+
+def test_a_right_that_a_newer_provgraph_stored_is_kept_as_a_text() -> None:
+    payload = b'{"Kind":"puc","Name":"ci","Rights":["read","seal"],"TokenSHA256":"%s"}' % (b"0" * 64)
+
+    read = content(Kind.CREDENTIAL_CREATED, PEM_ID, payload)
+
+    assert isinstance(read, CredentialCreated)
+    assert read.grant == Grant((Right.READ, "seal"))
+    assert read.grant.role is None
+
+
+# Credentials of before
+
+
+@pytest.mark.parametrize(
+    ("role", "rights"),
+    [
+        ("reader", (Right.READ,)),
+        ("writer", (Right.READ, Right.WRITE)),
+        ("admin", (Right.READ, Right.WRITE, Right.CYPHER, Right.APPROVE, Right.ADMIN)),
+    ],
+)
+def test_a_credential_that_was_stored_with_a_role_is_read_for_ever(
+    role: str, rights: tuple[Right, ...]
+) -> None:
+    payload = b'{"Kind":"puc","Name":"ci","Role":"%s","TokenSHA256":"%s"}' % (role.encode(), b"0" * 64)
+
+    read = content(Kind.CREDENTIAL_CREATED, PEM_ID, payload)
+
+    assert read == CredentialCreated(PEM_ID, "ci", Holder.PUC, Grant(rights), "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("grant", "said"),
+    [
+        (Grant((Right.READ, Right.APPROVE)), {"Rights": ["read", "approve"]}),
+        (Grant((Right.WRITE,), ("b*", "a")), {"Rights": ["write"], "Emitters": ["b*", "a"]}),
+        (
+            Grant((Right.WRITE,), ("a",), only=True, expires_us=1_800_000_000_000_001),
+            {
+                "Rights": ["write"],
+                "Emitters": ["a"],
+                "Only": True,
+                "ExpiresAt": "2027-01-15T08:00:00.000001Z",
+            },
+        ),
+    ],
+)
+def test_a_credential_says_what_it_allows_and_nothing_that_goes_without_saying(
+    grant: Grant, said: dict[str, object]
+) -> None:
+    event = credential_created(ODD, holder=Holder.PUC, grant=grant, token_sha256="0" * 64)
+
+    others = {"Name": ODD, "Kind": "puc", "TokenSHA256": "0" * 64}
+    assert canonical.loads(event.payload) == {**said, **others}
+    assert content(event.kind, event.event_id, event.payload) == event.content
+
+
+def test_rights_are_in_their_order_and_each_is_there_once() -> None:
+    assert in_order([Right.ADMIN, Right.READ, Right.ADMIN]) == (Right.READ, Right.ADMIN)
+    assert [*Right] == ["read", "write", "cypher", "approve", "admin"]

@@ -15,6 +15,7 @@ from provgraph.graphstore.embedded import walker
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.history import histories
 from tests.contract.graphstore.stores import OPENERS, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,7 +110,7 @@ def test_memory_is_bounded_within_one_walk_too(
 
 
 @given(history=histories().filter(len), data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(20))
 def test_remembering_changes_no_answer(history: Sequence[Made], data: st.DataObject) -> None:
     embedded = OPENERS["embedded"]
     with embedded.empty() as asked_all_along, embedded.empty() as asked_once:

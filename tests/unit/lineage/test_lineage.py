@@ -15,6 +15,7 @@ from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRe
 from tests.contract.builders import pem, pem_id, version
 from tests.contract.graphstore.history import Made, histories
 from tests.contract.graphstore.stores import OPENERS, apply
+from tests.effort import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,7 +350,7 @@ def add_up(answers: list[Json]) -> Json:
     }
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(40))
 @given(
     histories().filter(bool),
     st.sampled_from(Direction),
@@ -562,7 +563,7 @@ def test_another_epoch_is_a_conflict(story: GraphStore, cursor: str) -> None:
         ask(story, "answer", cursor=cursor)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(30))
 @given(histories().filter(bool), histories(), st.sampled_from(Direction), st.integers(1, 4), st.booleans())
 def test_pages_of_a_moving_graph_add_up_to_the_first_answer_or_end_in_a_conflict(
     history: list[Made], arrivals: list[Made], direction: Direction, limit: int, from_artifact: bool

@@ -9,7 +9,7 @@ import pytest
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError, NotFoundError, StoreError
-from provgraph.events import report_opened
+from provgraph.events import Kind, report_opened
 from provgraph.events.report import CONNECTIONS
 from provgraph.operations.connections import (
     close_abandoned_reports,
@@ -69,6 +69,21 @@ def test_connected_artifacts_make_an_empty_report(stores: Stores) -> None:
 
     assert (report.subject, report.status, report.names) == ("connections", "done", ())
     assert report.text == "0 unconnected artifacts: no PEM uses or produces them"
+
+
+def test_reports_and_removals_are_recorded_with_who_asked_for_them(littered: Stores) -> None:
+    stores, sender = littered, "ab" * 16
+    head = stores.log.head().position
+
+    report_id = report_connections(stores.log, stores.catalog, stores.graph, sender=sender)
+    remove_unconnected(stores.log, stores.catalog, stores.graph, report_id=report_id, sender=sender)
+
+    events = stores.log.read(after=head)
+    assert [event.kind for event in events] == [
+        *(Kind.REPORT_OPENED, Kind.REPORT_CLOSED),
+        *(Kind.REPORT_OPENED, Kind.ARTIFACTS_REMOVED, Kind.REPORT_CLOSED),
+    ]
+    assert {event.sender for event in events} == {sender}
 
 
 def test_what_no_pem_names_is_reported_whichever_store_has_it(littered: Stores) -> None:

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from tests.unit.operations.stores import Stores
 
 _UNKNOWN = 999
+_FAILED = pem(10, Predecessor=pem_id(_UNKNOWN), Outcome="failed", Error="no rows")
 _DAMAGE = {
     "a PEM lost its edges": ["DELETE FROM cause WHERE pem_key = 4", "DELETE FROM produces WHERE pem_key = 4"],
     "a PEM says something else": ["UPDATE pem SET type = 'other', properties = '{}' WHERE pem_key = 3"],
+    "a PEM says that its work failed": ["UPDATE pem SET outcome = 'failed' WHERE pem_key = 3"],
+    "a PEM does not say any more that its work failed": ["UPDATE pem SET outcome = NULL, error = NULL"],
     "a PEM is gone": ["DELETE FROM pem WHERE pem_key = 5", "DELETE FROM cause WHERE pem_key = 5"],
     "a PEM became a placeholder": ["UPDATE pem SET position = NULL WHERE pem_key = 2"],
     "a PEM was made up": [
         "INSERT INTO emitter VALUES (77, 'nobody')",
-        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0)",
+        "INSERT INTO pem VALUES (777, x'00000000000000000000000000000777', 5, 0, 't', 77, '{}', '', 0, NULL, NULL)",
         "INSERT INTO cause SELECT 777, 0, '', 3",
         "UPDATE cause SET cause_key = 777 WHERE pem_key = 6 AND artifact_key <> 0",
     ],
@@ -54,7 +57,7 @@ _DAMAGE = {
 def filled(stores: Stores, projector: Projector) -> Stores:
     """Stores with ten PEMs, one of which follows an unknown one, and a tag."""
     assert projector.failure is None
-    stores.append(*chain_of_pems(9), pem(10, Predecessor=pem_id(_UNKNOWN)), tag("latest", 3))
+    stores.append(*chain_of_pems(9), _FAILED, tag("latest", 3))
     flush(stores.log, stores.graph, timeout_seconds=30)
     return stores
 

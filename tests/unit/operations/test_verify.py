@@ -75,7 +75,7 @@ def test_a_missing_pem_is_named(filled: Stores, deep: bool) -> None:
 def test_a_surplus_pem_is_named(filled: Stores, deep: bool) -> None:
     filled.tamper_with_graph(
         "INSERT INTO pem SELECT 4711, ?, position, occurred_us, type, emitter_key, properties, timestamp_client, "
-        "recorded_us FROM pem WHERE rk_id = ?",
+        "recorded_us, outcome, error FROM pem WHERE rk_id = ?",
         bytes.fromhex(pem_id(50)),
         bytes.fromhex(pem_id(1)),
     )
@@ -88,6 +88,8 @@ def test_a_surplus_pem_is_named(filled: Stores, deep: bool) -> None:
     ("change", "fact"),
     [
         ("UPDATE pem SET type = 'forged' WHERE rk_id = ?", "type"),
+        ("UPDATE pem SET outcome = 'failed' WHERE rk_id = ?", "outcome"),
+        ("UPDATE pem SET error = 'no rows' WHERE rk_id = ?", "error"),
         ("UPDATE pem SET emitter_key = 4711 WHERE rk_id = ?", "emitter"),
         ("UPDATE pem SET properties = '{\"x\":1}' WHERE rk_id = ?", "properties"),
         ("UPDATE pem SET timestamp_client = '2020-01-01 00:00:00' WHERE rk_id = ?", "timestamp_client"),

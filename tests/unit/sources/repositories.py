@@ -59,6 +59,19 @@ class Repo:
         self.git("commit", "--quiet", "--allow-empty", "--message=A change")
         return self.head()
 
+    def commit_as_stated(self, committer: str, *parents: str) -> str:
+        """Commit what is there with a committer's line that git itself would not write; returns the commit's id."""
+        tree = self.git("write-tree")
+        lines = [
+            f"tree {tree}",
+            *(f"parent {parent}" for parent in parents),
+            "author A <a@example.org> 1 +0000",
+        ]
+        self.write(b".git/object", "\n".join([*lines, *([committer] if committer else []), "", "Odd", ""]))
+        commit = self.git("hash-object", "-t", "commit", "-w", "--literally", ".git/object")
+        self.git("update-ref", "HEAD", commit)
+        return commit
+
     def merge(self, *branches: str) -> str:
         """Merge branches into the current one; returns the commit's id."""
         self._seconds += 60

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from provgraph.errors import InvalidInputError, SettingsError
-from provgraph.tracking import ObjectKinds, read_schema
-from provgraph.tracking.kinds import KeyPart, key_part
+from provgraph.tracking import ObjectKind, ObjectKinds, read_schema
+from provgraph.tracking.kinds import KeyPart, key_part, refuse_two_of_one_name
 from provgraph.tracking.schemafile import read_schema_file
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def _kinds(*definitions: dict[str, Any], stored: tuple[dict[str, Any], ...] = ()
     return ObjectKinds(cast("TrackingQueries", _Stored(*stored)), definitions)
 
 
+def key(kind: ObjectKind, *values: Any) -> str | None:
+    """Return the key of an object with these values."""
+    return kind.key(kind.texts(*values) or ())
+
+
 DEVICE = {
     "namespace": "Infra",
     "name": "Device",
@@ -43,15 +48,15 @@ DEVICE = {
 def test_a_kind_that_nobody_defined_is_named_by_its_attribute_name() -> None:
     kind = _kinds().of("MyNodeKind")
 
-    assert kind.key({"name": "Example"}) == "Example"
-    assert kind.key({}) is None
+    assert key(kind, {"name": "Example"}) == "Example"
+    assert key(kind, {}) is None
     assert not kind.is_group
 
 
 def test_the_kinds_of_the_tutorials_are_there() -> None:
     kinds = _kinds()
 
-    assert kinds.of("TestNodeKind").key({"name": "Example"}) == "Example"
+    assert key(kinds.of("TestNodeKind"), {"name": "Example"}) == "Example"
     assert kinds.of("CoreStandardGroup").is_group
     assert kinds.of("SomeOtherGroup").is_group
 
@@ -59,8 +64,8 @@ def test_the_kinds_of_the_tutorials_are_there() -> None:
 def test_a_definition_says_what_names_an_object_how_long_texts_are_and_what_it_goes_with() -> None:
     kind = _kinds(DEVICE).of("InfraDevice")
 
-    assert kind.key({"site": "fra", "name": "r1"}) == "fra/r1"
-    assert kind.key({"name": "r1"}) is None
+    assert key(kind, {"site": "fra", "name": "r1"}) == "fra/r1"
+    assert key(kind, {"name": "r1"}) is None
     assert kind.longest == {"note": 5}
     assert kind.parents == ("rack",)
 
@@ -81,16 +86,16 @@ def test_an_object_may_be_named_by_what_another_one_says() -> None:
     kind = _kinds(DEVICE, PORT).of("InfraPort")
     devices = {"device": {"name": "r1"}}
 
-    assert kind.key({"name": "eth0"}, lambda relationship: devices[relationship]) == "r1/eth0"
-    assert kind.key({"name": "eth0"}, lambda _: {}) is None
-    assert kind.key({"name": "eth0"}) is None
+    assert key(kind, {"name": "eth0"}, lambda relationship: devices[relationship]) == "r1/eth0"
+    assert key(kind, {"name": "eth0"}, lambda _: {}) is None
+    assert key(kind, {"name": "eth0"}) is None
 
 
 def test_a_default_names_an_object_that_states_nothing_else() -> None:
     kind = _kinds({**PORT, "human_friendly_id": ["name__value", "slot__value"]}).of("InfraPort")
 
-    assert kind.key({"name": "eth0"}) == "eth0/0"
-    assert kind.key({"name": "eth0", "slot": None}) is None
+    assert key(kind, {"name": "eth0"}) == "eth0/0"
+    assert key(kind, {"name": "eth0", "slot": None}) is None
 
 
 @pytest.mark.parametrize(
@@ -159,3 +164,16 @@ def test_a_schema_file_that_is_not_there_or_no_schema_stops_the_start_with_its_n
     for path in (tmp_path / "missing.yml", broken):
         with pytest.raises(SettingsError, match=path.name):
             read_schema_file(path)
+
+
+def test_two_kinds_of_one_name_are_refused(tmp_path: Path) -> None:
+    split = {"namespace": "TestNode", "name": "Kind"}
+
+    with pytest.raises(InvalidInputError, match="both would be one kind"):
+        _kinds(split)
+    with pytest.raises(InvalidInputError, match="both would be one kind"):
+        refuse_two_of_one_name([{"namespace": "Ab", "name": "C"}, {"namespace": "A", "name": "bC"}])
+    path = tmp_path / "schema.yml"
+    path.write_text("nodes: [{namespace: TestNode, name: Kind}]")
+    with pytest.raises(SettingsError, match="TestNodeKind"):
+        read_schema_file(path)

@@ -10,7 +10,8 @@ _PEM_FACTS = """p.rk_id, p.type, p.emitter, p.properties, p.timestamp_client, p.
   COLLECT { MATCH (p)-[:PREDECESSOR]->(q) RETURN q.rk_id },
   COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a.rk_id, u.version, u._producer] },
   COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, q.rk_id] },
-  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a.rk_id, m.version, m.digest, m.kind, coalesce(m.properties, '{}')] }"""
+  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a.rk_id, m.version, m.digest, m.kind, coalesce(m.properties, '{}')] },
+  p.outcome, p.error"""
 SCAN_PEMS: Final = Statement(f"""
 MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after AND p.position IS NOT NULL
 WITH p ORDER BY p.rk_id LIMIT $size

@@ -51,7 +51,7 @@ import re
 from typing import Final
 
 # Of what is written below; a generation with another one is none.
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 # What users' queries call the nodes.
 PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})

@@ -101,7 +101,9 @@ RETURN uses
 # ------------------------------------------------------------------------------------------------ versions
 
 # What a PRODUCES edge x of an event p says.
-_PRODUCTION = "p.rk_id, p.occurred_at, p.position, x.version, x.digest, x.kind, x.properties"
+_PRODUCTION = (
+    "p.rk_id, p.occurred_at, p.position, x.version, x.digest, x.kind, x.properties, p.outcome, p.error"
+)
 # Productions of an artifact whose entries in the index lie between two.
 _PRODUCTIONS = f"""
 MATCH (p)-[x:PRODUCES]->() USING INDEX SEEK x:PRODUCES(ENTRY)
@@ -229,7 +231,8 @@ TAG_STATES_AS_OF: Final = _tag_states("""
     RETURN [pem, moved_us, position] AS state
 """)
 # What emitters did: name, events, connected ones, earliest and latest time, last position; of the delays between the
-# clocks the least and the greatest; their sums of whole seconds and of microseconds, since the sum of all may be large.
+# clocks the least and the greatest; their sums of whole seconds and of microseconds, since the sum of all may be large;
+# how many of the events say that they failed, that they were aborted, or something unknown.
 EMITTER_STATES: Final = reading(f"""
 CALL () {{
   MATCH (m:_Emitter_@) USING INDEX SEEK m:_Emitter_@(_key) WHERE m._key > ''
@@ -242,7 +245,8 @@ CALL () {{
     WITH p, connected, seconds, microseconds, 1000000 * seconds + microseconds AS delay
     RETURN count(p) AS events,
            [sum(connected), min(p.occurred_at), max(p.occurred_at), max(p.position), min(delay), max(delay),
-            sum(seconds), sum(microseconds)] AS facts
+            sum(seconds), sum(microseconds), count(CASE p.outcome WHEN 'failed' THEN 1 END),
+            count(CASE p.outcome WHEN 'aborted' THEN 1 END), count(CASE p.outcome WHEN 'unknown' THEN 1 END)] AS facts
   }}
   WITH m, events, facts WHERE events > 0
   RETURN collect([m.rk_id, events] + facts) AS states

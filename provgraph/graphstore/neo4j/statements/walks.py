@@ -45,7 +45,7 @@ CALL ({scope}) {{
 }}
 {connected}
 WITH epoch, position, revision, {found}{kept},
-     [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position]] AS facts
+     [e IN events | [e.rk_id, e.type, e.emitter, e.occurred_at, e.position, e.outcome, e.error]] AS facts
 {_BEHIND}, facts, {found}{kept}
 """
     reached = [f"MATCH {pattern.replace('LEVELS', str(levels))}" for levels in range(1, FURTHEST + 1)]

@@ -58,7 +58,8 @@ CREATE_PEMS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (e) WHERE id(e) = r[1]
 CREATE (p:_PEM_@+PEM {rk_id: r[0], type: r[2], emitter: r[3], properties: r[4], timestamp_client: r[5],
-                      occurred_at: r[6], position: r[7], recorded_at: r[8]})-[:EMITTED_BY]->(e)
+                      occurred_at: r[6], position: r[7], recorded_at: r[8], outcome: r[9], error: r[10]})
+       -[:EMITTED_BY]->(e)
 RETURN collect([r[0], id(p)])
 """)
 # Rows: id of the placeholder, and then as in `CREATE_PEMS`.
@@ -67,7 +68,7 @@ UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (e) WHERE id(e) = r[2]
 SET p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
-    p.position = r[8], p.recorded_at = r[9]
+    p.position = r[8], p.recorded_at = r[9], p.outcome = r[10], p.error = r[11]
 REMOVE p:_Placeholder_@
 CREATE (p)-[:EMITTED_BY]->(e)
 """)

@@ -25,6 +25,7 @@ from provgraph.graphstore.neo4j.statements.statement import FORMAT
 from tests.contract.builders import at_us, pem, pem_id, version
 from tests.contract.graphstore.neo4j.helpers import eventually, public_names, values
 from tests.contract.graphstore.stores import apply
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from tests.contract.graphstore.stores import Neo4jOpener
@@ -118,12 +119,12 @@ def test_a_switch_that_was_interrupted_at_any_time_is_finished(
     writes = Server.write
     left = [at * 6]
 
-    def fail_later(server: Server, work: Any) -> Any:
+    def fail_later(server: Server, work: Any, *, graph: str) -> Any:
         left[0] -= 1
         if left[0] < 0:
             store._generations._closing.set()
             raise StoreError("killed")
-        return writes(server, work)
+        return writes(server, work, graph=graph)
 
     with monkeypatch.context() as patched:
         patched.setattr(Generations, "tidy_in_background", lambda _: None)
@@ -219,7 +220,7 @@ def test_nobody_who_reads_notices_a_switch(store: Neo4jGraphStore, other: Neo4jG
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(8):
+    for _ in range(quick_or_long(4, 40)):
         apply(store.next_generation(), pem(1, produces=["a"]), pem(2, after=[1]))
         store.switch()
     over.set()
@@ -355,7 +356,7 @@ def test_who_asks_during_switches_sees_whole_states(
     for asker in askers:
         asker.start()
     try:
-        for _ in range(15):
+        for _ in range(quick_or_long(6, 60)):
             store.next_generation()
             store.switch()
     finally:

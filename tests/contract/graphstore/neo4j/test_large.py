@@ -11,6 +11,7 @@ from provgraph.graphstore import (
 )
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.stores import apply
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from provgraph.graphstore.neo4j import Neo4jGraphStore
@@ -43,7 +44,7 @@ def test_forty_layers_of_diamonds_are_walked_once(store: Neo4jGraphStore) -> Non
 
 
 def test_an_event_with_very_many_effects_is_walked_up_to_the_limit(store: Neo4jGraphStore) -> None:
-    many = 5_000
+    many = quick_or_long(2_000, 20_000)
     apply(store, pem(1, at=1, produces=["hub"]))
     users = [
         pem(100 + number, at=2, uses=["hub"], produces=[f"x{number}"], after=[1]) for number in range(many)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from neo4j import Transaction
@@ -21,13 +22,14 @@ from provgraph.graphstore import (
     WalkStart,
     project,
 )
+from provgraph.graphstore.neo4j import Neo4jGraphStore, writer
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.stores import EPOCH, apply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provgraph.graphstore.neo4j import Neo4jGraphStore
+    from tests.contract.graphstore.stores import Neo4jOpener
 
 
 def test_what_one_process_serves_another_one_reads_at_once(
@@ -53,6 +55,48 @@ def test_what_one_process_clears_is_gone_for_another_one(
 
     assert (other.counts(), other.checkpoint(), other.covers()) == (GraphCounts(0, 0, 0), Checkpoint(), 7)
     assert other.walk(WalkQuery(WalkStart((pem_id(1),)), Direction.UPSTREAM, 3, 100)).pems == []
+
+
+def test_who_takes_over_does_not_wait_for_one_that_was_stopped_while_it_wrote(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(store, pem(1))
+    given = neo4j_stores.neo4j
+    other = Neo4jGraphStore(given.uri, user=given.user or "neo4j", password=given.password)
+    writes, goes_on = threading.Event(), threading.Event()
+    write = writer.write
+
+    def write_and_stop(*arguments: Any, **more: Any) -> None:
+        write(*arguments, **more)
+        if threading.current_thread() is stopped and not writes.is_set():
+            writes.set()
+            goes_on.wait(60)
+
+    monkeypatch.setattr(writer, "write", write_and_stop)
+    failures: list[Exception] = []
+
+    def write_one() -> None:
+        try:
+            apply(store, pem(2))
+        except CheckpointMismatchError as error:
+            failures.append(error)
+
+    stopped = threading.Thread(target=write_one)
+    stopped.start()
+    try:
+        assert writes.wait(60)
+
+        other.end_other_writers()
+        begun = time.monotonic()
+        apply(other, pem(3))
+        assert time.monotonic() - begun < 30
+    finally:
+        goes_on.set()
+        stopped.join()
+        other.close()
+
+    assert len(failures) == 1  # it wakes up, and finds the graph elsewhere
+    assert sorted(each.id for each in store.pems()) == [pem_id(1), pem_id(3)]
 
 
 def test_a_rebuild_goes_on_in_another_process(store: Neo4jGraphStore, other: Neo4jGraphStore) -> None:

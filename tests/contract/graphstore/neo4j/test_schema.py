@@ -11,6 +11,7 @@ import pytest
 from neo4j.exceptions import DriverError, Neo4jError
 
 from provgraph.graphstore.neo4j import Neo4jGraphStore
+from provgraph.graphstore.neo4j.statements import schema
 from provgraph.graphstore.neo4j.statements.schema import GENERATION_SCHEMA
 from tests.contract.builders import pem
 from tests.contract.graphstore.neo4j.helpers import values
@@ -28,6 +29,8 @@ WHERE type <> 'LOOKUP' AND (state <> 'ONLINE' OR owningConstraint IS NULL AND na
 RETURN name, state
 """
 _CONSTRAINT = "SHOW CONSTRAINTS YIELD name WHERE name = $name RETURN count(*)"
+# Enough to make a constraint on for a while.
+_MANY = "UNWIND range(1, 40000) AS n CREATE (:_PEM_a {rk_id: toString(n)})"
 
 
 def test_an_index_that_has_the_name_of_a_constraint_makes_way_for_it(
@@ -45,16 +48,33 @@ def test_an_index_that_has_the_name_of_a_constraint_makes_way_for_it(
     assert values(neo4j_stores, _UNUSABLE) == []
 
 
+def test_an_index_that_came_to_belong_to_a_constraint_since_it_was_looked_at_stays(
+    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.checkpoint()  # makes them all
+    monkeypatch.setattr(
+        schema, "FOUND", "SHOW INDEXES YIELD name, state RETURN collect([name, state, false])"
+    )
+    server = neo4j_stores.neo4j
+
+    with closing(Neo4jGraphStore(server.uri, user=server.user or "neo4j", password=server.password)) as other:
+        other.checkpoint()
+
+    assert values(neo4j_stores, _CONSTRAINT, name=_NAME) == [[1]]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_a_server_that_was_killed_left_of_a_constraint_is_made_again(own_neo4j: OwnNeo4j) -> None:
     server = own_neo4j()
+    _asked(server, _MANY)
     for _ in range(10):
         _kill_while_it_makes_constraints(server)
         if left := _asked(server, _UNUSABLE):
             break
 
     assert left == [[_NAME, "POPULATING"]]
+    _asked(server, "MATCH (n) DELETE n")
     with closing(Neo4jGraphStore(server.uri)) as store:
         apply(store, pem(1))
     assert _asked(server, _CONSTRAINT, name=_NAME) == [[1]]

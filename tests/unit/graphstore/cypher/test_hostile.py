@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from provgraph.errors import InvalidInputError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.cypher.lexer import scan
+from tests.effort import examples
 from tests.unit.graphstore.cypher.graph import open_graph
 from tests.unit.graphstore.cypher.test_refusals import INVALID, UNSUPPORTED
 
@@ -78,7 +79,7 @@ def graph() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(100))
 @given(query=st.one_of(ANY_TEXT, SOUP, mutated()), parameters=PARAMETERS)
 def test_any_text_is_answered_or_refused_and_nothing_else(
     graph: sqlite3.Connection, query: str, parameters: dict[str, object]

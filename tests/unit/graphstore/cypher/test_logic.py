@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provgraph.graphstore import cypher
+from tests.effort import examples
 from tests.unit.graphstore.cypher.graph import INGEST, MISSING, QUOTED_NAME, TRAIN, open_graph
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def pems() -> Iterator[tuple[sqlite3.Connection, list[Node]]]:
     graph.close()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(condition=CONDITION)
 def test_a_condition_means_in_sql_what_it_means_in_cypher(
     pems: tuple[sqlite3.Connection, list[Node]], condition: Condition

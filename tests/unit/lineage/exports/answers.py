@@ -134,6 +134,29 @@ _json = st.recursive(
 _times = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999).map(rfc3339)
 
 
+_endings = st.fixed_dictionaries(
+    {},
+    optional={
+        "outcome": st.sampled_from(["failed", "aborted", "unknown"]),
+        "error": names,
+        "recorded_at": _times,
+        "reported_after": st.fixed_dictionaries(
+            {"event": event_ids, "type": names, "position": st.integers(1, 9), "seconds": st.floats(0, 1e7)}
+        ),
+    },
+)
+_said_of_versions = st.fixed_dictionaries(
+    {},
+    optional={
+        "digest": names,
+        "label": names,
+        "artifact_kind": names,
+        "properties": st.dictionaries(names, _json, max_size=7),
+        "properties_left_out": st.integers(1, 9),
+    },
+)
+
+
 @st.composite
 def _nodes(draw: st.DrawFn, ids: list[str], artifacts: list[str]) -> list[Json]:
     """Draw the nodes of an answer: not every end of an edge is one."""
@@ -145,6 +168,7 @@ def _nodes(draw: st.DrawFn, ids: list[str], artifacts: list[str]) -> list[Json]:
                 "emitter": draw(names),
                 "occurred_at": draw(_times),
                 "properties": draw(_json),
+                **draw(_endings),
             }
             nodes.append(event(event_id, **said))
         else:
@@ -160,9 +184,7 @@ def _edge(draw: st.DrawFn, ids: list[str], artifacts: list[str]) -> Json:
         return predecessor(source, draw(st.sampled_from(ids)))
     target = draw(st.sampled_from(artifacts))
     if type_ == "PRODUCES":
-        return production(
-            source, target, **draw(st.sampled_from([{}, {"digest": "sha256:1", "label": "v1"}]))
-        )
+        return production(source, target, **draw(st.just({}) | _said_of_versions))
     version = draw(st.none() | st.sampled_from(ids) | event_ids)
     further: Json = {} if version is None else {"version": version}
     if draw(st.booleans()):

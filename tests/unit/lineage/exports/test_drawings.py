@@ -83,8 +83,8 @@ def dot_arrows(asked: Json) -> set[tuple[str, str]]:
 
 def test_dot_has_the_nodes_of_an_answer() -> None:
     assert list(dot_boxes(parsed(story())).values()) == [
-        "model/churn",
-        "train\ntrainer\n2026-01-02T03:04:05Z\nevent 77aa77aa",
+        "model/churn\ndigest sha256:1",
+        "train\ntrainer\n2026-01-02T03:04:05Z\nevent 77aa77aa\nrecorded 2026-01-02T03:04:06Z\nepochs: [1, null]",
         "table/customers",
         "ingest\nloader\n2026-01-01T00:00:00.250000Z\nevent 12ab12ab",
         "s3://raw data",

@@ -14,6 +14,7 @@ from provgraph.lineage import LineageRequest, lineage
 from provgraph.lineage.exports import FORMATS, MissingLibraryError, to_dot, to_prov_n
 from tests.contract.builders import pem
 from tests.contract.graphstore.stores import apply
+from tests.effort import examples
 from tests.unit.lineage.exports.answers import answer, answers, artifact
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_no_two_formats_share_a_file_name() -> None:
 
 
 @formats
-@settings(max_examples=20)
+@settings(max_examples=examples(10))
 @given(asked=answers())
 def test_every_format_is_text_in_utf8(name: str, asked: Json) -> None:
     assert FORMATS[name].render(asked).decode()

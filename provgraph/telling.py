@@ -1,0 +1,134 @@
+"""
+Facts as part of a text that people read: names, properties, lengths of time, how work ended.
+
+Whatever emitters wrote takes a bounded place, and the rest is counted. Nothing of it can pass for more than it is: what
+is not a plain word stands in quotation marks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# A name made of these alone can pass for nothing but a name.
+_PLAIN = re.compile(r"[\w./:@+=#%~&?*-]+").fullmatch
+_MOST_NAMES = 10
+_MOST_PROPERTIES = 8
+_MOST_LINES = 5
+_LONGEST_VALUE = 60  # characters
+_LONGEST_ERROR = 200
+_LONGEST_NAME = 150  # two digests long
+_MOST_KEPT = 20
+_LONGEST_KEPT = 500
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
+_ENDED = {"failed": "failed", "aborted": "was aborted", "unknown": "ended in a way that is not known here"}
+
+
+def name(stated: str) -> str:
+    """Return a name as it stands in a sentence: in quotation marks unless it is a plain word."""
+    return stated if _PLAIN(stated) else json.dumps(stated, ensure_ascii=False)
+
+
+def short(stated: str) -> str:
+    """Return a name as it stands in a sentence; of a very long one its beginning, and how long it is."""
+    return _short(stated, longest=_LONGEST_NAME)
+
+
+def listed(items: Iterable[str], *, most: int = _MOST_NAMES) -> str:
+    """Return items with commas between them; of many the first, and how many more there are."""
+    found = list(items)
+    shown = ", ".join(found[:most])
+    return shown if len(found) <= most else f"{shown} and {len(found) - most:,} more"
+
+
+def described(properties: Mapping[str, Any]) -> str:
+    """
+    Return properties as ``{auc: 0.91, note: "two words"}``, an empty text when there are none.
+
+    Of many, these are the first; of a long value, its beginning, and how long it is.
+    """
+    if not properties:
+        return ""
+    told = [f"{_short(key)}: {_value(properties[key])}" for key in list(properties)[:_MOST_PROPERTIES]]
+    left = len(properties) - len(told)
+    return "{" + ", ".join(told) + (f" and {left:,} more" if left else "") + "}"
+
+
+def described_in_lines(properties: Mapping[str, Any]) -> list[str]:
+    """Return properties a line each, ``auc: 0.91``; of many, the first, and how many more there are."""
+    told = [f"{_short(key)}: {_value(properties[key])}" for key in list(properties)[:_MOST_LINES]]
+    left = len(properties) - len(told)
+    return [*told, f"and {left:,} more"] if left else told
+
+
+def bounded(properties: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """
+    Return the first of some properties for a program to read, and how many were left out.
+
+    A value that is long as JSON is left out whole: a part of it would be another value.
+    """
+    kept: dict[str, Any] = {}
+    for key, value in properties.items():
+        if len(kept) == _MOST_KEPT:
+            break
+        if len(key) + len(_json(value)) <= _LONGEST_KEPT:
+            kept[key] = value
+    return kept, len(properties) - len(kept)
+
+
+def length(seconds: float) -> str:
+    """Return a length of time in the unit that a person would choose: ``2 h``, ``1.4 d``; below a second ``""``."""
+    for size, unit in _UNITS:
+        if abs(seconds) >= size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return ""
+
+
+def ended(told: Mapping[str, Any]) -> str:
+    """
+    Return how the work ended that an event tells of: ``failed: "ValueError: no rows"``; ``""`` where it does not say.
+
+    :param told: an event or a version of an answer
+    """
+    outcome, error = told.get("outcome"), told.get("error")
+    said = "" if outcome is None else _ENDED.get(str(outcome), f"ended as {_value(outcome)}")
+    if error is None:
+        return said
+    return f"{said or 'told of an error'}: {_short(str(error), longest=_LONGEST_ERROR)}"
+
+
+def reported_after(told: Mapping[str, Any]) -> str:
+    """
+    Return that an event was reported later than what it led to, an empty text when it was not.
+
+    :param told: an event of an answer, marked as ``reported_after``
+    """
+    after = told.get("reported_after")
+    if after is None:
+        return ""
+    late = length(after["seconds"])
+    what = f"{name(after['type'])} (position {after['position']}), which it led to"
+    return f"reported {late + ' ' if late else ''}after {what}"
+
+
+def _short(text: str, *, longest: int = _LONGEST_VALUE) -> str:
+    if len(text) <= longest:
+        return name(text)
+    return f"{json.dumps(text[:longest], ensure_ascii=False)}\u2026 ({len(text):,} characters)"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _short(value)
+    text = _json(value)
+    return (
+        text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}\u2026 ({len(text):,} characters)"
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))

@@ -1,0 +1,25 @@
+"""Tags that move: what a reserved emitter marked is not unmarked by somebody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from provgraph.catalog import Catalog
+    from provgraph.events import Sender
+
+
+def check_move(catalog: Catalog, sender: Sender, *, namespace: str, tag: str) -> None:
+    """
+    Let a tag be set that is nowhere yet, or that leaves a PEM of an emitter that is not reserved for others.
+
+    It asks the catalog, and only where some emitter is reserved; it blocks.
+
+    :raises EmitterError: the PEM that the tag would leave is of an emitter that is reserved for others
+    """
+    if not sender.reserved:
+        return
+    held = catalog.tag(namespace, tag)
+    left = None if held is None else catalog.pem(held.pem_id)
+    if left is not None:
+        sender.check_change(left.emitter, of=f"The PEM {left.id}, which has the tag now,")
