@@ -6,11 +6,15 @@ Events hold what a company knows of its customers, and the catalog the hashes of
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 FILE = 0o600
 _FOLDER = 0o700
@@ -50,6 +54,18 @@ def write_text(path: Path, text: str) -> None:
 def open_to_others(folder: Path) -> list[Path]:
     """Return the folder and what is in it, as far as other users of this machine can reach it by its rights."""
     return [path for path in (folder, *sorted(folder.rglob("*"))) if _is_open_to_others(path)]
+
+
+def tell_if_open_to_others(file: Path, what: str) -> None:
+    """
+    Warn when other users of this machine can reach a file by its own rights.
+
+    :param what: says what is in it, as the end of "other users of this machine can reach FILE,"
+    """
+    if _is_open_to_others(file):
+        logger.warning(
+            "other users of this machine can reach %s, %s: chmod go= %s", file, what, shlex.quote(str(file))
+        )
 
 
 def _is_open_to_others(path: Path) -> bool:

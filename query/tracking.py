@@ -84,6 +84,7 @@ class Work:
         wanted = GroupFilter(
             given.text("name"), given.text("type"), given.text("branch"), given.text("identifier")
         )
+        after = self._since("groups", given)
         if _is_true(given, "orphaned"):
             return {
                 "groups": self._work.orphaned(wanted, not_since_us=_since(given)),
@@ -91,7 +92,7 @@ class Work:
             }
         found, following = self._work.groups(
             wanted,
-            after=self._since("groups", given) or 0,
+            after=after or 0,
             limit=_limit(given),
             **_members(given),
         )

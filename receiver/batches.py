@@ -11,10 +11,9 @@ import re
 from itertools import islice
 
 from provgraph.errors import ProvgraphError
+from provgraph.events import canonical
 
 MOST_ITEMS = 10_000
-# Of events with a hundred values each, a batch that is full has not more.
-_MANY_VALUES = 100 * MOST_ITEMS
 # A text, what nests, what parts. A quotation mark alone begins a text that never ends. Nothing is tried twice.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 _LINE = re.compile(rb"\S[^\n]*")
@@ -39,8 +38,8 @@ def check_count(items: int) -> None:
 
 
 def may_be_crowded(body: bytes) -> bool:
-    """Tell whether a JSON text may have so many values that they are to be counted before it is read."""
-    return len(body) > _MANY_VALUES and body.count(b",") > _MANY_VALUES
+    """Tell whether a JSON text may have so many values that it cannot be read as a whole."""
+    return canonical.may_hold_too_much(body)
 
 
 def check_array(body: bytes) -> None:

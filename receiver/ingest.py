@@ -118,12 +118,15 @@ class Ingest:
         """
         if batches.may_be_crowded(body):
             await run_in_threadpool(batches.check_array, body)
-        is_small = len(body) <= _READ_AT_ONCE
-        events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
+            events = None
+        else:
+            is_small = len(body) <= _READ_AT_ONCE
+            events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
         if events is None:
             texts = await _taken_apart(body)
             return await self._store(
-                ([self._read(text, sender, size=None) for text in part] for part in _parts(texts)), sender
+                ([self._read(text, sender, size=None) for text in part] for part in _text_parts(texts)),
+                sender,
             )
         batches.check_count(len(events))
         return await self._store(
@@ -138,7 +141,7 @@ class Ingest:
         """
         lines = batches.lines(body)
         return await self._store(
-            ([self._check_line(line, sender) for line in part] for part in _parts(lines)), sender
+            ([self._check_line(line, sender) for line in part] for part in _text_parts(lines)), sender
         )
 
     async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
@@ -284,6 +287,18 @@ async def _taken_apart(body: bytes) -> Sequence[bytes]:
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
+
+
+def _text_parts(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+    part: list[bytes] = []
+    size = 0
+    for text in texts:
+        if part and (len(part) == _CHECKED_AT_ONCE or size + len(text) > _READ_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    yield part
 
 
 def _judged(index: int, appended: Appended) -> Result:

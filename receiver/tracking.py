@@ -194,10 +194,13 @@ class _Endpoint:
             request.scope["headers"], and_change=not self._route.is_sending
         )
         raw = await read_body(request, limit=self._body_limit, what="Body")
+        return await run_in_threadpool(self._carry_out, request, raw, sender)
+
+    def _carry_out(self, request: Request, raw: bytes, sender: Sender) -> Response:
         body = parse_body(self._route.body, raw)
         id_ = path_id(request)
         command = _command(self._route, id_, body, sender=sender)
-        answer = await run_in_threadpool(self._route.act, self._commands, id_, body, command)
+        answer = self._route.act(self._commands, id_, body, command)
         return json(answer, status=self._route.status)
 
 

@@ -107,6 +107,18 @@ def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(tmp
     assert migrated == read == expected_outcomes(last)
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_log_of_format_1_gets_a_secret_and_keeps_it(name: str, tmp_path: Path) -> None:
+    folder = unpacked(name, tmp_path / "data")
+    secrets = []
+    for _ in range(2):
+        with opened_place(str(folder)) as stores:
+            secrets.append(stores.log.secret())
+
+    assert len(secrets[0]) == 32
+    assert secrets[0] == secrets[1]
+
+
 def follow(log: EventLog, graph: GraphStore) -> None:
     """Bring a graph that is empty up to the log."""
     events = list(log.read(limit=10_000))

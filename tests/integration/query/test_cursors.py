@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provgraph.lineage.cursor import Cursors
+from provgraph.lineage.gaps import LISTS
 from tests.integration.query.story import told
 from tests.integration.serving import serving
 
@@ -27,11 +28,13 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "lineage": {"node": "artifact:model/churn", "limit": "1"},
     "lineage?past": {"node": "artifact:model/churn", "limit": "1", "versions": "any"},
     "impact": {"node": "artifact:raw/crm", "format": "json", "limit": "1"},
+    "impact?lines": {"node": "artifact:raw/crm", "limit": "1"},
     "state": {"limit": "1"},
     "diff": {"from": "2026-01-01", "to": "2027-01-01", "limit": "1"},
     "gaps": {"list": "never_produced", "limit": "1"},
     "objects": {"kind": "TestKind", "limit": "1"},
     "groups": {"limit": "1"},
+    "groups?orphaned": {"limit": "1", "orphaned": "true"},
     "runs": {"limit": "1"},
 }
 RAW = st.binary(max_size=60).map(quote)
@@ -49,6 +52,26 @@ def _ask(story: Story, question: str, cursor: str) -> Any:
     path = f"/api/v1/{question.partition('?')[0]}"
     asked = "&".join(f"{name}={quote(value)}" for name, value in QUESTIONS[question].items())
     return story.served.client.get(f"{path}?{asked}&cursor={cursor}")
+
+
+def test_every_route_with_a_cursor_is_asked_here(story: Story) -> None:
+    described = ("/openapi.json", ""), ("/admin/openapi.json", "/admin")
+    named = {
+        f"{prefix}{path}"
+        for document, prefix in described
+        for path, methods in story.served.client.get(document).json()["paths"].items()
+        for method in methods.values()
+        if any(parameter["name"] == "cursor" for parameter in method.get("parameters", ()))
+    }
+
+    assert named == {f"/api/v1/{question.partition('?')[0]}" for question in QUESTIONS}
+
+
+@pytest.mark.parametrize("list_", [None, *LISTS])
+def test_every_list_of_gaps_refuses_a_forged_cursor(story: Story, list_: str | None) -> None:
+    asked = {} if list_ is None else {"list": list_}
+
+    assert story.get("gaps", cursor=_sealed_by_anybody(b"[]"), **asked).status_code == 400
 
 
 @given(cursor=st.one_of(RAW, TEXTS, CODED))
