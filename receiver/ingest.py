@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +18,7 @@ from receiver import batches
 from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from provgraph.eventlog import Appended
     from provgraph.events import NewEvent, Pem, Sender
@@ -31,10 +31,14 @@ _CHECKED_AT_ONCE = 100
 _READ_AT_ONCE = 1_000_000
 # So many of the events of a batch that are invalid are told, the others counted.
 _TOLD = 10
+# So is a long event that is read by itself; more than that together is several pieces of work.
+_LONG_EVENT = 100_000
+_LONG_PART = 1_000_000
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
 
 Result = dict[str, Any]
+_Item = TypeVar("_Item")
 
 
 class _Checked(NamedTuple):
@@ -125,12 +129,11 @@ class Ingest:
         if events is None:
             texts = await _taken_apart(body)
             return await self._store(
-                ([self._read(text, sender, size=None) for text in part] for part in _text_parts(texts)),
-                sender,
+                _text_parts(texts), lambda text: self._read(text, sender, size=None), sender
             )
         batches.check_count(len(events))
         return await self._store(
-            ([self._check(fields, sender, size=None) for fields in part] for part in _parts(events)), sender
+            _parts(events), lambda fields: self._check(fields, sender, size=None), sender
         )
 
     async def lines(self, body: bytes, sender: Sender) -> Result:
@@ -140,11 +143,11 @@ class Ingest:
         :raises BatchTooLongError: there are more lines than a batch may have
         """
         lines = batches.lines(body)
-        return await self._store(
-            ([self._check_line(line, sender) for line in part] for part in _text_parts(lines)), sender
-        )
+        return await self._store(_text_parts(lines), lambda line: self._check_line(line, sender), sender)
 
-    async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
+    async def _store(
+        self, parts: Iterator[Sequence[_Item]], check: Callable[[_Item], _Checked], sender: Sender
+    ) -> Result:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
@@ -153,7 +156,8 @@ class Ingest:
         tally = _Tally()
         waiting: list[_Checked] = []
         for part in parts:
-            waiting += await self._without_foreign_tags(part, sender)
+            checked = await _checked(part, check)
+            waiting += await self._without_foreign_tags(checked, sender)
             if len(waiting) >= _APPENDED_AT_ONCE:
                 await self._append(waiting, tally)
                 waiting = []
@@ -284,16 +288,28 @@ async def _taken_apart(body: bytes) -> Sequence[bytes]:
     return found
 
 
+async def _checked(part: Sequence[_Item], check: Callable[[_Item], _Checked]) -> list[_Checked]:
+    def checked() -> list[_Checked]:
+        return [check(one) for one in part]
+
+    first = part[0] if part else None
+    is_long = isinstance(first, bytes) and len(first) > _LONG_EVENT
+    return await run_in_threadpool(checked) if is_long else checked()
+
+
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
 
 
 def _text_parts(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+    # What is read beside the event loop begins a part of its own.
     part: list[bytes] = []
     size = 0
     for text in texts:
-        if part and (len(part) == _CHECKED_AT_ONCE or size + len(text) > _READ_AT_ONCE):
+        if part and (
+            len(part) == _CHECKED_AT_ONCE or size + len(text) > _LONG_PART or len(text) > _LONG_EVENT
+        ):
             yield part
             part, size = [], 0
         part.append(text)
@@ -333,6 +349,8 @@ def _refused(index: int, checked: _Checked) -> Result:
 
 def _id_in(text: bytes) -> str | None:
     """Return the id in a text that cannot be taken, if a reader that takes nearly anything finds it."""
+    if canonical.may_hold_too_much(text):
+        return None
     try:
         return _stated_id(json.loads(text))
     except (ValueError, RecursionError):

@@ -178,6 +178,44 @@ def test_five_stalled_uploads_do_not_keep_others_from_sending(tmp_path: Path) ->
     assert judged["accepted"] == len(events)
 
 
+_NAMED = b'{"request": "%b", ' % (b"0" * 32)
+# What these hold is two or three bytes each, and a hundred times as much once it is read.
+CROWDS = {
+    "numbers": ("/api/v1/events", b"[" + b"1," * 4_000_000 + b"1]"),
+    "lists in an event": ("/api/v1/events", b'[{"Properties": {"a": [' + b"[]," * 8_000_000 + b"[]]}}]"),
+    "lists in thirty events": (
+        "/api/v1/events",
+        b"[" + b",".join([b'{"Properties": {"a": [' + b"[]," * 300_000 + b"[]]}}"] * 30) + b"]",
+    ),
+    "objects": ("/api/v1/objects", _NAMED + b'"objects": [' + b"1," * 900_000 + b"1]}"),
+    "ids": ("/api/v1/objects/retire", _NAMED + b'"ids": [' + b'"x",' * 900_000 + b'"x"]}'),
+    "members": ("/api/v1/objects", b"{" + b",".join(b'"%d":1' % number for number in range(900_000)) + b"}"),
+    "variables": ("/graphql", b'{"query": "{ x }", "variables": {"a": [' + b"{}," * 8_000_000 + b"1]}}"),
+}
+
+
+@pytest.fixture(scope="module")
+def open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("open") / "data") as started:
+        yield started
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_the_probe_answers_beside_bodies_that_hold_very_much(open_service: Service, crowd: str) -> None:
+    path, body = CROWDS[crowd]
+    statuses: list[int] = []
+    sender = threading.Thread(
+        target=lambda: statuses.append(Wire(open_service.url).post(path, body).status), daemon=True
+    )
+    sender.start()
+    slowest = 0.0
+    while sender.is_alive():
+        slowest = max(slowest, probe(Wire(open_service.url)))
+
+    assert slowest < PROBE_SECONDS
+    assert statuses[0] < 500
+
+
 def _sent(wire: Wire, events: list[dict[str, object]]) -> dict[str, object]:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while (answer := wire.post_json("/api/v1/events", events)).status == 503:

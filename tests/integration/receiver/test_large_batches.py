@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provgraph.events.canonical import MAX_VALUES as MOST_VALUES
 from receiver import batches
 from receiver.batches import MOST_ITEMS, BatchTooLongError
 from tests.integration.serving import pem
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 EVENTS = "/api/v1/events"
 LINES = {"Content-Type": "application/x-ndjson"}
+PACKED = {"Content-Encoding": "gzip"}
 
 
 @pytest.mark.parametrize("headers", [{}, LINES])
@@ -47,6 +50,53 @@ def test_a_batch_of_too_many_items_is_refused_whole(
     assert answer.status_code == 413
     assert "10,000" in answer.json()["detail"]
     assert len(answer.content) < 1_000
+
+
+@pytest.mark.parametrize("items", [MOST_ITEMS, MOST_ITEMS + 1])
+@pytest.mark.parametrize("broken", [b"NaN", b'{"ID": "\\u0000"}', b'{"a"}'])
+def test_a_batch_that_is_read_item_by_item_has_the_same_bound(
+    served: Served, broken: bytes, items: int
+) -> None:
+    body = b"[" + b",".join([broken] + [b"1"] * (items - 1)) + b"]"
+
+    answer = served.client.post(EVENTS, content=body)
+
+    if items > MOST_ITEMS:
+        assert answer.status_code == 413
+    else:
+        assert (answer.json()["invalid"], len(answer.json()["results"])) == (items, 10)
+
+
+@pytest.mark.parametrize(("items", "status"), [(MOST_ITEMS, 200), (MOST_ITEMS + 1, 413), (4_000_000, 413)])
+def test_a_packed_batch_has_the_same_bound(served: Served, items: int, status: int) -> None:
+    body = gzip.compress(b"[" + b",".join([b"1"] * items) + b"]", compresslevel=1)
+
+    assert served.client.post(EVENTS, content=body, headers=PACKED).status_code == status
+
+
+def _of_lists(count: int) -> bytes:
+    return json.dumps(pem(Properties={"lists": [[] for _ in range(count)]})).encode()
+
+
+def test_a_batch_of_very_many_values_is_judged_event_by_event(served: Served) -> None:
+    events = [_of_lists(200_000) for _ in range(6)]
+
+    array = served.client.post(EVENTS, content=b"[" + b",".join(events) + b"]").json()
+    lines = served.client.post(EVENTS, content=b"\n".join(events), headers=LINES).json()
+
+    assert (array["accepted"], array["invalid"]) == (6, 0)
+    assert (lines["duplicates"], lines["invalid"]) == (6, 0)
+
+
+def test_an_event_of_too_many_values_is_refused_alone(served: Served) -> None:
+    good = pem()
+    body = b"[" + _of_lists(MOST_VALUES) + b"," + json.dumps(good).encode() + b"]"
+
+    judged = served.client.post(EVENTS, content=body).json()
+
+    refused, taken = judged["results"]
+    assert (refused["verdict"], refused["rule"]) == ("invalid", "values")
+    assert (taken["verdict"], taken["ID"]) == ("accepted", good["ID"])
 
 
 def test_what_is_taken_is_told_whatever_is_refused_beside_it(served: Served) -> None:

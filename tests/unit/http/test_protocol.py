@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import socket
 import threading
 import time
@@ -161,6 +162,14 @@ def test_a_target_that_is_too_long_is_told_as_that(port: int, size: int) -> None
 def test_a_body_that_stops_coming_is_told_so(port: int, sent: bytes) -> None:
     with closing(dial(port)) as connection:
         connection.sendall(HEAD + sent)
+
+        assert status(answer(connection)) == 408
+
+
+def test_a_packed_body_that_stops_coming_is_told_so(port: int) -> None:
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    with closing(dial(port)) as connection:
+        connection.sendall(head + gzip.compress(b"a" * 1_000_000)[:500])
 
         assert status(answer(connection)) == 408
 
