@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provgraph.client.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 JSON = dict[str, Any]
 _Answer = TypeVar("_Answer")
@@ -124,6 +124,14 @@ class SendResult:
     def told(cls, verdict: str, ids: Iterable[str]) -> SendResult:
         """Return the same verdict on every event, by something that is no service."""
         return cls(tuple([Verdict(index, id_, verdict) for index, id_ in enumerate(ids)]), 0, 0, 0, 0, 0)
+
+    def of(self, ids: Sequence[str]) -> SendResult:
+        """Return the same, with the ids of those events that the service only counted."""
+        verdicts = (
+            replace(each, id=ids[each.index]) if each.rule == UNEXPLAINED and each.index < len(ids) else each
+            for each in self.verdicts
+        )
+        return replace(self, verdicts=tuple(verdicts))
 
     def followed_by(self, other: SendResult) -> SendResult:
         """Return the result of two batches as that of one."""

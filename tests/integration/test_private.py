@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from provgraph.cli.stores import opened_place
+from provgraph.eventlog.copying import copy_log
 from provgraph.lock import DataFolder
 from tests.integration.serving import serving
 
@@ -36,6 +38,17 @@ def test_whatever_a_service_keeps_is_for_its_own_user(tmp_path: Path) -> None:
 
     assert len(modes) > 5
     assert {path: mode for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}
+
+
+def test_a_copy_is_for_its_own_user(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as served:
+        served.send()
+    with opened_place(str(tmp_path / "data")) as source, opened_place(str(tmp_path / "copy")) as target:
+        copy_log(source.log, target.log)
+        modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "copy").rglob("*")}
+
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
+    assert set(modes.values()) == {0o600}
 
 
 @pytest.mark.parametrize("wider", [".", "provgraph.db"])
