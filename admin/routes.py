@@ -13,6 +13,9 @@ from starlette.requests import Request
 import provgraph
 from admin import work
 from admin.schemas import (
+    AcceptChangeBody,
+    AcceptedAnswer,
+    AcceptLossBody,
     CleanAnswer,
     CleanBody,
     CredentialAnswer,
@@ -37,6 +40,7 @@ from provgraph.operations.connections import find_removable, find_report
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.flush import flush_async
 from provgraph.operations.info import status
+from provgraph.operations.integrity import accept_change, accept_loss
 
 _BODY_LIMIT = 65_536  # bytes
 _FLUSH_SECONDS = 3_600.0
@@ -138,7 +142,12 @@ async def flush(services: Operated) -> FlushAnswer:
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
     """Compare the graph with the log, item by item, and mend what differs if that is wished."""
     verifying = work.verifying(
-        services, pems=asked.pems, artifacts=asked.artifacts, deep=asked.deep, repair=asked.repair
+        services,
+        pems=asked.pems,
+        artifacts=asked.artifacts,
+        deep=asked.deep,
+        repair=asked.repair,
+        expected=asked.expect,
     )
     return JobAnswer.of(services.jobs.start("verify", verifying))
 
@@ -180,6 +189,33 @@ def rebuild(
         services, graph=asked.graph, catalog=asked.catalog, compare=asked.compare, sender=sender
     )
     return JobAnswer.of(services.jobs.start("rebuild", rebuilding))
+
+
+@router.post(
+    "/accept-change",
+    tags=["operations"],
+    openapi_extra=describe_body(AcceptChangeBody),
+    responses={**_NOT_FOUND, **_CONFLICT},
+)
+def accept_a_change(
+    services: Operated,
+    sender: Sent,
+    asked: Annotated[AcceptChangeBody, Depends(_parsed(AcceptChangeBody))],
+) -> AcceptedAnswer:
+    """Have an event that was changed after it was recorded count as it stands now. That is recorded, too."""
+    return AcceptedAnswer.of(accept_change(services.log, asked.position, asked.reason, sender=sender))
+
+
+@router.post(
+    "/accept-loss", tags=["operations"], openapi_extra=describe_body(AcceptLossBody), responses=_CONFLICT
+)
+def accept_a_loss(
+    services: Operated,
+    sender: Sent,
+    asked: Annotated[AcceptLossBody, Depends(_parsed(AcceptLossBody))],
+) -> AcceptedAnswer:
+    """Have a log that lost events take writes again, after where they were. That is recorded, too."""
+    return AcceptedAnswer.of(accept_loss(services.log, asked.reason, sender=sender))
 
 
 @router.post("/clean", tags=["operations"], openapi_extra=describe_body(CleanBody), responses=_CONFLICT)

@@ -14,7 +14,7 @@ from provgraph.operations.credentials import credential_fields, read_grant
 
 if TYPE_CHECKING:
     from provgraph.catalog import CatalogCredential, CatalogReport
-    from provgraph.events import Grant
+    from provgraph.events import ChangeAccepted, Grant, LossAccepted, RecordedEvent
     from provgraph.operations.credentials import IssuedCredential
     from provgraph.operations.info import Status
     from provgraph.operations.jobs import Job
@@ -35,6 +35,12 @@ class VerifyBody(Body):
         description="first put right whatever differs from the log, in graph and catalog; then verify deeply",
     )
 
+    expect: dict[Annotated[int, Field(ge=1)], Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
+        default_factory=dict,
+        max_length=1_000,
+        description="digests that the log has to have, hex, by position; implies deep",
+    )
+
 
 class CleanBody(Body):
     """Which log is to be emptied."""
@@ -52,6 +58,19 @@ class RebuildBody(Body):
         description="compute digests of what was served and of what is served then, and tell whether they are equal; "
         "takes about as long again",
     )
+
+
+class AcceptChangeBody(Body):
+    """A changed event that is to count as it stands now."""
+
+    position: StrictInt = Field(ge=1, description="of the changed event, in the log")
+    reason: str = Field(description="for whoever asks later; it is recorded")
+
+
+class AcceptLossBody(Body):
+    """That lost events are gone for good."""
+
+    reason: str = Field(description="for whoever asks later; it is recorded")
 
 
 class CredentialBody(Body):
@@ -203,6 +222,20 @@ class CleanAnswer(BaseModel):
 
     epoch: str = Field(description="the log's new epoch")
     position: int
+
+
+class AcceptedAnswer(BaseModel):
+    """An operator's word on the log, as it was recorded."""
+
+    position: int = Field(description="of the event that says so")
+    id: str
+    accepted: dict[str, Any] = Field(description="what it says")
+
+    @classmethod
+    def of(cls, event: RecordedEvent) -> AcceptedAnswer:
+        """Return the answer for the event that was recorded."""
+        stated: ChangeAccepted | LossAccepted = event.content  # type: ignore[assignment] # its kind says so
+        return cls(position=event.position, id=event.event_id, accepted=stated._asdict())
 
 
 class JobAnswer(BaseModel):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provgraph.errors import ChangedEventError
 from provgraph.operations.connections import remove_unconnected, report_connections
 from provgraph.operations.flush import flush
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
 from provgraph.operations.repair import repair as repair_stores
-from provgraph.operations.verify import verify
+from provgraph.operations.verify import NOTHING_EXPECTED, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from provgraph.eventlog import Head
     from provgraph.graphstore.base import GraphDigest
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
 _VERIFY_SECONDS = 600.0
 
 
-def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool, repair: bool) -> Work:
+def verifying(
+    services: Services,
+    *,
+    pems: bool,
+    artifacts: bool,
+    deep: bool,
+    repair: bool,
+    expected: Mapping[int, str] = NOTHING_EXPECTED,
+) -> Work:
     """Return the work of a verification, with a repair before it if that is wished."""
 
     def work(report: Report) -> Result:
@@ -37,6 +46,7 @@ def verifying(services: Services, *, pems: bool, artifacts: bool, deep: bool, re
             pems=pems,
             artifacts=artifacts,
             deep=deep or repair,
+            expected=expected,
             timeout_seconds=_VERIFY_SECONDS,
             report=report,
         )
@@ -107,11 +117,15 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool,
         if catalog:
             first = total - events
             began = time.monotonic()
-            read = rebuild_catalog(
-                services.log,
-                services.catalog,
-                report=lambda done, _of: report(first + done, max(first + done, total)),
-            )
+            try:
+                read = rebuild_catalog(
+                    services.log,
+                    services.catalog,
+                    report=lambda done, _of: report(first + done, max(first + done, total)),
+                )
+            except ChangedEventError as error:
+                services.integrity.note(error)
+                raise
             result["catalog"] = {"events": read, "seconds": time.monotonic() - began}
         if before is not None:
             result["digests"] = _comparison(before, _digests(services, graph=graph, catalog=catalog))

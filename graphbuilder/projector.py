@@ -10,7 +10,8 @@ request, and the store remembers that it was begun: a crash at any moment forget
 interrupted goes on. Requests up to the moment a rebuild begins (or goes on in a new process) are met by it: the graph
 it ends in was built from the log alone, and is served after them.
 
-At an event of an unknown kind, which a newer version recorded, the graph stops and says so. Nothing is skipped.
+At an event of an unknown kind, which a newer version recorded, the graph stops and says so. Nothing is skipped. The
+same at an event that is not what was recorded: the log's digest chain is checked on the way.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from graphbuilder.batches import BatchSize
 from graphbuilder.health import Health
 from graphbuilder.rebuilding import Rebuild
+from graphbuilder.repeats import set_aside
 from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreError, TooMuchAtOnceError
+from provgraph.eventlog import Head, witnesses
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.events import Kind, known
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
+from provgraph.operations.integrity import Integrity
 from provgraph.operations.rebuild import (
     given_up,
     is_rebuild_due,
@@ -79,6 +84,7 @@ class Projector:
         interval_seconds: float,
         may_take_over: bool = True,
         compares_rebuilds: bool = False,
+        integrity: Integrity | None = None,
     ) -> None:
         """
         Prepare to follow ``log``.
@@ -86,19 +92,23 @@ class Projector:
         :param lease: says whether this projector is the one that works; while another is, it stands by
         :param interval_seconds: look for new events at least this often; they wake the projector anyway
         :param compares_rebuilds: whether a graph that was built anew is compared with the log before it is served
+        :param integrity: is told of a changed event that a rebuild met
         :param may_take_over: whether to empty a graph that follows some other log; else that is told, and nothing done
         """
         self._may_take_over = may_take_over
         self._compares_rebuilds = compares_rebuilds
+        self._integrity = integrity or Integrity(log)
         self._refused = Refused(0, "")
         self._lease = lease
         self._is_leading = False
         self._log = log
+        self._reader = CheckedReader(log)
         self._graph = graph
         self._nap_seconds = min(interval_seconds, _NAP_SECONDS)
         self._health = Health("following the log")
         self._rebuild_health = Health("rebuilding the graph")
         self._checkpoint: Checkpoint | None = None  # None: ask the graph
+        self._is_ahead = False  # the graph has events that the log lost for good
         self._size = BatchSize(_BATCH_EVENTS)
         self._rebuild: Rebuild | None = None
         # Requests up to here are met, as far as this projector is done with it; None: the graph says so.
@@ -214,21 +224,28 @@ class Projector:
             self._met = self._graph.covers()
         self._look_again()
         head = self._log.head()
-        if self._is_foreign(self._where()):
+        if self._is_foreign(self._where()) or self._is_ahead:
             self._start_over()
         self._tend_rebuild()
         checkpoint = self._where()
-        found = self._log.read(after=checkpoint.position, limit=self._size.events)
+        found = self._reader.read(after=checkpoint.position, limit=self._size.events)
         if not found or self._log.head().epoch != head.epoch:
             return len(found)  # cleaned meanwhile: they are read again, as the new epoch's
         events = known(found)
         self._notice_requests(events)
         to = Checkpoint(head.epoch, events[-1].position)
+        digest = events[-1].digest.hex()
         try:
-            self._graph.apply(project(events), expected=checkpoint, to=to)
+            self._graph.apply(project(events), expected=checkpoint, to=to, digest=digest)
         except TooMuchAtOnceError:
             if self._size.shrink(len(events)):
                 return 0
+            raise
+        except CheckpointMismatchError:
+            raise
+        except StoreError:
+            if set_aside(self._log, self._graph, events):
+                return 0  # they are read again, without the second ones
             raise
         self._size.worked()
         self._checkpoint = to
@@ -244,8 +261,30 @@ class Projector:
     def _where(self) -> Checkpoint:
         """Return the graph's checkpoint, asking the graph when it may be elsewhere than remembered."""
         if self._checkpoint is None:
-            self._checkpoint = self._graph.checkpoint()
+            self._checkpoint = self._asked_graph()
         return self._checkpoint
+
+    def _asked_graph(self) -> Checkpoint:
+        """
+        Return the graph's checkpoint. It is a witness: where it saw what the log lacks, the log takes no more writes.
+
+        A graph of another log, or of an epoch before, is none.
+
+        :raises LostEventsError: the log lacks what the graph has
+        """
+        followed = self._graph.followed()
+        checkpoint = followed.checkpoint
+        if checkpoint.epoch != self._log.head().epoch:
+            return checkpoint
+        seen = Head(*checkpoint, bytes.fromhex(followed.digest))
+        loss = witnesses.lost(self._log, seen, witness=witnesses.GRAPH)
+        if loss is not None:
+            self._log.refuse(loss)
+            raise witnesses.lost_error(loss, self._log.head())
+        if not witnesses.has(self._log, seen):
+            logger.warning("the graph has events whose loss was accepted, so it is filled anew from the log")
+            self._is_ahead = True
+        return checkpoint
 
     def _rest(self, events: int) -> None:
         if events >= self._size.events:
@@ -267,9 +306,12 @@ class Projector:
         """Empty the graph, and give up a rebuild of what is no more."""
         head = self._log.head()
         self._require_ours(self._where().epoch, head.epoch)
-        logger.info("the log has another epoch than the graph, which starts over: %s", head.epoch)
+        # What is served is not given up for a log that was changed: its epoch may have been, too.
+        self._reader.read(after=0, limit=1)
+        logger.info("the graph starts over, from a log of epoch %s", head.epoch)
         self._drop_rebuild()
         self._checkpoint = None
+        self._is_ahead = False
         # What follows is a graph built from the log alone: that is all that a request can ask for.
         self._graph.clear(covers=head.position)
         self._met = head.position
@@ -317,6 +359,8 @@ class Projector:
                 self._drop_rebuild()
                 self._graph.next_generation()
             elif self._rebuild.refusal is not None:
+                if self._rebuild.change is not None:
+                    self._integrity.note(self._rebuild.change)
                 self._refuse(Refused(self._rebuild.covers, self._rebuild.refusal))
             elif self._rebuild.is_ready:
                 self._hand_over(self._rebuild)
@@ -346,7 +390,10 @@ class Projector:
         """Return the next generation: what an earlier process left of it, unless that is of no use."""
         try:
             following = self._graph.next_generation()
-            if not self._is_foreign(following.checkpoint()):
+            checkpoint, digest = following.followed()
+            if not self._is_foreign(checkpoint) and witnesses.has(
+                self._log, Head(*checkpoint, bytes.fromhex(digest))
+            ):
                 return following
         except CorruptStoreError:
             logger.warning("the next generation of the graph is damaged and begun anew", exc_info=True)
@@ -355,10 +402,12 @@ class Projector:
 
     def _hand_over(self, rebuild: Rebuild) -> None:
         try:
-            rebuild.finish()
+            is_done = rebuild.finish()
         except CorruptStoreError:
             rebuild.is_damaged = True
             raise
+        if not is_done:
+            return  # it is refused with the next look at it
         with self._handing_over:
             self._graph.switch(covers=rebuild.covers)
             self._rebuild = None

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from graphbuilder.batches import BatchSize
 from graphbuilder.comparing import RebuildRefusedError, StoppedError, require_what_the_log_says
-from provgraph.errors import CorruptStoreError, TooMuchAtOnceError
+from graphbuilder.repeats import set_aside
+from provgraph.errors import ChangedEventError, CorruptStoreError, StoreError, TooMuchAtOnceError
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.events import known
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
@@ -54,6 +56,7 @@ class Rebuild:
         """
         head = log.head()
         self._log = log
+        self._reader = CheckedReader(log)
         self._graph = graph
         self._health = health
         self._served_position = served_position
@@ -69,6 +72,7 @@ class Rebuild:
         self.is_ready = False
         self.is_damaged = False
         self.refusal: str | None = None  # why the new graph may not be served
+        self.change: ChangedEventError | None = None  # the event for which it may not
 
     def start(self) -> None:
         """Begin."""
@@ -89,17 +93,29 @@ class Rebuild:
         # Also the requests that it covers: passing one of them later would ask for another rebuild.
         return max(self.covers, self._served_position())
 
-    def finish(self) -> None:
-        """Copy what is left. The served graph must not move meanwhile."""
+    def finish(self) -> bool:
+        """Copy what is left, and tell whether the new graph may be served. The served one must not move meanwhile."""
         target = self.target()
-        while self._copy_batch(target):
-            pass
+        try:
+            while self._copy_batch(target):
+                pass
+        except ChangedEventError as error:
+            self._refuse(error)
+            return False
+        return True
+
+    def _refuse(self, error: ChangedEventError) -> None:
+        self.change = error
+        self.refusal = str(error)
 
     def _run(self) -> None:
         while not self._cancelled.is_set():
             try:
                 self._build()
             except StoppedError:
+                return
+            except ChangedEventError as error:
+                self._refuse(error)
                 return
             except RebuildRefusedError as error:
                 self.refusal = str(error)
@@ -140,15 +156,19 @@ class Rebuild:
         at = self._graph.checkpoint()
         if at.position >= target:
             return False
-        found = self._log.read(after=at.position, limit=self._size.events)
+        found = self._reader.read(after=at.position, limit=self._size.events)
         events = known([event for event in found if event.position <= target])
         if not events:
             return False
         to = Checkpoint(self._epoch, events[-1].position)
         try:
-            self._graph.apply(project(events), expected=at, to=to)
+            self._graph.apply(project(events), expected=at, to=to, digest=events[-1].digest.hex())
         except TooMuchAtOnceError:
             if self._size.shrink(len(events)):
+                return True
+            raise
+        except StoreError:
+            if set_aside(self._log, self._graph, events):
                 return True
             raise
         self._size.worked()

@@ -257,7 +257,7 @@ class Nodes:
         state = stored.state
         if state.group is not None and name == MEMBERS:
             self.budget.take_look_up()
-            return self._reads.members(state.id)
+            return self._children_first(self._reads.members(state.id))
         if name in state.values:
             return self._stated(stored, name)
         relationship = self.relationships(state.kind).get(name, {})
@@ -269,6 +269,22 @@ class Nodes:
             children = self._reads.children([state.id])
             return [child.state.id for child in children if self.is_a(child.state.kind, peer)]
         return []
+
+    def _children_first(self, ids: Sequence[str]) -> Sequence[str]:
+        """
+        Return ids such that what goes with another node comes before it, else in the order given.
+
+        The SDK deletes the members of a group that a run did not save one by one, in the order in which it read them. A
+        node whose parent goes first is gone when its own turn comes, and the sync client ends the run with that.
+        """
+        layer = set(ids)
+        above: dict[str, str] = {}
+        while layer:
+            self.know(layer)
+            parents = {id_: self._known[id_].state.parent for id_ in layer if id_ in self._known}
+            above.update((id_, parent) for id_, parent in parents.items() if parent is not None)
+            layer = {parent for parent in parents.values() if parent is not None and parent not in above}
+        return sorted(ids, key=lambda id_: -_depth(id_, above)) if above else ids
 
     def _stated(self, stored: StoredObject, name: str) -> list[str]:
         if name not in self.relationships(stored.state.kind):
@@ -327,6 +343,15 @@ class Nodes:
         values = [stored.state.values.get(name) for name in names]
         shown = [str(value) for value in values if value is not None] or self.hfid(stored)
         return " ".join(shown) if shown else f"{stored.state.kind}(ID: {dashed(stored.state.id)})"
+
+
+def _depth(id_: str, above: Mapping[str, str]) -> int:
+    """Return how many nodes there are above one; ``above``: what each goes with."""
+    seen = {id_}
+    while (parent := above.get(id_)) is not None and parent not in seen:
+        seen.add(parent)
+        id_ = parent
+    return len(seen)
 
 
 def _inherited(kind: ObjectKind | None) -> Sequence[str]:

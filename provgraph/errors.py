@@ -160,6 +160,35 @@ class CorruptStoreError(StoreError):
     title = "Store corrupt"
 
 
+class ChangedEventError(CorruptStoreError):
+    """An event of the log is not what was recorded. Nothing was read beyond it."""
+
+    title = "Event changed"
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return {"position": self.position}
+
+
+class UnreadableEventError(CorruptStoreError):
+    """What an event of the log says cannot be read."""
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class LostEventsError(StoreError):
+    """The log ends before a place that a witness saw. It takes no writes until an operator accepts the loss."""
+
+    title = "Events lost"
+
+
 class NewerEventError(StoreError):
     """The log holds an event of a kind that this version does not know. The log is sound."""
 

@@ -40,6 +40,11 @@ class DataFolder:
         return self.path / "provgraph.db"
 
     @property
+    def head(self) -> Path:
+        """The file that says how far the event log went."""
+        return self.path / "head.json"
+
+    @property
     def graph(self) -> Path:
         """Folder of the graph store."""
         return self.path / "graph"

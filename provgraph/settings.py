@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         description="How long the graph builder waits at most before it looks for new events again. New events "
         "wake it anyway; this bounds the wait when a wake-up is missed.",
     )
+    log_verify_hours: float = Field(
+        default=24.0,
+        ge=0,
+        description="In how many hours the background check goes through the whole event log, in slices; its result "
+        "is in the metrics. 0: never.",
+    )
     artifact_kinds: str = Field(
         default=ARTIFACT_KINDS,
         description="What kind of thing an artifact is, by its name, where no event says it: NAME-PATTERN=KIND with "

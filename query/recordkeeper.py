@@ -18,6 +18,7 @@ from starlette.routing import Route
 import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
 from provgraph.events import Right, event_id
+from provgraph.events.recorder import CHANGED, RECORDED_BY
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
 from provgraph.http.answers import area
 from provgraph.operations.clean import clean
@@ -216,9 +217,11 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
     """
     Return a PEM as Record Keeper's client reads it; the two lists hold names only.
 
-    Its client ignores fields that it does not know, so ``Outcome``, ``Error`` and ``RecordedBy`` may stand there, too.
+    Its client ignores fields that it does not know, so ``Outcome``, ``Error`` and ``RecordedBy`` may stand there, too;
+    and ``Changed``, why an operator accepted an event that was changed after it was recorded.
     """
-    recorder = recorders.get(pem.position)
+    added = recorders.get(pem.position, {})
+    recorder, change = added.get(RECORDED_BY), added.get(CHANGED)
     return {
         "ID": pem.id,
         "Type": pem.type,
@@ -235,6 +238,7 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         **({} if pem.outcome is None else {"Outcome": pem.outcome}),
         **({} if pem.error is None else {"Error": pem.error}),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
+        **({} if change is None else {"Changed": change["reason"]}),
     }
 
 

@@ -10,9 +10,11 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.events import canonical
+from provgraph.events.clock import now_us, rfc3339
 from provgraph.http import json, read_body
 from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.lineage.times import read_time
 from provgraph.tracking import Closing, Command, Limit, Opening, Save, TrackedWork
 from receiver.trackingbodies import (
     AdoptBody,
@@ -25,6 +27,7 @@ from receiver.trackingbodies import (
     RemoveBody,
     RetireBody,
     RollBackBody,
+    RollBackLoginBody,
     SaveBody,
 )
 
@@ -124,6 +127,14 @@ class Commands:
         done = self._tracker.roll_back(command, run_id, force=body.force)
         return {**_told(done), "run": self._work.run(run_id)}
 
+    def roll_back_login(self, _id: str, body: RollBackLoginBody, command: Command) -> JSONObject:
+        """Undo what a login did since a time."""
+        since_us = read_time(body.since, field="since", present_us=now_us())
+        done = self._tracker.roll_back_login(
+            command, body.login, since_us=since_us, since=rfc3339(since_us), force=body.force
+        )
+        return _told(done)
+
     def adopt(self, group_id: str, body: AdoptBody, command: Command) -> JSONObject:
         """Hand a group's members over to another one."""
         done = self._tracker.adopt(command, group_id, into=body.into)
@@ -154,6 +165,12 @@ _ROUTES = (
     ),
     _Route("/api/v1/runs/{id}/fail", FailBody, Commands.fail, "Say that a run failed", is_once=True),
     _Route("/api/v1/runs/{id}/rollback", RollBackBody, Commands.roll_back, "Undo what a run did"),
+    _Route(
+        "/api/v1/runs/rollback",
+        RollBackLoginBody,
+        Commands.roll_back_login,
+        "Undo what a login did since a time, in runs or not",
+    ),
     _Route("/api/v1/objects", SaveBody, Commands.save, "Save objects", is_sending=True),
     _Route("/api/v1/objects/retire", RetireBody, Commands.retire, "Retire objects"),
     _Route("/api/v1/groups/{id}/adopt", AdoptBody, Commands.adopt, "Hand a group's members over"),

@@ -114,6 +114,13 @@ class RollBackBody(CommandBody):
     force: StrictBool = False
 
 
+class RollBackLoginBody(RollBackBody):
+    """Whose work to undo."""
+
+    login: Name = Field(description="who did it, as runs and objects name it: the credential, or the login")
+    since: Name = Field(description="a time: what was recorded then or later", examples=["now-2h"])
+
+
 class AdoptBody(CommandBody):
     """Which group takes the members over."""
 

@@ -9,24 +9,37 @@ they are collected: the small ones come last, and no worker idles.
 
 from __future__ import annotations
 
+import os
+
 from xdist.scheduler import LoadScopeScheduling
 
 # Module or folder, and what its tests share.
-_TOGETHER = {
-    "tests/contract/cypher/": "the graph server",
-    "tests/contract/graphstore/": "the graph server",
-    "tests/contract/lineage/": "the graph server",
-    "tests/contract/servers/test_neo4j.py": "the graph server",
-    "tests/integration/query/test_cypher.py": "the graph server",
-    "tests/integration/test_git_histories.py": "the graph server",
-    "tests/e2e/test_credentials.py": "services that ask for credentials",
-    "tests/e2e/test_infrahub_sdk.py": "services that ask for credentials",
-    "tests/e2e/test_questions.py": "services that ask for credentials",
-    "tests/e2e/test_cypher_api.py": "services that ask for credentials",
-    "tests/e2e/test_bad_input.py": "services that ask for credentials",
-    "tests/e2e/test_recordkeeper_client.py": "services that ask for credentials",
-    "tests/e2e/test_recordkeeper_factory.py": "services that ask for credentials",
-}
+THE_GRAPH_SERVER = dict.fromkeys(
+    (
+        "tests/contract/cypher/",
+        "tests/contract/graphstore/",
+        "tests/contract/lineage/",
+        "tests/contract/servers/test_neo4j.py",
+        "tests/integration/query/test_cypher.py",
+        "tests/integration/test_git_histories.py",
+    ),
+    "the graph server",
+)
+# Where each service has a Neo4j server; elsewhere one is started in a moment.
+SERVICES_ON_NEO4J = dict.fromkeys(
+    (
+        "tests/e2e/test_credentials.py",
+        "tests/e2e/test_infrahub_sdk.py",
+        "tests/e2e/test_questions.py",
+        "tests/e2e/test_cypher_api.py",
+        "tests/e2e/test_bad_input.py",
+        "tests/e2e/test_recordkeeper_client.py",
+        "tests/e2e/test_recordkeeper_factory.py",
+    ),
+    "services that ask for credentials",
+)
+_IS_ON_NEO4J = os.environ.get("PROVGRAPH_TEST_PAIR", "").endswith("neo4j")
+_TOGETHER = THE_GRAPH_SERVER | (SERVICES_ON_NEO4J if _IS_ON_NEO4J else {})
 
 
 def together(nodeid: str) -> str:

@@ -169,6 +169,13 @@ class Catalog(Protocol):
         :returns: how many events were read
         """
 
+    def last_position(self) -> int:
+        """
+        Return the highest log position that it has an event or a credential of: a witness of how far the log went.
+
+        :raises StoreError: it cannot be read
+        """
+
     def digest(self) -> str:
         """Return a digest of the whole content, equal for catalogs with equal content."""
 

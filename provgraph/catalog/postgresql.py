@@ -15,6 +15,7 @@ from provgraph.catalog.schema import CONTENT, PEM_TEXTS, TABLES
 from provgraph.catalog.spelling import UNIQUE_PARTS
 from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import ConflictError, StoreError
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.migrations import migrate
 from provgraph.events import Kind, canonical
 from provgraph.postgresql import (
@@ -277,7 +278,7 @@ class _Rebuild:
 
     def __init__(self, connection: Connection, log: EventLog, progress: Callable[[int], None] | None) -> None:
         self._connection = connection
-        self._log = log
+        self._reader = CheckedReader(log)
         self._progress = progress
         self._projection = PostgreSQLCatalogProjection(_NEXT)
         self._epoch = log.head().epoch
@@ -302,7 +303,7 @@ class _Rebuild:
             reached = self._follow(reached)
 
     def _follow(self, reached: _Reached) -> _Reached:
-        while len(events := self._log.read(after=reached.position, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
+        while len(events := self._reader.read(after=reached.position, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
             with rolled_back(self._connection), self._connection.pipeline():
                 self._connection.execute(BEGIN)
                 self._projection.apply(self._connection, events)
@@ -319,7 +320,7 @@ class _Rebuild:
                 roll_back(self._connection)
                 return reached.events  # cleaned meanwhile: the served catalog is right already
             while reached.position < last:
-                events = self._log.read(after=reached.position, limit=_REBUILD_CHUNK)
+                events = self._reader.read(after=reached.position, limit=_REBUILD_CHUNK)
                 if not events:
                     raise StoreError(
                         f"The event log does not give what stands behind position {reached.position}"

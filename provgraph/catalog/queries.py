@@ -155,6 +155,12 @@ class CatalogQueries:
         statement = _listed(_PEMS, query, PEM_FIELDS, _PEM.c.position)
         return (CatalogPem(*row) for row in self._stream(statement))
 
+    def last_position(self) -> int:
+        """See `Catalog.last_position`."""
+        return max(
+            self._count(select(func.coalesce(func.max(table.c.position), 0))) for table in (_PEM, _CREDENTIAL)
+        )
+
     def pems_count(self, query: ListQuery) -> int:
         """See `Catalog.pems_count`."""
         return self._count(select(func.count()).select_from(_PEM).where(_filtered(query, PEM_FIELDS)))

@@ -15,6 +15,7 @@ from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.schema import CONTENT, TABLES
 from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import StoreError
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.sqlite import SELECT_EPOCH
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.events import Kind, canonical
@@ -228,6 +229,7 @@ def _translate(context: ExceptionContext) -> None:
 def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[int], None] | None) -> int:
     connection.executescript(DROP.format(p=_NEXT) + SCHEMA.format(p=_NEXT))
     projection = SQLiteCatalogProjection(_NEXT)
+    reader = CheckedReader(log)
     epoch = log.head().epoch
     after = read = 0
 
@@ -239,7 +241,7 @@ def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[
             progress(read)
 
     # Most of the log in short transactions, so that appends go on between them ...
-    while len(events := log.read(after=after, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
+    while len(events := reader.read(after=after, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
         with transaction(connection):
             take_in(events)
     # ... and the rest with the write lock held, so that nothing is appended between the last event and the switch.
@@ -251,7 +253,7 @@ def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[
         while after < last:
             if not log.wait(after=after, timeout_seconds=_LOG_IS_BEHIND_SECONDS):
                 raise StoreError(f"The event log does not give what stands behind position {after}")
-            take_in(log.read(after=after, limit=_REBUILD_CHUNK))
+            take_in(reader.read(after=after, limit=_REBUILD_CHUNK))
         for table in TABLES:
             connection.execute(f"DROP TABLE {table}")
             connection.execute(f"ALTER TABLE {_NEXT}{table} RENAME TO {table}")

@@ -255,6 +255,15 @@ class TrackingQueries:
             wanted = wanted.where(_OPERATION.c.object_id == object_id)
         return list(map(_operation, self._stream(wanted)))
 
+    def operations_of(self, actor: str, *, since_us: int) -> list[StoredOperation]:
+        """Return what somebody did, recorded at a time or later, in order."""
+        wanted = (
+            select(_OPERATION)
+            .where(_OPERATION.c.actor == actor, _OPERATION.c.recorded_us >= since_us)
+            .order_by(_OPERATION.c.sequence, _OPERATION.c.ordinal)
+        )
+        return list(map(_operation, self._stream(wanted)))
+
     def last_events(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the number of the last step that did anything to each of ``ids``."""
         found: dict[str, int] = {}

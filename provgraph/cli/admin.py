@@ -1,5 +1,6 @@
 """``provgraph admin``: operate a service."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -14,12 +15,15 @@ app.add_typer(reports.app, name="report")
 
 _DIFFERENCES_SHOWN = 50
 
+_DIGEST = re.compile("[0-9a-fA-F]{64}").fullmatch
+
 _COMPARED = {
     True: "What was served before was the same, digest for digest.",
     False: "What was served before was NOT what the log says.",
     None: "Events arrived meanwhile, so there is nothing to compare with.",
 }
 
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded, for whoever asks later.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -45,13 +49,24 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="First put right what differs, then verify deeply.")
     ] = False,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expect",
+            metavar="POSITION=DIGEST",
+            help="Also require this digest at this log position, noted elsewhere before; implies --deep. Repeatable.",
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the graph with the log. Ends with 1 when they differ."""
+    expected = dict(map(_expected, expect or ()))
     with connection.connect(url, token) as client, output.progress_bar("Verifying") as show:
-        result = client.admin.verify(pems=pems, artifacts=artifacts, deep=deep, repair=repair, progress=show)
+        result = client.admin.verify(
+            pems=pems, artifacts=artifacts, deep=deep, repair=repair, expect=expected, progress=show
+        )
     if as_json:
         output.say_json(result)
     else:
@@ -61,6 +76,13 @@ def verify(
             output.say(output.printable(line))
     if not result.get("in_sync"):
         raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _expected(stated: str) -> tuple[int, str]:
+    position, _, digest = stated.partition("=")
+    if not position.isdecimal() or not _DIGEST(digest):
+        raise UsageError(f"--expect {stated} is not POSITION=DIGEST: a log position, and 64 hex digits.")
+    return int(position), digest.lower()
 
 
 @app.command("verify-connections")
@@ -144,3 +166,36 @@ def _position_of_the_log(stated: int | None, url: str, *, yes: bool) -> int:
             f"Remove everything that {url} has recorded, up to position {stated}?", abort=True, err=True
         )
     return stated
+
+
+@app.command("accept-change")
+def accept_change(
+    position: Annotated[int, typer.Argument(min=1, help="Of the changed event, in the log.")],
+    reason: Reason,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have an event that was changed after it was recorded count as it stands now. Answers that rest on it say so."""
+    with connection.connect(url, token) as client:
+        answer = client.admin.accept_change(position, reason=reason)
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say(
+            f"The event at log position {position} counts as it stands now. That is recorded at position "
+            f"{answer.get('position')}, with the digest it was recorded with and the one it has today."
+        )
+
+
+@app.command("accept-loss")
+def accept_loss(reason: Reason, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+    """Have a log that lost events take writes again. Their positions are not given to others."""
+    with connection.connect(url, token) as client:
+        answer = client.admin.accept_loss(reason=reason)
+    if as_json:
+        output.say_json(answer)
+    else:
+        output.say(
+            f"The log takes writes again, from position {answer.get('position')} on, where that is recorded."
+        )

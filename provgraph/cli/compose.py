@@ -27,8 +27,8 @@ from fastapi import FastAPI
 import provgraph
 from provgraph.auth import Authenticator
 from provgraph.cli.stores import opened_facts, opened_place, opened_stores
-from provgraph.errors import ConflictError, SettingsError
-from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit
+from provgraph.errors import ConflictError, SettingsError, StoreError
+from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit, Head, witnesses
 from provgraph.eventlog.copying import copy_log
 from provgraph.events import Holder, Right, Role
 from provgraph.http import (
@@ -49,8 +49,10 @@ from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import Recorders
 from provgraph.operations.connections import close_abandoned_reports
 from provgraph.operations.credentials import Credentials, credential_fields, read_grant
-from provgraph.operations.info import lag, newer_position
+from provgraph.operations.info import changed_position, lag, newer_position
+from provgraph.operations.integrity import Integrity
 from provgraph.operations.jobs import Jobs
+from provgraph.operations.logcheck import LogCheck
 from provgraph.operations.rebuild import DistantGraphBuilder
 from provgraph.settings import is_loopback, unknown_settings
 from provgraph.tracking import ObjectKinds, Tracker
@@ -74,6 +76,7 @@ PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
 _OPTIONAL = {"infrahub": "graphql"}
 _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _TAKE_OBJECTS = frozenset({"receiver", "infrahub"})
+_CHECK_LEASE = "log check"
 _BACKLOG = 2_048
 # How long a connection may be idle between requests. A proxy in front has to close idle ones earlier: see edge.conf.
 _KEEP_ALIVE_SECONDS = 95
@@ -158,19 +161,24 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
         is_alone = settings.log_url is None
         with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
         stores = stack.enter_context(opened_stores(settings, with_graph=with_graph))
-        if is_alone:
+        if stores.graph is not None:
+            _ask_graph(stores.log, stores.graph)
+        if is_alone and stores.log.loss() is None:
             close_abandoned_reports(stores.log, stores.catalog)
         metrics = Metrics()
+        integrity = Integrity(stores.log)
         building = None
         if stores.graph is not None:
             projects = is_alone or "graphbuilder" in parts
-            building = _building(stack, settings, stores.log, stores.graph, projects=projects)
+            building = _building(stack, settings, stores.log, stores.graph, integrity, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
         tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema))
         if _TAKE_OBJECTS & set(parts):
             _take_schema_file(tracker)
+        if is_alone or "graphbuilder" in parts:
+            metrics.show(*_check_gauges(_checking(stack, settings, stores.log)))
         writer = stack.enter_context(GroupCommit(stores.log, max_queued_events=settings.queue_limit))
-        metrics.show(*_log_gauges(stores.log, writer))
+        metrics.show(*_log_gauges(stores.log, writer, integrity))
         yield Services(
             settings=settings,
             log=stores.log,
@@ -187,6 +195,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             cursors=Cursors(stores.log.secret()),
             jobs=stack.enter_context(Jobs()),
             tracker=tracker,
+            integrity=integrity,
             building=building,
         )
 
@@ -198,6 +207,21 @@ def _take_schema_file(tracker: Tracker) -> None:
         raise SettingsError(f"PROVGRAPH_SCHEMA_FILE: {error}") from error
     if taken is not None:
         logger.info("the schema file defines other kinds than before: %s", ", ".join(taken.answer["kinds"]))
+
+
+def _ask_graph(log: EventLog, graph: GraphStore) -> None:
+    """
+    Have the log take no writes when it lacks what the graph has. A graph of another log is not asked.
+
+    A graph that does not answer now is asked by whoever projects, as soon as it does.
+    """
+    try:
+        (epoch, position), digest = graph.followed()
+    except StoreError as error:
+        logger.warning("the graph cannot be asked how far it has followed the log: %s", error)
+        return
+    if epoch == log.head().epoch:
+        witnesses.ask(log, witnesses.GRAPH, lambda: Head(epoch, position, bytes.fromhex(digest)))
 
 
 def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> None:
@@ -216,7 +240,13 @@ def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> 
 
 
 def _building(
-    stack: ExitStack, settings: Settings, log: EventLog, graph: GraphStore, *, projects: bool
+    stack: ExitStack,
+    settings: Settings,
+    log: EventLog,
+    graph: GraphStore,
+    integrity: Integrity,
+    *,
+    projects: bool,
 ) -> Building:
     lease = log.lease(_lease_name(settings))
     if projects:
@@ -232,6 +262,7 @@ def _building(
                 # A graph in a folder has no other log; one on a server may be somebody else's.
                 may_take_over=settings.graph_url is None or settings.graph_take_over,
                 compares_rebuilds=settings.compares_rebuilds,
+                integrity=integrity,
             )
         )
         return Building(graph, projector, lambda: ProjectorStatus(*lag(log, graph), projector.failure))
@@ -242,6 +273,10 @@ def _building(
     stack.callback(lease.release)
     builder = DistantGraphBuilder(log, graph, trouble=trouble)
     return Building(graph, builder, lambda: ProjectorStatus(*lag(log, graph), trouble()))
+
+
+def _checking(stack: ExitStack, settings: Settings, log: EventLog) -> LogCheck:
+    return stack.enter_context(LogCheck(log, lease=log.lease(_CHECK_LEASE), hours=settings.log_verify_hours))
 
 
 def _lease_name(settings: Settings) -> str:
@@ -381,10 +416,44 @@ def open_credentials(settings: Settings) -> Iterator[OfflineCredentials]:
         yield OfflineCredentials(facts.log, facts.catalog)
 
 
-def _log_gauges(log: EventLog, writer: GroupCommit) -> list[Gauge]:
+def _log_gauges(log: EventLog, writer: GroupCommit, integrity: Integrity) -> list[Gauge]:
+    def changed() -> int:
+        found = integrity.change()
+        return 0 if found is None else found.position
+
     return [
+        Gauge(
+            "provgraph_log_refuses_writes",
+            "1 while the log lacks events that a witness saw, and takes no writes; else 0.",
+            lambda: float(log.loss() is not None),
+        ),
+        Gauge(
+            "provgraph_log_changed_position",
+            "Position of the changed event at which a rebuild ended; 0 when there is none.",
+            changed,
+        ),
         Gauge("provgraph_queued_events", "Events that wait to be written.", lambda: writer.queued_events),
         Gauge("provgraph_log_position", "Position of the log's last event.", lambda: log.head().position),
+    ]
+
+
+def _check_gauges(check: LogCheck) -> list[Gauge]:
+    return [
+        Gauge(
+            "provgraph_log_check_intact",
+            "1 unless the last check of the whole log in the background found something wrong; then 0.",
+            lambda: float(check.is_intact),
+        ),
+        Gauge(
+            "provgraph_log_check_age_seconds",
+            "For how long no check of the whole log in the background has ended.",
+            check.age_seconds,
+        ),
+        Gauge(
+            "provgraph_log_check_position",
+            "Position up to which the check in the background has come.",
+            lambda: check.position,
+        ),
     ]
 
 
@@ -415,6 +484,11 @@ def _graph_gauges(log: EventLog, building: Building) -> list[Gauge]:
             "provgraph_graph_newer_event_position",
             "Position of the event of a newer provgraph at which the graph stops; 0 when there is none.",
             lambda: newer_position(log, graph),
+        ),
+        Gauge(
+            "provgraph_graph_changed_event_position",
+            "Position of the changed event at which the graph stops; 0 when there is none.",
+            lambda: changed_position(log, graph),
         ),
         Gauge(
             "provgraph_graph_rebuild_ratio",

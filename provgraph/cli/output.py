@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,9 +63,10 @@ def printable(value: object) -> str:
 
 
 def recorder(event: Mapping[str, Any]) -> str:
-    """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
+    """Return what follows what else a line says of an event: who recorded it, and that it was changed since."""
     found = event.get(RECORDED_BY)
-    return "" if found is None else f"  recorded by {printable(called(found))}"
+    who = "" if found is None else f"  recorded by {printable(called(found))}"
+    return f"{who}  CHANGED after it was recorded" if event.get(CHANGED) else who
 
 
 def counted(number: int, what: str) -> str:

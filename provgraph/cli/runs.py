@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,10 +13,19 @@ from provgraph.client.tracking import ChangedSinceError
 from provgraph.events import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from provgraph.client.tracking import Changed, Conflict, Member, Operation, Run
+    from provgraph.client import Client
+    from provgraph.client.tracking import (
+        Changed,
+        Conflict,
+        Member,
+        Operation,
+        RolledBack,
+        RolledBackLogin,
+        Run,
+    )
 
 app = typer.Typer(no_args_is_help=True, help="Tracked runs: what scripts did, and undoing it.")
 
@@ -127,7 +136,24 @@ def plan(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: As
 
 @app.command()
 def rollback(
-    run_id: RunId,
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run's id.", show_default=False)
+    ] = None,
+    login: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of a run: who did it, as runs and objects name it. Goes with --since.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="What was recorded then or later: 2026-03-01T09:30, yesterday, now-2h.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Undo even what somebody has changed since, and lose that.")
     ] = False,
@@ -136,17 +162,13 @@ def rollback(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Undo what a run did, as new events: nothing is forgotten."""
+    """Undo what a run did, or a login since a time, as new events: nothing is forgotten."""
+    wanted = _undo(run_id, login, since)
     with connection.connect(url, token) as client:
         if not yes:
-            run = client.runs.get(run_id)
-            typer.confirm(
-                f"Undo what the run of {run.identifier} from {moment(run.opened_at)} did?",
-                abort=True,
-                err=True,
-            )
+            typer.confirm(wanted.question(client), abort=True, err=True)
         try:
-            done = client.runs.rollback(run_id, force=force)
+            done = wanted.roll_back(client, force)
         except ChangedSinceError as error:
             for conflict in error.conflicts:
                 output.note(f"  {output.printable(conflict.artifact)}: {output.printable(_why(conflict))}")
@@ -157,6 +179,34 @@ def rollback(
     output.say(
         f"Rolled back: {output.counted(len(done.restored), 'object')} restored, {len(done.retired)} retired."
     )
+
+
+class _Undo(NamedTuple):
+    """What to undo."""
+
+    question: Callable[[Client], str]
+    roll_back: Callable[
+        [Client, bool], RolledBack | RolledBackLogin
+    ]  # the second: whatever was changed since
+
+
+def _undo(run_id: str | None, login: str | None, since: str | None) -> _Undo:
+    """Return what to undo: a run, or what a login did since a time."""
+    if run_id is not None and login is None and since is None:
+        return _Undo(
+            lambda client: _run_question(client.runs.get(run_id)),
+            lambda client, force: client.runs.rollback(run_id, force=force),
+        )
+    if run_id is None and login is not None and since is not None:
+        return _Undo(
+            lambda _: f"Undo what {output.printable(login)} did to objects since {output.printable(since)}?",
+            lambda client, force: client.runs.rollback_login(login, since, force=force),
+        )
+    raise typer.BadParameter("name a run, or --login and --since", param_hint="RUN")
+
+
+def _run_question(run: Run) -> str:
+    return f"Undo what the run of {run.identifier} from {moment(run.opened_at)} did?"
 
 
 def moment(when: datetime) -> str:

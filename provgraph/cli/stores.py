@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import SettingsError
-from provgraph.eventlog import SQLiteEventLog
+from provgraph.eventlog import Head, SQLiteEventLog, witnesses
+from provgraph.eventlog.headfile import HeadFile, HeadKeeper
 from provgraph.graphstore.embedded import EmbeddedGraphStore
 from provgraph.lock import DataFolder
 from provgraph.settings import LOG_SCHEMES
@@ -121,11 +122,24 @@ def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
 @contextmanager
 def _on_sqlite(folder: DataFolder) -> Iterator[Facts]:
     # The catalog first: it makes its tables, which the log then writes to.
+    head_file = HeadFile(folder.head)
     with (
         contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
-        contextlib.closing(SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()])) as log,
+        contextlib.closing(
+            SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()], head_file=head_file)
+        ) as log,
     ):
-        yield Facts(log, catalog)
+        _ask_catalog(log, catalog)
+        with HeadKeeper(log, head_file):
+            yield Facts(log, catalog)
+
+
+def _ask_catalog(log: EventLog, catalog: Catalog) -> None:
+    def seen() -> Head:
+        position = catalog.last_position()
+        return Head(log.head().epoch, position, b"")
+
+    witnesses.ask(log, witnesses.CATALOG, seen)
 
 
 @contextmanager
@@ -140,6 +154,7 @@ def _on_postgresql(url: str, password: str | None) -> Iterator[Facts]:
         ) as log,
         contextlib.closing(PostgreSQLCatalog(url, password=password)) as catalog,
     ):
+        _ask_catalog(log, catalog)
         yield Facts(log, catalog)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -40,14 +40,18 @@ def verify(
     artifacts: bool = True,
     deep: bool = False,
     repair: bool = False,
+    expect: Mapping[int, str] | None = None,
     progress: Progress | None = None,
 ) -> Conversation[JSON]:
     """
     Compare graph and log: ``{"in_sync": bool, "differences": [...], "message": text}``.
 
     :param repair: first put right what differs; adds ``corrected``, ``rebuilt_catalog`` and ``repair_message``
+    :param expect: digests that the log has to have, hex, by position; implies ``deep``
     """
-    body = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
+    body: JSON = {"pems": pems, "artifacts": artifacts, "deep": deep} | ({"repair": True} if repair else {})
+    if expect:
+        body["expect"] = {str(position): digest for position, digest in expect.items()}
     return an_object((yield from _run("/admin/verify", body, progress)))
 
 
@@ -85,6 +89,16 @@ def clean(*, position: int) -> Call[JSON]:
     :param position: where the log ends, as `overview` told it: a log that ends elsewhere is refused (409)
     """
     return post("/admin/clean", an_object, {"position": position}, timeout_seconds=_WORK_TIMEOUT_SECONDS)
+
+
+def accept_change(position: int, *, reason: str) -> Call[JSON]:
+    """Have an event that was changed after it was recorded count as it is now: ``{"position", "id", "accepted"}``."""
+    return post("/admin/accept-change", an_object, {"position": position, "reason": reason})
+
+
+def accept_loss(*, reason: str) -> Call[JSON]:
+    """Have a log that lost events take writes again: ``{"position", "id", "accepted"}``."""
+    return post("/admin/accept-loss", an_object, {"reason": reason})
 
 
 def reports() -> Call[list[JSON]]:
@@ -197,6 +211,8 @@ class _Calls:
     remove_unconnected = Follows(remove_unconnected)
     rebuild = Follows(rebuild)
     clean = Asks(clean)
+    accept_change = Asks(accept_change)
+    accept_loss = Asks(accept_loss)
     reports = Asks(reports)
     report = Asks(report)
     create_credential = Asks(create_credential)

@@ -12,6 +12,7 @@ from provgraph.eventlog.base import (
     Head,
     Lease,
     Verdict,
+    WrongPlace,
 )
 from provgraph.eventlog.groupcommit import GroupCommit
 from provgraph.eventlog.memory import InMemoryEventLog
@@ -29,4 +30,5 @@ __all__ = [
     "SQLiteEventLog",
     "TransactionalProjection",
     "Verdict",
+    "WrongPlace",
 ]

@@ -8,12 +8,15 @@ position can never miss an event behind it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from provgraph.events import Kind, NewEvent, RecordedEvent
+    from provgraph.events import ChangeAccepted, Kind, NewEvent, RecordedEvent
+
+NOTHING_ACCEPTED: Final[Mapping[int, ChangeAccepted]] = MappingProxyType({})
 
 
 # The one projector that works holds the lease of this name.
@@ -43,13 +46,31 @@ class Head(NamedTuple):
     digest: bytes  # of the last event, or the epoch's genesis
 
 
+class Loss(NamedTuple):
+    """That somebody saw more of a log than it has."""
+
+    witness: str  # who, in words
+    epoch: str
+    position: int  # how far it saw the log
+    digest: str  # of the event there, hex; empty when it does not know
+
+
+class WrongPlace(NamedTuple):
+    """A place in the log that is not what was recorded."""
+
+    position: int
+    sentence: str  # what is wrong there; of an accepted change the operator's reason, too
+
+
 class ChainReport(NamedTuple):
     """The result of recomputing the digest chain."""
 
     intact: bool
-    events: int  # how many were checked
-    position: int | None  # of the first event that does not verify
+    events: int  # how many verify, up to the first that does not
+    position: int | None  # of the first event that does not verify and was not accepted
     message: str
+    wrong: tuple[WrongPlace, ...] = ()  # the first places that do not verify
+    accepted: tuple[WrongPlace, ...] = ()  # those that do not verify either, and were accepted
 
 
 class Lease(Protocol):
@@ -96,6 +117,7 @@ class EventLog(Protocol):
         id is known changes nothing: it is a duplicate when its payload is the stored one, else a conflict. Within
         one call the first of two events with the same id counts.
 
+        :raises LostEventsError: the log lacks what a witness saw; nothing of this call is stored
         :raises StoreError: the log cannot be written; nothing of this call is stored. Where the connection to a
             server was lost in the very moment of the commit, the text says that this is not known; sending the
             same events again is always safe
@@ -110,9 +132,27 @@ class EventLog(Protocol):
         :raises StoreError: as `append` does
         """
 
-    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """
-        Return up to ``limit`` events behind position ``after``, in log order.
+        Return up to ``limit`` events behind position ``after``, in log order, up to the first that cannot be read.
+
+        Nothing is checked: whoever makes something of them reads through `provgraph.eventlog.checking`.
+
+        :param unparsed: as they are stored now, without content, whatever they say; kinds are never set aside
+        :raises UnreadableEventError: the first one cannot be read
+        :raises StoreError: the log cannot be read
+        """
+
+    def digest_at(self, position: int) -> bytes:
+        """
+        Return the digest that the event behind ``position`` follows: as it is stored, or the epoch's genesis.
+
+        :raises StoreError: the log cannot be read
+        """
+
+    def acceptances(self) -> list[RecordedEvent]:
+        """
+        Return the events by which operators accepted changes and losses, in log order.
 
         :raises StoreError: the log cannot be read
         """
@@ -156,7 +196,13 @@ class EventLog(Protocol):
         :raises NewerEventError: the log holds an event of an unknown kind; nothing was removed
         """
 
-    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+    def restore(
+        self,
+        events: Sequence[RecordedEvent],
+        *,
+        epoch: str,
+        accepted: Mapping[int, ChangeAccepted] = NOTHING_ACCEPTED,
+    ) -> Head:
         """
         Append events of another log with their positions, times and digests, and return the head.
 
@@ -164,6 +210,7 @@ class EventLog(Protocol):
         same epoch, and with digests that continue its chain, which proves that all before is the same. Atomic and
         durable, as `append` is.
 
+        :param accepted: changes that were accepted in the other log, by position
         :raises ConflictError: the events do not follow what is in the log; nothing was stored
         :raises StoreError: the log cannot be written
         """
@@ -177,11 +224,56 @@ class EventLog(Protocol):
         :raises StoreError: the log cannot be read
         """
 
+    def loss(self) -> Loss | None:
+        """
+        Return what a witness saw and the log lacks. While there is something, `LostEventsError` meets all who write.
+
+        :raises StoreError: the log cannot be read
+        """
+
+    def refuse(self, loss: Loss) -> None:
+        """
+        Take no writes, in no process, until the loss is accepted. Of several losses the one that goes furthest counts.
+
+        :raises StoreError: the log cannot be written
+        """
+
+    def accept_loss(self, reason: str, *, sender: str | None = None) -> RecordedEvent:
+        """
+        Take writes again, with an event that names the loss. It stands behind the position that the witness saw.
+
+        :param sender: the id of the credential that it came with
+        :raises ConflictError: nothing is lost
+        :raises StoreError: the log cannot be written
+        """
+
     def lease(self, name: str) -> Lease:
         """Return the lease of a name, which all who use this log share. It is not taken yet."""
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
-        """Recompute every digest. ``progress`` is called with the number of events checked so far."""
+        """
+        Recompute every digest. ``progress`` is called with the number of events checked so far.
+
+        Changes that an operator accepted are told, and do no harm.
+        """
+
+    def faults(self) -> list[str]:
+        """
+        Have the database check its own files, and return what is wrong with them: which table, which row.
+
+        Takes as long as reading everything. Nothing is changed.
+
+        :raises StoreError: the database cannot be asked
+        """
+
+    def mend_ids(self) -> list[int]:
+        """
+        Make the index of the events' ids anew, and return the positions of events that are the second under their id.
+
+        Those stay where they are in the chain, and count nowhere from now on (`Repeated`): the first one does.
+
+        :raises StoreError: the log cannot be written
+        """
 
     def probe(self) -> None:
         """

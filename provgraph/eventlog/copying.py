@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ConflictError, CorruptStoreError
+from provgraph.eventlog.checking import CheckedReader, accepted_changes
+from provgraph.eventlog.witnesses import lost_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,9 @@ def copy_log(
 
     :param progress: called with how much is done of how much; each event counts twice, copied and verified
     :raises ConflictError: the target has events of its own, or the source was cleaned meanwhile
-    :raises CorruptStoreError: the copy does not verify: the source is damaged, or the target
+    :raises ChangedEventError: an event of the source was changed; what stands before it was copied
+    :raises LostEventsError: the source, or the target, lacks what a witness saw
+    :raises CorruptStoreError: the copy does not verify
     :raises StoreError: one of the logs failed; what was copied so far stays
     """
     return _Copy(source, target, progress).run()
@@ -51,12 +55,17 @@ class _Copy:
         self._source = source
         self._target = target
         self._progress = progress
+        self._reader = CheckedReader(source)
+        self._accepted = accepted_changes(source)
         self._epoch = source.head().epoch
         self._total = source.count()
         self._copied = 0
 
     def run(self) -> Copied:
         """Do all of it."""
+        loss = self._source.loss()
+        if loss is not None:  # nobody would have seen more of the copy
+            raise lost_error(loss, self._source.head())
         at = self._beginning()
         there = self._target.count()
         self._tell(there)
@@ -85,12 +94,12 @@ class _Copy:
 
     def _follow(self, at: Head, there: int) -> Head:
         """Copy the next events behind ``at``, and return where the target ends now."""
-        events = self._source.read(after=at.position, limit=_CHUNK)
+        events = self._reader.read(after=at.position, limit=_CHUNK)
         if self._source.head().epoch != self._epoch:
             raise ConflictError("The source was cleaned meanwhile: copy it again, into an empty target")
         if not events:
             raise CorruptStoreError(f"The source does not give what stands behind position {at.position}")
-        at = self._target.restore(events, epoch=self._epoch)
+        at = self._target.restore(events, epoch=self._epoch, accepted=self._accepted)
         self._copied += len(events)
         self._tell(there + self._copied)
         return at

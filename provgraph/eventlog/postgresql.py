@@ -15,18 +15,20 @@ import logging
 import secrets
 import threading
 import uuid
+from json import dumps
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
 
 from provgraph.errors import StoreError
-from provgraph.eventlog import recording
-from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.eventlog import checking, recording
+from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Head, Loss
 from provgraph.eventlog.lease import SessionLease
 from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
-from provgraph.events import Kind, RecordedEvent, genesis, log_cleaned, newer
+from provgraph.eventlog.witnesses import STATE, lost_error
+from provgraph.events import Kind, RecordedEvent, genesis, log_cleaned
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -40,12 +42,13 @@ from provgraph.postgresql import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import LiteralString
 
     from psycopg import Cursor
     from psycopg.rows import TupleRow
 
+    from provgraph.events import ChangeAccepted
     from provgraph.events.base import NewEvent
     from provgraph.postgresql import Connection
 
@@ -53,7 +56,6 @@ logger = logging.getLogger(__name__)
 
 _WHAT = "event log"
 _READERS = 8
-_CHAIN_CHUNK = 5_000
 _ID_CONSTRAINT = "event_event_id_key"
 
 _FOR_WRITING = {
@@ -75,10 +77,16 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 BEGIN_STATE = """
 INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0) ON CONFLICT DO NOTHING
 """
-# A database of before has a log already, and no secret.
-BEGIN_LOG_KEY = "UPDATE log_state SET secret = %s WHERE secret IS NULL"
+# Also into a log that was made before there was one, or whose own is damaged: cursors of before are refused then.
+BEGIN_LOG_KEY = "UPDATE log_state SET secret = %s WHERE secret IS NULL OR length(secret) <> 32"
 SELECT_LOG_KEY = "SELECT secret FROM log_state"
-SELECT_STATE = "SELECT epoch, position, digest, recorded_us FROM log_state"
+SELECT_STATE = "SELECT epoch, position, digest, recorded_us, lost FROM log_state"
+# Whether the event is there that the log ended with; in one statement, so that nothing comes in between.
+SELECT_END = """
+SELECT s.epoch, s.position, s.digest, (SELECT e.digest FROM event e WHERE e.position = s.position) FROM log_state s
+"""
+SELECT_LAST = "SELECT position, digest FROM event ORDER BY position DESC LIMIT 1"
+SET_LOST = "UPDATE log_state SET lost = %s"
 UPDATE_STATE = "UPDATE log_state SET epoch = %s, position = %s, digest = %s, recorded_us = %s"
 INSERT_EVENTS = """
 INSERT INTO event(position, event_id, kind, recorded_us, payload, digest, salt, sender)
@@ -88,7 +96,12 @@ _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - our own text
 SELECT_BY_IDS = f"SELECT {_COLUMNS} FROM event WHERE event_id = ANY(%b)"  # noqa: S608 - our own text
 SELECT_KINDS = f"SELECT {_COLUMNS} FROM event WHERE kind = ANY(%b) ORDER BY position"  # noqa: S608 - our own text
-SELECT_UNKNOWN = f"SELECT {_COLUMNS} FROM event WHERE kind <> ALL(%b) ORDER BY position LIMIT 1"  # noqa: S608 - our own text
+SELECT_UNKNOWN = f"SELECT {_COLUMNS} FROM event WHERE kind <> ALL(%b) ORDER BY position"  # noqa: S608 - our own text
+SELECT_ACCEPTANCES = f"""
+SELECT {_COLUMNS} FROM event WHERE kind IN ('change.accepted', 'loss.accepted') ORDER BY position
+"""  # noqa: S608 - our own text
+SELECT_DIGEST_AT = "SELECT digest FROM event WHERE position <= %s ORDER BY position DESC LIMIT 1"
+SELECT_TAKEN = "SELECT event_id FROM event WHERE event_id = ANY(%b)"
 SELECT_SENDERS = "SELECT position, sender FROM event WHERE position = ANY(%b) AND sender IS NOT NULL"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
 # What our tables take, with their indexes; also those of a catalog that is being rebuilt.
@@ -105,6 +118,31 @@ _OUR_TABLES = [
         for name in ("pem", "artifact", "tag", "report", "credential")
     ),
 ]
+# Without indexes: they are not to be trusted here.
+WITHOUT_INDEXES = """
+SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true),
+    set_config('enable_indexonlyscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+"""
+SELECT_REPEATED = """
+SELECT e.position, e.event_id FROM event e JOIN (
+    SELECT event_id, min(position) AS first FROM event GROUP BY event_id HAVING count(*) > 1
+) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
+"""
+# Each row is looked up by the index: what is not found has no entry there.
+ONLY_LOOK_UPS = (
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+)
+SELECT_WITHOUT_ENTRY = """
+SELECT e.position FROM event e CROSS JOIN LATERAL (
+    SELECT count(*) AS entries FROM event i WHERE i.event_id = e.event_id AND i.position = e.position OFFSET 0) f
+WHERE f.entries = 0 ORDER BY e.position LIMIT 100
+"""
+SELECT_WRONG_CLOCK = """
+SELECT s.recorded_us, e.recorded_us FROM log_state s JOIN event e ON e.position = s.position
+WHERE e.recorded_us <> s.recorded_us
+"""
+SET_ID = "UPDATE event SET event_id = %s WHERE position = %s"
+REINDEX = f"REINDEX INDEX {_ID_CONSTRAINT}"
 DELETE_ALL = "DELETE FROM event"
 PROBE = """
 INSERT INTO log_probe(probed_at) VALUES (now()) ON CONFLICT (is_only) DO UPDATE SET probed_at = excluded.probed_at
@@ -126,6 +164,11 @@ class _State(NamedTuple):
 
     head: Head
     recorded_us: int  # of the last event
+    loss: Loss | None = None
+
+    def require_whole(self) -> None:
+        if self.loss is not None:
+            raise lost_error(self.loss, self.head)
 
 
 class PostgreSQLEventLog:
@@ -152,6 +195,7 @@ class PostgreSQLEventLog:
         with translated(_WHAT):
             migrate(self._server)
             self._writer.run(_begin_state)
+        self._require_end()
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """See `EventLog.append`."""
@@ -191,14 +235,32 @@ class PostgreSQLEventLog:
         with self._write_lock, translated(_WHAT):
             return self._writer.run(work)
 
-    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """See `EventLog.read`."""
+        if unparsed:
+            return list(map(recording.unread, self._rows(SELECT_BEHIND, after, limit)))
         if self._tail.may_hold(after=after):
             # Another process may have cleaned the log, or appended more: only the head tells what the tail is worth.
             recent = self._tail.read(self.head(), after=after, limit=limit)
             if recent is not None:
                 return recent
-        return [recording.stored(row) for row in self._rows(SELECT_BEHIND, after, limit)]
+        return recording.readable(self._rows(SELECT_BEHIND, after, limit))
+
+    def digest_at(self, position: int) -> bytes:
+        """See `EventLog.digest_at`."""
+
+        def work(connection: Connection) -> bytes:
+            row = connection.execute(SELECT_DIGEST_AT, (position,), binary=True).fetchone()
+            if row is not None:
+                return recording.digest_in(row[0])
+            return genesis(_state(connection.execute(SELECT_STATE, binary=True)).head.epoch)
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    def acceptances(self) -> list[RecordedEvent]:
+        """See `EventLog.acceptances`."""
+        return recording.acceptances(self._rows(SELECT_ACCEPTANCES))
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""
@@ -253,19 +315,21 @@ class PostgreSQLEventLog:
 
     def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
+        accepted = checking.accepted_changes(self)
 
         def work(connection: Connection) -> tuple[Head, Head]:
             with rolled_back(connection):
-                old, last_us = _begin(connection)
+                state = _begin(connection)
+                state.require_whole()
+                old, last_us = state.head, state.recorded_us
                 recording.check_ends(old, at)
-                unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True).fetchone()
-                if unknown is not None:
-                    raise newer(recording.stored(unknown))
+                unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True)
+                recording.require_known(unknown, accepted)
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
                 opening = log_cleaned(
                     previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
                 ).sent_by(sender)
-                new = [opening, *recording.again(map(recording.stored, rows), keep=keep)]
+                new = [opening, *recording.again(recording.counting(rows, accepted), keep=keep)]
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))
                 recorded = recording.record(new, head=beginning, not_before_us=last_us)
@@ -280,15 +344,25 @@ class PostgreSQLEventLog:
         logger.info("log cleaned, epoch %s follows %s", head.epoch, old.epoch)
         return head
 
-    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+    def restore(
+        self,
+        events: Sequence[RecordedEvent],
+        *,
+        epoch: str,
+        accepted: Mapping[int, ChangeAccepted] = NOTHING_ACCEPTED,
+    ) -> Head:
         """See `EventLog.restore`."""
 
         def work(connection: Connection) -> Head:
             with rolled_back(connection):
-                head, last_us = _begin(connection)
-                recording.check_continues(events, epoch=epoch, head=head)
+                state = _begin(connection)
+                state.require_whole()
+                head, last_us = state.head, state.recorded_us
+                recording.check_continues(events, epoch=epoch, head=head, accepted=accepted)
                 if events:
-                    return self._commit(connection, epoch, events)
+                    return self._commit(
+                        connection, epoch, recording.set_aside(events, _taken(connection, events))
+                    )
                 if not head.position:
                     head = Head(epoch, 0, genesis(epoch))
                 connection.execute(UPDATE_STATE, (*head, last_us))
@@ -311,38 +385,129 @@ class PostgreSQLEventLog:
             raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
         return found
 
+    def loss(self) -> Loss | None:
+        """See `EventLog.loss`."""
+        with translated(_WHAT):
+            return self._readers.run(
+                lambda connection: _state(connection.execute(SELECT_STATE, binary=True)).loss
+            )
+
+    def refuse(self, loss: Loss) -> None:
+        """See `EventLog.refuse`."""
+
+        def work(connection: Connection) -> None:
+            with rolled_back(connection):
+                state = _begin(connection)
+                furthest = recording.further(state.loss, loss)
+                if furthest == state.loss:
+                    roll_back(connection)
+                    return
+                logger.error("%s", lost_error(furthest, state.head))
+                connection.execute(SET_LOST, (dumps(furthest),))
+                connection.execute(COMMIT)
+
+        with self._write_lock, translated(_WHAT):
+            self._writer.run(work)
+
+    def accept_loss(self, reason: str, *, sender: str | None = None) -> RecordedEvent:
+        """See `EventLog.accept_loss`."""
+
+        def work(connection: Connection) -> RecordedEvent:
+            with rolled_back(connection):
+                state = _begin(connection)
+                # What is left counts, whatever the state says.
+                row = connection.execute(SELECT_LAST, binary=True).fetchone()
+                position, digest = row or (0, genesis(state.head.epoch))
+                kept = Head(state.head.epoch, position, digest)
+                new, behind = recording.loss_accepted(state.loss, kept, reason, sender)
+                behind = behind._replace(position=max(behind.position, state.head.position))
+                recorded = recording.record([new], head=behind, not_before_us=state.recorded_us)
+                connection.execute(SET_LOST, (None,))
+                self._commit(connection, behind.epoch, recorded)
+                return recorded[0]
+
+        with self._write_lock, translated(_WHAT):
+            recorded = self._writer.run(work)
+        logger.warning("the loss of events was accepted; the log goes on at position %d", recorded.position)
+        return recorded
+
     def lease(self, name: str) -> SessionLease:
         """See `EventLog.lease`."""
         return SessionLease(self._server, name)
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
-        head = self.head()
-        report = ChainReport(True, 0, None, "digest chain intact, the log is empty")
-        digest, after = b"", 0
-        while report.intact and (rows := self._rows(SELECT_BEHIND, after, _CHAIN_CHUNK)):
-            chunk = [recording.unread(row) for row in rows]
-            report = recording.verify(chunk, epoch=head.epoch, checked=report.events, before=digest)
-            if progress is not None:
-                progress(report.events)
-            if report.intact and _differs_from(head, chunk):
-                message = f"the event at position {head.position} is not the one that the log ended with"
-                report = ChainReport(False, report.events, head.position, message)
-            digest, after = chunk[-1].digest, chunk[-1].position
-        if self.head().epoch != head.epoch:  # cleaned meanwhile
-            return self.verify_chain(progress)
-        if report.intact and after < head.position:
-            message = f"the events behind position {after} are missing, up to {head.position}"
-            return ChainReport(False, report.events, after + 1, message)
-        return report
+        return checking.verify_chain(self, progress)
+
+    def faults(self) -> list[str]:
+        """
+        See `EventLog.faults`.
+
+        Of the event table and the index of its ids: what PostgreSQL checks beyond, data checksums and ``amcheck``, is
+        for whoever runs the server.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            with rolled_back(connection):
+                connection.execute(BEGIN)
+                clocks = connection.execute(SELECT_WRONG_CLOCK).fetchall()
+                connection.execute(WITHOUT_INDEXES)
+                repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
+                connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
+                connection.execute(ONLY_LOOK_UPS)
+                missing = connection.execute(SELECT_WITHOUT_ENTRY).fetchall()
+                roll_back(connection)
+            without_entry = {row[0] for row in missing}
+            return [
+                *(
+                    f"log_state says that the last event was recorded at {stated}, the event says {found}"
+                    for stated, found in clocks
+                ),
+                *(
+                    f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"
+                    for row in missing
+                ),
+                *(
+                    f"row {row[0]} is the second under its id (of the table event)"
+                    for row in repeated
+                    if row[0] not in without_entry
+                ),
+            ]
+
+        with translated(_WHAT):
+            return self._readers.run(work)
+
+    def mend_ids(self) -> list[int]:
+        """See `EventLog.mend_ids`."""
+
+        def work(connection: Connection) -> list[int]:
+            with rolled_back(connection):
+                _begin(connection)
+                connection.execute(WITHOUT_INDEXES)
+                repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
+                for position, raw_id in repeated:
+                    connection.execute(SET_ID, (recording.marked_id(raw_id.hex(), position), position))
+                connection.execute(REINDEX)
+                connection.execute(COMMIT)
+            return [position for position, _ in repeated]
+
+        with self._write_lock, translated(_WHAT):
+            mended = self._writer.run(work)
+            self._tail = Tail()
+        logger.warning(
+            "the index of the events' ids was made anew; second under their id: %s", mended or "none"
+        )
+        return mended
 
     def probe(self) -> None:
         """See `EventLog.probe`."""
 
         def work(connection: Connection) -> None:
-            with rolled_back(connection), connection.pipeline():
-                for statement in (BEGIN, LOG_LOCK, PROBE, COMMIT):
-                    connection.execute(statement)
+            with rolled_back(connection):
+                _begin(connection).require_whole()
+                with connection.pipeline():
+                    for statement in (PROBE, COMMIT):
+                        connection.execute(statement)
 
         with translated(_WHAT):
             self._readers.run(work)
@@ -355,6 +520,16 @@ class PostgreSQLEventLog:
             self._readers.close()
 
     # ------------------------------------------------------------------------------------------- reading
+
+    def _require_end(self) -> None:
+        """Take no writes when the event is not there that the log ended with."""
+        with translated(_WHAT):
+            row = self._readers.run(lambda connection: connection.execute(SELECT_END, binary=True).fetchone())
+        if row is None:
+            return
+        epoch, position, digest, found = row
+        if position and found != digest:
+            self.refuse(Loss(STATE, epoch, position, digest.hex()))
 
     def _rows(self, statement: LiteralString, *values: object) -> list[recording.Row]:
         with translated(_WHAT):
@@ -377,6 +552,7 @@ class PostgreSQLEventLog:
         """Append what ``choose`` returns under the log's lock."""
         with rolled_back(connection):
             state = _begin(connection)
+            state.require_whole()
             new = choose(state)
             if not new:
                 roll_back(connection)
@@ -420,11 +596,6 @@ class PostgreSQLEventLog:
             projection.apply(connection, recorded)
 
 
-def _differs_from(head: Head, events: Sequence[RecordedEvent]) -> bool:
-    """Tell whether another event stands where the head is: a chain that was computed anew verifies, too."""
-    return any(event.position == head.position and event.digest != head.digest for event in events)
-
-
 def _begin_state(connection: Connection) -> None:
     """Let a new log begin, with its secret; in one that has both this changes nothing."""
     epoch = uuid.uuid4().hex
@@ -445,8 +616,9 @@ def _state(found: Cursor[TupleRow]) -> _State:
     row = found.fetchone()
     if row is None:
         raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
-    epoch, position, digest, recorded_us = row
-    return _State(Head(epoch, position, digest), recorded_us)
+    epoch, position, digest, recorded_us, loss = row
+    head = Head(epoch, position, digest)
+    return _State(head, recorded_us, None if loss is None else recording.loss_in(loss, head))
 
 
 def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:
@@ -454,6 +626,12 @@ def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, Reco
     ids = {bytes.fromhex(event.event_id) for event in events}
     rows = _fetch(connection, SELECT_BY_IDS, byteas(list(ids)))
     return {event.event_id: event for event in map(recording.stored, rows)}
+
+
+def _taken(connection: Connection, events: Sequence[RecordedEvent]) -> set[str]:
+    """Return those ids of events that are in the log already."""
+    raw_ids = byteas([bytes.fromhex(event.event_id) for event in events])
+    return {raw.hex() for (raw,) in connection.execute(SELECT_TAKEN, (raw_ids,), binary=True)}
 
 
 def _fetch(connection: Connection, statement: LiteralString, *values: object) -> list[recording.Row]:

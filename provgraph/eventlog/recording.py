@@ -7,26 +7,36 @@ Before it writes: positions, times and digests for what is new. After it has rea
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from hashlib import sha256
+from json import loads
 from os import urandom
 from typing import TYPE_CHECKING
 
-from provgraph.errors import ConflictError, CorruptStoreError, ProvgraphError
-from provgraph.eventlog.base import Appended, ChainReport, Head, Verdict
+from provgraph.errors import ConflictError, ProvgraphError, UnreadableEventError
+from provgraph.eventlog.base import Appended, Head, Loss, Verdict
 from provgraph.events import (
     DIGEST_BYTES,
     SALT_BYTES,
     Kind,
+    LossAccepted,
     NewEvent,
     RecordedEvent,
+    Repeated,
+    SetAside,
     UnknownKind,
     chain,
     content,
     genesis,
+    newer,
 )
+from provgraph.events import loss_accepted as events_loss_accepted
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from provgraph.events import ChangeAccepted
 
 # position, event id, kind, recorded_us, payload, digest, salt, sender
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
@@ -34,6 +44,8 @@ Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 _KINDS = {kind.value: kind for kind in Kind}
 _KIND = re.compile(r"[a-z.]+").fullmatch
 _ID_BYTES = 16
+_MARKED_ID_BYTES = _ID_BYTES + 8
+_NO_KIND = UnknownKind("unreadable")
 _NO_DIGEST = b""  # equal to no digest
 
 
@@ -61,7 +73,7 @@ def rows(events: Iterable[RecordedEvent]) -> list[Row]:
     """Return events as they are stored."""
     return [
         (
-            *(position, bytes.fromhex(event_id), kind, recorded_us, payload, digest),
+            *(position, _raw_id(event_id, kind, position), kind, recorded_us, payload, digest),
             *(salt, None if sender is None else bytes.fromhex(sender)),
         )
         for position, event_id, kind, recorded_us, payload, digest, _, salt, sender in events
@@ -72,49 +84,56 @@ def stored(row: Row) -> RecordedEvent:
     """
     Return the event in a row, without content when it is of a kind that this version does not know.
 
-    :raises CorruptStoreError: it cannot be read
+    :raises UnreadableEventError: it cannot be read
     """
-    event = unread(row)
-    if event.digest == _NO_DIGEST:
-        raise CorruptStoreError(
-            f"The event at position {event.position} of the event log cannot be read: a column of its row holds "
-            "what no version of provgraph writes there"
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    if not _is_well_formed(row):
+        raise UnreadableEventError(
+            f"The event at position {position} of the event log cannot be read: a column of its row holds what no "
+            "version of provgraph writes there",
+            position=position,
         )
-    if type(event.kind) is UnknownKind:
-        return event
+    found = _KINDS.get(kind)
+    if found is None or len(raw_id) > _ID_BYTES:
+        return unread(row)
+    event_id = raw_id.hex()
     try:
-        read = content(event.kind, event.event_id, event.payload)
+        read = content(kind, event_id, payload)
     except (LookupError, ValueError, TypeError, ProvgraphError) as error:
-        raise CorruptStoreError(
-            f"The event at position {event.position} of the event log cannot be read: {error!r}"
+        raise UnreadableEventError(
+            f"The event at position {position} of the event log cannot be read: {error!r}", position=position
         ) from error
-    return event._replace(content=read)
+    return RecordedEvent(position, event_id, found, recorded_us, payload, digest, read, salt, _hex(sender))
 
 
 def unread(row: Row) -> RecordedEvent:
     """
-    Return a row as an event whose content nobody will read: enough for its digest.
+    Return a row as an event whose content nobody will read: enough for its digest, whatever the row says.
 
     A row with a value that no version writes becomes an event whose digest never verifies: where one column ends and
     the next begins is not under the chain, so each has to have its one form.
     """
-    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
     if not _is_well_formed(row):
-        return RecordedEvent(position, _shown(raw_id), UnknownKind(_shown(kind)), 0, b"", _NO_DIGEST, None)
-    stated = _KINDS.get(kind) or UnknownKind(kind)
+        return _never_verifying(row)
+    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    stated: Kind | UnknownKind | SetAside = _KINDS.get(kind) or UnknownKind(kind)
+    if len(raw_id) > _ID_BYTES:
+        stated = Repeated(kind)
     return RecordedEvent(
-        *(position, raw_id.hex(), stated, recorded_us, payload, digest, None),
-        *(salt, None if sender is None else sender.hex()),
+        *(position, raw_id[:_ID_BYTES].hex(), stated, recorded_us, payload, digest),
+        *(None, salt, _hex(sender)),
     )
 
 
+_TYPES = (int, bytes, str, int, bytes, bytes, bytes)
+
+
 def _is_well_formed(row: Row) -> bool:
-    """Tell whether each column of a row has the form in which every version writes it."""
-    position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
+    """Tell whether each column of a row has the form in which every version writes it: SQLite would store any value."""
+    position, raw_id, kind, _, _, digest, salt, sender = row
     return (
-        (type(position), type(raw_id), type(kind), type(recorded_us)) == (int, bytes, str, int)
-        and (type(payload), type(digest), type(salt)) == (bytes, bytes, bytes)
-        and len(raw_id) == _ID_BYTES
+        tuple(map(type, row[:-1])) == _TYPES
+        and (len(raw_id) == _ID_BYTES or _is_marked(raw_id, position))
         and len(digest) == DIGEST_BYTES
         and len(salt) in (0, SALT_BYTES)
         # An event without a salt was recorded before senders were.
@@ -123,8 +142,113 @@ def _is_well_formed(row: Row) -> bool:
     )
 
 
-def _shown(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+def _is_marked(raw_id: bytes, position: int) -> bool:
+    """Tell whether an id is one of those that `marked_id` returns."""
+    return len(raw_id) == _MARKED_ID_BYTES and int.from_bytes(raw_id[_ID_BYTES:]) == position
+
+
+def _never_verifying(row: Row) -> RecordedEvent:
+    """
+    Return a row that is not well-formed as an event that is, so that it can be named, accepted and copied.
+
+    Its payload is the whole row: the digest stands in what is hashed for it, so nobody finds one that fits. A row that
+    is changed once more is another event.
+    """
+    position, raw_id, kind, recorded_us, _, digest, _, _ = row
+    is_marked = type(raw_id) is bytes and _is_marked(raw_id, position)
+    return RecordedEvent(
+        position,
+        _of_size(_ID_BYTES, raw_id[:_ID_BYTES] if is_marked else raw_id).hex(),
+        UnknownKind(kind) if type(kind) is str and _KIND(kind) else _NO_KIND,
+        recorded_us if type(recorded_us) is int else 0,
+        repr(row).encode(),
+        digest_in(digest),
+        None,
+    )
+
+
+def digest_in(value: object) -> bytes:
+    """Return the digest in a column, or one that nothing continues where it holds something else."""
+    return _of_size(DIGEST_BYTES, value)
+
+
+def _of_size(size: int, value: object) -> bytes:
+    """Return a value with so many bytes as it is, and so many bytes that stand for it when it is another one."""
+    if isinstance(value, bytes) and len(value) == size:
+        return value
+    return sha256(repr(value).encode()).digest()[:size]
+
+
+def readable(rows: Iterable[Row]) -> list[RecordedEvent]:
+    """
+    Return the events in rows, up to the first that cannot be read.
+
+    :raises UnreadableEventError: the first one cannot be read
+    """
+    events: list[RecordedEvent] = []
+    try:
+        events.extend(map(stored, rows))
+    except UnreadableEventError:
+        if not events:
+            raise
+    return events
+
+
+def acceptances(rows: Iterable[Row]) -> list[RecordedEvent]:
+    """Return the events in rows; one that cannot be read accepts nothing."""
+    found = []
+    for row in rows:
+        with suppress(UnreadableEventError):
+            found.append(stored(row))
+    return found
+
+
+def set_aside(events: Sequence[RecordedEvent], taken: Collection[str]) -> list[RecordedEvent]:
+    """
+    Return events so that each id is there once: a later one under the same id counts nowhere.
+
+    :param taken: ids that are in the log already
+    """
+    seen = set(taken)
+    kept = []
+    for event in events:
+        is_repeated = event.event_id in seen and type(event.kind) is not Repeated
+        seen.add(event.event_id)
+        kept.append(event._replace(kind=Repeated(event.kind), content=None) if is_repeated else event)
+    return kept
+
+
+def marked_id(event_id: str, position: int) -> bytes:
+    """Return what is stored as the id of an event that is the second under its id: its own again, and its position."""
+    return bytes.fromhex(event_id) + position.to_bytes(8)
+
+
+def require_known(rows: Iterable[Row], accepted: Collection[int]) -> None:
+    """
+    Refuse rows of kinds that this version does not know.
+
+    :param accepted: positions of changed events that an operator accepted: a kind says nothing there
+    :raises NewerEventError: a newer version recorded one of them
+    :raises UnreadableEventError: one of them cannot be read
+    """
+    for row in rows:
+        if row[0] not in accepted:
+            raise newer(stored(row))
+
+
+def counting(rows: Iterable[Row], accepted: Collection[int]) -> Iterator[RecordedEvent]:
+    """
+    Yield the events in rows, without those that cannot be read where that was accepted.
+
+    :param accepted: positions of changed events that an operator accepted
+    :raises UnreadableEventError: one of the others cannot be read
+    """
+    for row in rows:
+        try:
+            yield stored(row)
+        except UnreadableEventError:
+            if row[0] not in accepted:
+                raise
 
 
 def again(events: Iterable[RecordedEvent], *, keep: Collection[Kind]) -> list[NewEvent]:
@@ -175,16 +299,13 @@ def judge(
     return verdicts
 
 
-def verify(events: Iterable[RecordedEvent], *, epoch: str, checked: int, before: bytes) -> ChainReport:
-    """Recompute the digests of events that follow the digest ``before``."""
-    digest = before or genesis(epoch)
-    for event in events:
-        digest = _digest(digest, event)
-        if digest != event.digest:
-            message = f"the digest of event {event.event_id} at position {event.position} does not verify"
-            return ChainReport(False, checked, event.position, message)
-        checked += 1
-    return ChainReport(True, checked, None, f"digest chain intact over {checked} events")
+def loss_in(text: str, head: Head) -> Loss:
+    """Return the loss that a log's state tells of; one that cannot be read is none the less a loss."""
+    try:
+        witness, epoch, position, digest = loads(text)
+        return Loss(str(witness), str(epoch), int(position), str(digest))
+    except (ValueError, TypeError):
+        return Loss("a note in the log's state, which cannot be read,", head.epoch, head.position + 1, "")
 
 
 def check_ends(head: Head, at: int | None) -> None:
@@ -200,10 +321,32 @@ def check_ends(head: Head, at: int | None) -> None:
         )
 
 
-def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) -> None:
+def further(loss: Loss | None, other: Loss) -> Loss:
+    """Return the one of two losses that goes further; the first one of two that go equally far."""
+    return other if loss is None or other.position > loss.position else loss
+
+
+def loss_accepted(loss: Loss | None, head: Head, reason: str, sender: str | None) -> tuple[NewEvent, Head]:
+    """
+    Return the event that accepts a loss, and the head that it is to stand behind, where no position was given before.
+
+    :raises ConflictError: nothing is lost
+    """
+    if loss is None:
+        raise ConflictError("The log has everything that its witnesses saw: there is no loss to accept")
+    accepted = LossAccepted(*loss, head.position, head.digest.hex(), reason)
+    return events_loss_accepted(accepted, sender=sender), head._replace(
+        position=max(head.position, loss.position)
+    )
+
+
+def check_continues(
+    events: Iterable[RecordedEvent], *, epoch: str, head: Head, accepted: Mapping[int, ChangeAccepted]
+) -> None:
     """
     Refuse events of another log that do not stand right behind ``head``.
 
+    :param accepted: changes that were accepted there, by position
     :raises ConflictError: another epoch, or the chain does not go on
     """
     if head.position and epoch != head.epoch:
@@ -211,10 +354,15 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
             f"The log has events of its own: its epoch is {head.epoch}, that of the events is {epoch}"
         )
     # A log that never had an event begins wherever the other one does.
-    position, digest = head.position, head.digest if head.position else genesis(epoch)
+    position, before = head.position, [head.digest if head.position else genesis(epoch)]
     for event in events:
-        digest = _digest(digest, event)
-        if event.position <= position or digest != event.digest:
+        found = [digest_of(event, after=digest) for digest in before]
+        follows = event.digest in found
+        if not follows:
+            change = accepted.get(event.position)
+            follows = change is not None and change.recorded_digest == event.digest.hex()
+        before = [event.digest] if event.digest in found else [event.digest, *found]
+        if event.position <= position or not follows:
             raise ConflictError(
                 f"By its digest the event at position {event.position} does not follow position {position}: the log "
                 "holds other events up to there, or the event was changed"
@@ -222,15 +370,25 @@ def check_continues(events: Iterable[RecordedEvent], *, epoch: str, head: Head) 
         position = event.position
 
 
+def digest_of(event: RecordedEvent, *, after: bytes) -> bytes:
+    """
+    Return what the digest of an event has to be; for an event that nobody wrote, what is no digest.
+
+    :param after: the digest of the event before it
+    """
+    position, event_id, kind, recorded_us, payload, _, _, salt, sender = event
+    if sender is not None and not salt:
+        return _NO_DIGEST
+    return chain(after, position, event_id, kind, recorded_us, payload, salt, sender)
+
+
+def _raw_id(event_id: str, kind: str, position: int) -> bytes:
+    return marked_id(event_id, position) if type(kind) is Repeated else bytes.fromhex(event_id)
+
+
+def _hex(sender: bytes | None) -> str | None:
+    return None if sender is None else sender.hex()
+
+
 def _find(recorded: Sequence[RecordedEvent], event_id: str) -> RecordedEvent:
     return next(event for event in recorded if event.event_id == event_id)
-
-
-def _digest(previous: bytes, event: RecordedEvent) -> bytes:
-    """Return what the digest of an event has to be, given the one before it; of one that nobody wrote, another one."""
-    if event.sender is not None and not event.salt:
-        return previous
-    return chain(
-        *(previous, event.position, event.event_id, event.kind, event.recorded_us),
-        *(event.payload, event.salt, event.sender),
-    )

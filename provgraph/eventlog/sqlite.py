@@ -17,25 +17,34 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from provgraph.eventlog import recording
-from provgraph.eventlog.base import Appended, ChainReport, Head
+from provgraph.eventlog import checking, recording
+from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Head, Loss
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
-from provgraph.events import Kind, genesis, log_cleaned, newer
-from provgraph.sqlite import Readers, connect, insert_rows, stored_bytes, transaction, translated
+from provgraph.eventlog.witnesses import HEAD_FILE, SEQUENCE, ask, lost_error
+from provgraph.events import Kind, genesis, log_cleaned
+from provgraph.sqlite import (
+    Readers,
+    connect,
+    insert_rows,
+    select_in,
+    stored_bytes,
+    transaction,
+    translated,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from provgraph.events import RecordedEvent
+    from provgraph.eventlog.headfile import HeadFile
+    from provgraph.events import ChangeAccepted, RecordedEvent
     from provgraph.events.base import NewEvent
 
 logger = logging.getLogger(__name__)
 
 _WHAT = "event log"
 _CACHE_KIB = 24_576
-_CHAIN_CHUNK = 5_000
 
 # `position` is never used again, not even after cleaning: hence AUTOINCREMENT.
 SCHEMA = """
@@ -50,22 +59,59 @@ CREATE TABLE IF NOT EXISTS event (
     salt BLOB NOT NULL DEFAULT x'',
     sender BLOB
 );
+CREATE INDEX IF NOT EXISTS event_by_acceptance ON event(position)
+    WHERE kind IN ('change.accepted', 'loss.accepted');
 """
 _COLUMNS = "position, event_id, kind, recorded_us, payload, digest, salt, sender"
 INSERT_EVENTS = f"INSERT INTO event({_COLUMNS}) VALUES"
 SELECT_BEHIND = f"SELECT {_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?"  # noqa: S608 - our own text
 SELECT_BY_ID = f"SELECT {_COLUMNS} FROM event WHERE event_id = ?"  # noqa: S608 - our own text
 SELECT_UNKNOWN = f"""
-SELECT {_COLUMNS} FROM event WHERE kind NOT IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT 1
+SELECT {_COLUMNS} FROM event WHERE kind NOT IN (SELECT value FROM json_each(?)) ORDER BY position
 """  # noqa: S608 - our own text
+SELECT_KINDS = f"""
+SELECT {_COLUMNS} FROM event WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY position
+"""  # noqa: S608 - our own text
+SELECT_TAKEN = "SELECT event_id FROM event WHERE event_id IN"
 SELECT_SENDERS = """
 SELECT position, sender FROM event WHERE position IN (SELECT value FROM json_each(?)) AND sender IS NOT NULL
 """
+SELECT_ACCEPTANCES = f"""
+SELECT {_COLUMNS} FROM event INDEXED BY event_by_acceptance
+WHERE kind IN ('change.accepted', 'loss.accepted') ORDER BY position
+"""  # noqa: S608 - our own text
+SELECT_DIGEST_AT = "SELECT digest FROM event WHERE position <= ? ORDER BY position DESC LIMIT 1"
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
 SELECT_LOG_KEY = "SELECT value FROM log_state WHERE key = 'secret'"
-BEGIN_LOG_KEY = "INSERT OR IGNORE INTO log_state(key, value) VALUES ('secret', ?)"
+# Also into a log that was made before there was one, or whose own is damaged: cursors of before are refused then.
+BEGIN_LOG_KEY = """
+INSERT INTO log_state(key, value) VALUES ('secret', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value
+WHERE typeof(value) <> 'text' OR length(value) <> 64 OR value GLOB '*[^0-9a-f]*'
+"""
+CHECK_FILE = "PRAGMA integrity_check(100)"
+SELECT_INDEXES = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"
+# NOT INDEXED: the index of the ids is not to be trusted here.
+SELECT_REPEATED = """
+SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
+    SELECT event_id, min(position) AS first FROM event NOT INDEXED GROUP BY event_id HAVING count(*) > 1
+) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
+"""
+SELECT_COUNT_OF_POSITIONS = """
+SELECT coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'), 0),
+    coalesce((SELECT max(position) FROM event), 0)
+"""
+DELETE_SEQUENCE = "DELETE FROM sqlite_sequence WHERE name = 'event'"
+INSERT_SEQUENCE = """
+INSERT INTO sqlite_sequence(name, seq) SELECT 'event', max(position) FROM event HAVING max(position) IS NOT NULL
+"""
+SET_ID = "UPDATE event SET event_id = ? WHERE position = ?"
+REINDEX = "REINDEX event"
+# So that a row whose entry in an index is not there can be changed.
+_SCHEMA_PRAGMA = "PRAGMA writable_schema = {}"
+SELECT_LOST = "SELECT value FROM log_state WHERE key = 'lost'"
+DELETE_LOST = "DELETE FROM log_state WHERE key = 'lost'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > ?"
 DELETE_ALL = "DELETE FROM event"
@@ -84,15 +130,23 @@ class TransactionalProjection(Protocol):
 class SQLiteEventLog:
     """An `EventLog` in one SQLite file."""
 
-    def __init__(self, path: Path | str, *, projections: Sequence[TransactionalProjection] = ()) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        projections: Sequence[TransactionalProjection] = (),
+        head_file: HeadFile | None = None,
+    ) -> None:
         """
         Open the log, making the file when it is not there.
 
+        :param head_file: is a witness of how far the log went, and is written before the log is cleaned
         :raises NewerFormatError: a newer version of provgraph wrote the file
         :raises StoreError: the file cannot be opened, or is no database of ours
         """
         self._path = Path(path)
         self._projections = projections
+        self._head_file = head_file
         self._write_lock = threading.Lock()
         self._changed = threading.Condition()
         with translated(_WHAT):
@@ -102,7 +156,12 @@ class SQLiteEventLog:
             self._writer.execute(BEGIN_LOG_KEY, (secrets.token_hex(32),))
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
+            self._loss = self._load_loss()
         self._tail = Tail()
+        self._acceptances: list[RecordedEvent] | None = None  # None: look them up; each answer asks for them
+        self.acceptances()
+        if head_file is not None:
+            ask(self, HEAD_FILE, head_file.read)
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """See `EventLog.append`."""
@@ -125,13 +184,34 @@ class SQLiteEventLog:
             except sqlite3.IntegrityError:
                 return None
 
-    def read(self, *, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        recent = self._tail.read(self._head, after=after, limit=limit)
+        recent = None if unparsed else self._tail.read(self._head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
-            return [recording.stored(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
+            try:
+                rows = connection.execute(SELECT_BEHIND, (after, limit)).fetchall()
+            except (
+                sqlite3.OperationalError
+            ):  # a text that is none, perhaps: then the row can be told at least
+                rows = _rows_of_any_text(connection, SELECT_BEHIND, after, limit)
+            return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
+
+    def digest_at(self, position: int) -> bytes:
+        """See `EventLog.digest_at`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            row = connection.execute(SELECT_DIGEST_AT, (position,)).fetchone()
+        return genesis(self._head.epoch) if row is None else recording.digest_in(row[0])
+
+    def acceptances(self) -> list[RecordedEvent]:
+        """See `EventLog.acceptances`."""
+        known = self._acceptances
+        if known is None:
+            with self._write_lock, translated(_WHAT):
+                known = recording.acceptances(self._writer.execute(SELECT_ACCEPTANCES))
+                self._acceptances = known
+        return known
 
     def get(self, event_id: str) -> RecordedEvent | None:
         """See `EventLog.get`."""
@@ -143,7 +223,7 @@ class SQLiteEventLog:
         """See `EventLog.senders`."""
         with translated(_WHAT), self._readers.connection() as connection:
             rows = connection.execute(SELECT_SENDERS, (dumps(list(positions)),))
-            return {position: sender.hex() for position, sender in rows}
+            return {position: sender.hex() for position, sender in rows if isinstance(sender, bytes)}
 
     @property
     def is_local(self) -> bool:
@@ -171,7 +251,11 @@ class SQLiteEventLog:
 
     def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
+        accepted = checking.accepted_changes(self)
         with self._write_lock, translated(_WHAT):
+            self._require_whole()
+            if self._head_file is not None:
+                self._head_file.keep(self)
             old = self._head
             recording.check_ends(old, at)
             epoch = uuid.uuid4().hex
@@ -179,10 +263,10 @@ class SQLiteEventLog:
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
             ).sent_by(sender)
             with transaction(self._writer):
-                unknown = self._writer.execute(SELECT_UNKNOWN, (dumps(list(Kind)),)).fetchone()
-                if unknown is not None:
-                    raise newer(recording.stored(unknown))
-                kept = recording.again(self._all_events(), keep=keep)
+                unknown = _rows_of_any_text(self._writer, SELECT_UNKNOWN, dumps(list(Kind)))
+                recording.require_known(unknown, accepted)
+                rows = self._writer.execute(SELECT_KINDS, (dumps(list(keep)),))
+                kept = recording.again(recording.counting(rows, accepted), keep=keep)
                 self._writer.execute(DELETE_ALL)
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 for projection in self._projections:
@@ -194,11 +278,19 @@ class SQLiteEventLog:
         logger.info("log cleaned, epoch %s follows %s", epoch, old.epoch)
         return self._head
 
-    def restore(self, events: Sequence[RecordedEvent], *, epoch: str) -> Head:
+    def restore(
+        self,
+        events: Sequence[RecordedEvent],
+        *,
+        epoch: str,
+        accepted: Mapping[int, ChangeAccepted] = NOTHING_ACCEPTED,
+    ) -> Head:
         """See `EventLog.restore`."""
         with self._write_lock, translated(_WHAT):
-            recording.check_continues(events, epoch=epoch, head=self._head)
+            self._require_whole()
+            recording.check_continues(events, epoch=epoch, head=self._head, accepted=accepted)
             before = self._head if self._head.position else Head(epoch, 0, genesis(epoch))
+            events = recording.set_aside(events, self._taken(events))
             with transaction(self._writer):
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 if events:
@@ -214,33 +306,88 @@ class SQLiteEventLog:
         with translated(_WHAT), self._readers.connection() as connection:
             return bytes.fromhex(connection.execute(SELECT_LOG_KEY).fetchone()[0])
 
+    def loss(self) -> Loss | None:
+        """See `EventLog.loss`."""
+        return self._loss
+
+    def refuse(self, loss: Loss) -> None:
+        """See `EventLog.refuse`."""
+        with self._write_lock, translated(_WHAT):
+            before, self._loss = self._loss, recording.further(self._loss, loss)
+            if self._loss != before:
+                logger.error("%s", lost_error(self._loss, self._head))
+                with transaction(self._writer):
+                    self._writer.execute(SET_STATE, ("lost", dumps(self._loss)))
+
+    def accept_loss(self, reason: str, *, sender: str | None = None) -> RecordedEvent:
+        """See `EventLog.accept_loss`."""
+        with self._write_lock, translated(_WHAT):
+            head = self._head
+            new, behind = recording.loss_accepted(self._loss, head, reason, sender)
+            recorded = recording.record([new], head=behind, not_before_us=self._last_us)
+            with transaction(self._writer):
+                self._insert(recorded)
+                self._writer.execute(DELETE_LOST)
+            self._loss = None
+            self._advance(head, recorded)
+        logger.warning(
+            "the loss of events was accepted; the log goes on at position %d", recorded[0].position
+        )
+        return recorded[0]
+
     def lease(self, name: str) -> LocalLease:  # noqa: ARG002 - nobody else could hold any
         """See `EventLog.lease`."""
         return LocalLease()
 
     def verify_chain(self, progress: Callable[[int], None] | None = None) -> ChainReport:
         """See `EventLog.verify_chain`."""
-        epoch, expected = self._head.epoch, self._highest_position()
-        report = ChainReport(True, 0, None, "digest chain intact, the log is empty")
-        digest, after = b"", 0
-        while chunk := self._read_file(after, _CHAIN_CHUNK):
-            report = recording.verify(chunk, epoch=epoch, checked=report.events, before=digest)
-            if progress is not None:
-                progress(report.events)
-            if not report.intact:
-                break
-            digest, after = chunk[-1].digest, chunk[-1].position
-        if self._head.epoch != epoch:  # cleaned meanwhile
-            return self.verify_chain(progress)
-        if report.intact and after < expected:
-            message = f"the events behind position {after} are missing, up to {expected}"
-            return ChainReport(False, report.events, after + 1, message)
-        return report
+        return checking.verify_chain(self, progress)
+
+    def faults(self) -> list[str]:
+        """See `EventLog.faults`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            tables = dict(connection.execute(SELECT_INDEXES))
+            found = [str(fault) for (fault,) in connection.execute(CHECK_FILE)]
+            sequence, last = connection.execute(SELECT_COUNT_OF_POSITIONS).fetchone()
+            if sequence != last:
+                found.append(
+                    f"the count of positions (sqlite_sequence) is at {sequence}, the table event ends at {last}"
+                )
+        return [_with_table(fault, tables) for fault in found if fault != "ok"]
+
+    def mend_ids(self) -> list[int]:
+        """See `EventLog.mend_ids`."""
+        with self._write_lock, translated(_WHAT):
+            self._writer.execute(_SCHEMA_PRAGMA.format("ON"))
+            try:
+                with transaction(self._writer):
+                    repeated = [
+                        (position, raw_id)
+                        for position, raw_id in self._writer.execute(SELECT_REPEATED)
+                        if isinstance(raw_id, bytes)
+                    ]
+                    for position, raw_id in repeated:
+                        marked = recording.marked_id(raw_id.hex(), position)
+                        self._writer.execute(SET_ID, (marked, position))
+                    self._writer.execute(REINDEX)
+                    if self._loss is None:  # else it is a witness
+                        self._writer.execute(DELETE_SEQUENCE)
+                        self._writer.execute(INSERT_SEQUENCE)
+            finally:
+                self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
+            self._tail = Tail()
+        mended = [position for position, _ in repeated]
+        logger.warning(
+            "the index of the events' ids was made anew; second under their id: %s", mended or "none"
+        )
+        return mended
 
     def probe(self) -> None:
         """See `EventLog.probe`."""
-        with self._write_lock, translated(_WHAT), transaction(self._writer):
-            self._writer.execute(SET_STATE, ("probe", uuid.uuid4().hex))
+        with self._write_lock, translated(_WHAT):
+            self._require_whole()
+            with transaction(self._writer):
+                self._writer.execute(SET_STATE, ("probe", uuid.uuid4().hex))
 
     def close(self) -> None:
         """See `EventLog.close`."""
@@ -248,11 +395,21 @@ class SQLiteEventLog:
             self._readers.close()
             self._writer.close()
 
-    def _highest_position(self) -> int:
-        """Return the highest position ever given, whether or not its event is still there."""
-        with translated(_WHAT), self._readers.connection() as connection:
-            row = connection.execute(SELECT_SEQUENCE).fetchone()
-        return 0 if row is None else int(row[0])
+    def _require_whole(self) -> None:
+        if self._loss is not None:
+            raise lost_error(self._loss, self._head)
+
+    def _load_loss(self) -> Loss | None:
+        """Return what was found to be lost before; or what the file's count of positions tells now."""
+        row = self._writer.execute(SELECT_LOST).fetchone()
+        if row is not None:
+            return recording.loss_in(row[0], self._head)
+        sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
+        if sequence is None or sequence[0] <= self._head.position:
+            return None
+        loss = Loss(SEQUENCE, self._head.epoch, sequence[0], "")
+        logger.error("%s", lost_error(loss, self._head))
+        return loss
 
     def _load_head(self) -> tuple[Head, int]:
         epoch = self._writer.execute(SELECT_EPOCH).fetchone()
@@ -262,10 +419,10 @@ class SQLiteEventLog:
         last = self._writer.execute(SELECT_LAST).fetchone()
         if last is not None:
             return Head(epoch[0], last[0], last[2]), last[1]
-        sequence = self._writer.execute(SELECT_SEQUENCE).fetchone()
-        return Head(epoch[0], 0 if sequence is None else sequence[0], genesis(epoch[0])), 0
+        return Head(epoch[0], 0, genesis(epoch[0])), 0
 
     def _write(self, new: Sequence[NewEvent]) -> list[RecordedEvent]:
+        self._require_whole()
         if not new:
             return []
         head = self._head
@@ -283,10 +440,14 @@ class SQLiteEventLog:
     def _advance(self, head: Head, recorded: Sequence[RecordedEvent]) -> None:
         last = recorded[-1]
         with self._changed:
+            epoch_begins = head.epoch != self._head.epoch
             # The head first: nobody may read events that stand behind it.
             self._head = Head(head.epoch, last.position, last.digest)
             self._last_us = last.recorded_us
             self._tail.extend(recorded, epoch=head.epoch)
+            kinds = [event.kind for event in recorded]
+            if epoch_begins or Kind.CHANGE_ACCEPTED in kinds or Kind.LOSS_ACCEPTED in kinds:
+                self._acceptances = None
             self._changed.notify_all()
 
     def _known(self, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:
@@ -297,18 +458,24 @@ class SQLiteEventLog:
                 known[event_id] = recording.stored(row)
         return known
 
-    def _read_file(self, after: int, limit: int) -> list[RecordedEvent]:
-        with translated(_WHAT), self._readers.connection() as connection:
-            connection.text_factory = _leniently
-            try:
-                return [recording.unread(row) for row in connection.execute(SELECT_BEHIND, (after, limit))]
-            finally:
-                connection.text_factory = str
-
-    def _all_events(self) -> Iterator[RecordedEvent]:
-        return (recording.stored(row) for row in self._writer.execute(SELECT_BEHIND, (0, -1)))
+    def _taken(self, events: Sequence[RecordedEvent]) -> set[str]:
+        """Return those ids of events that are in the log already."""
+        raw_ids = [bytes.fromhex(event.event_id) for event in events]
+        return {raw.hex() for (raw,) in select_in(self._writer, SELECT_TAKEN, raw_ids)}
 
 
-def _leniently(text: bytes) -> str:
-    """Return a text, whatever somebody put there: that it is wrong is for its digest to show."""
-    return text.decode(errors="replace")
+def _rows_of_any_text(connection: sqlite3.Connection, statement: str, *values: object) -> list[recording.Row]:
+    """Return the rows of a statement, where some have texts that are not UTF-8."""
+    connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+    try:
+        return connection.execute(statement, values).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _with_table(fault: str, tables: Mapping[str, str]) -> str:
+    """Return what the database says of itself, with the table of the index that it names."""
+    for index, table in tables.items():
+        if index in fault:
+            return f"{fault} (of the table {table})"
+    return fault

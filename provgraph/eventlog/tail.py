@@ -17,6 +17,12 @@ _EVENTS = 5_000
 _BYTES = 8 * 2**20
 
 
+class Recent(list["RecordedEvent"]):
+    """Events that this process recorded itself a moment ago, without a hole: no store has had them in between."""
+
+    __slots__ = ()
+
+
 class Tail:
     """
     A run of committed events of one epoch without a hole, already parsed. Safe to use from several threads.
@@ -60,14 +66,14 @@ class Tail:
         with self._lock:
             return bool(self._events) and self._events[0].position <= after + 1 <= self._events[-1].position
 
-    def read(self, head: Head, *, after: int, limit: int) -> list[RecordedEvent] | None:
+    def read(self, head: Head, *, after: int, limit: int) -> Recent | None:
         """
         Return what a log that ends with ``head`` has behind ``after``, or None when not all of it is here.
 
         Events that were appended since ``head`` was asked for may be among them.
         """
         if after >= head.position:
-            return []
+            return Recent()
         with self._lock:
             if head.epoch != self._epoch or not self._events:
                 return None
@@ -75,4 +81,4 @@ class Tail:
             if after + 1 < first or last < min(head.position, after + limit):
                 return None
             start = after + 1 - first
-            return list(islice(self._events, start, start + limit))
+            return Recent(islice(self._events, start, start + limit))

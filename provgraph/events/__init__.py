@@ -1,12 +1,16 @@
 """The event model: families of events, canonical bytes, the digest chain, the two clocks."""
 
+from provgraph.events.acceptance import ChangeAccepted, LossAccepted, change_accepted, loss_accepted
 from provgraph.events.artifact import ArtifactsRemoved, Sighting, artifacts_removed
 from provgraph.events.base import (
+    ACCEPTANCES,
     DIGEST_BYTES,
     SALT_BYTES,
     Kind,
     NewEvent,
     RecordedEvent,
+    Repeated,
+    SetAside,
     UnknownKind,
     chain,
     commitment,
@@ -44,6 +48,7 @@ from provgraph.events.tag import TagSet, tag_set
 from provgraph.events.tracking import Tracked
 
 __all__ = [
+    "ACCEPTANCES",
     "DIGEST_BYTES",
     "NOBODY",
     "PEM_VERSION",
@@ -51,22 +56,26 @@ __all__ = [
     "STATED_OUTCOMES",
     "ArtifactStatement",
     "ArtifactsRemoved",
+    "ChangeAccepted",
     "CredentialCreated",
     "CredentialRevoked",
     "Grant",
     "Holder",
     "Kind",
     "LogCleaned",
+    "LossAccepted",
     "NewEvent",
     "Outcome",
     "Pem",
     "RebuildRequested",
     "RecordedEvent",
+    "Repeated",
     "ReportClosed",
     "ReportOpened",
     "Right",
     "Role",
     "Sender",
+    "SetAside",
     "Sighting",
     "TagSet",
     "Tracked",
@@ -74,6 +83,7 @@ __all__ = [
     "accept",
     "artifacts_removed",
     "chain",
+    "change_accepted",
     "commitment",
     "content",
     "credential_created",
@@ -84,6 +94,7 @@ __all__ = [
     "in_order",
     "known",
     "log_cleaned",
+    "loss_accepted",
     "newer",
     "rebuild_requested",
     "report_closed",

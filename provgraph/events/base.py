@@ -39,10 +39,32 @@ class Kind(StrEnum):
     LOG_CLEANED = "log.cleaned"
     REBUILD_REQUESTED = "rebuild.requested"
     TRACKED = "tracking.step"
+    CHANGE_ACCEPTED = "change.accepted"
+    LOSS_ACCEPTED = "loss.accepted"
+
+
+# By these an operator lets the log go on where something is wrong with it.
+ACCEPTANCES = frozenset({Kind.CHANGE_ACCEPTED, Kind.LOSS_ACCEPTED})
 
 
 class UnknownKind(str):
     """The kind of an event that this version does not know: a newer one recorded it. Its content is None."""
+
+    __slots__ = ()
+
+
+class SetAside(str):
+    """
+    The kind of an event that stands in the log and counts nowhere. Its content is None.
+
+    Nobody can read what it says by now and an operator accepted that; or it is `Repeated`.
+    """
+
+    __slots__ = ()
+
+
+class Repeated(SetAside):
+    """The kind of an event that is the second under its id: a damaged index let it in. The first one counts."""
 
     __slots__ = ()
 
@@ -68,7 +90,7 @@ class RecordedEvent(NamedTuple):
 
     position: int
     event_id: str
-    kind: Kind | UnknownKind
+    kind: Kind | UnknownKind | SetAside
     recorded_us: int  # log's clock, microseconds since 1970, UTC
     payload: bytes
     digest: bytes

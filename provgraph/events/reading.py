@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provgraph.events import artifact, credential, operation, pem, report, tag, tracking
+from provgraph.events import acceptance, artifact, credential, operation, pem, report, tag, tracking
 from provgraph.events.base import Kind
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ _READERS: dict[str, Callable[[str, bytes], object]] = {
     Kind.CREDENTIAL_REVOKED: lambda _id, payload: credential.read_revoked(payload),
     Kind.LOG_CLEANED: lambda _id, payload: operation.read_cleaned(payload),
     Kind.REBUILD_REQUESTED: lambda _id, _payload: operation.RebuildRequested(),
+    Kind.CHANGE_ACCEPTED: lambda _id, payload: acceptance.read_change(payload),
+    Kind.LOSS_ACCEPTED: lambda _id, payload: acceptance.read_loss(payload),
     Kind.TRACKED: lambda _id, payload: tracking.read(payload),
 }
 

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECORDED_BY = "recorded_by"
+# Beside it: the event was changed after it was recorded, and an operator accepted that.
+CHANGED = "changed"
 
 
 def called(recorder: Mapping[str, Any]) -> str:

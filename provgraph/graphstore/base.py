@@ -36,6 +36,13 @@ class Checkpoint(NamedTuple):
     position: int = 0
 
 
+class Followed(NamedTuple):
+    """How far a graph has followed the log, and what stood there: a witness of how far the log went."""
+
+    checkpoint: Checkpoint
+    digest: str  # of the log's event at the checkpoint, hex; empty where nobody said
+
+
 class GraphCounts(NamedTuple):
     """How many nodes a graph holds."""
 
@@ -439,9 +446,11 @@ class GraphStore(HistoryReader, Protocol):
     Many threads may read; one projector writes.
     """
 
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """
         Apply a batch and move the checkpoint from ``expected`` to ``to``, in one transaction.
+
+        :param digest: what `followed` is to say
 
         :raises CheckpointMismatchError: the graph is elsewhere; nothing was changed
         :raises StoreError: the store cannot be written; nothing was changed
@@ -468,6 +477,9 @@ class GraphStore(HistoryReader, Protocol):
 
     def clear(self, *, covers: int = 0) -> None:
         """Remove everything, the checkpoint too, and note what `covers` is to say; all in one transaction."""
+
+    def followed(self) -> Followed:
+        """Return how far the graph has followed the log, and the digest that was there."""
 
     def covers(self) -> int:
         """
@@ -502,11 +514,13 @@ class GraphStore(HistoryReader, Protocol):
     def placeholders(self) -> Iterator[str]:
         """Yield the ids of the placeholders, ordered."""
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:
         """
-        Yield what is wrong although facts do not tell; nothing in a store that keeps nothing beside them.
+        Yield what is wrong although facts do not tell.
 
         While events are being applied, some of it may be on its way only.
+
+        :param like: a graph that was replayed from the same log: a store of its kind compares what it keeps with that
         """
 
     def unconnected_artifacts(self) -> list[str]:

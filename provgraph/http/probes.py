@@ -92,11 +92,15 @@ class _Probes:
     def _parts(self) -> dict[str, Callable[[], str]]:
         """Return what to ask for the state of each part."""
         services = self._services
-        parts: dict[str, Callable[[], str]] = {"log": partial(_state, services.log.probe)}
+        parts: dict[str, Callable[[], str]] = {"log": partial(_state, self._log)}
         # A process that only receives goes on receiving while the graph is away.
         if services.building is not None:
             parts |= {"graph": partial(_state, services.graph.probe), "projector": self._projector}
         return parts
+
+    def _log(self) -> None:
+        self._services.log.probe()
+        self._services.integrity.probe()
 
     async def _note(self, states: dict[str, str], part: str, ask: Callable[[], str]) -> None:
         states[part] = f"It did not answer within {_PATIENCE_SECONDS:g} seconds"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.kinds import Kinds
     from provgraph.lineage.recorders import Recorders
+    from provgraph.operations.integrity import Integrity
     from provgraph.operations.jobs import Jobs
     from provgraph.operations.rebuild import GraphBuilder
     from provgraph.settings import Settings
@@ -59,6 +60,7 @@ class Services:
     cursors: Cursors
     jobs: Jobs
     tracker: Tracker
+    integrity: Integrity
     building: Building | None
     """The graph's side; None in a process that only receives."""
 

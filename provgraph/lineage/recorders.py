@@ -1,7 +1,9 @@
 """
-Who recorded an event: the credential that it came with.
+What answers tell of events beside what the events say: who recorded it, and whether it was changed since.
 
-It is looked up in the log by position when an answer is made. No graph holds it, so graphs and their digests are the
+Who recorded an event is the credential that it came with. An event that was changed after it was recorded is in an
+answer only when an operator accepted it as it stands now; then whatever rests on it says so. Both
+are looked up in the log by position when an answer is made. No graph holds them, so graphs and their digests are the
 same whoever sent the events.
 """
 
@@ -11,7 +13,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from provgraph.events.recorder import RECORDED_BY
+from provgraph.eventlog.checking import accepted_changes
+from provgraph.events.recorder import CHANGED, RECORDED_BY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 _MISSED_SECONDS = 10.0
 _MISSED_AT_MOST = 10_000
 
-# Returns the recorder of each position that has one: ``{"id": 32 hex digits, "name": of the credential}``.
+# Returns what is to be added to the event at a position, where there is something to add: ``recorded_by``
+# ``{"id": 32 hex digits, "name": of it}``, and ``changed`` ``{"reason", "recorded_digest", "found_digest"}``.
 RecordersOf = Callable[[Collection[int]], Mapping[int, "Json"]]
 
 
@@ -52,15 +56,25 @@ class Recorders:
 
     def __call__(self, positions: Collection[int]) -> Mapping[int, Json]:
         """
-        Return the recorders of events, by log position.
+        Return what is to be added to events, by log position.
 
         :raises StoreError: the log cannot be read
         """
         senders = self._log.senders(positions)
-        if not senders:
-            return {}
-        self._learn(set(senders.values()) - self._names.keys())
-        return {position: {"id": id_, "name": self._names.get(id_)} for position, id_ in senders.items()}
+        known: dict[int, Json] = {}
+        if senders:
+            self._learn(set(senders.values()) - self._names.keys())
+            for position, id_ in senders.items():
+                known[position] = {RECORDED_BY: {"id": id_, "name": self._names.get(id_)}}
+        changes = accepted_changes(self._log)
+        for position in changes.keys() & set(positions):
+            change = changes[position]
+            known.setdefault(position, {})[CHANGED] = {
+                "reason": change.reason,
+                "recorded_digest": change.recorded_digest,
+                "found_digest": change.found_digest,
+            }
+        return known
 
     def _learn(self, ids: Collection[str]) -> None:
         now = self._clock()
@@ -75,11 +89,9 @@ class Recorders:
 
 
 def add_to(events: Iterable[Json], recorders: RecordersOf) -> None:
-    """Add to what answers tell of events who recorded them; events without a position were never recorded."""
+    """Add to what answers tell of events; those without a position were never recorded."""
     found = [event for event in events if event.get("position") is not None]
     known = recorders([event["position"] for event in found])
     if known:
         for event in found:
-            recorder = known.get(event["position"])
-            if recorder is not None:
-                event[RECORDED_BY] = recorder
+            event.update(known.get(event["position"], {}))

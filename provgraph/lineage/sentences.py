@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from provgraph import telling
-from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.lineage.kinds import UNKNOWN
 from provgraph.lineage.told import ARRIVAL
 from provgraph.telling import listed, name
@@ -93,6 +93,8 @@ def _step(number: int, step: Json, unseen: set[str]) -> Iterator[str]:
     proof = f"event {step['event']}, position {step['position']}, recorded {step['recorded_at']}"
     if RECORDED_BY in step:
         proof += f" by {name(called(step[RECORDED_BY]))}"
+    if CHANGED in step:
+        proof += f", CHANGED after it was recorded, which was accepted: {step[CHANGED]['reason']}"
     yield from _below("evidence", [proof])
 
 

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph import telling
-from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import answer, details, past, subject, told
 from provgraph.lineage import recorders as recording
@@ -275,6 +275,8 @@ def _done(step: Json) -> str:
     what = f" and produced {made}" if made else ""
     recorder = step.get(RECORDED_BY)
     by = "" if recorder is None else f"; the credential {_credential(recorder)} recorded it"
+    if CHANGED in step:
+        by += f"; the event was CHANGED after it was recorded, and an operator accepted that: {step[CHANGED]['reason']}"
     said = telling.described(step["properties"])
     and_said = f"; it said {said}" if said else ""
     when = f"{step['occurred_at']}, recorded at {step['recorded_at']},"

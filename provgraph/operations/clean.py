@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from provgraph.errors import OverloadedError
+from provgraph.errors import CorruptStoreError, OverloadedError
 from provgraph.events import Kind
 from provgraph.operations.flush import has_followed
 
@@ -33,9 +33,11 @@ def clean(
     :param sender: the id of the credential that asks for it
     :param at: the position that the log has to end at; None: any, as Record Keeper's client asks for it
     :raises ConflictError: the log ends elsewhere; nothing was removed
+    :raises CorruptStoreError: an event was changed: what stays would be recorded anew as if it had always been so
     :raises StoreError: the log cannot be written; nothing was removed
     :raises OverloadedError: the log is clean, but the graph did not follow within ``timeout_seconds``
     """
+    _require_unchanged(log)
     head = log.clean(keep=KEPT, sender=sender, at=at)
     give_up_at = time.monotonic() + timeout_seconds
     while not has_followed(log, graph, head=head) or graph.has_next_generation():
@@ -45,3 +47,12 @@ def clean(
             )
         time.sleep(_PAUSE_SECONDS)
     return head
+
+
+def _require_unchanged(log: EventLog) -> None:
+    chain = log.verify_chain()
+    if not chain.intact:
+        raise CorruptStoreError(
+            f"Nothing was removed, for the log was changed, and credentials are recorded anew: {chain.message}. See "
+            "provgraph admin verify --deep, and accept what is to count (provgraph admin accept-change)"
+        )

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import OverloadedError
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.events import known
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def flush(log: EventLog, graph: GraphStore, *, timeout_seconds: float) -> Flushe
     Wait until the graph has everything that is in the log now, and no rebuild is running.
 
     :raises OverloadedError: not within ``timeout_seconds``; the graph goes on following, so ask again
+    :raises ChangedEventError: the graph stops before an event that was changed
     :raises NewerEventError: the graph stops before an event that a newer version recorded
     """
     waiting = _Waiting(log, graph, timeout_seconds)
@@ -65,13 +67,14 @@ def has_followed(log: EventLog, graph: GraphStore, *, head: Head) -> bool:
 
 def require_known_next(log: EventLog, graph: GraphStore) -> None:
     """
-    Raise when the graph cannot go on, since the next event is of a kind that this version does not know.
+    Raise when the graph cannot go on: the next event was changed, or is of a kind that this version does not know.
 
-    :raises NewerEventError: so it is
+    :raises ChangedEventError: it was changed
+    :raises NewerEventError: it is of an unknown kind
     """
     checkpoint = graph.checkpoint()
     if checkpoint.epoch == log.head().epoch:
-        known(log.read(after=checkpoint.position, limit=1))
+        known(CheckedReader(log).read(after=checkpoint.position, limit=1))
 
 
 class _Waiting:
@@ -89,7 +92,7 @@ class _Waiting:
         Tell whether the graph is there.
 
         :raises OverloadedError: it is not, and the time is up
-        :raises NewerEventError: it is not, and cannot be
+        :raises StoreError: it is not, and cannot be
         """
         followed = has_followed(self._log, self._graph, head=self._head)
         if followed and not self._graph.has_next_generation():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.catalog import ListQuery
-from provgraph.errors import NewerEventError
+from provgraph.errors import ChangedEventError, NewerEventError
 from provgraph.events.clock import now_us
 from provgraph.operations.flush import require_known_next
 
@@ -98,6 +98,19 @@ def newer_position(log: EventLog, graph: GraphStore) -> int:
         require_known_next(log, graph)
     except NewerEventError as error:
         return error.position
+    except ChangedEventError:
+        return 0
+    return 0
+
+
+def changed_position(log: EventLog, graph: GraphStore) -> int:
+    """Return the position of the event that was changed and at which the graph stops, 0 without one."""
+    try:
+        require_known_next(log, graph)
+    except ChangedEventError as error:
+        return error.position
+    except NewerEventError:
+        return 0
     return 0
 
 

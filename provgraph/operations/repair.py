@@ -94,7 +94,7 @@ def _mended(graph: GraphStore, corrections: Corrections, checkpoint: Checkpoint)
 def _corrections(right: GraphStore, served: GraphStore, meter: Meter) -> Corrections:
     """Return what differs; what is on its way meanwhile shows when the checkpoint is compared."""
     found = Corrections()
-    flawed = _flawed(served, found)
+    flawed = _flawed(right, served, found)
     _compare(right.pems(), served.pems(), "id", found.pems, found.surplus_pems, flawed.pems, meter)
     _compare(
         right.artifacts(),
@@ -122,10 +122,10 @@ class _Flawed(NamedTuple):
     artifacts: set[str]
 
 
-def _flawed(served: GraphStore, found: Corrections) -> _Flawed:
+def _flawed(right: GraphStore, served: GraphStore, found: Corrections) -> _Flawed:
     """Return what has flaws, and note among corrections those that the store mends by itself."""
     flawed = _Flawed(set(), set())
-    for flaw in served.flaws():
+    for flaw in served.flaws(like=right):
         if flaw.what in {"PEM", "placeholder"}:
             flawed.pems.add(flaw.name)
         elif flaw.what == "artifact":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import ConflictError
+from provgraph.eventlog.checking import CheckedReader
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.embedded import EmbeddedGraphStore
 from provgraph.graphstore.projection import project
@@ -40,6 +41,7 @@ class Replica:
         :param with_catalog: else the catalog stays empty, which takes less time
         """
         self._log = log
+        self._reader = CheckedReader(log)
         self._with_catalog = with_catalog
         self._epoch = log.head().epoch
         self._position = 0
@@ -69,11 +71,11 @@ class Replica:
         Replay the log up to position ``to``; ``replayed`` is called with the number of events of each batch.
 
         :raises ConflictError: the log was cleaned since the replay began
+        :raises ChangedEventError: an event was changed
         """
         while self._position < to:
-            events = [
-                e for e in self._log.read(after=self._position, limit=_BATCH_EVENTS) if e.position <= to
-            ]
+            found = self._reader.read(after=self._position, limit=_BATCH_EVENTS)
+            events = [event for event in found if event.position <= to]
             if self._log.head().epoch != self._epoch:
                 raise ConflictError("The log was cleaned meanwhile: verify again")
             if not events:

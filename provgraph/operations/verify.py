@@ -14,12 +14,13 @@ checkpoint lies behind the second one, and a late event moves a use onwards, nev
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import orjson
 
 from provgraph.catalog import ListQuery
-from provgraph.errors import ConflictError
+from provgraph.errors import ConflictError, NewerEventError, OverloadedError, StoreError
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
 from provgraph.joined import joined
@@ -28,18 +29,19 @@ from provgraph.operations.findings import Difference, Findings, Sense
 from provgraph.operations.flush import flush
 from provgraph.operations.progress import Meter, unreported
 from provgraph.operations.replica import Replica
-from provgraph.operations.wording import counted
+from provgraph.operations.wording import counted, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from provgraph.catalog import Catalog, CatalogArtifact, CatalogPem
-    from provgraph.eventlog import ChainReport, EventLog
+    from provgraph.eventlog import ChainReport, EventLog, WrongPlace
     from provgraph.graphstore.base import ArtifactFacts, Checkpoint, GraphStore
     from provgraph.operations.progress import Report
 
 _Item = TypeVar("_Item")
 
+NOTHING_EXPECTED: Final[Mapping[int, str]] = MappingProxyType({})
 _BY_ID = ListQuery(sort_field="ID")
 _BY_NAME = ListQuery(sort_field="Name")
 _EVERYTHING = ListQuery()
@@ -61,7 +63,8 @@ class Verification(NamedTuple):
     position: int  # the log position that was compared
     total: int  # how many differences there are
     differences: list[Difference]  # the first of them
-    message: str  # a line with ``in sync`` or ``out of sync``, then one line for each listed difference
+    # a line with ``in sync`` or ``out of sync``, then one for each listed difference, and for each accepted change
+    message: str
 
 
 class _Scope(NamedTuple):
@@ -83,6 +86,7 @@ def verify(
     pems: bool = True,
     artifacts: bool = True,
     deep: bool = False,
+    expected: Mapping[int, str] = NOTHING_EXPECTED,
     timeout_seconds: float = 60.0,
     report: Report = unreported,
 ) -> Verification:
@@ -92,29 +96,52 @@ def verify(
     :param pems: compare PEMs (deep: with their edges, tags and placeholders)
     :param artifacts: compare artifacts
     :param deep: replay the log and check the digest chain, instead of trusting the catalog
+    :param expected: digests that the log has to have, hex, by position: of a head that was noted elsewhere, say. With
+        the chain, each of them vouches for everything before it, so it means ``deep``
     :param timeout_seconds: how long to wait for the graph to follow the log first
     :param report: called with how many items of how many were looked at
     :raises OverloadedError: the graph did not follow in time
     :raises ConflictError: the log was cleaned meanwhile
     """
     scope = _Scope(log, catalog, graph, pems, artifacts, timeout_seconds)
-    if deep:
-        return _deep(scope, report)
+    if deep or expected:
+        return _deep(scope, expected, report)
     meter = Meter(report, total=_catalog_size(scope))
 
     def compare(checkpoint: Checkpoint, findings: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, findings)
 
     findings, position = _settled(scope, compare)
+    findings.add_all(_wrong_witness(scope))
     meter.finish()
     return _verification(findings, position, _compared(scope))
 
 
-def _deep(scope: _Scope, report: Report) -> Verification:
+def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verification:
     meter = Meter(report, total=2 * scope.log.count() + _catalog_size(scope))
+    faults = [*_faults(scope), *_unexpected(scope, expected)]
     chain = scope.log.verify_chain(_steps(meter))
     if not chain.intact:
-        return _broken(scope, chain, meter)
+        return _broken(scope, chain, meter, faults)
+    try:
+        findings, position = _replayed(scope, meter)
+        compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
+    except NewerEventError as error:
+        findings, position = Findings(), scope.graph.checkpoint().position
+        findings.add(Difference(Sense.DIFFERENT, "log position", str(error.position), str(error)))
+        compared = f"nothing, for this version cannot replay the log; {chain.message}"
+    findings.add_all(faults)
+    findings.add_all(_wrong_witness(scope))
+    meter.finish()
+    return _verification(findings, position, compared, chain.accepted)
+
+
+def _replayed(scope: _Scope, meter: Meter) -> tuple[Findings, int]:
+    """
+    Compare the served graph and catalog with what the log makes; also return the position compared.
+
+    :raises NewerEventError: the log holds an event that this version does not know
+    """
     with Replica(scope.log) as replica:
 
         def compare(checkpoint: Checkpoint, findings: Findings) -> None:
@@ -123,22 +150,51 @@ def _deep(scope: _Scope, report: Report) -> Verification:
 
         findings, position = _settled(scope, compare)
         findings.add_all(_compare_catalog(scope, replica, meter))
-    meter.finish()
-    return _verification(findings, position, f"{_compared(scope)}, replayed from the log; {chain.message}")
+    return findings, position
 
 
-def _broken(scope: _Scope, chain: ChainReport, meter: Meter) -> Verification:
+def _faults(scope: _Scope) -> Iterator[Difference]:
+    """Yield what the log's database finds wrong with its own files; the index of the events' ids is made anew."""
+    faults = scope.log.faults()
+    if faults:
+        scope.log.mend_ids()
+        left = set(scope.log.faults())
+        for fault in faults:
+            done = "" if fault in left else "; the index was made anew"
+            yield Difference(Sense.DIFFERENT, "log database", "integrity", f"{fault}{done}")
+
+
+def _unexpected(scope: _Scope, expected: Mapping[int, str]) -> Iterator[Difference]:
+    for position, digest in sorted(expected.items()):
+        found = scope.log.read(after=position - 1, limit=1, unparsed=True)
+        if not found or found[0].position != position:
+            details = f"there is no event, but one with the digest {digest} is expected"
+        elif found[0].digest.hex() != digest.lower():
+            details = f"the event there has the digest {found[0].digest.hex()}, but {digest} is expected"
+        else:
+            continue
+        yield Difference(Sense.DIFFERENT, "log position", str(position), details)
+
+
+def _broken(scope: _Scope, chain: ChainReport, meter: Meter, faults: Iterable[Difference]) -> Verification:
     """Return what is left to say of a log that was changed: replaying it would prove nothing."""
     findings = Findings()
-    findings.add(Difference(Sense.DIFFERENT, "log position", str(chain.position), chain.message))
+    findings.add_all(faults)
+    for place in chain.wrong:
+        findings.add(Difference(Sense.DIFFERENT, "log position", str(place.position), place.sentence))
 
     def compare(checkpoint: Checkpoint, found: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, found)
 
-    differing, position = _settled(scope, compare)
-    findings.extend(differing)
+    compared = f"{_compared(scope)}, not replayed; {chain.message}"
+    try:
+        differing, position = _settled(scope, compare)
+        findings.extend(differing)
+    except (StoreError, OverloadedError) as error:  # most likely it stops at what is wrong
+        position = scope.graph.checkpoint().position
+        compared = f"nothing, for the graph does not follow the log ({error}); {chain.message}"
     meter.finish()
-    return _verification(findings, position, f"{_compared(scope)}, not replayed; {chain.message}")
+    return _verification(findings, position, compared, chain.accepted)
 
 
 def _settled(scope: _Scope, search: Callable[[Checkpoint, Findings], None]) -> tuple[Findings, int]:
@@ -238,7 +294,7 @@ def _compare_facts(
             _text_differences("placeholder", replayed.placeholders(), scope.graph.placeholders())
         )
         findings.add_all(_text_differences("tag", _tag_texts(replayed), _tag_texts(scope.graph)))
-    for flaw in scope.graph.flaws():
+    for flaw in scope.graph.flaws(like=replayed):
         if scope.artifacts if flaw.what == "artifact" else scope.pems:
             difference = Difference(Sense.DIFFERENT, flaw.what, flaw.name, flaw.details)
             findings.add(difference, evidence=[flaw.details])
@@ -247,6 +303,21 @@ def _compare_facts(
         findings.add_all(
             _artifact_differences(expected_artifacts, scope.graph.artifacts(), _NOT_IN_SERVED, _NOT_IN_LOG)
         )
+
+
+def _wrong_witness(scope: _Scope) -> Iterator[Difference]:
+    """Yield what is wrong with what the graph says of the log at its checkpoint."""
+    (epoch, position), digest = scope.graph.followed()
+    if position == 0 or epoch != scope.log.head().epoch:
+        return
+    there = scope.log.read(after=position - 1, limit=1, unparsed=True)
+    if not there or there[0].position != position:
+        details = "the log has no event there"
+    elif digest and there[0].digest.hex() != digest:
+        details = "the log has an event with another digest there"
+    else:
+        return
+    yield Difference(Sense.DIFFERENT, "graph checkpoint", str(position), details)
 
 
 def _fact_differences(
@@ -351,11 +422,14 @@ def _compared(scope: _Scope) -> str:
     return " and ".join(parts) or "nothing"
 
 
-def _verification(findings: Findings, position: int, compared: str) -> Verification:
+def _verification(
+    findings: Findings, position: int, compared: str, accepted: Iterable[WrongPlace] = ()
+) -> Verification:
     in_sync = not findings.total
     if in_sync:
         first = f"in sync: {compared} compared, at position {position}"
     else:
         first = f"out of sync: {counted(findings.total, 'difference')}, {compared} compared, at position {position}"
-    message = "\n".join([first, *findings.lines()])
+    told = [f"accepted log position {place.position}: {one_line(place.sentence)}" for place in accepted]
+    message = "\n".join([first, *findings.lines(), *told])
     return Verification(in_sync, position, findings.total, findings.listed, message)

@@ -51,11 +51,11 @@ class ChangedSinceError(ConflictError):
 
     title = "Changed since"
 
-    def __init__(self, run_id: str, conflicts: Sequence[JSONObject]) -> None:
+    def __init__(self, what: str, conflicts: Sequence[JSONObject]) -> None:
         named = ", ".join(str(conflict["artifact"]) for conflict in conflicts[:5])
         more = f" and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""
         super().__init__(
-            f"The run {run_id} cannot be rolled back: {named}{more} changed since. Nothing was changed; "
+            f"{what} cannot be rolled back: {named}{more} changed since. Nothing was changed; "
             "roll the later runs back first, or force it and lose what they did"
         )
         self._conflicts = list(conflicts)
@@ -183,22 +183,53 @@ def report_of(swept: Sweep) -> JSONObject:
     }
 
 
-def roll_back(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun, *, force: bool) -> JSONObject:
+class Work(NamedTuple):
+    """What is to be undone."""
+
+    what: str  # for the sentence that it cannot be
+    operations: Sequence[StoredOperation]  # in order
+    runs: Sequence[
+        RunState
+    ]  # whose groups are to list again what they listed before, in the order of their ends
+
+
+def work_of_run(reads: TrackingQueries, run: RunState) -> Work:
+    """Return all that a run did."""
+    return Work(f"The run {run.id}", reads.operations(run_id=run.id), (run,))
+
+
+def work_of_login(reads: TrackingQueries, login: str, *, since_us: int, since: str) -> Work:
     """
-    Put everything back that a run changed, and return which objects were restored, retired, and left as they are.
+    Return all that a login did, in runs or not.
+
+    :param since_us: what was recorded at this time or later
+    :param since: how that was said, for the sentence
+    """
+    operations = reads.operations_of(login, since_us=since_us)
+    groups = {(one.run_id, one.object_id) for one in operations}
+    ids = dict.fromkeys(one.run_id for one in operations if one.run_id is not None)
+    runs = [run for run in map(reads.run, ids) if run is not None and run.closed is not None]
+    closed = sorted(runs, key=lambda run: run.closed or 0)
+    ended = [run.state for run in closed if (run.state.id, run.state.group_id) in groups]
+    return Work(f"What {login!r} did since {since}", operations, ended)
+
+
+def roll_back(draft: Draft, kinds: ObjectKinds, work: Work, *, force: bool) -> JSONObject:
+    """
+    Put everything back that was changed, and return which objects were restored, retired, and left as they are.
 
     :param force: also what somebody has changed since; what cannot be put back is skipped
     :raises ChangedSinceError: somebody has changed some of it since, and ``force`` was not asked for
     """
-    undoing = _undoing(draft, kinds, stored_run)
-    conflicts = _conflicts(draft, stored_run.state, undoing)
+    undoing = _undoing(draft, kinds, work)
+    conflicts = _conflicts(draft, undoing)
     if conflicts and not force:
-        raise ChangedSinceError(stored_run.state.id, conflicts)
+        raise ChangedSinceError(work.what, conflicts)
     for id_ in undoing.retire:
         draft.retire(undoing.now[id_].state)
     restored, skipped = _put_back(draft, undoing)
     leave_groups(draft, undoing.retire, but=undoing.dropped)
-    _list_again(draft, stored_run.state, undoing, restored)
+    _list_again(draft, undoing, restored)
     return {"restored": restored, "retired": undoing.retire, "skipped": skipped}
 
 
@@ -206,26 +237,39 @@ class _Undoing(NamedTuple):
     """What a rollback is about."""
 
     kinds: ObjectKinds
-    left: dict[str, ObjectState]  # objects as the run left them, by id
-    retire: list[str]  # that the run created, and that are there
-    restore: dict[str, ObjectState]  # to what was before the run
+    left: dict[str, ObjectState]  # objects as they were left, by id
+    retire: list[str]  # that were created, and that are there
+    restore: dict[str, ObjectState]  # to what was before
     now: dict[str, StoredObject]
-    # By group: whom the run took off its list. The run's own group is there in any case.
+    # By group: whom it does not list any more. The groups that the runs kept are there in any case.
     dropped: dict[str, list[str]]
+    listed: dict[
+        str, tuple[str, ...]
+    ]  # by group that the runs kept: whom it listed at the end of the last one
+    relisted: frozenset[
+        str
+    ]  # of these groups, those that list again what they listed before, and nobody else
+    meanwhile: frozenset[str]  # objects that somebody else changed between two of the operations
 
 
-def _undoing(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun) -> _Undoing:
-    run = stored_run.state
+def _undoing(draft: Draft, kinds: ObjectKinds, work: Work) -> _Undoing:
     first: dict[str, StoredOperation] = {}
     dropped: dict[str, list[str]] = {}
-    if run.group_id is not None and run.previous_members is not None:
-        dropped[run.group_id] = list(run.previous_members)
+    listed: dict[str, tuple[str, ...]] = {}
+    for run in work.runs:
+        if run.group_id is not None:
+            if run.previous_members is not None and run.group_id not in listed:
+                dropped[run.group_id] = list(run.previous_members)
+            listed[run.group_id] = run.members or ()
+    relisted = frozenset(dropped)
+    ended = _ends(work)
     last: dict[str, StoredOperation] = {}
-    for operation in draft.reads.operations(run_id=run.id):
+    for number, operation in enumerate(work.operations):
         if operation.operation is not Operation.UNCHANGED:
             first.setdefault(operation.object_id, operation)
             last[operation.object_id] = operation
-        if operation.dropped:
+        # What such a group listed when its first run ended lacks what was taken off it before, and nothing else.
+        if operation.dropped and number <= ended.get(operation.object_id, number):
             dropped.setdefault(operation.object_id, []).extend(operation.dropped)
     now = draft.reads.objects([*first, *dropped])
     today = _Today(draft, kinds, now)
@@ -237,7 +281,32 @@ def _undoing(draft: Draft, kinds: ObjectKinds, stored_run: StoredRun) -> _Undoin
         if one.before is not None and one.before.live
     }
     restore = {id_: state for id_, state in before.items() if not state.is_same(now[id_].state)}
-    return _Undoing(kinds, left, retire, restore, now, dropped)
+    meanwhile = _changed_between(work.operations)
+    return _Undoing(kinds, left, retire, restore, now, dropped, listed, relisted, meanwhile)
+
+
+def _ends(work: Work) -> dict[str, int]:
+    """Return by group that the runs kept: the number of the last operation of the first run that ended."""
+    last = {one.run_id: number for number, one in enumerate(work.operations)}
+    ends: dict[str, int] = {}
+    for run in work.runs:
+        if run.group_id is not None and run.previous_members is not None:
+            ends.setdefault(run.group_id, last.get(run.id, -1))
+    return ends
+
+
+def _changed_between(operations: Sequence[StoredOperation]) -> frozenset[str]:
+    """Return the objects that an operation did not find as the one before had left them; names do not count."""
+    left: dict[str, ObjectState] = {}
+    found: set[str] = set()
+    for one in operations:
+        before, known = one.before, left.get(one.object_id)
+        if before is not None and known is not None:
+            called = known._replace(key=before.key, artifact=before.artifact)
+            if not called.is_same(before):
+                found.add(one.object_id)
+        left[one.object_id] = one.after
+    return frozenset(found)
 
 
 class _Today:
@@ -303,8 +372,8 @@ def _put_back(draft: Draft, undoing: _Undoing) -> tuple[list[str], list[str]]:
     return restored, skipped
 
 
-def _list_again(draft: Draft, run: RunState, undoing: _Undoing, restored: Sequence[str]) -> None:
-    """Have groups list again whom the run took off their lists, as far as they are there."""
+def _list_again(draft: Draft, undoing: _Undoing, restored: Sequence[str]) -> None:
+    """Have groups list again whom they do not list any more, as far as they are there."""
     back = set(restored)
 
     def is_there(id_: str) -> bool:
@@ -313,10 +382,8 @@ def _list_again(draft: Draft, run: RunState, undoing: _Undoing, restored: Sequen
     for group_id, dropped in undoing.dropped.items():
         if not is_there(group_id):
             continue
-        # What the run's own group lists since is the run's; what others list is their own.
-        kept = (
-            () if group_id == run.group_id and run.previous_members is not None else draft.members(group_id)
-        )
+        # What a run's own group lists since is the run's; what others list is their own.
+        kept = () if group_id in undoing.relisted else draft.members(group_id)
         now = undoing.now[group_id].state
         draft.list_members(
             undoing.restore[group_id] if group_id in back else now,
@@ -394,26 +461,30 @@ def put_group(
     return group
 
 
-def _conflicts(draft: Draft, run: RunState, undoing: _Undoing) -> list[JSONObject]:
+def _conflicts(draft: Draft, undoing: _Undoing) -> list[JSONObject]:
     """Return what somebody did since that a rollback would undo as well, or that stands in its way."""
     owners = draft.live_groups_of(undoing.retire)
     orphans = _orphans(draft, undoing)
     leaving = {*undoing.retire, *undoing.restore}
     conflicts = []
     for id_, left in undoing.left.items():
+        if id_ not in leaving and id_ not in undoing.dropped:
+            continue  # it is as it was before already: nothing is done to it
         now = undoing.now[id_]
         # What was changed and put back since is as the run left it.
         changed = not now.state.is_same(left)
-        listed = [owner for owner in owners.get(id_, ()) if owner != run.group_id]
+        listed = [owner for owner in owners.get(id_, ()) if owner not in undoing.listed]
         before = undoing.restore.get(id_)
         reason = (
             "it was changed since"
             if changed
+            else "somebody changed it in between"
+            if id_ in undoing.meanwhile
             else "another group lists it"
             if listed
             else orphans.get(id_)
             or (None if before is None else _obstacle(draft, undoing, before, leaving=leaving))
-            or (_other_members(draft, run) if id_ == run.group_id else None)
+            or _other_members(draft, undoing, id_)
         )
         if reason is not None:
             conflicts.append(
@@ -475,12 +546,11 @@ def _obstacle(
     return None
 
 
-def _other_members(draft: Draft, run: RunState) -> str | None:
-    if run.members is None or run.group_id is None:
+def _other_members(draft: Draft, undoing: _Undoing, group_id: str) -> str | None:
+    if group_id not in undoing.listed:
         return None
     # What the rollback retires is still listed, and what was retired since is not.
-    now = set(draft.reads.members(run.group_id))
-    added = now - set(run.members)
+    added = set(draft.reads.members(group_id)) - set(undoing.listed[group_id])
     return "it lists others since" if added else None
 
 

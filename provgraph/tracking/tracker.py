@@ -21,7 +21,15 @@ from provgraph.tracking.keys import rename_after_restoring
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, kind_name, read_schema, refuse_two_of_one_name
 from provgraph.tracking.listing import list_group
 from provgraph.tracking.redefining import rename_redefined
-from provgraph.tracking.runs import Closing, close, group_of, intended, roll_back
+from provgraph.tracking.runs import (
+    Closing,
+    close,
+    group_of,
+    intended,
+    roll_back,
+    work_of_login,
+    work_of_run,
+)
 from provgraph.tracking.saving import leave_groups, retire, save
 from provgraph.tracking.sweep import sweep
 
@@ -223,13 +231,41 @@ class Tracker:
             if stored.state.state is RunStatus.ROLLED_BACK:
                 nothing = {"run": run_id, "restored": [], "retired": [], "skipped": []}
                 return Outcome(nothing, stored.position, repeated=True)
-            undone = roll_back(draft, self.kinds, stored, force=force)
+            undone = roll_back(draft, self.kinds, work_of_run(self._reads, stored.state), force=force)
             rename_after_restoring(draft, self.kinds)
             run = stored.state._replace(
                 state=RunStatus.ROLLED_BACK,
                 closed_us=stored.state.closed_us or draft.place.occurred_us,
             )
             return draft.events("run.rolled-back", answer={"run": run_id, **undone}, run=run)
+
+        return self._decide(command, decide)
+
+    def roll_back_login(
+        self, command: Command, login: str, *, since_us: int, since: str, force: bool = False
+    ) -> Outcome:
+        """
+        Undo what a login did since a time, in runs or not, as new events. The answer is that of `roll_back`.
+
+        Runs stay as they are called: what is undone is what was done to objects and groups.
+
+        :param since_us: what was recorded at this time or later
+        :param since: how the time was said
+        :raises NotFoundError: it did nothing since
+        :raises ChangedSinceError: somebody else has changed some of it since, and ``force`` was not asked for
+        """
+
+        def decide(draft: Draft) -> list[NewEvent] | Outcome:
+            work = work_of_login(self._reads, login, since_us=since_us, since=since)
+            if not work.operations:
+                raise NotFoundError(f"Nothing is recorded that {login!r} did to objects since {since}")
+            answer = {"login": login, **roll_back(draft, self.kinds, work, force=force)}
+            rename_after_restoring(draft, self.kinds)
+            if not draft.has_changes:
+                return Outcome(answer, self._log.head().position)
+            return draft.events(
+                "login.rolled-back", answer=answer, properties={"login": login, "since": since}
+            )
 
         return self._decide(command, decide)
 

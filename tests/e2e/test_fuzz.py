@@ -37,7 +37,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         f"/admin/{call}"
         for call in (
             *("info", "flush", "verify", "verify-connections", "reports", "reports/", "rebuild", "clean"),
-            *("credentials", "credentials/", "jobs", "jobs/", "openapi.json", "docs"),
+            *(
+                "accept-change",
+                "accept-loss",
+                "credentials",
+                "credentials/",
+                "jobs",
+                "jobs/",
+                "openapi.json",
+                "docs",
+            ),
         )
     ),
     "infrahub": (

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -791,3 +792,79 @@ def test_a_script_goes_on_with_its_nodes_after_their_kind_is_loaded_with_another
 
     assert ids[:2] == ids[2:]
     assert sorted(one.hfid for one in everything) == [["planned", "a"], ["planned", "b"]]
+
+
+# Components
+
+
+def racks_of(device: str) -> dict[str, Any]:
+    """Return a schema with devices that have interfaces as components, and units of those."""
+    kinds = interfaces_of(device)
+    ports, units = f"Sdk{device}port", f"Sdk{device}unit"
+    kinds["nodes"][0]["relationships"].append(
+        {"name": "interfaces", "peer": ports, "kind": "Component", "cardinality": "many", "optional": True}
+    )
+    unit = {
+        "namespace": "Sdk",
+        "name": f"{device}unit",
+        "human_friendly_id": ["port__name__value", "name__value"],
+        "attributes": [{"name": "name", "kind": "Text"}],
+        "relationships": [{**parent_of(ports), "name": "port", "identifier": f"{units.lower()}__port"}],
+    }
+    kinds["nodes"].append(unit)
+    return kinds
+
+
+def test_a_run_deletes_devices_with_their_components(sdk: Sdk, wire: Wire) -> None:
+    name, identifier = own_kind(), unique("components-")
+    device, port, unit = (f"Sdk{name}{end}" for end in ("", "port", "unit"))
+
+    async def once(client: Any, *devices: str) -> None:
+        async with tracking(client, identifier, delete_unused_nodes=True):
+            for called in devices:
+                parent = await save(client, called, upsert=True, kind=device)
+                for number in range(2):
+                    its = await save(client, f"{called}-{number}", upsert=True, kind=port, device=parent)
+                    await save(client, "0", upsert=True, kind=unit, port=its)
+
+    async def script() -> Any:
+        client = sdk.client()
+        await done(client.schema.load([racks_of(name)]))
+        await once(client, "r1", "r2", "r3")
+        await once(client, "r1")
+        return [len(await done(client.all(kind=kind))) for kind in (device, port, unit)]
+
+    assert asyncio.run(script()) == [1, 2, 2]
+    group = group_of(wire, identifier)
+    assert keys(group) == {"r1", "r1/r1-0", "r1/r1-1", "r1-0/0", "r1-1/0"}
+    left = wire.get("/api/v1/objects", kind=device, unlisted="true").json()["objects"]
+    assert left == []
+
+
+def test_what_a_login_saved_since_a_moment_is_rolled_back(sdk: Sdk, wire: Wire) -> None:
+    login, kept, new = unique("script-"), unique("kept-"), unique("new-")
+    client = sdk.client(username=login, password="whatever")
+    asyncio.run(save(sdk.client(), kept, description="before"))
+    since = datetime.now(UTC).isoformat()
+
+    async def failing() -> None:
+        async with tracking(client, unique("failing-"), delete_unused_nodes=True):
+            await save(client, kept, upsert=True, description="broken")
+            await save(client, new)
+            raise ValueError("the source went away")
+
+    with pytest.raises(ValueError, match="went away"):
+        asyncio.run(failing())
+    command = ["runs", "rollback", "--login", login, "--since", since, "--yes", "--url", wire.url]
+    undone = subprocess.run(
+        [sys.executable, "-m", "provgraph.cli", *command],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+
+    assert undone.stdout == "Rolled back: 1 object restored, 1 retired.\n"
+    (back,) = wire.get("/api/v1/objects", kind=KIND, key=kept).json()["objects"]
+    assert back["values"]["description"] == "before"
+    assert wire.get("/api/v1/objects", kind=KIND, key=new).json()["objects"] == []

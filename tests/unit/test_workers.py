@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers import _TOGETHER, together
+from tests.workers import SERVICES_ON_NEO4J, THE_GRAPH_SERVER, together
 
 _PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("place", sorted(_TOGETHER))
+@pytest.mark.parametrize("place", sorted(THE_GRAPH_SERVER | SERVICES_ON_NEO4J))
 def test_what_stays_together_is_there(place: str) -> None:
     assert (_PROJECT / place).exists()
 

@@ -13,6 +13,7 @@ from provgraph.client.tracking.answers import (
     Refused,
     Retired,
     RolledBack,
+    RolledBackLogin,
     Run,
     RunDiff,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Refused",
     "Retired",
     "RolledBack",
+    "RolledBackLogin",
     "Run",
     "RunDiff",
     "Runs",

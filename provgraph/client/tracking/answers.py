@@ -366,6 +366,28 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True)
+class RolledBackLogin:
+    """What a rollback of all that a login did since a time did."""
+
+    login: str
+    restored: tuple[str, ...]  # ids
+    retired: tuple[str, ...]
+    position: int
+    document: JSON = field(repr=False)
+
+    @classmethod
+    def read(cls, document: JSON) -> Self:
+        """Read one."""
+        return cls(
+            document["login"],
+            tuple(document["restored"]),
+            tuple(document["retired"]),
+            document["position"],
+            document,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Retired:
     """What became of objects that were to be retired."""
 

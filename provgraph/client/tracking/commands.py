@@ -23,6 +23,7 @@ from provgraph.client.tracking.answers import (
     Plan,
     Retired,
     RolledBack,
+    RolledBackLogin,
     Run,
     RunDiff,
 )
@@ -154,6 +155,12 @@ def roll_back(run: str, *, force: bool, actor: str | None) -> Call[RolledBack]:
     """Undo what a run did."""
     body = {"request": new_request(), "force": force}
     return _command(f"runs/{segment(run)}/rollback", RolledBack.read, body, actor)
+
+
+def roll_back_login(login: str, *, since: str, force: bool, actor: str | None) -> Call[RolledBackLogin]:
+    """Undo what a login did since a time."""
+    body = {"request": new_request(), "login": login, "since": since, "force": force}
+    return _command("runs/rollback", RolledBackLogin.read, body, actor)
 
 
 def adopt(group: str, *, into: str, actor: str | None) -> Call[Adopted]:

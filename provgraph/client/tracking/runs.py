@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from provgraph.client.errors import ContradictionError
 from provgraph.client.pages import AsyncPages, Pages
@@ -16,6 +16,7 @@ from provgraph.client.tracking.answers import (
     Plan,
     Retired,
     RolledBack,
+    RolledBackLogin,
     Run,
     RunDiff,
 )
@@ -23,6 +24,8 @@ from provgraph.client.tracking.errors import ChangedSinceError, rule
 from provgraph.client.tracking.settings import Limit
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from provgraph.client.answers import JSON
     from provgraph.client.asking import Asker, AsyncAsker
     from provgraph.client.calls import Conversation, Paging
@@ -76,10 +79,29 @@ class _Runs(Part):
                 _id(run), force=force, actor=self.tracking_session.settings.actor
             )
         except ContradictionError as error:
-            if rule(error) == "changed-since":
-                conflicts = tuple(Conflict.read(one) for one in error.problem.get("conflicts") or ())
-                raise ChangedSinceError(str(error), conflicts) from error
-            raise
+            _refuse(error)
+        return done
+
+    @Does
+    def rollback_login(
+        self, login: str, since: datetime | str, force: bool = False
+    ) -> Conversation[RolledBackLogin]:
+        """
+        Undo what a login did to objects since a time, in runs or not, as new events.
+
+        :param login: who did it, as objects and runs name it: the credential's name, or the login's
+        :param since: what was recorded then or later; a text as in questions: ``now-2h``, ``2026-03-01T09:30:00Z``
+        :param force: undo even what somebody else has changed since
+        :raises NotThereError: it did nothing since
+        :raises ChangedSinceError: somebody else has; nothing was done
+        """
+        stated = since if isinstance(since, str) else since.isoformat()  # without a zone it is UTC
+        try:
+            done: RolledBackLogin = yield commands.roll_back_login(
+                login, since=stated, force=force, actor=self.tracking_session.settings.actor
+            )
+        except ContradictionError as error:
+            _refuse(error)
         return done
 
 
@@ -218,6 +240,14 @@ class AsyncGroups(_Groups, Awaited):
     ) -> AsyncPages[JSON, Group]:
         """See `Groups.list`; for ``async for``."""
         return AsyncPages(self._asker, _grouped(name, type, branch, identifier, members=members))
+
+
+def _refuse(error: ContradictionError) -> NoReturn:
+    """Raise a refusal, with the objects that somebody has changed since where that is what it is about."""
+    if rule(error) == "changed-since":
+        conflicts = tuple(Conflict.read(one) for one in error.problem.get("conflicts") or ())
+        raise ChangedSinceError(str(error), conflicts) from error
+    raise error
 
 
 def _id(what: Run | Group | str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.events.clock import moment
-from provgraph.graphstore.embedded import schema
+from provgraph.graphstore.embedded import flaws, schema
 from provgraph.graphstore.embedded.state import note_mending
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Mending:
         for id_ in corrections.surplus_pems:
             self._empty(id_)
         for id_ in corrections.placeholders:
-            self._pem_key(id_)
+            self._empty(id_)
         for pem in corrections.pems:
             self._put(pem)
         # Last: by now nothing that is right leads to them.
@@ -49,7 +49,16 @@ class Mending:
             if id_ not in kept:
                 self._run(schema.DELETE_PEM, (bytes.fromhex(id_),))
         self._put_tags(corrections)
+        self._mend_flaws(corrections)
         note_mending(self._connection)
+
+    def _mend_flaws(self, corrections: Corrections) -> None:
+        for flaw in corrections.flaws:
+            if flaw.what == flaws.STATE:
+                self._run(schema.DELETE_STATE, (flaw.key,))
+            elif flaw.what == flaws.FILE:
+                self._run(schema.REINDEX)
+        self._run(schema.DELETE_UNUSED_EMITTERS)
 
     def _put_tags(self, corrections: Corrections) -> None:
         for move in corrections.surplus_tags:

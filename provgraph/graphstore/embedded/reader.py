@@ -110,17 +110,18 @@ def tags(connection: sqlite3.Connection) -> Iterator[TagFacts]:
     """
     See `GraphStore.tags`.
 
-    Should where a tag is now and its last move disagree, somebody meddled with the file: that is for verify to tell.
+    Should where a tag is now and its last move disagree, somebody meddled with the file: then it is told as another
+    move, at position 0, for verify to find.
     """
     made_up = (
         TagFacts(namespace, tag, pem_id, 0, 0)
         for namespace, tag, pem_id in connection.execute(schema.SCAN_TAGS_WITHOUT_MOVES)
     )
-    return merge(_moves(connection), made_up, key=lambda move: (move.namespace, move.tag, move.position))
+    return merge(_moves(connection), made_up, key=lambda move: (move.namespace, move.tag))
 
 
 def _moves(connection: sqlite3.Connection) -> Iterator[TagFacts]:
-    """Yield the moves of tags, the last one of each as the tag itself has it now."""
+    """Yield the moves of tags; not the last one of a tag that is nowhere now."""
     now = {(namespace, tag): pem_id for namespace, tag, pem_id in connection.execute(schema.SCAN_TAGS_NOW)}
     moves = map(TagFacts._make, connection.execute(schema.SCAN_TAGS))
     following = next(moves, None)
@@ -129,7 +130,9 @@ def _moves(connection: sqlite3.Connection) -> Iterator[TagFacts]:
         if following is not None and following[:2] == move[:2]:
             yield move
         elif (pem_id := now.get(move[:2])) is not None:
-            yield move._replace(pem_id=pem_id)
+            if pem_id != move.pem_id:
+                yield move._replace(pem_id=pem_id, moved_us=0, position=0)
+            yield move
 
 
 def placeholders(connection: sqlite3.Connection) -> Iterator[str]:

@@ -186,6 +186,11 @@ PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_CAUSE = "INSERT OR REPLACE INTO cause VALUES (?, ?, ?, ?)"
 DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
 DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
+DELETE_UNUSED_EMITTERS = """
+DELETE FROM emitter AS m WHERE NOT EXISTS (SELECT 1 FROM pem e WHERE e.emitter_key = m.emitter_key)
+"""
+DELETE_STATE = "DELETE FROM state WHERE key = ?"
+REINDEX = "REINDEX"
 DELETE_PEM = "DELETE FROM pem WHERE rk_id = ?"
 DELETE_ARTIFACT = "DELETE FROM artifact WHERE rk_id = ?"
 PUT_TAG_MOVE = (

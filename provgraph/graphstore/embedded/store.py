@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from provgraph import private
 from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
-from provgraph.graphstore.base import Checkpoint
+from provgraph.graphstore.base import Checkpoint, Followed
 from provgraph.graphstore.digest import digest
-from provgraph.graphstore.embedded import history, reader, schema, walker
+from provgraph.graphstore.embedded import flaws, history, reader, schema, walker
 from provgraph.graphstore.embedded.brief import BriefReader
 from provgraph.graphstore.embedded.state import state
 from provgraph.graphstore.embedded.writer import GraphWriter
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Flaw,
         GraphCounts,
         GraphDigest,
+        GraphReader,
         Mismatch,
         Moment,
         PemFacts,
@@ -160,11 +161,16 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return state(connection).checkpoint
 
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
         served = self._served
         with served.write_lock, translated(_WHAT):
-            served.writer.apply(batch, expected=expected, to=to)
+            served.writer.apply(batch, expected=expected, to=to, digest=digest)
+
+    def followed(self) -> Followed:
+        """See `GraphStore.followed`."""
+        with self._reading() as connection:
+            return Followed(*state(connection)[:2])
 
     def end_other_writers(self) -> None:
         """See `GraphStore.end_other_writers`: a folder has one process at a time."""
@@ -326,9 +332,14 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             yield from reader.placeholders(connection)
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:
         """See `GraphStore.flaws`."""
-        return iter(())
+        with self._reading() as connection:
+            yield from flaws.of_file(connection)
+            if isinstance(like, EmbeddedGraphStore):
+                with like._reading() as right:  # noqa: SLF001 - the same class
+                    if state(connection).checkpoint == state(right).checkpoint:
+                        yield from flaws.compared(connection, right)
 
     def unconnected_artifacts(self) -> list[str]:
         """See `GraphStore.unconnected_artifacts`."""

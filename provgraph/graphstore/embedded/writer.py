@@ -43,14 +43,14 @@ class GraphWriter:
         self._first_pem = 1
         self._load_keys()
 
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
         try:
             with transaction(self._connection):
                 self._require(expected)
                 for step in batch:
                     self._write(step, at=to.position)
-                set_checkpoint(self._connection, to)
+                set_checkpoint(self._connection, to, digest)
         except BaseException:
             self._load_keys()  # the keys given out in this batch were not used
             raise

@@ -43,6 +43,7 @@ class GraphFacts(NamedTuple):
     """What a graph says of itself."""
 
     checkpoint: Checkpoint
+    digest: str  # see `GraphStore.followed`
     resolutions_changed_at: int
     covers: int
 
@@ -183,14 +184,18 @@ def _characters(value: object) -> int:
 def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
     row = graph.ask(graphs.CHECKPOINT)
-    epoch, *numbers = row
-    if not isinstance(epoch, str) or not all(type(number) is int for number in numbers):
+    epoch, digest, *numbers = row
+    if (
+        not isinstance(epoch, str)
+        or not isinstance(digest, str)
+        or not all(type(number) is int for number in numbers)
+    ):
         raise CorruptStoreError(
             f"The checkpoint of the graph was changed by hand, to {row}. Delete its node, (:Checkpoint), and the graph "
             "is filled anew from the log"
         )
     position, changed_at, covers = numbers
-    return GraphFacts(Checkpoint(epoch, position), changed_at, covers)
+    return GraphFacts(Checkpoint(epoch, position), digest, changed_at, covers)
 
 
 def counts(graph: Asker) -> GraphCounts:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.errors import OverloadedError, StoreError, UnsupportedQueryError
+from provgraph.graphstore.base import Followed
 from provgraph.graphstore.digest import digest
 from provgraph.graphstore.neo4j import flaws, history, mending, reader, walking, writer
 from provgraph.graphstore.neo4j.gate import Gate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Flaw,
         GraphCounts,
         GraphDigest,
+        GraphReader,
         GraphStore,
         Mismatch,
         Moment,
@@ -64,9 +66,13 @@ class _Graph:
         """See `GraphStore.checkpoint`."""
         return reader.facts(self._asker).checkpoint
 
-    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def apply(self, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str = "") -> None:
         """See `GraphStore.apply`."""
-        self._write(lambda work: writer.write(work, batch, to=to), expected)
+        self._write(lambda work: writer.write(work, batch, to=to, digest=digest), expected)
+
+    def followed(self) -> Followed:
+        """See `GraphStore.followed`."""
+        return Followed(*reader.facts(self._asker)[:2])
 
     def end_other_writers(self) -> None:
         """See `GraphStore.end_other_writers`."""
@@ -204,7 +210,7 @@ class _Graph:
         """See `GraphStore.placeholders`."""
         return reader.placeholders(self._asker)
 
-    def flaws(self) -> Iterator[Flaw]:
+    def flaws(self, *, like: GraphReader | None = None) -> Iterator[Flaw]:  # noqa: ARG002 - its own rules say it all
         """See `GraphStore.flaws`."""
         return flaws.flaws(self._asker)
 

@@ -31,13 +31,14 @@ _NOTHING = (None, None, None)
 Nodes = dict[str, int]
 
 
-def write(work: Work, batch: GraphBatch, *, to: Checkpoint) -> None:
+def write(work: Work, batch: GraphBatch, *, to: Checkpoint, digest: str) -> None:
     """Write a batch, and set the checkpoint."""
     changed = [_Writer(work).write(step) for step in batch]
     work.run(
         graphs.SET_CHECKPOINT,
         epoch=to.epoch,
         position=to.position,
+        digest=digest,
         batch=work.token,
         changed_at=to.position if any(changed) else None,
     )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph import telling
-from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.lineage.exports import parts
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
         lines.append(f"recorded {_time(recorded_at)}")
     if recorder := get(RECORDED_BY):
         lines.append(f"recorded by {called(recorder)}")
+    if get(CHANGED):
+        lines.append("CHANGED after it was recorded")
     lines += filter(None, (telling.ended(node.facts), telling.reported_after(node.facts)))
     return lines + _properties(node.facts)
 

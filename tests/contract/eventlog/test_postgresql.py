@@ -15,7 +15,7 @@ from provgraph.errors import SettingsError, StoreError, StoreFullError
 from provgraph.eventlog import Verdict
 from provgraph.eventlog.migrations import LATEST, migrate
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import Kind, genesis, tag_set
+from provgraph.events import Kind, Repeated, genesis, tag_set
 from provgraph.events.base import chain
 from provgraph.postgresql import Server
 from tests.contract.builders import pem, pem_id
@@ -605,3 +605,31 @@ def test_a_lease_is_not_held_by_who_cannot_ask(tcp_proxy: NewTCPProxy, url: str)
         proxy.heal()
         assert lease.held()
         lease.release()
+
+
+def test_an_index_that_lost_an_entry_lets_an_event_in_twice_which_is_told_and_mended(
+    log: PostgreSQLEventLog, url: str
+) -> None:
+    log.append([pem(number) for number in range(1, 6)])
+    which = "WHERE indexrelid = 'event_event_id_key'::regclass"
+    run(url, f"UPDATE pg_index SET indisready = false, indisvalid = false {which}")  # noqa: S608 - our own text
+    log.append([pem(6)])
+    run(url, f"UPDATE pg_index SET indisready = true, indisvalid = true {which}")  # noqa: S608 - our own text
+    assert log.append([pem(6)])[0].verdict is Verdict.ACCEPTED  # that is the damage
+
+    assert any(fault.startswith("row 6 missing from index event_event_id_key") for fault in log.faults())
+    assert log.mend_ids() == [7]
+
+    assert log.faults() == []
+    assert log.append([pem(6)])[0].recorded.position == 6
+    (second,) = log.read(after=6, limit=1)
+    assert (type(second.kind), second.content) == (Repeated, None)
+    assert log.verify_chain().intact
+    assert "counts nowhere" in log.verify_chain().accepted[0].sentence
+
+
+def test_a_changed_clock_of_the_state_is_told(log: PostgreSQLEventLog, url: str) -> None:
+    log.append([pem(1)])
+    run(url, "UPDATE log_state SET recorded_us = recorded_us + 1")
+
+    assert ["log_state" in fault for fault in log.faults()] == [True]

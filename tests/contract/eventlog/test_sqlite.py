@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from provgraph.errors import CorruptStoreError, StoreError, StoreFullError
-from provgraph.eventlog import SQLiteEventLog, Verdict
+from provgraph.errors import ChangedEventError, CorruptStoreError, StoreError, StoreFullError
+from provgraph.eventlog import Head, InMemoryEventLog, SQLiteEventLog, Verdict, recording
+from provgraph.eventlog.checking import CheckedReader
+from provgraph.eventlog.copying import copy_log
 from provgraph.eventlog.tail import Tail
 from provgraph.events import Kind, tag_set
+from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem, pem_id
 
 if TYPE_CHECKING:
@@ -369,6 +372,15 @@ def test_a_log_that_is_opened_again_has_its_secret(path: Path, sqlite_log: SQLit
     again.close()
 
 
+@pytest.mark.parametrize("damaged", ["'abc'", "7", "x'00'", "replace(hex(zeroblob(32)), '00', 'xy')"])
+def test_a_secret_that_is_damaged_is_made_anew(path: Path, damaged: str) -> None:
+    SQLiteEventLog(path).close()
+    tamper(path, f"UPDATE log_state SET value = {damaged} WHERE key = 'secret'")  # noqa: S608 - our own text
+
+    with closing(SQLiteEventLog(path)) as log:
+        assert len(log.secret()) == 32
+
+
 # ------------------------------------------------------------------------------------------------ damaged columns
 
 # Each changes one or two columns of the second event; the columns' borders and types count as their content does.
@@ -410,3 +422,67 @@ def test_verifying_names_the_event_whose_row_was_changed(path: Path, damage: str
         report = log.verify_chain()
 
     assert (report.intact, report.position) == (False, 2)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_row_that_was_changed_is_accepted_as_it_stands_copied_and_cleaned_away(
+    path: Path, damage: str
+) -> None:
+    log = SQLiteEventLog(path)
+    log.append([pem(1), pem(2).sent_by("1" * 32), pem(3)])
+    log.close()
+    tamper(path, f"UPDATE event SET {damage} WHERE position = 2")  # noqa: S608 - our own text
+
+    with closing(SQLiteEventLog(path)) as log:
+        accept_change(log, 2, "it is so")
+        for place in log.verify_chain().wrong:  # what follows a digest that is gone
+            accept_change(log, place.position, "nor does this follow")
+        assert log.verify_chain().intact
+        copied = InMemoryEventLog()
+        copy_log(log, copied)
+        with closing(SQLiteEventLog(path.with_name("copy.db"))) as copy:
+            copy_log(log, copy)
+            again = [place.position for place in copy.verify_chain().accepted]
+        assert again == [place.position for place in log.verify_chain().accepted]
+        log.clean(keep=())
+        assert log.count() == 1
+
+
+def test_a_row_that_is_changed_once_more_is_not_the_one_that_was_accepted(path: Path) -> None:
+    log = SQLiteEventLog(path)
+    log.append([pem(1), pem(2), pem(3)])
+    log.close()
+    tamper(path, "UPDATE event SET salt = 'abc' WHERE position = 2")
+    with closing(SQLiteEventLog(path)) as log:
+        accept_change(log, 2, "it is so")
+        assert log.verify_chain().intact
+
+    tamper(path, "UPDATE event SET salt = 'abd' WHERE position = 2")
+
+    with closing(SQLiteEventLog(path)) as log:
+        assert not log.verify_chain().intact
+
+
+def test_an_event_with_a_sender_and_no_salt_never_verifies() -> None:
+    (event,) = recording.record([pem(1)], head=Head("e", 0, bytes(32)), not_before_us=0)
+    forged = event._replace(salt=b"", sender="1" * 32)
+
+    assert recording.digest_of(event, after=bytes(32)) == event.digest
+    assert recording.digest_of(forged, after=bytes(32)) not in (event.digest, bytes(32))
+
+
+@pytest.mark.parametrize("column", ["event_id", "kind", "payload", "digest", "salt", "sender"])
+@pytest.mark.parametrize("value", ["CAST({} || '' AS TEXT) || ' '", "7", "'\u00fc'", "x''", "x'00ff'", "1.5"])
+def test_a_value_of_any_type_is_told_wherever_it_is(
+    sqlite_log: SQLiteEventLog, path: Path, column: str, value: str
+) -> None:
+    sqlite_log.append([pem(number).sent_by(pem_id(77)) for number in range(1, 6)])
+    sqlite_log.close()
+    tamper(path, f"UPDATE event SET {column} = {value.format(column)} WHERE position = 3")  # noqa: S608 - our own text
+
+    log = SQLiteEventLog(path)
+
+    assert {3} <= {place.position for place in log.verify_chain().wrong} <= {3, 4}
+    with pytest.raises(ChangedEventError):
+        CheckedReader(log).read(after=2, limit=5)
+    log.close()

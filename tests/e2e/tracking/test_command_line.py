@@ -224,3 +224,38 @@ def test_a_group_is_removed_as_far_as_it_may_be(script: Script) -> None:
     assert "1 member retired, 0 released." in removed.out
     assert f"refused  {script.kind}/kept" in removed.out
     assert script.live() == ["kept"]
+
+
+def test_what_a_login_did_since_a_time_is_rolled_back_when_one_says_yes(
+    script: Script, service: Service
+) -> None:
+    login = unique("login-")
+    script.run("A")
+    with Client(service.url, tracking=Tracking(actor=login)) as theirs:
+        theirs.create(script.kind, name="A", role="edge").save(allow_upsert=True)
+        theirs.create(script.kind, name="B").save()
+    how = ("runs", "rollback", "--login", login, "--since", "now-1h")
+
+    refused = script.command(*how, answer="n\n")
+    assert (refused.code, script.live()) == (ExitCode.NEGATIVE, ["A", "B"])
+    assert f"Undo what {login} did to objects since now-1h?" in refused.err
+    done = script.command(*how, "--yes", "--json")
+
+    assert (done.code, script.live()) == (ExitCode.OK, ["A"])
+    assert (done.json["login"], len(done.json["restored"]), len(done.json["retired"])) == (login, 1, 1)
+
+
+@pytest.mark.parametrize("how", [(), ("RUN", "--login", "ada"), ("--login", "ada"), ("--since", "now-1h")])
+def test_a_rollback_is_of_a_run_or_of_a_login_since_a_time(script: Script, how: tuple[str, ...]) -> None:
+    done = script.command("runs", "rollback", *how)
+
+    assert done.code == ExitCode.USAGE
+    assert "--login and --since" in done.err
+
+
+def test_a_rollback_says_who_nothing_is_known_of_and_which_time_is_none(script: Script) -> None:
+    unknown = script.command("runs", "rollback", "--login", unique("no-"), "--since", "yesterday", "--yes")
+    wrong = script.command("runs", "rollback", "--login", "ada", "--since", "tomorrowish", "--yes")
+
+    assert (unknown.code, "Nothing is recorded" in unknown.err) == (ExitCode.NOT_FOUND, True)
+    assert "since is not a time" in wrong.err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provgraph.client import ContradictionError, NotThereError
 from provgraph.client.tracking import (
+    ChangedSinceError,
     Limit,
     Mode,
     NotAllRetiredError,
@@ -388,3 +390,27 @@ async def test_a_run_whose_error_holds_what_no_event_can_is_failed_and_keeps_not
     assert (failed.state, (failed.error or "")[:12]) == ("failed", "ValueError: ")
     assert len(report.retired) == 1
     assert await side.live() == {"B"}
+
+
+async def test_what_a_login_did_since_a_moment_is_undone_but_not_what_others_did_meanwhile(
+    side: Side,
+) -> None:
+    mine, theirs = unique("mine-"), unique("theirs-")
+    me, them = side.another(Tracking(actor=mine)), side.another(Tracking(actor=theirs))
+    await them.save("A", role="core")
+    since = datetime.now(UTC)
+    await me.save("A", role="edge")
+    await me.save("B")
+    await them.save("C")
+
+    done = await side.do(side.client.runs.rollback_login(mine, since))
+
+    assert (done.login, len(done.restored), len(done.retired)) == (mine, 1, 1)
+    assert await side.live() == {"A", "C"}
+    await me.save("D")
+    await them.save("D", role="edge")
+    with pytest.raises(ChangedSinceError) as refused:
+        await side.do(side.client.runs.rollback_login(mine, since))
+    assert [conflict.reason for conflict in refused.value.conflicts] == ["it was changed since"]
+    with pytest.raises(NotThereError):
+        await side.do(side.client.runs.rollback_login(unique("nobody-"), "now-1h"))

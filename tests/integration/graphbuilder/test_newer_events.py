@@ -108,11 +108,21 @@ def test_who_waits_for_the_graph_is_told_at_once(served: Served) -> None:
     with pytest.raises(NewerEventError, match="use that version to go on"):
         flush(log, graph, timeout_seconds=60)
     with pytest.raises(NewerEventError):
-        verify(log, served.services.catalog, graph, deep=True)
+        verify(log, served.services.catalog, graph)
     assert time.monotonic() - began < 30
     answer = served.client.post("/admin/flush")
     assert (answer.status_code, answer.json()["position"]) == (503, 2)
     assert answer.json()["title"] == "Recorded by a newer provgraph"
+
+
+def test_a_deep_verification_checks_the_chain_and_says_where_it_ends(served: Served) -> None:
+    found = verify(served.services.log, served.services.catalog, served.services.graph, deep=True)
+
+    assert not found.in_sync
+    assert [(each.what, each.name) for each in found.differences] == [("log position", "2")]
+    assert SENTENCE in found.message
+    assert "nothing, for this version cannot replay the log; " in found.message
+    assert served.services.log.verify_chain().message in found.message
 
 
 def test_a_question_that_waits_for_the_graph_is_told_at_once(served: Served) -> None:

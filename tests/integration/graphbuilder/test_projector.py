@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import pytest
+
 from graphbuilder import projector as module
 from graphbuilder.projector import Projector
-from provgraph.errors import StoreError, TooMuchAtOnceError
+from provgraph.errors import LostEventsError, StoreError, TooMuchAtOnceError
 from provgraph.graphstore import EmbeddedGraphStore
 from provgraph.graphstore.base import Checkpoint, GraphCounts
 from provgraph.graphstore.projection import project
@@ -18,8 +20,6 @@ from tests.unit.operations.stores import chain_of_pems, eventually, open_stores,
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import pytest
 
     from provgraph.graphstore.base import GraphStore
     from provgraph.graphstore.projection import GraphBatch
@@ -99,14 +99,37 @@ def test_a_log_cleaned_while_nobody_followed_empties_the_graph(stores: Stores) -
         assert stores.graph.counts() == GraphCounts(0, 0, 0)
 
 
-def test_a_graph_ahead_of_its_log_starts_over(stores: Stores) -> None:
+def test_a_graph_ahead_of_its_log_is_kept_until_the_loss_is_accepted_and_then_starts_over(
+    stores: Stores,
+) -> None:
     position = stores.append(*chain_of_pems(10))
     beyond = Checkpoint(stores.log.head().epoch, position + 100)
-    stores.graph.apply([], expected=Checkpoint(), to=beyond)
+    stores.graph.apply([], expected=Checkpoint(), to=beyond, digest="ab" * 32)
 
-    with stores.following():
+    with stores.following() as projector:
+        assert eventually(lambda: "up to position 110" in (projector.failure or ""))
+        with pytest.raises(LostEventsError):
+            stores.append(*chain_of_pems(1, start=11))
+        assert stores.graph.checkpoint() == beyond
+
+        stores.log.accept_loss("restored from last week's backup")
+
         assert eventually(lambda: stores.graph.counts().pems == 10)
+        assert stores.append(*chain_of_pems(1, start=11)) == position + 102
+        caught_up(stores)
         assert is_right(stores)
+
+
+def test_a_graph_that_saw_another_event_at_its_checkpoint_tells_that_the_log_was_put_back(
+    stores: Stores,
+) -> None:
+    stores.append(*chain_of_pems(10))
+    there = Checkpoint(stores.log.head().epoch, 7)
+    stores.graph.apply([], expected=Checkpoint(), to=there, digest="ab" * 32)
+
+    with stores.following() as projector:
+        assert eventually(lambda: "another event at position 7" in (projector.failure or ""))
+        assert stores.log.loss() == ("the graph", there.epoch, 7, "ab" * 32)
 
 
 def test_the_graph_of_another_log_is_left_alone_unless_it_may_be_taken_over(stores: Stores) -> None:
@@ -182,12 +205,12 @@ def test_a_store_that_fails_is_told_once_and_tried_again(
 ) -> None:
     apply, tries = stores.graph.apply, 0
 
-    def failing(batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def failing(batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str) -> None:
         nonlocal tries
         tries += 1
         if tries <= 3:
             raise StoreError("the disk is full")
-        apply(batch, expected=expected, to=to)
+        apply(batch, expected=expected, to=to, digest=digest)
 
     monkeypatch.setattr(stores.graph, "apply", failing)
     with caplog.at_level(logging.INFO), stores.following() as projector:
@@ -208,12 +231,14 @@ def test_what_is_too_much_for_one_transaction_is_applied_in_several(
 ) -> None:
     apply, sizes = EmbeddedGraphStore.apply, []
 
-    def narrow(self: EmbeddedGraphStore, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint) -> None:
+    def narrow(
+        self: EmbeddedGraphStore, batch: GraphBatch, *, expected: Checkpoint, to: Checkpoint, digest: str
+    ) -> None:
         events = sum(len(step.pems) for step in batch)
         if events > 8:
             raise TooMuchAtOnceError("no memory left")
         sizes.append(events)
-        apply(self, batch, expected=expected, to=to)
+        apply(self, batch, expected=expected, to=to, digest=digest)
 
     monkeypatch.setattr(EmbeddedGraphStore, "apply", narrow)
     stores.append(*chain_of_pems(2_100))

@@ -116,6 +116,45 @@ def test_clean_that_is_not_to_ask_needs_the_position(run: Run, service: FakeServ
     assert (run("admin", "clean", "--yes").code, service.requests) == (2, [])
 
 
+def test_an_accepted_change_is_told_with_both_positions(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/accept-change", {"position": 12, "id": "e", "accepted": {}})
+
+    ended = run("admin", "accept-change", "3", "--reason", "by hand")
+
+    assert "position 3 counts as it stands now. That is recorded at position 12" in " ".join(
+        ended.out.split()
+    )
+    assert orjson.loads(service.requests[0].content) == {"position": 3, "reason": "by hand"}
+
+
+def test_an_accepted_loss_is_told_with_where_the_log_goes_on(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/accept-loss", {"position": 31, "id": "e", "accepted": {}})
+
+    ended = run("admin", "accept-loss", "--reason", "gone")
+
+    assert "from position 31 on" in ended.out
+    assert orjson.loads(service.requests[0].content) == {"reason": "gone"}
+
+
+@pytest.mark.parametrize("command", ["accept-change 3", "accept-loss", "accept-change 0 --reason x"])
+def test_accepting_needs_a_position_and_a_reason(run: Run, service: FakeService, command: str) -> None:
+    assert (run("admin", *command.split()).code, service.requests) == (2, [])
+
+
+def test_digests_that_were_noted_elsewhere_are_sent_along(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/verify", _job({"in_sync": True, "message": "in sync"}), status=202)
+    digest = "AB" * 32
+
+    assert run("admin", "verify", "--expect", f"5={digest}", "--expect", f"7={digest}").code == 0
+    sent = orjson.loads(service.requests[0].content)
+    assert sent["expect"] == {"5": digest.lower(), "7": digest.lower()}
+
+
+@pytest.mark.parametrize("stated", ["5", "5=abc", "=" + "a" * 64, "x=" + "a" * 64])
+def test_what_is_no_digest_is_wrong_usage(run: Run, service: FakeService, stated: str) -> None:
+    assert (run("admin", "verify", "--expect", stated).code, service.requests) == (2, [])
+
+
 def test_unconnected_artifacts_are_reported_and_removed(run: Run, service: FakeService) -> None:
     service.answer("POST /admin/verify-connections", _job({"report_id": "r1"}), status=202)
     service.answer("GET /admin/reports/r1", {"status": "done", "report": "1 unconnected\nx"})

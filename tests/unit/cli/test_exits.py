@@ -36,6 +36,7 @@ def test_every_command_is_documented(run: Run) -> None:
     text = _REFERENCE.read_text()
     commands = ["serve", "demo", "import git", "info", "pems", "artifacts", "trace"]
     commands += [f"admin {name}" for name in ("flush", "verify", "verify-connections", "rebuild", "clean")]
+    commands += [f"admin {name}" for name in ("accept-change", "accept-loss")]
     commands += [f"admin report {name}" for name in ("list", "show", "remove-unconnected")]
     commands += [f"admin credential {name}" for name in ("create", "list", "revoke")]
 

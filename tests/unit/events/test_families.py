@@ -4,12 +4,14 @@ import pytest
 
 from provgraph.events import (
     ArtifactsRemoved,
+    ChangeAccepted,
     CredentialCreated,
     CredentialRevoked,
     Grant,
     Holder,
     Kind,
     LogCleaned,
+    LossAccepted,
     NewEvent,
     RebuildRequested,
     ReportClosed,
@@ -21,11 +23,13 @@ from provgraph.events import (
     accept,
     artifacts_removed,
     canonical,
+    change_accepted,
     content,
     credential_created,
     credential_revoked,
     in_order,
     log_cleaned,
+    loss_accepted,
     rebuild_requested,
     report_closed,
     report_opened,
@@ -87,6 +91,8 @@ FAMILIES: dict[Kind, NewEvent] = {
     Kind.CREDENTIAL_REVOKED: credential_revoked(PEM_ID),
     Kind.LOG_CLEANED: log_cleaned(previous_epoch="old", previous_position=7, previous_digest=b"\x01" * 32),
     Kind.REBUILD_REQUESTED: rebuild_requested(),
+    Kind.CHANGE_ACCEPTED: change_accepted(ChangeAccepted(3, "ab" * 16, "cd" * 32, "ef" * 32, "by hand")),
+    Kind.LOSS_ACCEPTED: loss_accepted(LossAccepted("the graph", "ab" * 16, 9, "", 7, "cd" * 32, "gone")),
     Kind.TRACKED: tracked(fields(), EVERYTHING),
 }
 TYPES = {
@@ -98,6 +104,8 @@ TYPES = {
     Kind.CREDENTIAL_REVOKED: CredentialRevoked,
     Kind.LOG_CLEANED: LogCleaned,
     Kind.REBUILD_REQUESTED: RebuildRequested,
+    Kind.CHANGE_ACCEPTED: ChangeAccepted,
+    Kind.LOSS_ACCEPTED: LossAccepted,
     Kind.TRACKED: Tracked,
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.events import Grant, Holder, Role, credential_created
-from provgraph.events.recorder import called
+from provgraph.events.recorder import RECORDED_BY, called
 from provgraph.lineage.recorders import Recorders
 from tests.contract.builders import pem
 from tests.unit.operations.stores import open_stores
@@ -50,7 +50,11 @@ def test_names_are_asked_for_by_id_once_and_unknown_ones_again_after_a_while(sto
     now[0] = 60.0
     told.append(recorders(range(1, 5)))
 
-    assert told == [{2: {"id": ada, "name": "ada"}, 3: {"id": UNKNOWN, "name": None}}] * 4
+    assert (
+        told
+        == [{2: {RECORDED_BY: {"id": ada, "name": "ada"}}, 3: {RECORDED_BY: {"id": UNKNOWN, "name": None}}}]
+        * 4
+    )
     assert asked.ids == [{ada, UNKNOWN}, {UNKNOWN}]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.events import tag_set
+from provgraph.events.recorder import RECORDED_BY
 from provgraph.graphstore import EmbeddedGraphStore, GraphStore
 from provgraph.lineage.state import state
 from provgraph.lineage.why import Why, why
@@ -299,8 +300,9 @@ def test_a_claim_names_the_credential_by_its_id_where_no_name_is_known(
     store: GraphStore, name: str | None, said: str
 ) -> None:
     apply(store, pem(1, at=1))
+    recorder = {"id": "ab" * 16, "name": name}
 
-    answer = why(store, Why(pem_id(1)), recorders=lambda _: {1: {"id": "ab" * 16, "name": name}})
+    answer = why(store, Why(pem_id(1)), recorders=lambda _: {1: {RECORDED_BY: recorder}})
 
     assert [claim for claim in claims(answer) if claim.endswith(f"; the credential {said} recorded it.")]
     assert f"Z by {name or 'ab' * 16}\n" in answer["text"]

@@ -88,7 +88,9 @@ REMOVE_NODES: Final = tuple(
 
 # ------------------------------------------------------------------------------------------------ checkpoint
 
-CHECKPOINT: Final = reading("RETURN c.epoch, c.position, c.resolutions_changed_at, c.covers")
+CHECKPOINT: Final = reading(
+    "RETURN c.epoch, coalesce(c.digest, ''), c.position, c.resolutions_changed_at, c.covers"
+)
 # Takes the lock that keeps other writers out; what it guards is read afterwards.
 LOCK_CHECKPOINT: Final = Statement("""
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name) WHERE c._token = $token
@@ -101,7 +103,7 @@ RETURN c.epoch, c.position, c.served, c._applied
 """)
 SET_CHECKPOINT: Final = Statement("""
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name)
-SET c.epoch = $epoch, c.position = $position, c._applied = $batch,
+SET c.epoch = $epoch, c.position = $position, c.digest = $digest, c._applied = $batch,
     c.resolutions_changed_at = coalesce($changed_at, c.resolutions_changed_at),
     c._revision = c._revision + CASE WHEN $changed_at IS NULL THEN 0 ELSE 1 END
 """)

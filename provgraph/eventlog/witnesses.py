@@ -1,0 +1,111 @@
+"""
+Who has seen how far a log went, and what is wrong when the log does not agree.
+
+A log that lost its end looks as sound as any other: its chain verifies. So others are asked how far they saw it: on
+SQLite the file's own count of positions, the catalog, the head file; on PostgreSQL the row with the log's state, and
+the catalog; on both the graph's checkpoint. Each of them is written after the events that it tells of are durable, so
+each may be behind the log, and none is ever ahead of it, whenever a process is killed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provgraph.errors import LostEventsError, UnreadableEventError
+from provgraph.eventlog.base import Head, Loss
+from provgraph.events import LogCleaned, LossAccepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provgraph.eventlog.base import EventLog
+
+CATALOG = "the catalog"
+GRAPH = "the graph"
+HEAD_FILE = "the head file"
+SEQUENCE = "the file's count of positions"
+STATE = "the row with the log's state"
+
+_EXCERPT = 12  # digits of a digest that a sentence shows
+
+
+def lost(log: EventLog, seen: Head, *, witness: str) -> Loss | None:
+    """
+    Return what a witness saw and the log lacks, None when the log has it, or when an operator accepted the loss.
+
+    :param seen: how far it saw the log; an empty digest: it does not know which event was there
+    :raises StoreError: the log cannot be read
+    """
+    if has(log, seen) or _is_accepted(log, seen):
+        return None
+    return Loss(witness, seen.epoch, seen.position, seen.digest.hex())
+
+
+def ask(log: EventLog, witness: str, seen: Callable[[], Head | None]) -> None:
+    """
+    Ask a witness, and have the log take no writes when it lacks what that saw.
+
+    :raises StoreError: the log, or the witness, cannot be read
+    """
+    stated = seen()
+    loss = None if stated is None else lost(log, stated, witness=witness)
+    if loss is not None:
+        log.refuse(loss)
+
+
+def lost_error(loss: Loss, head: Head) -> LostEventsError:
+    """Return the error that tells of a loss."""
+    sentence = lost_sentence(loss, head)
+    return LostEventsError(
+        f"Events were lost: {sentence}. Nothing is written, so that no position is given twice. Put the newest backup "
+        "of the log back; or, if the events are gone for good, say so: provgraph admin accept-loss --reason '...'"
+    )
+
+
+def lost_sentence(loss: Loss, head: Head) -> str:
+    """Return what was lost, for people."""
+    seen = f"{loss.witness} has seen"
+    if loss.epoch != head.epoch:
+        old, own = loss.epoch[:_EXCERPT], head.epoch[:_EXCERPT]
+        return f"the event log is of epoch {own}, but {seen} epoch {old} up to position {loss.position}"
+    if head.position < loss.position:
+        return f"the event log ends at position {head.position}, but {seen} it up to position {loss.position}"
+    return f"the event log has another event at position {loss.position} than {seen} there"
+
+
+def has(log: EventLog, seen: Head) -> bool:
+    """
+    Tell whether a log has what somebody saw of it, or was cleaned since.
+
+    :raises StoreError: the log cannot be read
+    """
+    head = log.head()
+    if seen.position == 0:
+        return True
+    if seen.epoch != head.epoch:
+        # Cleaned since: the first event of an epoch names the one before.
+        opening = _opening(log)
+        return (
+            isinstance(opening, LogCleaned)
+            and opening.previous_epoch == seen.epoch
+            and opening.previous_position >= seen.position
+        )
+    return head.position >= seen.position and (not seen.digest or log.digest_at(seen.position) == seen.digest)
+
+
+def _is_accepted(log: EventLog, seen: Head) -> bool:
+    return any(
+        isinstance(event.content, LossAccepted)
+        and event.content.epoch == seen.epoch
+        and seen.position <= event.content.position
+        for event in log.acceptances()
+    )
+
+
+def _opening(log: EventLog) -> object:
+    """Return what the first event says, None when there is none or it cannot be read."""
+    try:
+        first = next(iter(log.read(after=0, limit=1)), None)
+    except UnreadableEventError:
+        return None
+    return None if first is None else first.content

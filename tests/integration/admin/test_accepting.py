@@ -1,0 +1,299 @@
+"""What a service does with a log that was changed, or that lost its end; and what it does once that is accepted."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from provgraph.events import Grant, Holder, Role
+from provgraph.operations import rebuild
+from provgraph.operations.credentials import Credentials
+from tests.integration.graphbuilder.service import open_service
+from tests.unit.operations.stores import chain_of_pems, eventually, pem, pem_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.graphbuilder.service import Service
+
+EVENTS = 5
+FORGED = pem(3, uses=["a2"], produces=["a3"], Properties={"auc": 0.99}, Predecessor=pem_id(2)).payload
+REASON = "restored by hand from the pipeline's own records"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "_PATIENCE_SECONDS", 0.2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder with five events, whose graph has them."""
+    with open_service(tmp_path) as service:
+        service.append(*chain_of_pems(EVENTS))
+    return tmp_path
+
+
+@pytest.fixture
+def changed(folder: Path) -> Iterator[Service]:
+    """A service whose third event was changed while it was down, after the graph had it."""
+    tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    with open_service(folder) as service:
+        yield service
+
+
+def tamper(folder: Path, statement: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
+        connection.execute(statement, values)
+
+
+def job(service: Service, path: str, body: object = None) -> dict[str, Any]:
+    """Start a job, and return it as it ended."""
+    job_id = service.call("POST", path, json=body).json()["id"]
+    assert eventually(lambda: service.get(f"/admin/jobs/{job_id}")["state"] != "running")
+    found: dict[str, Any] = service.get(f"/admin/jobs/{job_id}")
+    return found
+
+
+def accept_change(service: Service, position: int = 3) -> dict[str, Any]:
+    answer = service.call("POST", "/admin/accept-change", json={"position": position, "reason": REASON})
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def gauge(service: Service, name: str) -> float:
+    lines = service.call("GET", "/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
+PROJECTIONS = [{"graph": True, "catalog": False}, {"graph": False, "catalog": True}]
+
+
+@pytest.mark.parametrize("what", PROJECTIONS, ids=["graph", "catalog"])
+def test_a_rebuild_ends_at_a_changed_event_keeps_what_is_served_and_says_so(
+    changed: Service, what: dict[str, bool]
+) -> None:
+    services = changed.services
+    served = services.graph.digest(), services.catalog.digest()
+    assert changed.call("GET", "/readyz").status_code == 200
+
+    ended = job(changed, "/admin/rebuild", what)
+
+    assert ended["state"] == "failed"
+    assert "position 3" in ended["error"]
+    assert "accept-change 3" in ended["error"]
+    assert (services.graph.digest(), services.catalog.digest()) == served
+    assert not services.graph.has_next_generation()
+    ready = changed.call("GET", "/readyz")
+    assert (ready.status_code, "position 3" in ready.text) == (503, True)
+    assert gauge(changed, "provgraph_log_changed_position") == 3
+    # Events are taken in all the same, and followed.
+    changed.append(*chain_of_pems(1, start=EVENTS + 1))
+
+
+@pytest.mark.parametrize("what", PROJECTIONS, ids=["graph", "catalog"])
+def test_an_accepted_change_lets_a_rebuild_go_on(changed: Service, what: dict[str, bool]) -> None:
+    job(changed, "/admin/rebuild", what)
+
+    accept_change(changed)
+
+    assert job(changed, "/admin/rebuild", what)["state"] == "done"
+    assert changed.call("GET", "/readyz").status_code == 200
+    assert gauge(changed, "provgraph_log_changed_position") == 0
+
+
+def test_the_graph_stops_before_a_changed_event_that_it_does_not_have_yet(folder: Path) -> None:
+    for file in (folder / "graph").iterdir():
+        file.unlink()
+    tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+
+    with open_service(folder) as service:
+        assert eventually(lambda: service.services.graph.checkpoint().position == 2)
+        assert eventually(lambda: "position 3" in service.call("GET", "/readyz").text)
+        assert gauge(service, "provgraph_graph_changed_event_position") == 3
+        flushed = service.call("POST", "/admin/flush")
+        assert (flushed.status_code, flushed.json()["position"]) == (503, 3)
+
+        accept_change(service)
+
+        assert eventually(lambda: service.services.graph.checkpoint().position == EVENTS + 1)
+        assert eventually(lambda: service.call("GET", "/readyz").status_code == 200)
+
+
+def test_verify_names_each_changed_event_and_goes_on_naming_an_accepted_one(changed: Service) -> None:
+    found = changed.result("/admin/verify", {"deep": True})
+    assert not found["in_sync"]
+    assert "different log position 3" in found["message"]
+
+    accept_change(changed)
+    assert job(changed, "/admin/rebuild", {})["state"] == "done"
+
+    found = changed.result("/admin/verify", {"deep": True})
+    assert found["in_sync"]
+    assert "accepted log position 3" in found["message"]
+    assert REASON in found["message"]
+
+
+ANSWERS = [
+    "/api/v1/lineage?node=artifact:a5&direction=upstream",
+    "/api/v1/lineage?node=artifact:a5&direction=upstream&as_of=now",
+    *(
+        f"/api/v1/lineage?node=artifact:a5&direction=upstream&format={name}"
+        for name in ("prov-json", "prov-n", "graphml", "node-link", "dot", "mermaid", "ndjson")
+    ),
+    "/api/v1/why?node=artifact:a5",
+    "/api/v1/why?node=artifact:a5&format=text",
+    *(f"/api/v1/why?node=artifact:a5&format={name}" for name in ("prov-json", "dot", "ndjson")),
+    "/api/v1/impact?node=artifact:a2",
+    "/api/v1/path?source=artifact:a1&target=artifact:a5",
+    f"/query/pem/{pem_id(3)}",
+    "/query/pems",
+]
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_what_rests_on_an_accepted_change_says_so(changed: Service, path: str) -> None:
+    before = changed.call("GET", path)
+    assert before.is_success, before.text
+    assert "changed" not in before.text.lower()
+
+    accept_change(changed)
+
+    assert "changed" in changed.call("GET", path).text.lower()
+
+
+def test_what_does_not_rest_on_it_says_nothing(changed: Service) -> None:
+    accept_change(changed)
+
+    answer = changed.call("GET", "/api/v1/lineage?node=artifact:a2&direction=upstream")
+    assert answer.is_success
+    assert "changed" not in answer.text
+
+
+def test_a_changed_credential_is_not_recorded_anew_by_a_clean(folder: Path) -> None:
+    with open_service(folder) as service:
+        issued = service.call(
+            "POST", "/admin/credentials", json={"name": "a", "kind": "user", "role": Role.READER.value}
+        )
+        assert issued.is_success, issued.text
+        position = service.services.log.head().position
+        tamper(
+            folder,
+            "UPDATE event SET payload = CAST(replace(payload, 'read', 'admin') AS BLOB) WHERE position = ?",
+            position,
+        )
+        answer = service.call("POST", "/admin/clean", json={"position": position})
+        assert (answer.status_code, f"position {position}" in answer.text) == (503, True)
+        assert service.services.log.count() == position
+
+
+# ------------------------------------------------------------------------------------------- losses
+
+
+@pytest.fixture
+def shortened(folder: Path) -> Iterator[Service]:
+    """A service whose log lost its newest event while it was down, with all that the database knows of it."""
+    for statement in (
+        "DELETE FROM event WHERE position = 5",
+        "DELETE FROM pem WHERE position = 5",
+        "UPDATE sqlite_sequence SET seq = 4",
+    ):
+        tamper(folder, statement)
+    (folder / "head.json").unlink()
+    with open_service(folder) as service:
+        yield service
+
+
+def test_a_log_that_the_graph_saw_go_further_takes_no_writes(shortened: Service) -> None:
+    sent = shortened.call("POST", "/api/v1/events", json=[orjson.loads(pem(9).payload)])
+    ready = shortened.call("GET", "/readyz")
+
+    assert (sent.status_code, ready.status_code) == (503, 503)
+    for answer in (sent, ready):
+        assert "the graph has seen it up to position 5" in answer.text
+    assert gauge(shortened, "provgraph_log_refuses_writes") == 1
+    assert shortened.services.graph.checkpoint().position == 5  # what is served stays
+    assert shortened.services.log.head().position == 4
+    found = job(shortened, "/admin/rebuild", {})
+    assert (found["state"], "accept-loss" in found["error"]) == ("failed", True)
+    assert (
+        shortened.call("POST", "/admin/accept-change", json={"position": 3, "reason": "x"}).status_code == 409
+    )
+
+
+def test_an_accepted_loss_lets_the_log_go_on_behind_it(shortened: Service) -> None:
+    answer = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["position"] == 6
+    assert answer.json()["accepted"]["kept_position"] == 4
+    assert eventually(lambda: shortened.services.graph.counts().pems == 4)
+    shortened.append(*chain_of_pems(1, start=9))
+    assert shortened.call("GET", "/readyz").status_code == 200
+    # The catalog still lists the artifacts of what is gone.
+    assert job(shortened, "/admin/rebuild", {"graph": False})["state"] == "done"
+    assert shortened.result("/admin/verify", {"deep": True})["in_sync"]
+    assert gauge(shortened, "provgraph_log_refuses_writes") == 0
+    again = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
+    assert again.status_code == 409
+
+
+CUT_OFF = ("DELETE FROM event WHERE position = 7", "DELETE FROM pem WHERE position = 7")
+
+
+@pytest.mark.parametrize("what", ["change", "loss"])
+def test_what_is_accepted_is_recorded_with_the_credential_that_it_came_with(folder: Path, what: str) -> None:
+    with open_service(folder) as service:
+        issued = Credentials(service.services.log, service.services.catalog).create(
+            "ada", holder=Holder.USER, grant=Grant.of(Role.ADMIN)
+        )
+        service.append(*chain_of_pems(1, start=9))
+    if what == "change":
+        tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    else:
+        for statement in CUT_OFF:
+            tamper(folder, statement)
+    body = {"position": 3, "reason": REASON} if what == "change" else {"reason": REASON}
+
+    with open_service(folder) as service:
+        assert service.call("POST", f"/admin/accept-{what}", json=body, token=issued.token).is_success
+        assert service.services.log.read()[-1].sender == issued.id
+
+
+# ------------------------------------------------------------------------------------------- what was noted elsewhere
+
+
+def test_a_digest_that_was_noted_elsewhere_can_be_required(changed: Service, folder: Path) -> None:
+    accept_change(changed)
+    events = changed.services.log.read()
+    good, bad = events[4].digest.hex(), events[3].digest.hex()
+
+    assert changed.result("/admin/verify", {"expect": {"5": good}})["position"] == EVENTS + 1
+    for expected, details in (
+        ({"5": bad}, f"log position 5: the event there has the digest {good}, but {bad} is expected"),
+        ({"77": good}, f"log position 77: there is no event, but one with the digest {good} is expected"),
+    ):
+        found = changed.result("/admin/verify", {"expect": expected})
+        assert not found["in_sync"]
+        assert details in found["message"]
+    refused = changed.call("POST", "/admin/verify", json={"expect": {"5": "abc"}})
+    assert refused.status_code == 400
+
+
+def test_the_check_in_the_background_is_in_the_metrics(folder: Path) -> None:
+    with open_service(folder) as service:
+        assert eventually(lambda: gauge(service, "provgraph_log_check_position") == EVENTS)
+        assert gauge(service, "provgraph_log_check_intact") == 1
+        assert gauge(service, "provgraph_log_check_age_seconds") >= 0
+
+    tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    with open_service(folder) as service:
+        assert eventually(lambda: gauge(service, "provgraph_log_check_intact") == 0)
+    with open_service(folder, log_verify_hours=0) as service:
+        assert gauge(service, "provgraph_log_check_position") == 0
