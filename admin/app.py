@@ -30,8 +30,8 @@ def build(services: Services) -> FastAPI:
         title="provgraph admin",
         version=provgraph.__version__,
         description=_DESCRIPTION,
+        docs_url=None,  # FastAPI's page is of another host's scripts
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     app.state.services = services

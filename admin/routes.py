@@ -17,6 +17,7 @@ from admin.schemas import (
     AcceptedAnswer,
     AcceptLossBody,
     CleanAnswer,
+    CleanBody,
     CredentialAnswer,
     CredentialBody,
     FlushAnswer,
@@ -217,10 +218,18 @@ def accept_a_loss(
     return AcceptedAnswer.of(accept_loss(services.log, asked.reason, sender=sender))
 
 
-@router.post("/clean", tags=["operations"])
-def remove_everything(services: Operated, sender: Sent) -> CleanAnswer:
-    """Remove every event, both projections and the reports; credentials stay. It cannot be undone."""
-    head = clean(services.log, services.graph, timeout_seconds=_CLEAN_SECONDS, sender=sender)
+@router.post("/clean", tags=["operations"], openapi_extra=describe_body(CleanBody), responses=_CONFLICT)
+def remove_everything(
+    services: Operated, sender: Sent, asked: Annotated[CleanBody, Depends(_parsed(CleanBody))]
+) -> CleanAnswer:
+    """
+    Remove every event, both projections and the reports; credentials stay. It cannot be undone.
+
+    It is for a log that ends at `position`, as `/admin/info` told it: 409 when that is not so (any more).
+    """
+    head = clean(
+        services.log, services.graph, timeout_seconds=_CLEAN_SECONDS, sender=sender, at=asked.position
+    )
     return CleanAnswer(epoch=head.epoch, position=head.position)
 
 

@@ -42,6 +42,12 @@ class VerifyBody(Body):
     )
 
 
+class CleanBody(Body):
+    """Which log is to be emptied."""
+
+    position: StrictInt = Field(ge=0, description="where the log ends, as `/admin/info` told it")
+
+
 class RebuildBody(Body):
     """What to build anew."""
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench import exchange, wire, workload
+from bench import readers as heavy
 from bench.figures import Sample, percentile
 from bench.floor import Floor
 from bench.load import Asker, Outcome, drive
@@ -216,6 +217,34 @@ def _memory_while_listing(service: Service, expected: int) -> Sample:
     seconds = time.perf_counter() - began
     problems = () if listed == expected else (f"the list holds {listed} PEMs, {expected} were sent",)
     return Sample(service.memory().peak, notes={"seconds": seconds}, problems=problems)
+
+
+# ---- singles beside heavy readers
+
+
+def readers(plan: Plan) -> Samples:
+    """Measure single PEMs while others ask heavy questions, beside the same without them."""
+    events = workload.generate(plan.events + 2 * plan.beside)
+    requests = exchange.single_requests(events[plan.events :])
+    alone_requests, beside_requests = requests[: plan.beside], requests[plan.beside :]
+    with _service(plan, "readers") as service:
+        problems = _fill(plan, service, events[: plan.events])
+        alone = drive(service.address, alone_requests, connections=plan.beside_clients)
+        service.flush()
+        with heavy.reading(service.address, plan.events) as answered:
+            beside = drive(service.address, beside_requests, connections=plan.beside_clients)
+            answers = answered()
+        problems += exchange.refused(alone) + exchange.refused(beside)
+        problems += _missing(service, _WARM_UP + len(events))
+    if not answers:
+        problems.append("no reader had an answer")
+    notes = {
+        "p95_seconds": percentile(beside.latencies, 0.95),
+        "p95_alone_seconds": percentile(alone.latencies, 0.95),
+        "answers_to_readers_per_second": answers / beside.seconds,
+    }
+    p50, alone_p50 = percentile(beside.latencies, 0.5), percentile(alone.latencies, 0.5)
+    yield "readers", Sample(p50, alone_p50, notes, tuple(problems))
 
 
 # ---- how far the graph is behind

@@ -41,6 +41,13 @@ def rows(events: int, grown: int) -> list[Row]:
         Row("memory", f"resident memory after {grown:,} PEMs", units.mebibytes, _MEMORY),
         Row("listing", "peak memory while all are listed unpaged", units.mebibytes, _MEMORY),
         Row("lag", "graph behind the log, worst probe", units.seconds, Bar(figure_at_most=1.0)),
+        Row(
+            "readers",
+            "single PEM beside 20 heavy readers, p50",
+            units.milliseconds,
+            Bar(ratio_at_most=3.0),
+            against="without them",
+        ),
     ]
 
 

@@ -84,6 +84,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> Plan:
             window=1_000,
             arriving_seconds=3.0,
             arriving_per_second=100,
+            beside=400,
         )
     return plan
 
@@ -145,6 +146,7 @@ def _once(plan: Plan) -> list[Measurement]:
     return [
         Measurement(("memory", "growth", "listing"), partial(measure.growth, plan)),
         Measurement(("lag",), partial(measure.lag, plan)),
+        Measurement(("readers",), partial(measure.readers, plan)),
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from provgraph.errors import told
+
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.1
@@ -21,14 +23,15 @@ class Health:
         """
         self._work = work
         self._pause_seconds = _FIRST_PAUSE_SECONDS
-        self.failure: str | None = None
+        self.failure: str | None = None  # what whoever asks may read
+        self._logged = ""
 
     def failed(self, error: Exception) -> float:
         """Note that a try failed, and return how many seconds to wait before the next."""
-        failure = str(error) or repr(error)
-        if failure != self.failure:
-            logger.error("%s failed, it is tried again: %s", self._work, failure, exc_info=error)
-        self.failure = failure
+        said = str(error) or repr(error)
+        if self.failure is None or said != self._logged:
+            logger.error("%s failed, it is tried again: %s", self._work, said, exc_info=error)
+        self.failure, self._logged = told(error), said
         pause = self._pause_seconds
         self._pause_seconds = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return pause

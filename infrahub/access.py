@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.requests import Request
 
 from provgraph.auth import presented
-from provgraph.errors import InvalidInputError, UnauthenticatedError
+from provgraph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
 from provgraph.events import NOBODY, Right, Sender
 
 if TYPE_CHECKING:
@@ -38,6 +38,17 @@ class Writer(NamedTuple):
 
     actor: str | None  # as far as that is known
     sender: Sender = NOBODY
+    refusal: UnauthenticatedError | ForbiddenError | None = None  # why it may only save
+
+    def require_to_change(self) -> None:
+        """
+        Let what changes nodes that others saved pass: deletions, groups, kinds.
+
+        :raises UnauthenticatedError: it needs a credential, though saving needs none
+        :raises ForbiddenError: it needs another one
+        """
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class Access:
@@ -77,8 +88,14 @@ class Access:
         :raises ForbiddenError: a reader's
         """
         known, stated = self._known(request)
-        sender = self._authenticator.require_to_send(known.scope["headers"])
-        return Writer(sender.name or stated, sender)
+        headers = known.scope["headers"]
+        sender = self._authenticator.require_to_send(headers)
+        refusal: UnauthenticatedError | ForbiddenError | None = None
+        try:
+            self._authenticator.require_to_send(headers, and_change=True)
+        except (UnauthenticatedError, ForbiddenError) as error:
+            refusal = error
+        return Writer(sender.name or stated, sender, refusal)
 
     def login(self, body: object) -> JSONObject:
         """

@@ -72,6 +72,7 @@ class _Endpoints:
         self._reads = services.catalog.tracking
         self._body_limit = services.settings.batch_size_limit
         self._access = Access(services)
+        self._turns = services.turns()
         self._queries = Queries(services)
         self._mutations = Mutations(services)
 
@@ -88,6 +89,7 @@ class _Endpoints:
     async def load(self, request: Request) -> Response:
         """Define kinds. What is defined so already changes nothing."""
         writer = self._access.writer(request)
+        writer.require_to_change()
         body = await self._body(request)
         return await run_in_threadpool(lambda: self._load(loads(body), writer))
 
@@ -141,7 +143,9 @@ class _Endpoints:
         else:
             self._access.reader(request)
         branch = request.path_params.get("branch") or MAIN
-        return await run_in_threadpool(self._answer, document, branch, writer)
+        # What changes something waits for nobody who only reads.
+        run = self._turns.run if writer is None else run_in_threadpool
+        return await run(self._answer, document, branch, writer)
 
     def _answer(self, document: Document, branch: str, writer: Writer | None) -> Response:
         data: JSONObject = {}

@@ -66,6 +66,8 @@ class Mutations:
         :raises ProvgraphError: nothing was changed, unless the text says so
         """
         call = self._read(field, nodes, branch)
+        if call.verb == _DELETE or call.kind.is_group:
+            writer.require_to_change()
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
         _answer(field, nodes, _blank(call.kind.name, branch))
         # A mutation that is sent again is a new one: GraphQL has no way to say that it is not.

@@ -98,18 +98,19 @@ class Authenticator:
             return False
         return True
 
-    def require_to_send(self, headers: Iterable[tuple[bytes, bytes]]) -> Sender:
+    def require_to_send(self, headers: Iterable[tuple[bytes, bytes]], *, and_change: bool = False) -> Sender:
         """
         Let a request pass if it may send events, and return who sends them: its `Sender.check` is about their emitters.
 
         A wrong credential is refused even where none is needed.
 
         :param headers: as ASGI gives them, names in lower case
+        :param and_change: whether the events change what others saved: then one is needed wherever anything needs one
         :raises UnauthenticatedError: none where one is needed, or not a known one, or an expired one
         :raises ForbiddenError: a credential is needed, and this one has not the right to write
         """
         found = presented(headers)
-        if self._sending_requires:
+        if self._sending_requires or (and_change and self._required):
             return self._sender(self._demand(found, Right.WRITE))
         return self._sender(None if found is None else self._identify(found))
 

@@ -234,3 +234,12 @@ class SettingsError(ProvgraphError):
     """The settings contradict each other or what is safe."""
 
     title = "Bad settings"
+
+
+def told(error: Exception) -> str:
+    """Return what of an error whoever asks may read: ours say it themselves, others are for the service's log."""
+    return (
+        str(error)
+        if isinstance(error, ProvgraphError)
+        else "something unexpected; the service's log says what"
+    )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from provgraph import private
 from provgraph.errors import LockedError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 
 class DataFolder:
@@ -53,8 +57,8 @@ class DataFolder:
         :raises StoreError: it cannot be made or written
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            private.make_folder(self.path)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
         except OSError as error:
             raise StoreError(f"The data folder {self.path} cannot be used: {error}") from error
         try:
@@ -69,7 +73,19 @@ class DataFolder:
         os.truncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
+        self._tell_what_others_can_reach()
         return self
+
+    def _tell_what_others_can_reach(self) -> None:
+        reachable = private.open_to_others(self.path)
+        if reachable:
+            logger.warning(
+                "other users of this machine can reach %s and %d more in the data folder, which holds the events and "
+                "the hashes of credentials: chmod -R go= %s",
+                reachable[0],
+                len(reachable) - 1,
+                self.path,
+            )
 
     def __exit__(self, *_exception: object) -> None:
         if self._lock is not None:

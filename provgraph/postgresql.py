@@ -7,6 +7,7 @@ is told so at once, with the reason, instead of waiting out a time limit; and on
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 from contextlib import contextmanager
@@ -35,11 +36,16 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[TupleRow]
 
+logger = logging.getLogger(__name__)
+
 _T = TypeVar("_T")
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _SCHEMES = ("postgresql://", "postgres://")
 _OLDEST_VERSION = 140_000
+# The classes of SQLSTATE that are about what a statement says: data, constraints, syntax, the server's own mistakes.
+_OF_STATEMENTS = ("0A", "21", "22", "23", "42", "54", "XX")
+_NO_RIGHT = "42501"
 # How long a call waits for a free connection before it is told to come back.
 _PLACE_SECONDS = 5.0
 
@@ -96,7 +102,11 @@ def our_error(what: str, error: BaseException) -> StoreError:
 
 
 def _reason(error: BaseException) -> str:
-    """Return an error's text as one line; what the server adds below (the statement, hints) is for its own log."""
+    """Return an error's text as one line; what is about a statement, or quotes it, is for the service's log."""
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(_OF_STATEMENTS) and state != _NO_RIGHT:
+        logger.error("a statement failed", exc_info=error)
+        return "a statement failed; the service's log says which and why"
     stated = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
     return " ".join(str(stated).split())
 

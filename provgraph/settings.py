@@ -7,6 +7,7 @@ docs/reference/settings.md lists them for the person who operates a service.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "PROVGRAPH_"
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?").fullmatch
 # The command line and the client read these, and the tests what begins so.
 _OF_OTHERS = frozenset(
     f"{_PREFIX}{name}"
@@ -117,6 +119,13 @@ class Settings(BaseSettings):
         description="Allow to listen beyond this machine without credentials: anyone who reaches the port may "
         "read, write and clean.",
     )
+    allowed_hosts: str | None = Field(
+        default=None,
+        description="Names that the service is reached by, with commas between them, such as provgraph.example.org: a "
+        "request's `Host` without its port. Where anything is open to requests without credentials, other names are "
+        "refused with 421; addresses and this machine's own names pass without being listed. With a list they are "
+        "refused even where everything needs a credential.",
+    )
     pem_size_limit: int = Field(
         default=1_000_000,
         ge=1_000,
@@ -170,6 +179,16 @@ class Settings(BaseSettings):
         return self.auth_required if self.pem_auth_required is None else self.pem_auth_required
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything that is worth protecting needs no credential."""
+        return not (self.auth_required and self.sending_needs_credential)
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names in ``allowed_hosts``, in lower case."""
+        return frozenset(name.lower() for name in _names(self.allowed_hosts))
+
+    @property
     def compares_rebuilds(self) -> bool:
         """Whether a graph that was built anew is compared with the log before it is served."""
         return self.graph_url is not None if self.rebuild_compares is None else self.rebuild_compares
@@ -185,6 +204,16 @@ class Settings(BaseSettings):
                 f"Listening on {self.host} would let anyone on the network read, write and clean. Set "
                 f"{_PREFIX}AUTH_REQUIRED=true to ask for credentials, or {_PREFIX}ALLOW_OPEN=true to go without."
             )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, stated: str | None) -> str | None:
+        for name in _names(stated):
+            if not _HOST_NAME(name):
+                raise ValueError(
+                    f"{name[:60]!r} is no host name: write names such as provgraph.example.org, without port"
+                )
+        return stated
 
     @field_validator("log_url")
     @classmethod
@@ -229,6 +258,10 @@ def read_settings(**given: object) -> Settings:
         ) from error
 
 
+def _names(stated: str | None) -> list[str]:
+    return [name.strip() for name in (stated or "").split(",") if name.strip()]
+
+
 def _of_scheme(url: str | None, schemes: frozenset[str]) -> str | None:
     if not url:  # an empty variable is how some tools say that there is none
         return None
@@ -261,6 +294,15 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
 def _complaint(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else ""
     return f"{_PREFIX}{name.upper()}: {message}"
+
+
+def is_address(host: str) -> bool:
+    """Tell whether this is an IP address, in brackets or not, and no name."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

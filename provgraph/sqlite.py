@@ -8,18 +8,35 @@ good enough for a projection that can be built again.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from provgraph.errors import CorruptStoreError, StoreError, StoreFullError
+from provgraph.private import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
+# What its text is about: the machine, and never a statement.
+_OF_SURROUNDINGS = frozenset(
+    {
+        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN),
+        *(sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_NOLFS),
+    }
+)
+# The text of a schema that cannot be read quotes it.
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT: "database disk image is malformed",
+    sqlite3.SQLITE_NOTADB: "file is not a database",
+}
 # Many short texts differ only in how many rows they insert; keep them all prepared.
 _PREPARED_STATEMENTS = 512
 _BUSY_TIMEOUT_SECONDS = 30.0
@@ -42,14 +59,19 @@ def translated(what: str) -> Iterator[None]:
 
 
 def our_error(what: str, error: BaseException) -> StoreError:
-    """Return the error of ours that says what SQLite's says."""
+    """Return the error of ours that says what SQLite's says, as far as that is no part of a statement."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if code is not None else None
     if primary == sqlite3.SQLITE_FULL:
         return StoreFullError(f"The {what} cannot grow, its disk or space is full: {error}")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return CorruptStoreError(f"The {what}'s file is damaged: {error}")
-    return StoreError(f"The {what} is not available: {error}")
+    if primary in _DAMAGED:
+        return CorruptStoreError(f"The {what}'s file is damaged: {_DAMAGED[primary]}")
+    if primary is None or primary in _OF_SURROUNDINGS:
+        return StoreError(f"The {what} is not available: {error}")
+    logger.error("a statement on the %s failed", what, exc_info=error)
+    return StoreError(
+        f"The {what} is not available: a statement failed; the service's log says which and why"
+    )
 
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
@@ -67,6 +89,8 @@ def connect(
 
     The connection may be handed from thread to thread, but is used by one at a time.
     """
+    with suppress(OSError):  # SQLite says it better
+        make_file(Path(path))
     connection = sqlite3.connect(
         path,
         isolation_level=None,

@@ -17,9 +17,9 @@ _QUESTIONS = (why.WHY, state.STATE, state.DIFF, path.PATH, gaps.GAPS)
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the query service's routes, for the application that serves them."""
-    places = Places()
-    # Walks through the past have places of their own: lists are not kept waiting by them, nor they by lists.
-    walks = Places()
+    places = Places(turns=services.turns())
+    # Walks through the past have places of their own, and turns: lists are not kept waiting by them, nor they by lists.
+    walks = Places(turns=services.turns())
     return [
         *recordkeeper.routes(services, places),
         *lineage.routes(services, walks),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
@@ -55,6 +54,7 @@ class _Cypher:
     def __init__(self, services: Services, places: Places) -> None:
         self._services = services
         self._places = places
+        self._turns = services.turns()
 
     async def post(self, request: Request) -> Response:
         """Run a query."""
@@ -63,7 +63,7 @@ class _Cypher:
         asked = read(await read_body(request, limit=_BODY_LIMIT, what="Query"))
         if asked.write:
             require(request, Right.ADMIN)
-        result = await run_in_threadpool(self._run, asked)
+        result = await self._turns.run(self._run, asked)
         pieces = enclosed(_rows(result), opening=_opening(result), separator=b",", closing=_closing(result))
         return self._places.stream(pieces)
 

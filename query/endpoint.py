@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
@@ -51,7 +50,7 @@ class Endpoint:
         """Answer a question."""
         given = await self.given(request)
         async with self._places.to_begin():
-            return await run_in_threadpool(self._question.answer, self._services, given)
+            return await self._places.turns.run(self._question.answer, self._services, given)
 
     async def given(self, request: Request) -> Given:
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
@@ -42,13 +41,15 @@ class _Impact(Endpoint):
         given = await self.given(request)
         if given.choice("format", _FORMATS, "ndjson") == "json":
             async with self._places.to_begin():
-                return await run_in_threadpool(_page, self._services, given)
+                return await self._places.turns.run(_page, self._services, given)
         lines = enclosed(_lines(self._services, given), opening=b"", separator=b"\n", closing=b"\n")
         return self._places.stream(lines, media_type=_NDJSON)
 
 
 def _lines(services: Services, given: Given) -> Iterator[bytes]:
-    found = impact(services.graph, _asked(services, given), recorders=services.recorders)
+    found = impact(
+        services.graph, _asked(services, given), recorders=services.recorders, cursors=services.cursors
+    )
     yield to_json({"kind": "start", **found.opening})
     for item in found.items:
         yield to_json(item)
@@ -56,7 +57,9 @@ def _lines(services: Services, given: Given) -> Iterator[bytes]:
 
 
 def _page(services: Services, given: Given) -> Response:
-    found = impact(services.graph, _asked(services, given), recorders=services.recorders)
+    found = impact(
+        services.graph, _asked(services, given), recorders=services.recorders, cursors=services.cursors
+    )
     return endpoint.json({"items": list(found.items), **found.closing})
 
 

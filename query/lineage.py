@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Places, Services
+    from provgraph.lineage.cursor import Cursors
     from query.questions import Given
 
 # Each of these is more than the quick way can answer.
@@ -37,10 +37,14 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
 class _Lineage(Endpoint):
     """The endpoint: what can be asked the quick way is, and everything else is walked through the past."""
 
+    def __init__(self, services: Services, places: Places, question: Question) -> None:
+        super().__init__(services, places, question)
+        self._quick = services.turns()  # what is quick does not wait for walks
+
     async def get(self, request: Request) -> Response:
         """Answer a question for lineage."""
         given = await self.given(request)
-        if not is_quick(given):
+        if not is_quick(given, self._services.cursors):
             return await self._walked(given)
         asked, format_, recorders = quick_question(given), _format(given), self._services.recorders
         detailed = _detailed(given)
@@ -50,11 +54,15 @@ class _Lineage(Endpoint):
             is_quick_to_tell = format_ is None and not detailed and recorders.answers_at_once
             if brief is not None and is_quick_to_tell and is_brief(asked):
                 with suppress(TakesLongerError):
-                    return _as_json(lineage(brief, asked, recorders=recorders))
+                    return _as_json(
+                        lineage(brief, asked, recorders=recorders, cursors=self._services.cursors)
+                    )
             if format_ is None:
-                return _as_json(await run_in_threadpool(_quickly, self._services, asked, detailed=detailed))
+                return _as_json(await self._quick.run(_quickly, self._services, asked, detailed=detailed))
             async with self._places.to_begin():
-                return await run_in_threadpool(_in_format, self._services, asked, format_, detailed=detailed)
+                return await self._places.turns.run(
+                    _in_format, self._services, asked, format_, detailed=detailed
+                )
         except NotFoundError:
             if not _may_name_a_version(asked.node):
                 raise
@@ -62,17 +70,17 @@ class _Lineage(Endpoint):
 
     async def _walked(self, given: Given) -> Response:
         async with self._places.to_begin():
-            return await run_in_threadpool(_walk, self._services, given)
+            return await self._places.turns.run(_walk, self._services, given)
 
 
-def is_quick(given: Given) -> bool:
+def is_quick(given: Given, cursors: Cursors) -> bool:
     """Tell whether a question is about what the graph says now, in one direction and by exact versions."""
     cursor = given.text("cursor")
     if cursor is None:
         is_past = given.has_any_of(_PAST) or given.has_any_of(_BOUNDS)
     else:
         # An answer goes on as it began: how long it may take is no part of the question.
-        is_past = given.has_any_of(_PAST) or not is_cursor(cursor)
+        is_past = given.has_any_of(_PAST) or not is_cursor(cursor, cursors)
     return not (is_past or given.text("direction") == BOTH or (given.text("node") or "").startswith("tag:"))
 
 
@@ -99,7 +107,13 @@ def quick_question(given: Given) -> LineageRequest:
 
 def _quickly(services: Services, asked: LineageRequest, *, detailed: bool) -> bytes:
     graph = services.graph
-    return lineage(graph, asked, recorders=services.recorders, detailed_by=graph if detailed else None)
+    return lineage(
+        graph,
+        asked,
+        recorders=services.recorders,
+        cursors=services.cursors,
+        detailed_by=graph if detailed else None,
+    )
 
 
 def _in_format(services: Services, asked: LineageRequest, format_: str, *, detailed: bool) -> Response:
@@ -126,7 +140,7 @@ def _walk(services: Services, given: Given) -> Response:
         details=_detailed(given),
     )
     format_ = _format(given)
-    answer = trace(services.graph, asked, recorders=services.recorders)
+    answer = trace(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
     return endpoint.json(answer) if format_ is None else _rendered(answer, format_)
 
 

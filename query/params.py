@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 _MOST_DIGITS = 18
 _LARGEST = 10**_MOST_DIGITS - 1
+# Databases bound how deep a condition may be: SQLite at 1,000, and with less than that for each filter.
+_MOST_FILTERS = 100
 _ORDERS = {"asc": False, "desc": True}
 
 
@@ -31,9 +33,14 @@ def list_query(query_string: bytes) -> ListQuery:
 
     Filter and sort fields are the catalog's to check; it names the allowed ones.
 
-    :raises InvalidInputError: not UTF-8, no whole number where one is wanted, or out of bounds
+    :raises InvalidInputError: not UTF-8, no whole number where one is wanted, out of bounds, or too many filters
     """
     known, filters = _read(query_string)
+    if len(filters) > _MOST_FILTERS:
+        raise InvalidInputError(
+            f"There are {len(filters)} filters: at most {_MOST_FILTERS} in one question",
+            rule=f"at-most-{_MOST_FILTERS}",
+        )
     page_size = number(known, "pageSize", at_least=1)
     page_index = number(known, "pageIndex", at_least=0)
     return ListQuery(

@@ -95,6 +95,7 @@ class _Query:
         self._services = services
         self._catalog = services.catalog
         self._places = places
+        self._turns = services.turns()  # of graph queries: lists are not kept waiting by them
 
     async def info(self, _request: Request) -> Response:
         """Answer with exactly the fields that Record Keeper's client knows."""
@@ -165,7 +166,7 @@ class _Query:
         is_admin = self._services.authenticator.allows(request, Right.ADMIN)
         write = asked.may_write and is_admin
         try:
-            result = await run_in_threadpool(self._services.graph.cypher, asked.text, {}, write=write)
+            result = await self._turns.run(self._services.graph.cypher, asked.text, {}, write=write)
         except ForbiddenError as error:
             if not is_admin:
                 raise

@@ -33,6 +33,7 @@ def _state(services: Services, given: Given) -> Response:
             known_at=when.known_at,
             limit=_limit(given),
             cursor=given.text("cursor"),
+            cursors=services.cursors,
             question=given.question,
         )
     )
@@ -50,6 +51,7 @@ def _diff(services: Services, given: Given) -> Response:
             limit=_limit(given),
             seconds=given.seconds(),
             cursor=given.text("cursor"),
+            cursors=services.cursors,
             question=given.question,
         )
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
@@ -14,6 +13,7 @@ from provgraph.events.clock import now_us
 from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.lineage.cursor import Cursor
 from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
+    from provgraph.http.turns import Turns
 
 JSONObject = dict[str, Any]
 
@@ -53,6 +54,7 @@ class Work:
         self._work = TrackedWork(services.catalog.tracking)
         self._kinds = services.tracker.kinds
         self._recorders = services.recorders
+        self._cursors = services.cursors
 
     def runs(self, _id: str, given: Given) -> JSONObject:
         """List runs."""
@@ -60,10 +62,10 @@ class Work:
             group_id=_stated_id(given, "group"),
             identifier=given.text("identifier"),
             state=_state(given.text("state")),
-            before=_cursor(given),
+            before=self._since("runs", given),
             limit=_limit(given),
         )
-        return {"runs": found, "cursor": None if following is None else str(following)}
+        return {"runs": found, "cursor": self._cursor("runs", given, following)}
 
     def run(self, id_: str, _given: Given) -> JSONObject:
         """Tell of a run."""
@@ -82,6 +84,7 @@ class Work:
         wanted = GroupFilter(
             given.text("name"), given.text("type"), given.text("branch"), given.text("identifier")
         )
+        after = self._since("groups", given)
         if _is_true(given, "orphaned"):
             return {
                 "groups": self._work.orphaned(wanted, not_since_us=_since(given)),
@@ -89,11 +92,11 @@ class Work:
             }
         found, following = self._work.groups(
             wanted,
-            after=_cursor(given) or 0,
+            after=after or 0,
             limit=_limit(given),
             **_members(given),
         )
-        return {"groups": found, "cursor": None if following is None else str(following)}
+        return {"groups": found, "cursor": self._cursor("groups", given, following)}
 
     def group(self, id_: str, given: Given) -> JSONObject:
         """Tell of a group."""
@@ -111,8 +114,10 @@ class Work:
                 name.removesuffix(_VALUE): value for name, value in given.question if name.endswith(_VALUE)
             },
         )
-        found, following = self._work.objects(wanted, after=_cursor(given) or 0, limit=_limit(given))
-        return {"objects": found, "cursor": None if following is None else str(following)}
+        found, following = self._work.objects(
+            wanted, after=self._since("objects", given) or 0, limit=_limit(given)
+        )
+        return {"objects": found, "cursor": self._cursor("objects", given, following)}
 
     def object(self, id_: str, _given: Given) -> JSONObject:
         """Tell of an object."""
@@ -129,6 +134,20 @@ class Work:
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""
         return {"kinds": self._kinds.definitions()}
+
+    def _cursor(self, listed: str, given: Given, following: int | None) -> str | None:
+        """Return the cursor of a list that goes on behind a number; None: that was all."""
+        if following is None:
+            return None
+        return self._cursors.encode((listed, given.question), Cursor("", 0, None, [following]))
+
+    def _since(self, listed: str, given: Given) -> int | None:
+        """Return the number that a list goes on behind, None at its beginning."""
+        cursor = given.text("cursor")
+        if cursor is None:
+            return None
+        (number,) = self._cursors.decode(cursor, (listed, given.question)).since
+        return int(number)
 
 
 _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[Parameter, ...]], ...] = (
@@ -191,11 +210,11 @@ _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[P
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes."""
-    work = Work(services)
+    work, turns = Work(services), services.turns()
     return [
         RawRoute(
             path,
-            _Endpoint(services, work, answer, parameters).get,
+            _Endpoint(services, turns, work, answer, parameters).get,
             methods=["GET"],
             tags=["tracked work"],
             name=path.rpartition("/")[2],
@@ -211,11 +230,13 @@ class _Endpoint:
     def __init__(
         self,
         services: Services,
+        turns: Turns,
         work: Work,
         answer: Callable[[Work, str, Given], JSONObject],
         parameters: tuple[Parameter, ...],
     ) -> None:
         self._authenticator = services.authenticator
+        self._turns = turns
         self._work = work
         self._answer = answer
         self._parameters = {parameter.name: parameter for parameter in parameters}
@@ -226,7 +247,7 @@ class _Endpoint:
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        return json(await run_in_threadpool(self._answer, self._work, path_id(request), given))
+        return json(await self._turns.run(self._answer, self._work, path_id(request), given))
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:
@@ -268,10 +289,6 @@ def _is_true(given: Given, name: str) -> bool:
 
 def _limit(given: Given) -> int:
     return given.number("limit", at_least=1, at_most=_MOST) or _DEFAULT_LIMIT
-
-
-def _cursor(given: Given) -> int | None:
-    return given.number("cursor", at_least=0)
 
 
 def _since(given: Given) -> int | None:

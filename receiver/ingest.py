@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -14,10 +14,11 @@ from provgraph.eventlog import Verdict
 from provgraph.events import accept, arrays, canonical, event_id
 from provgraph.events.canonical import loads
 from provgraph.events.unkept import Unkept, is_kept, unkept
+from receiver import batches
 from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from provgraph.eventlog import Appended
     from provgraph.events import NewEvent, Pem, Sender
@@ -28,10 +29,16 @@ INVALID = "invalid"
 _CHECKED_AT_ONCE = 100
 # Reading is, too: what is longer, in bytes, is read beside it.
 _READ_AT_ONCE = 1_000_000
+# So many of the events of a batch that are invalid are told, the others counted.
+_TOLD = 10
+# So is a long event that is read by itself; more than that together is several pieces of work.
+_LONG_EVENT = 100_000
+_LONG_PART = 1_000_000
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
 
 Result = dict[str, Any]
+_Item = TypeVar("_Item")
 
 
 class _Checked(NamedTuple):
@@ -41,6 +48,35 @@ class _Checked(NamedTuple):
     stated_id: str | None = None
     error: InvalidInputError | EmitterError | None = None
     warnings: tuple[Unkept, ...] = ()
+
+
+class _Tally:
+    """
+    The verdicts on a batch, as they are answered.
+
+    Of what is invalid the first ten are told and the others counted: an answer is not much longer than what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.results: list[Result] = []
+        self.counts: dict[str, int] = dict.fromkeys((*Verdict, INVALID), 0)
+        self.position = 0  # of the last event that was accepted
+
+    def refused(self, checked: _Checked) -> None:
+        """Note an event that is invalid."""
+        self.counts[INVALID] += 1
+        if self.counts[INVALID] <= _TOLD:
+            self.results.append(_warned(_refused(self.seen, checked), checked))
+        self.seen += 1
+
+    def judged(self, checked: _Checked, appended: Appended) -> None:
+        """Note what the log made of an event."""
+        self.counts[appended.verdict] += 1
+        if appended.verdict is Verdict.ACCEPTED:
+            self.position = appended.recorded.position
+        self.results.append(_warned(_judged(self.seen, appended), checked))
+        self.seen += 1
 
 
 class Ingest:
@@ -82,68 +118,75 @@ class Ingest:
         An event that cannot be read does not keep the others out: each gets the verdict that it would get as a line.
 
         :raises InvalidInputError: the body as a whole is not a JSON array
+        :raises BatchTooLongError: it has more items than a batch may have
         """
-        is_small = len(body) <= _READ_AT_ONCE
-        events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
+        if batches.may_be_crowded(body):
+            await run_in_threadpool(batches.check_array, body)
+            events = None
+        else:
+            is_small = len(body) <= _READ_AT_ONCE
+            events = _as_they_are(body) if is_small else await run_in_threadpool(_as_they_are, body)
         if events is None:
             texts = await _taken_apart(body)
             return await self._store(
-                ([self._read(text, sender, size=None) for text in part] for part in _parts(texts)), sender
+                _text_parts(texts), lambda text: self._read(text, sender, size=None), sender
             )
+        batches.check_count(len(events))
         return await self._store(
-            ([self._check(fields, sender, size=None) for fields in part] for part in _parts(events)), sender
+            _parts(events), lambda fields: self._check(fields, sender, size=None), sender
         )
 
     async def lines(self, body: bytes, sender: Sender) -> Result:
-        """Store the events that are one a line (blank lines do not count); see `_store` for the answer."""
-        lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-        return await self._store(
-            ([self._check_line(line, sender) for line in part] for part in _parts(lines)), sender
-        )
+        """
+        Store the events that are one a line (blank lines do not count); see `_store` for the answer.
 
-    async def _store(self, parts: Iterator[list[_Checked]], sender: Sender) -> Result:
+        :raises BatchTooLongError: there are more lines than a batch may have
+        """
+        lines = batches.lines(body)
+        return await self._store(_text_parts(lines), lambda line: self._check_line(line, sender), sender)
+
+    async def _store(
+        self, parts: Iterator[Sequence[_Item]], check: Callable[[_Item], _Checked], sender: Sender
+    ) -> Result:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
         Whoever gets an error instead may send the same again: what was stored meanwhile counts as duplicates.
         """
-        results: list[Result] = []
+        tally = _Tally()
         waiting: list[_Checked] = []
         for part in parts:
-            waiting += await self._without_foreign_tags(part, sender)
+            checked = await _checked(part, check)
+            waiting += await self._without_foreign_tags(checked, sender)
             if len(waiting) >= _APPENDED_AT_ONCE:
-                results += await self._append(waiting, first_index=len(results))
+                await self._append(waiting, tally)
                 waiting = []
             else:
                 await asyncio.sleep(0)
-        results += await self._append(waiting, first_index=len(results))
-        return self._answer(results)
+        await self._append(waiting, tally)
+        return self._answer(tally)
 
-    async def _append(self, checked: Sequence[_Checked], *, first_index: int) -> list[Result]:
+    async def _append(self, checked: Sequence[_Checked], tally: _Tally) -> None:
         events = [one.event for one in checked if one.event is not None]
         verdicts = iter(await self._writer.append(events) if events else ())
-        return [
-            _warned(_refused(index, one) if one.event is None else _judged(index, next(verdicts)), one)
-            for index, one in enumerate(checked, first_index)
-        ]
+        for one in checked:
+            if one.event is None:
+                tally.refused(one)
+            else:
+                tally.judged(one, next(verdicts))
 
-    def _answer(self, results: list[Result]) -> Result:
-        counts = dict.fromkeys((*Verdict, INVALID), 0)
-        position = 0
-        for result in results:
-            counts[result["verdict"]] += 1
-            if result["verdict"] is Verdict.ACCEPTED:
-                position = result["position"]
+    def _answer(self, tally: _Tally) -> Result:
+        counts = tally.counts
         for verdict, count in counts.items():
             if count:
                 self._metrics.count_verdicts(verdict, count)
         return {
-            "results": results,
+            "results": tally.results,
             "accepted": counts[Verdict.ACCEPTED],
             "duplicates": counts[Verdict.DUPLICATE],
             "conflicts": counts[Verdict.CONFLICT],
             "invalid": counts[INVALID],
-            "position": position or self._log.head().position,
+            "position": tally.position or self._log.head().position,
         }
 
     def _check_line(self, line: bytes, sender: Sender) -> _Checked:
@@ -237,17 +280,43 @@ async def _taken_apart(body: bytes) -> Sequence[bytes]:
     Return the items of an array as texts.
 
     :raises InvalidInputError: not an array
+    :raises BatchTooLongError: it has more items than a batch may have
     """
     found = await run_in_threadpool(arrays.items, body)
     if found is None:
         loads(body)  # says what is wrong with it
         raise InvalidInputError("The body is not a JSON array of events", rule="array")
+    batches.check_count(len(found))
     return found
+
+
+async def _checked(part: Sequence[_Item], check: Callable[[_Item], _Checked]) -> list[_Checked]:
+    def checked() -> list[_Checked]:
+        return [check(one) for one in part]
+
+    first = part[0] if part else None
+    is_long = isinstance(first, bytes) and len(first) > _LONG_EVENT
+    return await run_in_threadpool(checked) if is_long else checked()
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _CHECKED_AT_ONCE):
         yield items[start : start + _CHECKED_AT_ONCE]
+
+
+def _text_parts(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+    # What is read beside the event loop begins a part of its own.
+    part: list[bytes] = []
+    size = 0
+    for text in texts:
+        if part and (
+            len(part) == _CHECKED_AT_ONCE or size + len(text) > _LONG_PART or len(text) > _LONG_EVENT
+        ):
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    yield part
 
 
 def _judged(index: int, appended: Appended) -> Result:
@@ -282,6 +351,8 @@ def _refused(index: int, checked: _Checked) -> Result:
 
 def _id_in(text: bytes) -> str | None:
     """Return the id in a text that cannot be taken, if a reader that takes nearly anything finds it."""
+    if canonical.may_hold_too_much(text):
+        return None
     try:
         return _stated_id(json.loads(text))
     except (ValueError, RecursionError):

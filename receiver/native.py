@@ -64,7 +64,10 @@ judged by itself, in both forms alike, and the answer holds the verdicts in the 
 * `accepted`: it is durable.
 * `duplicate`: it was stored already, with the same content.
 * `conflict`: its id is stored with other content; the stored one stands.
-* `invalid`: it breaks a rule; `field` and `rule` say which.
+* `invalid`: it breaks a rule; `field` and `rule` say which. Of these the first ten are told and the others counted:
+  an event whose `index` is not among the `results` is one of them.
+
+A batch has at most 10,000 events.
 
 `warnings` names what of an event was not kept as it was sent: keys that were given twice (the last one is kept), and
 numbers whose digits no 64-bit float has. An event may be nested 254 levels deep.

@@ -55,6 +55,9 @@ class _Route(NamedTuple):
     ]  # the id in the path (or ""), the body, the command
     summary: str
     status: int = 200
+    is_sending: bool = (
+        False  # it only adds what is new, as sending events does; all else changes what others saved
+    )
     is_once: bool = False  # it happens once to the id in the path, whatever the body says when it comes again
 
 
@@ -151,7 +154,7 @@ class Commands:
 
 
 _ROUTES = (
-    _Route("/api/v1/runs", OpenBody, Commands.open, "Open a run", 201),
+    _Route("/api/v1/runs", OpenBody, Commands.open, "Open a run", 201, is_sending=True),
     _Route("/api/v1/runs/{id}/plan", PlanBody, Commands.plan, "What closing a run would do now"),
     _Route(
         "/api/v1/runs/{id}/close",
@@ -168,7 +171,7 @@ _ROUTES = (
         Commands.roll_back_login,
         "Undo what a login did since a time, in runs or not",
     ),
-    _Route("/api/v1/objects", SaveBody, Commands.save, "Save objects"),
+    _Route("/api/v1/objects", SaveBody, Commands.save, "Save objects", is_sending=True),
     _Route("/api/v1/objects/retire", RetireBody, Commands.retire, "Retire objects"),
     _Route("/api/v1/groups/{id}/adopt", AdoptBody, Commands.adopt, "Hand a group's members over"),
     _Route("/api/v1/groups/{id}/remove", RemoveBody, Commands.remove, "Retire a group with its members"),
@@ -204,12 +207,17 @@ class _Endpoint:
 
     async def post(self, request: Request) -> Response:
         """Do it. What is answered is durable."""
-        sender = self._authenticator.require_to_send(request.scope["headers"])
+        sender = self._authenticator.require_to_send(
+            request.scope["headers"], and_change=not self._route.is_sending
+        )
         raw = await read_body(request, limit=self._body_limit, what="Body")
+        return await run_in_threadpool(self._carry_out, request, raw, sender)
+
+    def _carry_out(self, request: Request, raw: bytes, sender: Sender) -> Response:
         body = parse_body(self._route.body, raw)
         id_ = path_id(request)
         command = _command(self._route, id_, body, sender=sender)
-        answer = await run_in_threadpool(self._route.act, self._commands, id_, body, command)
+        answer = self._route.act(self._commands, id_, body, command)
         return json(answer, status=self._route.status)
 
 

@@ -6,7 +6,7 @@ Annotations are evaluated here, for pydantic reads them when the program runs.
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, StrictBool, StrictFloat, StrictInt
 
 from provgraph.errors import InvalidInputError
 from provgraph.events import event_id
@@ -22,6 +22,9 @@ def _id(stated: str) -> str:
 
 Id = Annotated[str, AfterValidator(_id)]
 Name = Annotated[str, Field(min_length=1)]
+# Of a list with something wrong in it the first fault is told, and nothing is made of the others.
+Ids = Annotated[list[Id], FailFast()]
+MOST_OBJECTS = 10_000
 
 
 class StrictBody(Body):
@@ -64,16 +67,16 @@ class ObjectBody(StrictBody):
 class SaveBody(CommandBody):
     """Objects to save, all or none."""
 
-    objects: list[ObjectBody] = Field(min_length=1)
+    objects: Annotated[list[ObjectBody], FailFast()] = Field(min_length=1, max_length=MOST_OBJECTS)
     run: Id | None = None
     upsert: StrictBool = False
-    reads: list[Id] = Field(default_factory=list)
+    reads: Ids = Field(default_factory=list)
 
 
 class RetireBody(CommandBody):
     """Objects to retire."""
 
-    ids: list[Id] = Field(min_length=1)
+    ids: Ids = Field(min_length=1)
     run: Id | None = None
 
 
@@ -87,7 +90,7 @@ class LimitBody(StrictBody):
 class PlanBody(StrictBody):
     """What a run's end would list."""
 
-    members: list[Id] = Field(default_factory=list)
+    members: Ids = Field(default_factory=list)
     delete_unused: StrictBool | None = None
 
 
@@ -96,7 +99,7 @@ class CloseBody(CommandBody, PlanBody):
 
     plan: Name | None = Field(default=None, description="the token of a plan: do exactly that, or nothing")
     limit: LimitBody | None = None
-    reads: list[Id] = Field(default_factory=list)
+    reads: Ids = Field(default_factory=list)
 
 
 class FailBody(CommandBody):
@@ -133,4 +136,4 @@ class RemoveBody(CommandBody):
 class DefineBody(CommandBody):
     """Kinds to define."""
 
-    nodes: list[dict[str, Any]] = Field(min_length=1)
+    nodes: Annotated[list[dict[str, Any]], FailFast()] = Field(min_length=1, max_length=MOST_OBJECTS)

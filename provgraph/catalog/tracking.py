@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -30,6 +31,8 @@ _STEP, _OBJECT, _MEMBER = _TABLES.step, _TABLES.object, _TABLES.member
 _RUN, _OPERATION, _KIND = _TABLES.run, _TABLES.operation, _TABLES.kind
 # So many ids are asked for in one statement.
 _IDS_AT_ONCE = 500
+# SQLite takes 1,000 conditions that are joined, and there are others.
+_MOST_TEXTS = 100
 
 
 class StoredObject(NamedTuple):
@@ -138,7 +141,7 @@ class TrackingQueries:
 
         A change moves none of them, so that a list that is read page by page has each of them once.
 
-        :param texts: leave out objects in which one of these texts stands nowhere
+        :param texts: leave out objects in which one of the first hundred of these texts stands nowhere
         """
         wanted = (
             select(_OBJECT)
@@ -149,7 +152,7 @@ class TrackingQueries:
             )
             .order_by(_OBJECT.c.created, _OBJECT.c.id)
         )
-        for text in texts:
+        for text in islice(texts, _MOST_TEXTS):
             # The database looks through its documents far quicker than they are read one by one.
             wanted = wanted.where(_OBJECT.c.document.contains(canonical.text(text)[1:-1], autoescape=True))
         return map(_object, self._stream(wanted if limit is None else wanted.limit(limit)))

@@ -121,16 +121,51 @@ def rebuild(
 
 
 @app.command()
-def clean(yes: Yes = False, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
+def clean(
+    position: Annotated[
+        int | None,
+        typer.Option(
+            "--position", min=0, help="Where the log ends that is meant, as `provgraph info` shows it."
+        ),
+    ] = None,
+    yes: Yes = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Remove every event, both projections and the reports; credentials stay. Cannot be undone."""
     with connection.connect(url, token) as client:
-        if not yes:
-            typer.confirm(f"Remove everything that {client.url} has recorded?", abort=True, err=True)
-        answer = client.admin.clean()
+        meant = _position_of_the_log(position, client.url, yes=yes)
+        answer = client.admin.clean(position=meant)
     if as_json:
         output.say_json(answer)
     else:
         output.say("Everything was removed; credentials stay.")
+
+
+def _position_of_the_log(stated: int | None, url: str, *, yes: bool) -> int:
+    """
+    Return the position of the log that is to be emptied, having asked for what was not said.
+
+    :raises UsageError: nobody is to be asked, and it was not said
+    """
+    if stated is None and yes:
+        raise UsageError(
+            "--yes needs --position: where the log ends that is meant, as `provgraph info` shows it."
+        )
+    if stated is None:
+        said = typer.prompt(
+            f"Remove everything that {url} has recorded? Say where its log ends (`provgraph info` shows it)",
+            err=True,
+        ).strip()
+        if not said.isdecimal():
+            raise typer.Abort
+        return int(said)
+    if not yes:
+        typer.confirm(
+            f"Remove everything that {url} has recorded, up to position {stated}?", abort=True, err=True
+        )
+    return stated
 
 
 @app.command("accept-change")

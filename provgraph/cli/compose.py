@@ -7,11 +7,13 @@ What is opened is closed in reverse order, whatever happens in between.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import importlib
 import importlib.util
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -41,7 +43,8 @@ from provgraph.http import (
     install,
     probes,
 )
-from provgraph.http.protocol import BoundedHttpProtocol
+from provgraph.http.protocol import BoundedHttpProtocol, Connections, Limits
+from provgraph.lineage.cursor import Cursors
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import Recorders
 from provgraph.operations.connections import close_abandoned_reports
@@ -75,7 +78,11 @@ _NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
 _TAKE_OBJECTS = frozenset({"receiver", "infrahub"})
 _CHECK_LEASE = "log check"
 _BACKLOG = 2_048
-_KEEP_ALIVE_SECONDS = 75
+# How long a connection may be idle between requests. A proxy in front has to close idle ones earlier: see edge.conf.
+_KEEP_ALIVE_SECONDS = 95
+# Files that are kept for the stores and whatever else is not a connection.
+_FILES = 200
+_FEWEST_CONNECTIONS = 50
 # Requests that still run when the service is told to stop get this long; then they are cut off. Answers that are on
 # their way to a client who takes them at its own speed get nothing.
 _GRACE_SECONDS = 5
@@ -185,6 +192,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             metrics=metrics,
             kinds=kinds,
             recorders=Recorders(stores.log, stores.catalog),
+            cursors=Cursors(stores.log.secret()),
             jobs=stack.enter_context(Jobs()),
             tracker=tracker,
             integrity=integrity,
@@ -293,15 +301,25 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
         version=provgraph.__version__,
         description=provgraph.__doc__ or "",
         routes=[*routes, *probes.routes(services)],
+        docs_url=None,  # FastAPI's page is of another host's scripts
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     install(app)
     settings = services.settings
-    guard = None if settings.auth_required else BrowserGuard(only_this_machine=is_loopback(settings.host))
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
-    return Edge(app, services.metrics, bodies=bodies, guard=guard)
+    return Edge(app, services.metrics, bodies=bodies, guard=_guard(settings))
+
+
+def _guard(settings: Settings) -> BrowserGuard | None:
+    if not settings.is_open and not settings.host_names:
+        return None
+    return BrowserGuard(
+        only_this_machine=is_loopback(settings.host),
+        names=settings.host_names,
+        own_name=socket.gethostname(),
+        is_open=settings.is_open,
+    )
 
 
 def _routes(part: str, services: Services) -> list[BaseRoute]:
@@ -495,7 +513,7 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=_protocol(),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -507,6 +525,17 @@ def _uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def _protocol() -> Any:
+    """Return what makes connections, of which there are not more than this process may have files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = Limits()
+    if files != resource.RLIM_INFINITY:
+        limits = limits._replace(
+            connections=max(_FEWEST_CONNECTIONS, min(limits.connections, files - _FILES))
+        )
+    return functools.partial(BoundedHttpProtocol, connections=Connections(limits))
 
 
 def _is_streaming(connection: object) -> TypeGuard[BoundedHttpProtocol]:

@@ -16,6 +16,7 @@ from provgraph.cli import connection, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode, UsageError
 from provgraph.client import Client, OversizedError, Verdict
+from provgraph.client.answers import UNEXPLAINED
 from provgraph.events.clock import from_iso
 from provgraph.sources import git as git_source
 
@@ -201,17 +202,22 @@ def _send(client: Client, lines: list[bytes], tally: Tally) -> None:
         tally.invalid += 1
         tally.problem(_facts(lines[0], verdict="invalid", detail=f"{error}; {_LIMIT_ADVICE}"))
         return
-    tally.events += len(lines)
+    further = [lines[each.index] for each in result.verdicts if each.rule == UNEXPLAINED]
+    tally.events += len(lines) - len(further)
     tally.accepted += result.accepted
     tally.duplicates += result.duplicates
     tally.conflicts += result.conflicts
-    tally.invalid += result.invalid
+    tally.invalid += result.invalid - len(further)
     tally.position = result.position
     for verdict in result.verdicts:
+        if verdict.rule == UNEXPLAINED:
+            continue
         if verdict.verdict not in ("accepted", "duplicate"):
             tally.problem(_problem(verdict, lines[verdict.index]))
         if verdict.warnings:
             tally.warning(verdict)
+    if further:  # alone they are explained
+        _send(client, further, tally)
 
 
 def _problem(verdict: Verdict, line: bytes) -> dict[str, Any]:

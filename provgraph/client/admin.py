@@ -82,9 +82,13 @@ def rebuild(
     return (yield from _run("/admin/rebuild", body, progress)) or {}
 
 
-def clean() -> Call[JSON]:
-    """Remove every event, both projections and the reports; credentials stay."""
-    return post("/admin/clean", an_object, timeout_seconds=_WORK_TIMEOUT_SECONDS)
+def clean(*, position: int) -> Call[JSON]:
+    """
+    Remove every event, both projections and the reports; credentials stay.
+
+    :param position: where the log ends, as `overview` told it: a log that ends elsewhere is refused (409)
+    """
+    return post("/admin/clean", an_object, {"position": position}, timeout_seconds=_WORK_TIMEOUT_SECONDS)
 
 
 def accept_change(position: int, *, reason: str) -> Call[JSON]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provgraph.client.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 JSON = dict[str, Any]
 _Answer = TypeVar("_Answer")
@@ -53,6 +53,12 @@ def typed(reader: Callable[[JSON], _Answer], document: Any) -> _Answer:
         return reader(an_object(document))
     except (KeyError, TypeError, ValueError) as error:
         raise UnexpectedAnswerError(f"The answer lacks what this client needs: {error}") from error
+
+
+# The rule of verdicts on events that the service only counted.
+UNEXPLAINED = "further"
+_MOST_VERDICTS = 1_000_000  # in one answer: a service judges far fewer at once
+_UNEXPLAINED = "It is invalid; the service says why of ten events of a batch: send it again without those"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,14 @@ class SendResult:
         """Return the same verdict on every event, by something that is no service."""
         return cls(tuple([Verdict(index, id_, verdict) for index, id_ in enumerate(ids)]), 0, 0, 0, 0, 0)
 
+    def of(self, ids: Sequence[str]) -> SendResult:
+        """Return the same, with the ids of those events that the service only counted."""
+        verdicts = (
+            replace(each, id=ids[each.index]) if each.rule == UNEXPLAINED and each.index < len(ids) else each
+            for each in self.verdicts
+        )
+        return replace(self, verdicts=tuple(verdicts))
+
     def followed_by(self, other: SendResult) -> SendResult:
         """Return the result of two batches as that of one."""
         behind = len(self.verdicts)
@@ -133,15 +147,17 @@ class SendResult:
 
     @classmethod
     def read(cls, document: JSON) -> SendResult:
-        """Read the answer to a batch."""
-        return cls(
-            tuple(Verdict.read(result) for result in document["results"]),
-            document["accepted"],
-            document["duplicates"],
-            document["conflicts"],
-            document["invalid"],
-            document["position"],
+        """Read the answer to a batch. Of the events that are invalid the service tells ten and counts the others."""
+        counts = [document[name] for name in ("accepted", "duplicates", "conflicts", "invalid")]
+        if not 0 <= sum(counts) <= _MOST_VERDICTS:
+            raise ValueError(f"it counts {sum(counts)} events")
+        told = {result["index"]: Verdict.read(result) for result in document["results"]}
+        verdicts = (
+            told.get(index) or Verdict(index, None, "invalid", None, None, UNEXPLAINED, _UNEXPLAINED)
+            for index in range(max(sum(counts), len(told)))
         )
+        accepted, duplicates, conflicts, invalid = counts
+        return cls(tuple(verdicts), accepted, duplicates, conflicts, invalid, document["position"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def send(events: Sequence[Encoded]) -> Conversation[SendResult]:
     result = SendResult.told("", ())
     for part in _parts(events):
         answer: SendResult = yield calls.send_encoded([event.content for event in part])
-        result = result.followed_by(answer)
+        result = result.followed_by(answer.of([event.id for event in part]))
     return result
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from provgraph.client import calls
-from provgraph.client.answers import REFUSALS, Verdict
+from provgraph.client.answers import REFUSALS, UNEXPLAINED, Verdict
 from provgraph.client.errors import (
     ClientError,
     NotThereError,
@@ -181,7 +181,11 @@ class Sender:
     def _settle(self, events: list[Entry], result: SendResult) -> None:
         if len(result.verdicts) != len(events):
             raise UnexpectedAnswerError(f"{len(result.verdicts)} verdicts came on {len(events)} events.")
-        judged = list(zip(events, result.verdicts, strict=True))
+        judged = [
+            (entry, verdict)
+            for entry, verdict in zip(events, result.verdicts, strict=True)
+            if verdict.rule != UNEXPLAINED  # it stays, and is explained when it is sent again
+        ]
         self._keep(
             [entry for entry, verdict in judged if verdict.verdict not in REFUSALS],
             [(entry, verdict) for entry, verdict in judged if verdict.verdict in REFUSALS],

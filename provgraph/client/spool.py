@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph import private
 from provgraph.client.errors import DeliveryError, SpoolElsewhereError, SpoolFullError
 
 if TYPE_CHECKING:
@@ -348,11 +349,11 @@ class Spool:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Events may hold what is nobody else's business.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            private.make_folder(self.path.parent)
+            private.make_file(self.path)
         except OSError as error:
             raise DeliveryError(f"The spool {self.path} cannot be used: {error}") from error
+        private.tell_if_open_to_others(self.path, "which holds events")
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )

@@ -183,7 +183,7 @@ class EventLog(Protocol):
     def wait(self, *, after: int, timeout_seconds: float) -> bool:
         """Wait until the log's head is behind ``after``; False when the time ran out before."""
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """
         Remove every event but those of the kinds in ``keep``, and begin a new epoch.
 
@@ -191,6 +191,8 @@ class EventLog(Protocol):
         and payloads, at new positions. One transaction.
 
         :param sender: the id of the credential that asked for it
+        :param at: the position that the log has to end at; None: any
+        :raises ConflictError: it ends elsewhere; nothing was removed
         :raises NewerEventError: the log holds an event of an unknown kind; nothing was removed
         """
 
@@ -211,6 +213,15 @@ class EventLog(Protocol):
         :param accepted: changes that were accepted in the other log, by position
         :raises ConflictError: the events do not follow what is in the log; nothing was stored
         :raises StoreError: the log cannot be written
+        """
+
+    def secret(self) -> bytes:
+        """
+        Return 32 random bytes that whoever uses this log shares, and nobody else knows.
+
+        They are made with the log and stay when it is cleaned; a copy of its events has others.
+
+        :raises StoreError: the log cannot be read
         """
 
     def loss(self) -> Loss | None:

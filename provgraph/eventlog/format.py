@@ -5,7 +5,7 @@ The format of the log as it is stored: one number for both databases, raised by 
 |---|---|
 | 1 | position, id, kind, recorded time, payload, digest |
 | 2 | a salt and a sender for each event; rights, emitters and an expiry of credentials; how the work ended; |
-|   | the first step of each tracked object |
+|   | the first step of each tracked object; a secret |
 
 A log of an older format is brought up to date when it is opened. One of a newer format is refused and left alone. The
 steps for SQLite are in `provgraph.eventlog.sqliteformat`, those for PostgreSQL in `provgraph.eventlog.migrations`.

@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.errors import OverloadedError, ProvgraphError, StoreError
+from provgraph.errors import OverloadedError, ProvgraphError, StoreError, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provgraph.eventlog.base import Appended, EventLog
     from provgraph.events import NewEvent
+
+# For so long after an event came in more are expected.
+_BUSY_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ class GroupCommit:
         self._max_batch_events = max_batch_events
         self._queue: deque[_Request] = deque()
         self._queued_events = 0
+        self._came_at = -_BUSY_SECONDS
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -76,6 +81,11 @@ class GroupCommit:
     def queued_events(self) -> int:
         """How many events wait to be written."""
         return self._queued_events
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether events came in a moment ago."""
+        return time.monotonic() - self._came_at < _BUSY_SECONDS
 
     async def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """
@@ -100,6 +110,7 @@ class GroupCommit:
                     f"The queue is full: {self._queued_events} events wait to be written; send it again in a moment"
                 )
             self._queue.append(request)
+            self._came_at = time.monotonic()
             self._queued_events += size
             self._wake.notify()
 
@@ -127,9 +138,9 @@ class GroupCommit:
         try:
             verdicts = self._log.append(events)
         except Exception as error:
-            told = error if isinstance(error, ProvgraphError) else StoreError(f"The log failed: {error}")
+            why = error if isinstance(error, ProvgraphError) else StoreError(f"The log failed: {told(error)}")
             logger.exception("append of %d events failed", len(events))
-            return [_Outcome(request, None, told) for request in batch]
+            return [_Outcome(request, None, why) for request in batch]
         outcomes = []
         start = 0
         for request in batch:

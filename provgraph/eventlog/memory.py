@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ class InMemoryEventLog:
         self._events: list[RecordedEvent] = []
         self._by_id: dict[str, RecordedEvent] = {}
         self._epoch = uuid.uuid4().hex
+        self._secret = secrets.token_bytes(32)
         self._last_position = 0
         self._changed = threading.Condition()
         self._loss: Loss | None = None
@@ -102,11 +104,12 @@ class InMemoryEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._last_position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
         with self._changed:
             self._require_whole()
             old = self._head()
+            recording.check_ends(old, at)
             for event in self._events:
                 if type(event.kind) is UnknownKind:
                     raise newer(event)
@@ -140,6 +143,10 @@ class InMemoryEventLog:
             self._keep(recording.set_aside(events, self._by_id))
             self._changed.notify_all()
             return self._head()
+
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+        return self._secret
 
     def loss(self) -> Loss | None:
         """See `EventLog.loss`."""

@@ -12,6 +12,7 @@ constructor. The tables are made by `provgraph.eventlog.migrations`.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import uuid
 from json import dumps
@@ -76,6 +77,9 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 BEGIN_STATE = """
 INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0) ON CONFLICT DO NOTHING
 """
+# Also into a log that was made before there was one, or whose own is damaged: cursors of before are refused then.
+BEGIN_LOG_KEY = "UPDATE log_state SET secret = %s WHERE secret IS NULL OR length(secret) <> 32"
+SELECT_LOG_KEY = "SELECT secret FROM log_state"
 SELECT_STATE = "SELECT epoch, position, digest, recorded_us, lost FROM log_state"
 # Whether the event is there that the log ended with; in one statement, so that nothing comes in between.
 SELECT_END = """
@@ -309,7 +313,7 @@ class PostgreSQLEventLog:
         """See `EventLog.wait`."""
         return self._watch.wait(after=after, timeout_seconds=timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
         accepted = checking.accepted_changes(self)
 
@@ -318,6 +322,7 @@ class PostgreSQLEventLog:
                 state = _begin(connection)
                 state.require_whole()
                 old, last_us = state.head, state.recorded_us
+                recording.check_ends(old, at)
                 unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True)
                 recording.require_known(unknown, accepted)
                 rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
@@ -366,6 +371,19 @@ class PostgreSQLEventLog:
 
         with self._write_lock, translated(_WHAT):
             return self._writer.run(work)
+
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+
+        def work(connection: Connection) -> bytes | None:
+            row = connection.execute(SELECT_LOG_KEY, binary=True).fetchone()
+            return None if row is None else row[0]
+
+        with translated(_WHAT):
+            found = self._readers.run(work)
+        if found is None:
+            raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
+        return found
 
     def loss(self) -> Loss | None:
         """See `EventLog.loss`."""
@@ -579,9 +597,10 @@ class PostgreSQLEventLog:
 
 
 def _begin_state(connection: Connection) -> None:
-    """Let a new log begin; in another one this changes nothing."""
+    """Let a new log begin, with its secret; in one that has both this changes nothing."""
     epoch = uuid.uuid4().hex
     connection.execute(BEGIN_STATE, (epoch, genesis(epoch)))
+    connection.execute(BEGIN_LOG_KEY, (secrets.token_bytes(32),))
 
 
 def _begin(connection: Connection) -> _State:

@@ -308,6 +308,19 @@ def loss_in(text: str, head: Head) -> Loss:
         return Loss("a note in the log's state, which cannot be read,", head.epoch, head.position + 1, "")
 
 
+def check_ends(head: Head, at: int | None) -> None:
+    """
+    Refuse what is meant for a log that ends elsewhere.
+
+    :raises ConflictError: the log does not end at position ``at``
+    """
+    if at is not None and head.position != at:
+        raise ConflictError(
+            f"This is meant for a log that ends at position {at}, and this one ends at {head.position}: see whether it "
+            "is the right one and what was recorded meanwhile, then name that position. Nothing was removed"
+        )
+
+
 def further(loss: Loss | None, other: Loss) -> Loss:
     """Return the one of two losses that goes further; the first one of two that go equally far."""
     return other if loss is None or other.position > loss.position else loss

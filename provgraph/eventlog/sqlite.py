@@ -9,6 +9,7 @@ append and read.
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import threading
 import uuid
@@ -83,6 +84,12 @@ SELECT_DIGEST_AT = "SELECT digest FROM event WHERE position <= ? ORDER BY positi
 SELECT_LAST = "SELECT position, recorded_us, digest FROM event ORDER BY position DESC LIMIT 1"
 SELECT_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 SELECT_EPOCH = "SELECT value FROM log_state WHERE key = 'epoch'"
+SELECT_LOG_KEY = "SELECT value FROM log_state WHERE key = 'secret'"
+# Also into a log that was made before there was one, or whose own is damaged: cursors of before are refused then.
+BEGIN_LOG_KEY = """
+INSERT INTO log_state(key, value) VALUES ('secret', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value
+WHERE typeof(value) <> 'text' OR length(value) <> 64 OR value GLOB '*[^0-9a-f]*'
+"""
 CHECK_FILE = "PRAGMA integrity_check(100)"
 SELECT_INDEXES = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"
 # NOT INDEXED: the index of the ids is not to be trusted here.
@@ -146,6 +153,7 @@ class SQLiteEventLog:
             prepare(self._path)
             self._writer = connect(path, synchronous="FULL", cache_kib=_CACHE_KIB)
             self._writer.executescript(SCHEMA)
+            self._writer.execute(BEGIN_LOG_KEY, (secrets.token_hex(32),))
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
             self._loss = self._load_loss()
@@ -241,7 +249,7 @@ class SQLiteEventLog:
         with self._changed:
             return self._changed.wait_for(lambda: self._head.position > after, timeout_seconds)
 
-    def clean(self, *, keep: Collection[Kind], sender: str | None = None) -> Head:
+    def clean(self, *, keep: Collection[Kind], sender: str | None = None, at: int | None = None) -> Head:
         """See `EventLog.clean`."""
         accepted = checking.accepted_changes(self)
         with self._write_lock, translated(_WHAT):
@@ -249,6 +257,7 @@ class SQLiteEventLog:
             if self._head_file is not None:
                 self._head_file.keep(self)
             old = self._head
+            recording.check_ends(old, at)
             epoch = uuid.uuid4().hex
             opening = log_cleaned(
                 previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
@@ -291,6 +300,11 @@ class SQLiteEventLog:
             else:
                 self._head = before
             return self._head
+
+    def secret(self) -> bytes:
+        """See `EventLog.secret`."""
+        with translated(_WHAT), self._readers.connection() as connection:
+            return bytes.fromhex(connection.execute(SELECT_LOG_KEY).fetchone()[0])
 
     def loss(self) -> Loss | None:
         """See `EventLog.loss`."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # How deep what is stored may be nested, the outermost object or array counted: as deep as the writer goes.
 MAX_LEVELS = 254
+# How many values a text may have, at any depth. An empty list is two bytes, and thirty times as much once it is read;
+# nothing else in the process can interrupt the reading.
+MAX_VALUES = 1_000_000
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 
@@ -34,6 +37,9 @@ _SHAPE = bytes(
     for byte in range(256)
 )
 _MANY_DIGITS = b":" + b"0" * 19
+# Each value of a list or an object stands after one of these, but for those in texts.
+_BEFORE_VALUES = (b",", b"[", b"{")
+_TEXT_OR_VALUE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([,\[{])', re.DOTALL)
 
 
 def loads(body: bytes) -> Any:
@@ -43,13 +49,20 @@ def loads(body: bytes) -> Any:
     What is nested deeper than `MAX_LEVELS` may pass here: `dumps` refuses it, so nothing of it is stored.
 
     :raises InvalidInputError: not UTF-8, not JSON (NaN and Infinity are not), a lone surrogate, NUL, an integer
-        beyond 64 bits, or nested much too deep; where it can be told, ``field`` says where
+        beyond 64 bits, too many values, or nested much too deep; where it can be told, ``field`` says where
     """
+    if may_hold_too_much(body) and _holds_too_much(body):
+        raise InvalidInputError(f"JSON has too many values: at most {MAX_VALUES:,}", rule="values")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         _explain(body, error)
     return value if is_plain(body) else _exact(body)
+
+
+def may_hold_too_much(body: bytes) -> bool:
+    """Tell whether a JSON text may have more values than `loads` takes. Quick; in doubt the answer is yes."""
+    return len(body) > MAX_VALUES and sum(map(body.count, _BEFORE_VALUES)) > MAX_VALUES
 
 
 def is_plain(body: bytes) -> bool:
@@ -84,6 +97,17 @@ def same(one: Any, other: Any) -> bool:
     to the other would count as unchanged.
     """
     return dumps(one) == dumps(other)
+
+
+def _holds_too_much(body: bytes) -> bool:
+    # One by one, so that other threads get their turn meanwhile.
+    count = 0
+    for found in _TEXT_OR_VALUE.finditer(body):
+        if found.lastindex:
+            count += 1
+            if count > MAX_VALUES:
+                return True
+    return False
 
 
 def _may_hold_a_huge_integer(body: bytes) -> bool:

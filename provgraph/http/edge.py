@@ -24,6 +24,7 @@ from provgraph.http.answers import (
     from_validation,
 )
 from provgraph.http.body import BODIES, Bodies, Held, discard
+from provgraph.http.browsers import SAFE_HEADERS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -43,7 +44,11 @@ _CLIENT_WENT_AWAY = 0
 
 
 class Edge:
-    """Counts requests by group and status, and refuses overlong targets and what a foreign web page may have sent."""
+    """
+    Counts requests by group and status, and refuses overlong targets and what a foreign web page may have sent.
+
+    Every answer gets the headers that keep browsers from doing more with it than they should.
+    """
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), *SAFE_HEADERS]}
             await send(message)
 
         held = None

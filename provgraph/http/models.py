@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events import canonical, event_id
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
+# So many members that are not known are looked at one by one.
+_MOST_UNKNOWN = 10
+
+
 class Body(BaseModel):
     """A request's body: a member that is not known is refused, for it is a typing error."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_many_members(cls, data: object) -> object:
+        # Else there would be an error for each of them.
+        if isinstance(data, dict) and len(data) > len(cls.model_fields) + _MOST_UNKNOWN:
+            raise PydanticCustomError("extra_forbidden", "This has many members that are not known")
+        return data
 
 
 _Body = TypeVar("_Body", bound=Body)
@@ -35,7 +48,7 @@ def parse_body(model: type[_Body], raw: bytes) -> _Body:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
         raise InvalidInputError(f"{field}: {first['msg']}", field=field, rule=first["type"]) from error
 

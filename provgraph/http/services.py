@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from provgraph.http.turns import Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, GroupCommit
     from provgraph.graphstore.base import GraphStore
     from provgraph.http.metrics import Metrics
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.kinds import Kinds
     from provgraph.lineage.recorders import Recorders
     from provgraph.operations.integrity import Integrity
@@ -54,11 +57,16 @@ class Services:
     metrics: Metrics
     kinds: Kinds
     recorders: Recorders
+    cursors: Cursors
     jobs: Jobs
     tracker: Tracker
     integrity: Integrity
     building: Building | None
     """The graph's side; None in a process that only receives."""
+
+    def turns(self) -> Turns:
+        """Return the turns of a kind of heavy questions: they rest while events come in here."""
+        return Turns(is_busy=lambda: self.writer.is_busy)
 
     @property
     def graph(self) -> GraphStore:

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from provgraph.errors import OverloadedError
+from provgraph.http.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -68,7 +69,7 @@ class Places:
     beginning needs none: it is not kept waiting by slow readers of long ones.
     """
 
-    def __init__(self, places: int = 24, *, beginning: int = 8) -> None:
+    def __init__(self, places: int = 24, *, beginning: int = 8, turns: Turns | None = None) -> None:
         """
         Open the places.
 
@@ -78,6 +79,7 @@ class Places:
         self._beginning = asyncio.Semaphore(beginning)
         self._streaming = asyncio.Semaphore(places)
         self._may_wait = beginning
+        self.turns = turns or Turns()
         self._waiting = 0
 
     def stream(self, pieces: Pieces, *, media_type: str = "application/json") -> StreamedAnswer:
@@ -122,7 +124,7 @@ class StreamedAnswer(Response):
         """Send the pieces, one at a time as the client takes them."""
         try:
             async with self._places.to_begin():
-                begun = await run_in_threadpool(self._take, 2)
+                begun = await self._places.turns.run(self._take, 2)
             if len(begun) == 2:
                 async with self._places.to_stream():
                     await self._stream(begun, scope, receive, send)
@@ -149,7 +151,7 @@ class StreamedAnswer(Response):
                 async with asyncio.timeout(_STALLED_SECONDS):
                     for piece in pieces:
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
-                pieces = await run_in_threadpool(self._take, 1)
+                pieces = await self._places.turns.run(self._take, 1)
             if not gone.done():
                 await send({"type": "http.response.body", "body": b""})
         finally:

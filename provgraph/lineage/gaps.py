@@ -14,11 +14,13 @@ from provgraph.errors import InvalidInputError
 from provgraph.events import Outcome
 from provgraph.events.clock import now_us, rfc3339
 from provgraph.lineage import pages, past, places, told, versions
+from provgraph.lineage.cursor import OF_THIS_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, View
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.past import Past
     from provgraph.lineage.told import Json
 
@@ -46,7 +48,7 @@ class Gaps(NamedTuple):
 
 
 @past.steadily
-def gaps(graph: HistoryReader, asked: Gaps) -> Json:
+def gaps(graph: HistoryReader, asked: Gaps, *, cursors: Cursors = OF_THIS_PROCESS) -> Json:
     """
     Return what is missing: the three lists, each with ``items``, and ``emitters``.
 
@@ -66,7 +68,9 @@ def gaps(graph: HistoryReader, asked: Gaps) -> Json:
         )
     wanted = LISTS if asked.only is None else (asked.only,)
     question = ("gaps", asked.only or "", *asked.question)
-    page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    page = pages.begin(
+        graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at, cursors=cursors
+    )
     view = page.past.view
     limits = _Limits(asked.limit, time.monotonic() + asked.seconds)
     found: Json = {}
@@ -78,7 +82,7 @@ def gaps(graph: HistoryReader, asked: Gaps) -> Json:
             "items": items,
             "complete": reason is None,
             "reason": reason,
-            "cursor": None if reason is None else pages.encode(own, page.past, places.held(since)),
+            "cursor": None if reason is None else pages.encode(cursors, own, page.past, places.held(since)),
         }
     if asked.only is None:
         emitters = graph.emitter_states(view)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import pages, past, subject, told
+from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.trace import Filter, start_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import HistoryReader
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
@@ -54,7 +56,13 @@ class Affected(NamedTuple):
 
 
 @past.steadily
-def impact(graph: HistoryReader, asked: Impact, *, recorders: RecordersOf = nobody) -> Affected:
+def impact(
+    graph: HistoryReader,
+    asked: Impact,
+    *,
+    recorders: RecordersOf = nobody,
+    cursors: Cursors = OF_THIS_PROCESS,
+) -> Affected:
     """
     Return a page of the events that a node led to, nearest first.
 
@@ -68,7 +76,9 @@ def impact(graph: HistoryReader, asked: Impact, *, recorders: RecordersOf = nobo
     """
     pages.check_limit(asked.limit, most=LARGEST_LIMIT)
     question = ("impact", *asked.question)
-    page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    page = pages.begin(
+        graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at, cursors=cursors
+    )
     since: list[Any] = page.since or [0, asked.only.from_us, asked.only.to_us]
     given, only = int(since[0]), asked.only._replace(from_us=since[1], to_us=since[2])
     about = subject.find(graph, page.past, asked.node, version=asked.version, at_latest=False)
@@ -83,13 +93,15 @@ def impact(graph: HistoryReader, asked: Impact, *, recorders: RecordersOf = nobo
         "node": about.told(),
         "affected": len(reached),
         **told.truth(page.past),
-        "cursor": pages.encode(question, page.past, since),
+        "cursor": pages.encode(cursors, question, page.past, since),
     }
     more = len(reached) > given + asked.limit
     reason = "limit" if more else walked.walk.cut_by
     following = None
     if more:
-        following = pages.encode(question, page.past, [given + asked.limit, only.from_us, only.to_us])
+        following = pages.encode(
+            cursors, question, page.past, [given + asked.limit, only.from_us, only.to_us]
+        )
     closing = {
         "node": about.told(),
         "affected": len(reached),

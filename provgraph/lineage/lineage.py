@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError
 from provgraph.graphstore import WalkQuery
-from provgraph.lineage import answer, cursor, details, request
+from provgraph.lineage import answer, details, request
+from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
 from provgraph.lineage.exports import to_json
 from provgraph.lineage.recorders import add_to, nobody
 
 if TYPE_CHECKING:
     from provgraph.graphstore import Checkpoint, GraphReader, HistoryReader
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.request import LineageRequest, Node
 
@@ -23,6 +25,7 @@ def lineage(
     asked: LineageRequest,
     *,
     recorders: RecordersOf = nobody,
+    cursors: Cursors = OF_THIS_PROCESS,
     detailed_by: HistoryReader | None = None,
 ) -> bytes:
     """
@@ -38,7 +41,7 @@ def lineage(
     """
     request.check(asked)
     question = (QUESTION, asked.node, asked.direction, asked.depth, asked.version)
-    since = None if asked.cursor is None else cursor.decode(asked.cursor, question)
+    since = None if asked.cursor is None else cursors.decode(asked.cursor, question)
     given, version = (0, asked.version) if since is None else since.since
     # What was the latest version on the first page is the one to go on with.
     node, start = request.find(store, asked._replace(version=version))
@@ -63,8 +66,8 @@ def lineage(
     add_to(page.nodes, recorders)
     following = None
     if reason == "limit":
-        reached = cursor.Cursor(epoch, position, None, [given + len(page.nodes), node.version])
-        following = cursor.encode(question, reached)
+        reached = Cursor(epoch, position, None, [given + len(page.nodes), node.version])
+        following = cursors.encode(question, reached)
     return to_json(
         {
             "node": _node(node),
@@ -80,12 +83,12 @@ def lineage(
     )
 
 
-def is_cursor(text: str) -> bool:
+def is_cursor(text: str, cursors: Cursors = OF_THIS_PROCESS) -> bool:
     """Tell whether a text is a cursor of such an answer, and not one of `provgraph.lineage.trace`."""
-    return cursor.is_of(text, QUESTION)
+    return cursors.is_of(text, QUESTION)
 
 
-def _refuse_when_changed(store: GraphReader, since: cursor.Cursor, now: Checkpoint) -> None:
+def _refuse_when_changed(store: GraphReader, since: Cursor, now: Checkpoint) -> None:
     if since.epoch != now.epoch or since.position > now.position:
         raise ConflictError("The graph is not the one of the first page; ask again without cursor")
     if store.resolutions_changed_at() > since.position:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError
-from provgraph.lineage import cursor as cursors
 from provgraph.lineage.cursor import Cursor
 from provgraph.lineage.past import Past, look_back
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provgraph.graphstore import HistoryReader
+    from provgraph.lineage.cursor import Cursors
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 10_000
@@ -32,12 +32,14 @@ def begin(
     *,
     as_of_us: int | None,
     known_at: int | None,
+    cursors: Cursors,
 ) -> Page:
     """
     Return what a page is true for and where it begins.
 
     :param question: what makes it the same question, as plain values; the first is its name
-    :raises InvalidInputError: the cursor is none, or belongs to another question
+    :param cursors: who wrote the cursor
+    :raises InvalidInputError: the cursor is none of theirs, or belongs to another question
     :raises ConflictError: the log was cleaned since the first page, or the graph is not so far any more
     """
     if cursor is None:
@@ -49,7 +51,7 @@ def begin(
     return Page(found, stated.since)
 
 
-def encode(question: Sequence[object], past: Past, since: Sequence[object]) -> str:
+def encode(cursors: Cursors, question: Sequence[object], past: Past, since: Sequence[object]) -> str:
     """Return a cursor as opaque text."""
     view = past.view
     return cursors.encode(question, Cursor(past.epoch, view.position, view.as_of_us, list(since)))

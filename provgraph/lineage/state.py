@@ -15,12 +15,14 @@ import orjson
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import ArtifactState, View
 from provgraph.lineage import pages, past, places, told, versions
+from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.merging import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provgraph.graphstore import HistoryReader, TagFacts
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.past import Past
     from provgraph.lineage.places import Behind
     from provgraph.lineage.told import Json
@@ -38,6 +40,7 @@ def state(
     known_at: int | None = None,
     limit: int = pages.DEFAULT_LIMIT,
     cursor: str | None = None,
+    cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
 ) -> Json:
     """
@@ -49,7 +52,7 @@ def state(
     """
     pages.check_limit(limit)
     asked = ("state", *question)
-    page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at)
+    page = pages.begin(graph, asked, cursor, as_of_us=as_of_us, known_at=known_at, cursors=cursors)
     view = page.past.view
     what, after = _place(graph, view, page.since)
     artifacts: list[ArtifactState] = []
@@ -75,7 +78,7 @@ def state(
         **told.truth(page.past),
         "complete": following is None,
         "reason": None if following is None else "limit",
-        "cursor": None if following is None else pages.encode(asked, page.past, following),
+        "cursor": None if following is None else pages.encode(cursors, asked, page.past, following),
     }
 
 
@@ -174,6 +177,7 @@ def diff(
     limit: int = pages.DEFAULT_LIMIT,
     seconds: float = 20.0,
     cursor: str | None = None,
+    cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
 ) -> Json:
     """
@@ -186,7 +190,7 @@ def diff(
     """
     pages.check_limit(limit)
     asked = ("diff", *question)
-    page = pages.begin(graph, asked, cursor, as_of_us=None, known_at=None)
+    page = pages.begin(graph, asked, cursor, as_of_us=None, known_at=None, cursors=cursors)
     if page.since is None:
         top = page.past.view.position
         ends = [(min(end.position, top), end.as_of_us) for end in (before, after)]
@@ -204,7 +208,7 @@ def diff(
     _with_endings(graph, [side for each in found for side in _sides(each) if "tag" in side])
     for each in (page.past, *sides):
         past.check(graph, each)
-    following = None if reached is None else pages.encode(asked, page.past, [ends, *reached])
+    following = None if reached is None else pages.encode(cursors, asked, page.past, [ends, *reached])
     return {
         "changes": found,
         "from": _told(views[0]),

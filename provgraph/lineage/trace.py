@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore import Direction, WalkQuery, WalkStart
 from provgraph.lineage import answer, details, pages, past, subject, told
+from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.lineage.downstream import Downstream
 from provgraph.lineage.recorders import add_to, nobody
 from provgraph.lineage.request import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provgraph.graphstore import HistoryReader, PemFacts, Walk
+    from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.past import Past
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
@@ -72,7 +74,9 @@ class Trace(NamedTuple):
 
 
 @past.steadily
-def trace(graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody) -> Json:
+def trace(
+    graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody, cursors: Cursors = OF_THIS_PROCESS
+) -> Json:
     """
     Return a page of lineage: the same form as `provgraph.lineage.lineage`.
 
@@ -82,7 +86,9 @@ def trace(graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody
     """
     pages.check_limit(asked.limit, most=LARGEST_LIMIT)
     question = ("lineage", *asked.question)
-    page = pages.begin(graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at)
+    page = pages.begin(
+        graph, question, asked.cursor, as_of_us=asked.as_of_us, known_at=asked.known_at, cursors=cursors
+    )
     given, only = _since(page.since, asked)
     about = subject.find(
         graph,
@@ -104,7 +110,7 @@ def trace(graph: HistoryReader, asked: Trace, *, recorders: RecordersOf = nobody
     following = None
     # A filter may leave less than a page of as much as is walked over: then there is nothing to go on with.
     if more:
-        following = pages.encode(question, page.past, [end, only.from_us, only.to_us])
+        following = pages.encode(cursors, question, page.past, [end, only.from_us, only.to_us])
     return {
         "node": about.told(),
         "direction": asked.direction,

@@ -17,19 +17,28 @@ KEPT = frozenset({Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED})
 _PAUSE_SECONDS = 0.005
 
 
-def clean(log: EventLog, graph: GraphStore, *, timeout_seconds: float, sender: str | None = None) -> Head:
+def clean(
+    log: EventLog,
+    graph: GraphStore,
+    *,
+    timeout_seconds: float,
+    sender: str | None = None,
+    at: int | None = None,
+) -> Head:
     """
     Remove every event but the credentials', wait until the graph is empty too, and return the log's new head.
 
     A rebuild that is running is given up: it would build what is no more.
 
     :param sender: the id of the credential that asks for it
+    :param at: the position that the log has to end at; None: any, as Record Keeper's client asks for it
+    :raises ConflictError: the log ends elsewhere; nothing was removed
     :raises CorruptStoreError: an event was changed: what stays would be recorded anew as if it had always been so
     :raises StoreError: the log cannot be written; nothing was removed
     :raises OverloadedError: the log is clean, but the graph did not follow within ``timeout_seconds``
     """
     _require_unchanged(log)
-    head = log.clean(keep=KEPT, sender=sender)
+    head = log.clean(keep=KEPT, sender=sender, at=at)
     give_up_at = time.monotonic() + timeout_seconds
     while not has_followed(log, graph, head=head) or graph.has_next_generation():
         if time.monotonic() >= give_up_at:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provgraph.catalog import ListQuery
-from provgraph.errors import ConflictError, InvalidEventError, NotFoundError, ProvgraphError
+from provgraph.errors import ConflictError, InvalidEventError, NotFoundError, ProvgraphError, told
 from provgraph.events import artifacts_removed, event_id, report_closed, report_opened
 from provgraph.events.report import CONNECTIONS, DONE, FAILED, IN_PROGRESS, REMOVAL
 from provgraph.merging import side_by_side
@@ -194,7 +194,7 @@ class _Reporter:
             yield
         except Exception as error:
             try:
-                self.append(report_closed(report_id, FAILED, f"{what} failed: {error}"))
+                self.append(report_closed(report_id, FAILED, f"{what} failed: {told(error)}"))
             except ProvgraphError:  # the log itself failed: the next start of the service closes the report
                 logger.exception("report %s cannot be closed", report_id)
             raise

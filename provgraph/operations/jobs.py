@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import ConflictError, NotFoundError, ProvgraphError
+from provgraph.errors import ConflictError, NotFoundError, ProvgraphError, told
 from provgraph.events.clock import now_us
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class Jobs:
             self._finish(job_id, {"state": JobState.FAILED, "error": str(error)})
         except Exception as error:
             logger.exception("job %s failed", job_id)
-            self._finish(job_id, {"state": JobState.FAILED, "error": f"Unexpected: {error!r}"})
+            self._finish(
+                job_id, {"state": JobState.FAILED, "error": f"Failed: {told(error)}, as job {job_id}"}
+            )
         else:
             self._finish(job_id, {"state": JobState.DONE, "result": result})
 

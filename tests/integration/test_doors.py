@@ -200,7 +200,10 @@ DOORS: dict[str, Door] = {
         lambda served: Asked(f"/receiver/remove_unconnected_artifacts/{_report(served)}", {}), _REPORTED
     ),
     "POST /receiver/clean": Door(lambda _: Asked("/receiver/clean", {}), frozenset({Kind.LOG_CLEANED})),
-    "POST /admin/clean": Door(lambda _: Asked("/admin/clean", {}), frozenset({Kind.LOG_CLEANED})),
+    "POST /admin/clean": Door(
+        lambda served: Asked("/admin/clean", {"json": {"position": served.services.log.head().position}}),
+        frozenset({Kind.LOG_CLEANED}),
+    ),
     "POST /admin/verify-connections": Door(lambda _: Asked("/admin/verify-connections", {}), _REPORTED),
     "POST /admin/reports/{report_id}/remove-unconnected": Door(
         lambda served: Asked(f"/admin/reports/{_report(served)}/remove-unconnected", {}), _REPORTED

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 GZIP = {"Content-Encoding": "gzip"}
 # They do what their path says, whatever is sent along. (One of them would end the graph under the other calls.)
 WITHOUT_BODY = {
-    "/admin/clean",
     "/admin/flush",
     "/admin/reports/{report_id}/remove-unconnected",
     "/admin/verify-connections",

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from provgraph.cli import compose
 from provgraph.cli.compose import PARTS, opened
+from provgraph.http.browsers import SAFE_HEADERS
+from provgraph.http.protocol import Limits
 from provgraph.settings import Settings, read_settings, unknown_settings
 
 _ROOT = Path(__file__).parents[2]
@@ -81,6 +84,22 @@ def _by_method(method: str) -> str:
     """Return what the map from methods to services says."""
     mapped = dict(re.findall(r"^    (default|[A-Z]+) (\w+):8082;", _EDGE, re.MULTILINE))
     return str(mapped.get(method, mapped["default"]))
+
+
+def test_the_edge_tells_browsers_what_the_services_do_and_once() -> None:
+    said = dict(re.findall(r'^    add_header (\S+) "([^"]*)" always;$', _EDGE, flags=re.MULTILINE))
+    hidden = re.findall(r"^    proxy_hide_header (\S+);$", _EDGE, flags=re.MULTILINE)
+
+    ours = {name.decode(): value.decode() for name, value in SAFE_HEADERS}
+    assert {name.lower(): value for name, value in said.items()} == ours
+    assert {name.lower() for name in hidden} == ours.keys()
+
+
+def test_the_edge_waits_for_clients_as_long_as_the_services_do() -> None:
+    waits = dict(re.findall(r"(client_header_timeout|keepalive_timeout) (\d+)s;", _EDGE))
+
+    assert float(waits["client_header_timeout"]) == Limits().head_seconds == 20
+    assert int(waits["keepalive_timeout"]) == compose._KEEP_ALIVE_SECONDS == 95
 
 
 def test_every_name_that_the_edge_passes_to_is_a_service() -> None:

@@ -148,3 +148,13 @@ def test_a_variable_that_is_no_setting_is_found() -> None:
     }
 
     assert unknown_settings(given) == ["PROVGRAPH_GRAF_URL"]
+
+
+@pytest.mark.parametrize("stated", ["https://a.example", "a.example:80", "*", "a b", "a..b", "192.0.2.1/24"])
+def test_what_is_no_host_name_is_refused(stated: str) -> None:
+    with pytest.raises(SettingsError, match="PROVGRAPH_ALLOWED_HOSTS"):
+        read_settings(allowed_hosts=stated)
+
+
+def test_host_names_are_listed_with_commas() -> None:
+    assert read_settings(allowed_hosts=" A.example, b ,").host_names == {"a.example", "b"}

@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TextIO
 
+from provgraph import private
 from provgraph.client.answers import SendResult
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.errors import DeliveryError
@@ -93,10 +94,13 @@ class FileDelivery(_Counting):
     def open(self, connect: Connect) -> None:  # noqa: ARG002 - nobody is asked
         """See `Delivery.open`."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            private.make_folder(self.path.parent)
+            self._file = os.open(
+                self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, private.FILE
+            )
         except OSError as error:
             raise DeliveryError(f"Events cannot be written to {self.path}: {error}") from error
+        private.tell_if_open_to_others(self.path, "which holds events")
 
     def send(self, events: Sequence[Encoded]) -> SendResult:
         """See `Delivery.send`."""

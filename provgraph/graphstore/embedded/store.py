@@ -15,6 +15,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from provgraph import private
 from provgraph.errors import ForbiddenError, StoreError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.base import Checkpoint, Followed
@@ -146,7 +147,7 @@ class EmbeddedGraphStore:
 
         :raises StoreError: a file cannot be opened, or is no database
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder)
         self._folder = folder
         self._names = _load_names(folder)
         self._next: EmbeddedGraphStore | None = None
@@ -451,7 +452,7 @@ class EmbeddedGraphStore:
     def _save_names(self, names: dict[str, str]) -> None:
         written = self._folder / "generations.json.new"
         try:
-            written.write_text(json.dumps(names))
+            private.write_text(written, json.dumps(names))
             written.replace(self._folder / "generations.json")
         except OSError as error:
             raise StoreError(f"The {_WHAT} cannot note its generations: {error}") from error
@@ -492,7 +493,7 @@ def _load_names(folder: Path) -> dict[str, str]:
         names = _checked(json.loads(file.read_text()))
     except FileNotFoundError:
         names = {_SERVED: _new_name()}
-        file.write_text(json.dumps(names))
+        private.write_text(file, json.dumps(names))
     except (OSError, ValueError) as error:
         raise StoreError(f"{file} cannot be read: {error}; remove it to build the graph anew") from error
     return names

@@ -50,6 +50,8 @@ _VERSION = re.compile(r"Neo4j/(\d+)\.(\d+)").match
 Row = list[Any]
 _T = TypeVar("_T")
 
+# Codes of errors that are about what a statement says.
+_OF_STATEMENTS = ("Neo.ClientError.Statement", "Neo.ClientError.Schema", "Neo.DatabaseError.Statement")
 _CONNECT_SECONDS = 4.0
 _ACQUIRE_SECONDS = 6.0
 # A connection that lay idle for so long is tried before it is used: the server may have been restarted meanwhile.
@@ -311,7 +313,10 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error's text as one line."""
+    """Return an error's text as one line; what is about a statement, or quotes it, is for the service's log."""
+    if isinstance(error, Neo4jError) and (error.code or "").startswith(_OF_STATEMENTS):
+        logger.error("a statement failed", exc_info=error)
+        return "a statement failed; the service's log says which and why"
     text = error.message if isinstance(error, Neo4jError) and error.message else str(error)
     return " ".join(text.split())[:500]
 

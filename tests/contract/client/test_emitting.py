@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from tests.contract.client.service import FakeService
 
 
+def test_of_many_events_that_are_refused_each_is_named(client: Any, service: FakeService) -> None:
+    service.invalid = {"x"}
+    pems = [client.prepare_pem("x" if number % 3 else "y") for number in range(2_500)]
+
+    result = client.send_pems(pems)
+
+    assert (result.accepted, result.invalid, len(service.requests)) == (834, 1_666, 3)
+    assert [verdict.id for verdict in result.verdicts] == [pem.id for pem in pems]
+    assert [verdict.id for verdict in result.refused] == [pem.id for pem in pems if pem.type == "x"]
+
+
 def test_an_event_says_what_was_stated(client: Any, service: FakeService) -> None:
     before = client.prepare_pem("ingest")
 

@@ -98,6 +98,34 @@ def test_what_the_service_refuses_is_kept_with_its_verdict_and_holds_up_nothing(
     assert refused.content == pems[1].encode().content
 
 
+def test_each_of_many_that_are_refused_is_kept_with_its_own_verdict(
+    spooling: Callable[..., Any], service: FakeService
+) -> None:
+    service.invalid = {"bad"}
+    client = spooling()
+    pems = [client.prepare_pem(type_) for type_ in ("bad", "a") * 35]
+
+    client.send_pems(pems)
+    flushed = client.flush(timeout_seconds=30)
+
+    assert (flushed.delivered, flushed.refused, flushed.left) == (35, 35, 0)
+    refused = _delivery(client).spool.refused()
+    assert {(each.id, each.detail) for each in refused} == {(pem.id, "because") for pem in pems[::2]}
+
+
+def test_what_is_refused_beyond_what_the_service_tells_has_a_verdict_all_the_same(
+    make: Callable[..., Any], service: FakeService
+) -> None:
+    service.invalid = {"bad"}
+    client = make()
+
+    result = client.send_pems([client.prepare_pem(type_) for type_ in ("bad", "a") * 15])
+
+    assert [each.index for each in result.verdicts] == list(range(30))
+    assert [each.index for each in result.refused] == list(range(0, 30, 2))
+    assert all(each.detail for each in result.refused)
+
+
 def test_a_flush_tells_of_what_came_since_the_one_before(spooling: Callable[..., Any]) -> None:
     client = spooling()
 

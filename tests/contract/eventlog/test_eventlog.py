@@ -613,3 +613,28 @@ def test_a_lease_that_was_given_back_can_be_taken_again(log: EventLog) -> None:
 
     assert lease.held()
     lease.release()
+
+
+# --------------------------------------------------------------------------------------------------- secret
+
+
+def test_a_log_has_a_secret_that_stays_when_it_is_cleaned(log: EventLog) -> None:
+    secret = log.secret()
+    log.append([pem(1)])
+    log.clean(keep=[])
+
+    assert len(secret) == 32
+    assert log.secret() == secret
+    assert secret != InMemoryEventLog().secret()
+
+
+def test_a_cleaning_that_is_meant_for_a_log_that_ends_elsewhere_changes_nothing(log: EventLog) -> None:
+    log.append([pem(1), pem(2)])
+    before = log.head()
+
+    for at in (0, before.position - 1, before.position + 1):
+        with pytest.raises(ConflictError, match=str(before.position)):
+            log.clean(keep=[], at=at)
+
+    assert (log.head(), log.count()) == (before, 2)
+    assert log.clean(keep=[], at=before.position).epoch != before.epoch

@@ -178,7 +178,9 @@ def test_an_error_reaches_every_request_of_the_batch_and_the_next_one_is_unharme
     assert slow.count() == 1
 
 
-def test_a_strange_error_becomes_one_of_ours(slow: SlowLog) -> None:
+def test_a_strange_error_becomes_one_of_ours_and_its_text_is_for_the_services_log(
+    slow: SlowLog, caplog: pytest.LogCaptureFixture
+) -> None:
     slow.gate.set()
     slow.error = RuntimeError("what is this")
 
@@ -186,8 +188,10 @@ def test_a_strange_error_becomes_one_of_ours(slow: SlowLog) -> None:
         with GroupCommit(slow) as writer:
             await writer.append([pem(1)])
 
-    with pytest.raises(StoreError, match="what is this"):
+    with pytest.raises(StoreError, match="service's log") as raised:
         asyncio.run(send())
+    assert "what is this" not in str(raised.value)
+    assert "what is this" in caplog.text
 
 
 def test_closing_commits_what_is_queued_and_takes_no_more(slow: SlowLog) -> None:

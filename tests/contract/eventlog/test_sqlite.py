@@ -363,6 +363,24 @@ def test_a_probe_says_whether_an_append_would_succeed(sqlite_log: SQLiteEventLog
         sqlite_log.probe()
 
 
+def test_a_log_that_is_opened_again_has_its_secret(path: Path, sqlite_log: SQLiteEventLog) -> None:
+    secret = sqlite_log.secret()
+    sqlite_log.close()
+    again = SQLiteEventLog(path)
+
+    assert again.secret() == secret
+    again.close()
+
+
+@pytest.mark.parametrize("damaged", ["'abc'", "7", "x'00'", "replace(hex(zeroblob(32)), '00', 'xy')"])
+def test_a_secret_that_is_damaged_is_made_anew(path: Path, damaged: str) -> None:
+    SQLiteEventLog(path).close()
+    tamper(path, f"UPDATE log_state SET value = {damaged} WHERE key = 'secret'")  # noqa: S608 - our own text
+
+    with closing(SQLiteEventLog(path)) as log:
+        assert len(log.secret()) == 32
+
+
 # ------------------------------------------------------------------------------------------------ damaged columns
 
 # Each changes one or two columns of the second event; the columns' borders and types count as their content does.

@@ -91,6 +91,16 @@ def test_old_and_new_events_make_one_chain(old_url: str) -> None:
     assert [len(event.salt) for event in last] == [16, 16]
 
 
+def test_a_log_of_format_1_gets_a_secret_and_keeps_it(old_url: str) -> None:
+    secrets = []
+    for _ in range(2):
+        with opened_place(old_url) as stores:
+            secrets.append(stores.log.secret())
+
+    assert len(secrets[0]) == 32
+    assert secrets[0] == secrets[1]
+
+
 def test_a_new_database_says_its_format(postgres_url: str) -> None:
     PostgreSQLEventLog(postgres_url).close()
 

@@ -173,12 +173,33 @@ def test_cleaning_removes_everything_but_credentials(service: Service) -> None:
     service.append(*chain_of_pems(5))
     service.call("POST", "/admin/credentials", json={"name": "ada", "kind": "user", "role": "admin"})
 
-    answer = service.call("POST", "/admin/clean")
+    ends = service.get("/admin/info")["log"]["position"]
+    answer = service.call("POST", "/admin/clean", json={"position": ends})
 
     info = service.get("/admin/info")
     assert answer.json() == {"epoch": info["log"]["epoch"], "position": info["log"]["position"]}
     assert info["catalog"]["pems"] == info["graph"]["pems"] == 0
     assert [credential["name"] for credential in service.get("/admin/credentials")] == ["ada"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (None, 400),
+        ({}, 400),
+        ({"position": 1}, 409),
+        ({"position": 10**18}, 409),
+        ({"position": True}, 400),
+        ({"position": -1}, 400),
+    ],
+)
+def test_cleaning_is_for_the_log_that_ends_where_it_says(service: Service, body: object, status: int) -> None:
+    service.append(*chain_of_pems(5))
+
+    answer = service.call("POST", "/admin/clean", json=body)
+
+    assert answer.status_code == status, answer.text
+    assert service.get("/admin/info")["catalog"]["pems"] == 5
 
 
 def test_a_credential_works_until_it_is_revoked(tmp_path: Path) -> None:

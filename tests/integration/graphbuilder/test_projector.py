@@ -273,7 +273,7 @@ def test_one_event_that_is_too_much_is_told(stores: Stores, monkeypatch: pytest.
 
 
 def test_a_batch_that_cannot_be_projected_is_told_and_tried_again(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_events: object) -> NoReturn:
         raise KeyError("unheard of")
@@ -281,7 +281,8 @@ def test_a_batch_that_cannot_be_projected_is_told_and_tried_again(
     with monkeypatch.context() as patched, stores.following() as projector:
         patched.setattr(module, "project", broken)
         stores.append(*chain_of_pems(5))
-        assert eventually(lambda: "unheard of" in (projector.failure or ""))
+        assert eventually(lambda: "the service's log says what" in (projector.failure or ""))
+        assert "unheard of" in caplog.text
         patched.undo()
 
         caught_up(stores)

@@ -18,6 +18,7 @@ from tests.integration.serving import Client
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provgraph.http.turns import Turns
     from tests.integration.query.story import Story
     from tests.integration.serving import Served
 
@@ -290,7 +291,8 @@ def test_what_is_asked_while_too_many_ask_is_told_to_come_back(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
-def _without_places(self: Places) -> None:
+def _without_places(self: Places, *, turns: Turns) -> None:
+    self.turns = turns
     self._beginning = self._streaming = asyncio.Semaphore(0)
     self._may_wait = self._waiting = 0
 

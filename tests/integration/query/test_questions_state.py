@@ -169,7 +169,8 @@ def test_a_cursor_belongs_to_one_question(story: Story, question: str, asked: di
 def test_a_cursor_from_before_a_cleaning_is_a_conflict(tmp_path: Path) -> None:
     with told(tmp_path) as story:
         cursor = story.ask("state", limit=1)["cursor"]
-        assert story.served.client.post("/admin/clean").status_code == 200
+        ends = {"position": story.served.services.log.head().position}
+        assert story.served.client.post("/admin/clean", json=ends).status_code == 200
         story.served.flush()
 
         assert story.problem("state", cursor=cursor)["status"] == 409

@@ -101,7 +101,19 @@ def test_clean_asks_first(run: Run, service: FakeService) -> None:
 def test_clean_with_yes_does_not_ask(run: Run, service: FakeService) -> None:
     service.answer("POST /admin/clean", {})
 
-    assert run("admin", "clean", "--yes").code == 0
+    assert run("admin", "clean", "--yes", "--position", "7").code == 0
+    assert orjson.loads(service.requests[0].content) == {"position": 7}
+
+
+def test_clean_asks_where_the_log_ends_that_is_meant(run: Run, service: FakeService) -> None:
+    service.answer("POST /admin/clean", {})
+
+    assert run("admin", "clean", answer="12\n").code == 0
+    assert orjson.loads(service.requests[0].content) == {"position": 12}
+
+
+def test_clean_that_is_not_to_ask_needs_the_position(run: Run, service: FakeService) -> None:
+    assert (run("admin", "clean", "--yes").code, service.requests) == (2, [])
 
 
 def test_an_accepted_change_is_told_with_both_positions(run: Run, service: FakeService) -> None:

@@ -56,6 +56,24 @@ def test_what_is_refused_is_named_and_ends_with_1(run: Run, service: FakeService
     assert "invalid: an event without ID: ID is not a UUID" in ended.err
 
 
+def test_each_of_many_that_are_refused_is_named(run: Run, service: FakeService, tmp_path: Path) -> None:
+    def judge(request: httpx.Request) -> httpx.Response:
+        answer = orjson.loads(_judge(request).content)
+        bad = [each for each in answer["results"] if each["verdict"] == "invalid"]
+        answer["results"] = [each for each in answer["results"] if each not in bad[10:]]
+        return httpx.Response(200, json=answer)
+
+    service.answer_with(_ROUTE, judge)
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(b'{"Type":"x%d"}\n{"ID":"%032d"}\n' % (number, number) for number in range(25)))
+
+    ended = run("import", "events", str(file), "--json")
+
+    assert ended.code == 1
+    assert (ended.json["events"], ended.json["accepted"], ended.json["invalid"]) == (50, 25, 25)
+    assert {each["detail"] for each in ended.json["problems"]} == {"ID is not a UUID"}
+
+
 @pytest.mark.parametrize("content", ['{"ID":\n', "nonsense\n"])
 def test_a_line_that_is_not_json_is_named(
     run: Run, service: FakeService, tmp_path: Path, content: str

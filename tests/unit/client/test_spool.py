@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from typing import TYPE_CHECKING
@@ -148,6 +149,29 @@ def test_only_its_owner_may_read_the_file(spool: Spool, path: Path) -> None:
     spool.put(_events("a"), source="1")
 
     assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+def test_a_folder_that_is_made_for_it_is_its_owners(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        spool = Spool(tmp_path / "waiting" / "spool")
+        spool.put(_events("a"), source="1")
+        spool.close()
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "waiting").stat().st_mode) == 0o700
+
+
+def test_a_file_that_others_can_reach_is_told(
+    spool: Spool, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool.put(_events("a"), source="1")
+    spool.close()
+    path.chmod(0o640)
+    spool.put(_events("b"), source="1")
+
+    assert f"chmod go= {path}" in caplog.text
 
 
 def test_a_file_of_something_else_is_left_alone(path: Path) -> None:

@@ -217,3 +217,25 @@ def test_the_limit_of_levels_is_what_the_writer_takes(make: Any) -> None:
     with pytest.raises(InvalidInputError, match="at most 254 levels") as refused:
         canonical.dumps(make(value))
     assert refused.value.rule == "depth"
+
+
+# ------------------------------------------------------------------------------------------------- many values
+
+
+@pytest.mark.parametrize("value", [b"1", b"[]", b"{}", b"[[]]", b'{"a":1}', b'"x"'])
+def test_more_values_than_can_be_read_in_a_moment_are_refused(value: bytes) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        canonical.loads(b"[" + b",".join([value] * (canonical.MAX_VALUES + 1)) + b"]")
+
+    assert raised.value.rule == "values"
+
+
+def test_what_stands_in_a_text_is_one_value() -> None:
+    text = ',[{\\" ' * 500_000
+
+    assert canonical.loads(json.dumps([text]).encode()) == [text]
+
+
+def test_a_text_that_never_ends_is_no_json() -> None:
+    with pytest.raises(InvalidInputError):
+        canonical.loads(b'["' + b"," * 2 * canonical.MAX_VALUES)

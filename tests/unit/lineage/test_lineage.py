@@ -448,15 +448,15 @@ def test_the_limit_may_change_between_pages(story: GraphStore, cursor: str) -> N
 
 
 def body(cursor: str) -> list[Any]:
-    """Return what a cursor says, behind its seal."""
-    said: list[Any] = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[6:])
+    """Return what a cursor says, after its code."""
+    said: list[Any] = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[16:])
     return said
 
 
 def forged(cursor: str, said: list[Any]) -> str:
-    """Return a cursor that says something else under the same seal."""
-    seal = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:6]
-    return base64.urlsafe_b64encode(seal + json.dumps(said).encode()).decode()
+    """Return a cursor that says something else under the same code."""
+    code = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:16]
+    return base64.urlsafe_b64encode(code + json.dumps(said).encode()).decode()
 
 
 def test_what_is_no_cursor_is_refused(story: GraphStore, cursor: str) -> None:

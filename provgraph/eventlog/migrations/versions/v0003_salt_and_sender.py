@@ -1,7 +1,7 @@
 """
 Events with a salt and a sender, credentials with rights, and the number of the format beside Alembic's own.
 
-And how PEMs say that their work ended.
+And how PEMs say that their work ended, and the log's secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ down_revision = "0002"
 # have an empty salt, and so their digests stay. The index is empty in a log of before, but making it reads all of that.
 _LOG = r"""
 ALTER TABLE event ADD COLUMN salt bytea NOT NULL DEFAULT '\x', ADD COLUMN sender bytea;
-ALTER TABLE log_state ADD COLUMN format integer NOT NULL DEFAULT 2, ADD COLUMN lost text;
+ALTER TABLE log_state ADD COLUMN format integer NOT NULL DEFAULT 2, ADD COLUMN lost text, ADD COLUMN secret bytea;
 CREATE INDEX event_by_acceptance ON event (position) WHERE kind IN ('change.accepted', 'loss.accepted');
 """
 
