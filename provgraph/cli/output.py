@@ -14,10 +14,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.client.traced import recorder
+from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = [
+    "counted",
+    "note",
+    "printable",
+    "progress_bar",
+    "recorder",
+    "say",
+    "say_content",
+    "say_facts",
+    "say_json",
+    "say_json_line",
+    "say_table",
+    "say_table_with_rare",
+]
 
 # Wide enough that nothing is cut or folded when a program reads the output.
 _UNBOUNDED_COLUMNS = 100_000
@@ -52,25 +68,6 @@ def say_json_line(document: Any) -> None:
 def say_content(text: str) -> None:
     """Print a file's content as it is: for programs, not for terminals."""
     typer.echo(text if text.endswith("\n") else f"{text}\n", nl=False)
-
-
-def printable(value: object) -> str:
-    """Return a value as one line; characters that would steer the terminal are written as escapes."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def recorder(event: Mapping[str, Any]) -> str:
-    """Return who recorded an event, to follow what else a line says of it; empty where no credential did."""
-    found = event.get(RECORDED_BY)
-    return "" if found is None else f"  recorded by {printable(called(found))}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return ``1 event``, ``2 events``, ``1234 events``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rare: int = 1) -> None:
@@ -116,7 +113,3 @@ def progress_bar(label: str, *, total: int | None = None) -> Iterator[Callable[[
             progress.update(task, completed=done, total=of)
 
         yield show
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "backslashreplace").decode("ascii")
