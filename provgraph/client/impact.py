@@ -83,8 +83,11 @@ class Search:
         """
         Make sure that an answer had its end.
 
+        :raises UnexpectedAnswerError: it had not even a first line
         :raises UnreachableError: it broke off
         """
+        if self._place < 0:
+            raise UnexpectedAnswerError(f"{_PATH} did not answer with a JSON text a line.")
         if not self._ended:
             raise UnreachableError(url, "the answer ended before its end")
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import orjson
 
 from provgraph.errors import InvalidEventError, InvalidInputError
-from provgraph.events import canonical, clock
+from provgraph.events import canonical, clock, fieldnames
 from provgraph.events.base import Kind, NewEvent
 
 PEM_VERSION = "2.0.0"
@@ -105,7 +105,12 @@ def accept(fields: object, sender: str | None = None, *, any_outcome: bool = Fal
         _refuse("PEM is not a JSON object", field=None, rule="object")
     if not any_outcome and ("Outcome" in fields or "Error" in fields):
         _check_ending(fields)
-    normal, occurred_us = _normalise(fields)
+    try:
+        normal, occurred_us = _normalise(fields)
+    except InvalidEventError as error:
+        if hint := fieldnames.hint(fields):
+            raise InvalidEventError(f"{error}{hint}", field=error.field, rule=error.rule) from error
+        raise
     try:
         payload = canonical.dumps(normal)
     except InvalidInputError as error:
