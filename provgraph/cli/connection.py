@@ -15,6 +15,7 @@ from provgraph.client import (
     UnexpectedAnswerError,
 )
 from provgraph.client.calls import Call
+from provgraph.errors import NotFoundError
 
 Url = Annotated[
     str, typer.Option("--url", envvar="PROVGRAPH_URL", help="Where the service is.", metavar="URL")
@@ -80,6 +81,8 @@ def connect(url: str, token: str | None) -> Client:
 
 def _is_strange(error: BaseException | None) -> bool:
     """Tell whether something else than a service may have answered."""
+    if isinstance(error, NotFoundError):  # with suggestions, where the service had none
+        return _is_strange(error.__cause__)
     if isinstance(error, ServiceError):
         return error.status not in _BUSY and not isinstance(error, OverlongQuestionError)
     return isinstance(error, UnexpectedAnswerError)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,10 +36,14 @@ __all__ = [
     "say_json_line",
     "say_table",
     "say_table_with_rare",
+    "seen_enough",
 ]
 
 # Wide enough that nothing is cut or folded when a program reads the output.
 _UNBOUNDED_COLUMNS = 100_000
+# What a column that is not of ids is folded to at most.
+_NARROWEST = 12
+_ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def say(text: str = "") -> None:
@@ -79,14 +86,41 @@ def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal."""
+    """
+    Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal.
+
+    Ids are never folded, so that they can be copied: a table that has too many of them is wider than the terminal.
+    """
+    cells = [[printable(value) for value in row] for row in rows]
+    ids = [any(_ID.fullmatch(row[at]) for row in cells) for at in range(len(columns))]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(value)) for value in row))
-    width = None if sys.stdout.isatty() else _UNBOUNDED_COLUMNS
-    Console(width=width, highlight=False).print(table)
+    for column, is_id in zip(columns, ids, strict=True):
+        table.add_column(column, overflow="fold", no_wrap=is_id)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    _Console(width=_width(columns, cells, ids), highlight=False).print(table)
+
+
+def _width(columns: Sequence[str], cells: Sequence[Sequence[str]], ids: Sequence[bool]) -> int:
+    if not sys.stdout.isatty():
+        return _UNBOUNDED_COLUMNS
+    longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    needed = [wide if is_id else min(wide, _NARROWEST) for wide, is_id in zip(longest, ids, strict=True)]
+    return max(Console().width, sum(needed) + 2 * (len(columns) - 1))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave what to do about it to whoever runs the command: see `seen_enough`."""
+        raise BrokenPipeError(errno.EPIPE, "the reader of our output has seen enough")
+
+
+def seen_enough() -> None:
+    """Stop to print: the reader, such as ``head``, has seen enough. Nothing that is still to be written fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):  # no file stands behind stdout in a test
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def say_facts(title: str, facts: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from provgraph.cli import connection, output
+from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Lineage, traced
 from provgraph.client.traced import ending
@@ -59,14 +59,18 @@ def trace(
     Each event comes with its evidence: who reported it, when, where it stands in the log, what it used and produced.
     """
     with connection.connect(url, token) as client:
-        answer = client.lineage(
+        answer = names.asked(
+            client,
             node,
-            direction=direction.value,
-            depth=depth,
-            limit=limit,
-            version=version,
-            cursor=cursor,
-            details=True,
+            lambda named: client.lineage(
+                named,
+                direction=direction.value,
+                depth=depth,
+                limit=limit,
+                version=version,
+                cursor=cursor,
+                details=True,
+            ),
         )
     if as_json:
         output.say_json(answer.document)

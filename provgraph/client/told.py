@@ -193,11 +193,12 @@ class ArtifactState(Shown):
     artifact: str
     version: Version | None  # the latest; None: it came from outside
     properties: JSON
+    kind: str | None = None  # model, data, source, ...; None in a difference
 
     @classmethod
     def read(cls, document: JSON) -> ArtifactState:
         """Read an artifact of a state."""
-        return cls(document["artifact"], _version(document), document["properties"])
+        return cls(document["artifact"], _version(document), document["properties"], document.get("kind"))
 
     def brief(self) -> str:
         """See `Shown.brief`."""

@@ -196,6 +196,21 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
 
 
+def test_a_misspelt_setting_is_told_by_every_command(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_TOKN", "secret")
+    service.answer("GET /query/artifacts_count", {"artifacts_count": 3})
+
+    ended = run("artifacts", "--count", "--json")
+
+    assert (ended.code, ended.json) == (0, {"count": 3})
+    assert (
+        ended.err
+        == "Note: There is no setting PROVGRAPH_TOKN: it changes nothing; did you mean PROVGRAPH_TOKEN?\n"
+    )
+
+
 def test_settings_that_cannot_be_read_end_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROVGRAPH_PORT", "many")
 
