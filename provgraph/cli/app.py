@@ -81,7 +81,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _provgraph(
     context: typer.Context,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback reads it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:

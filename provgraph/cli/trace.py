@@ -79,6 +79,6 @@ def trace(
         output.say(line)
 
 
-def lines(answer: Lineage, *, full: bool = False) -> Iterator[str]:
+def lines(answer: Lineage, *, full: bool = False, most: traced.Most | None = None) -> Iterator[str]:
     """Yield a lineage answer as text; see `provgraph.client.traced.lines`."""
-    return traced.lines(answer, full=full, how=_HOW)
+    return traced.lines(answer, full=full, how=_HOW, most=most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,10 +15,15 @@ if TYPE_CHECKING:
 
     from provgraph.client.answers import JSON, Lineage
 
-_EVENTS_SHOWN = 20
-_STATEMENTS_SHOWN = 6
 
 _SIDES = {"both": "Upstream and downstream"}
+
+
+class Most(NamedTuple):
+    """How much of an answer the text has."""
+
+    events: int = 20
+    statements: int = 6  # of each kind, of each event
 
 
 class How(NamedTuple):
@@ -30,6 +36,7 @@ class How(NamedTuple):
     time: str
 
 
+_EVERYTHING = Most(sys.maxsize, sys.maxsize)
 IN_A_PROGRAM = How(
     rest="`nodes` and `edges` have all",
     limit="raise limit=",
@@ -45,13 +52,16 @@ def recorder(event: Mapping[str, Any]) -> str:
     return "" if found is None else f"  recorded by {printable(called(found))}"
 
 
-def lines(answer: Lineage, *, full: bool = False, how: How = IN_A_PROGRAM) -> Iterator[str]:
+def lines(
+    answer: Lineage, *, full: bool = False, how: How = IN_A_PROGRAM, most: Most | None = None
+) -> Iterator[str]:
     """
     Yield a lineage answer as text: events nearest first, then whether it is complete and as of when.
 
     :param full: everything, not the first part of what is long
     :param how: says how to get the rest
     """
+    most = _EVERYTHING if full else most or Most()
     events = sorted(
         (node for node in answer.nodes if node["kind"] == "pem"),
         # The nearest first; at the same distance in the order of the log, what is not in it yet last.
@@ -65,10 +75,10 @@ def lines(answer: Lineage, *, full: bool = False, how: How = IN_A_PROGRAM) -> It
     yield (
         f"{side} of {_start(answer.node)}: {counted(len(events), 'event')}, {counted(artifacts, 'artifact')}"
     )
-    shown = events if full else events[:_EVENTS_SHOWN]
+    shown = events[: most.events]
     for event in shown:
         yield ""
-        yield from _event(event, edges[event["id"]], full=full)
+        yield from _event(event, edges[event["id"]], most.statements)
     yield ""
     if len(shown) < len(events):
         more = counted(len(events) - len(shown), "more event")
@@ -81,7 +91,7 @@ def _start(node: JSON) -> str:
     return f"{node['kind']} {printable(node['id'])}{version}"
 
 
-def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
+def _event(event: JSON, edges: Iterable[JSON], most: int) -> Iterator[str]:
     if event.get("placeholder"):
         yield f"[{_place(event)}] event {event['id']}  (named by others, not reported itself so far)"
         return
@@ -98,7 +108,7 @@ def _event(event: JSON, edges: Iterable[JSON], *, full: bool) -> Iterator[str]:
     for edge in edges:
         by_type[edge["type"]].append(edge)
     for edge_type, label in (("PRODUCES", "produced"), ("USES", "used    "), ("PREDECESSOR", "followed")):
-        yield from _statements(by_type[edge_type], label, full=full)
+        yield from _statements(by_type[edge_type], label, most)
 
 
 def _place(event: JSON) -> str:
@@ -106,8 +116,8 @@ def _place(event: JSON) -> str:
     return f"{event['depth']} {event['side']}" if event.get("side") else str(event["depth"])
 
 
-def _statements(edges: list[JSON], label: str, *, full: bool) -> Iterator[str]:
-    shown = edges if full else edges[:_STATEMENTS_SHOWN]
+def _statements(edges: list[JSON], label: str, most: int) -> Iterator[str]:
+    shown = edges[:most]
     for edge in shown:
         yield f"      {label}  {printable(edge['target'])}{_said_of(edge)}{_origin(edge)}"
     if len(shown) < len(edges):
