@@ -6,6 +6,7 @@ docs/reference/settings.md lists them for the person who operates a service.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from pathlib import Path
@@ -283,12 +284,29 @@ def _secret(name: str, path: Path | None) -> str | None:
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that look like settings of the service and are none: most likely typos."""
-    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields} | _OF_OTHERS
+    known = _known()
     return sorted(
         name
         for name in environment
         if name.upper().startswith(_PREFIX) and name.upper() not in known and not name.startswith(_OF_TESTS)
     )
+
+
+def misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Return a sentence about each variable that looks like a setting and is none, with what was most likely meant."""
+    return [
+        f"There is no setting {name}: it changes nothing{_meant(name)}"
+        for name in unknown_settings(environment)
+    ]
+
+
+def _known() -> set[str]:
+    return {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields} | _OF_OTHERS
+
+
+def _meant(name: str) -> str:
+    found = difflib.get_close_matches(name.upper(), sorted(_known()), n=1, cutoff=0.8)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _complaint(location: tuple[int | str, ...], message: str) -> str:

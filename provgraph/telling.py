@@ -11,6 +11,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -26,6 +28,19 @@ _MOST_KEPT = 20
 _LONGEST_KEPT = 500
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _ENDED = {"failed": "failed", "aborted": "was aborted", "unknown": "ended in a way that is not known here"}
+
+
+def printable(value: object) -> str:
+    """Return a value as one line; characters that would steer the terminal are written as escapes."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 event``, ``2 events``, ``1234 events``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def name(stated: str) -> str:
@@ -132,3 +147,7 @@ def _value(value: Any) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from provgraph.graphstore import View
 from provgraph.lineage import pages
 from provgraph.lineage.state import diff, state
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from provgraph.http import Services
     from provgraph.lineage.times import Clocks
+    from provgraph.lineage.told import Json
     from query.questions import Given
 
 _OCCURRED, _RECORDED = "occurred", "recorded"
@@ -26,16 +29,24 @@ _FORMS = "a time such as 2026-03-01, yesterday or now-2h, or a log position"
 
 def _state(services: Services, given: Given) -> Response:
     when = questions.times(given, questions.clocks_of(services))
-    return endpoint.json(
-        state(
-            services.graph,
-            as_of_us=when.as_of_us,
-            known_at=when.known_at,
-            limit=_limit(given),
-            cursor=given.text("cursor"),
-            cursors=services.cursors,
-            question=given.question,
-        )
+    answer = state(
+        services.graph,
+        as_of_us=when.as_of_us,
+        known_at=when.known_at,
+        limit=_limit(given),
+        cursor=given.text("cursor"),
+        cursors=services.cursors,
+        question=given.question,
+    )
+    for artifact in answer["artifacts"]:
+        artifact["kind"] = _kind(services, artifact)
+    return endpoint.json(answer)
+
+
+def _kind(services: Services, artifact: Json) -> str:
+    stated = (artifact["version"] or {}).get("kind")
+    return services.kinds.of(
+        artifact["artifact"], stated=stated, properties=[orjson.dumps(artifact["properties"]).decode()]
     )
 
 
@@ -97,7 +108,8 @@ STATE = Question(
     path="/api/v1/state",
     summary="What the platform looked like, now or at a time",
     description="""
-The artifacts with their latest version (null when nothing produced it: it came from outside), ordered by name. The
+The artifacts with their latest version (null when nothing produced it: it came from outside) and their kind (as in
+`why`), ordered by name. The
 `properties` are those of the version shown; of what came from outside, those that the latest use gave which gives some.
 Then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
 `arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`).
@@ -110,7 +122,7 @@ page is true for the position and the time that the first one says.
     ),
     answer=_state,
     example={
-        "artifacts": [_BEFORE],
+        "artifacts": [{**_BEFORE, "kind": "data"}],
         "tags": [_TAG],
         "tag_order": "time",
         "position": 4,

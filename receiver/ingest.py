@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
-from provgraph.events import accept, arrays, canonical, event_id
+from provgraph.events import accept, arrays, canonical, event_id, fieldnames
 from provgraph.events.canonical import loads
 from provgraph.events.unkept import Unkept, is_kept, unkept
 from receiver import batches
@@ -36,6 +36,8 @@ _LONG_EVENT = 100_000
 _LONG_PART = 1_000_000
 # A large body is appended in several transactions, so that others get their turn between them.
 _APPENDED_AT_ONCE = 2_000
+
+_NEITHER = "The body is neither a JSON array of events nor one event"
 
 Result = dict[str, Any]
 _Item = TypeVar("_Item")
@@ -113,11 +115,11 @@ class Ingest:
 
     async def array(self, body: bytes, sender: Sender) -> Result:
         """
-        Store the events of a JSON array; see `_store` for the answer.
+        Store the events of a JSON array, or the one that is a JSON object; see `_store` for the answer.
 
         An event that cannot be read does not keep the others out: each gets the verdict that it would get as a line.
 
-        :raises InvalidInputError: the body as a whole is not a JSON array
+        :raises InvalidInputError: the body as a whole is neither
         :raises BatchTooLongError: it has more items than a batch may have
         """
         if batches.may_be_crowded(body):
@@ -202,7 +204,7 @@ class Ingest:
             return _Checked(None, _id_in(text), error)
         checked = self._check(fields, sender, size=size)
         warnings = unkept(text, fields)
-        return checked if not warnings else checked._replace(warnings=warnings)
+        return checked if not warnings else checked._replace(warnings=(*warnings, *checked.warnings))
 
     def _check(self, fields: object, sender: Sender, *, size: int | None) -> _Checked:
         """Check one event; ``size`` is how long it was as sent, None when that is not known."""
@@ -212,7 +214,7 @@ class Ingest:
             return _Checked(None, _stated_id(fields), error)
         if size is None and len(event.payload) > self._size_limit:
             return _Checked(None, event.event_id, self._too_large(len(event.payload)))
-        return _Checked(event)
+        return _Checked(event, warnings=fieldnames.mistaken(fields))
 
     async def _without_foreign_tags(self, part: list[_Checked], sender: Sender) -> list[_Checked]:
         """Refuse those that would take a tag from a PEM of an emitter that is reserved for others."""
@@ -264,30 +266,48 @@ def _as_they_are(body: bytes) -> list[Any] | None:
     """
     Return the items of an array that were read as they were sent; None when one of them needs a closer look.
 
-    :raises InvalidInputError: JSON, but not an array
+    :raises InvalidInputError: JSON, but neither an array nor an object
     """
     try:
         events = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+    if type(events) is dict:
+        events = [events]
     if type(events) is not list:
-        raise InvalidInputError("The body is not a JSON array of events", rule="array")
+        raise InvalidInputError(_NEITHER, rule="array")
     return events if canonical.is_plain(body) and is_kept(body, events) else None
 
 
 async def _taken_apart(body: bytes) -> Sequence[bytes]:
     """
-    Return the items of an array as texts.
+    Return the items of an array as texts; of an object, that one.
 
-    :raises InvalidInputError: not an array
+    :raises InvalidInputError: neither
     :raises BatchTooLongError: it has more items than a batch may have
     """
     found = await run_in_threadpool(arrays.items, body)
-    if found is None:
-        loads(body)  # says what is wrong with it
-        raise InvalidInputError("The body is not a JSON array of events", rule="array")
-    batches.check_count(len(found))
-    return found
+    if found is not None:
+        batches.check_count(len(found))
+        return found
+    try:
+        value = loads(body)  # says what is wrong with it
+    except InvalidInputError as error:
+        if body.lstrip()[:1] != b"{":
+            raise
+        if error.rule == "json":
+            raise InvalidInputError(f"{error}{_as_lines(body)}", rule=error.rule) from error
+        value = {}  # JSON, with something in it that no event may hold: that is the verdict on the event
+    if type(value) is not dict:
+        raise InvalidInputError(_NEITHER, rule="array")
+    return [body.strip()]
+
+
+def _as_lines(body: bytes) -> str:
+    """Return what to do about a body that is one event a line, and does not say so."""
+    lines = [line for line in body.split(b"\n", 2) if line.strip()]
+    is_lines = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines[:2])
+    return ". One event a line is sent with Content-Type: application/x-ndjson" if is_lines else ""
 
 
 async def _checked(part: Sequence[_Item], check: Callable[[_Item], _Checked]) -> list[_Checked]:

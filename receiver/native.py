@@ -58,8 +58,9 @@ def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:
 
 
 _DESCRIPTION = """
-Stores events: a JSON array, or one event a line (`application/x-ndjson`, where blank lines do not count). Each is
-judged by itself, in both forms alike, and the answer holds the verdicts in the order of the events:
+Stores events: a JSON array, a single event as a JSON object, or one event a line (`application/x-ndjson`, where blank
+lines do not count). Each is judged by itself, in all forms alike, and the answer holds the verdicts in the order of
+the events:
 
 * `accepted`: it is durable.
 * `duplicate`: it was stored already, with the same content.
@@ -70,7 +71,8 @@ judged by itself, in both forms alike, and the answer holds the verdicts in the 
 A batch has at most 10,000 events.
 
 `warnings` names what of an event was not kept as it was sent: keys that were given twice (the last one is kept), and
-numbers whose digits no 64-bit float has. An event may be nested 254 levels deep.
+numbers whose digits no 64-bit float has; and fields that are most likely another one, misspelt (`type` for `Type`):
+an event may have fields of its own, so they are kept and mean nothing. An event may be nested 254 levels deep.
 
 A body may be packed: `Content-Encoding: gzip`.
 
@@ -140,7 +142,7 @@ _RESULT: dict[str, Any] = {
                 "required": ["rule", "detail"],
                 "properties": {
                     "field": {"type": "string"},
-                    "rule": {"enum": ["doubled-key", "inexact-number", "further"]},
+                    "rule": {"enum": ["doubled-key", "inexact-number", "field-name", "further"]},
                     "detail": {"type": "string"},
                 },
             },
@@ -166,7 +168,7 @@ _JUDGED: dict[str, Any] = {
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "application/json": {"schema": {"type": "array", "items": _EVENT}},
+        "application/json": {"schema": {"oneOf": [{"type": "array", "items": _EVENT}, _EVENT]}},
         "application/x-ndjson": {"schema": {"type": "string"}},
     },
 }

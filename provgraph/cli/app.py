@@ -1,6 +1,7 @@
 """``provgraph``: every command, and the one place where errors become sentences and exit codes."""
 
 import errno
+import os
 from typing import Annotated, Any
 
 import typer
@@ -29,10 +30,21 @@ from provgraph.cli import (
 )
 from provgraph.cli.exits import ExitCode, exit_code, sentence
 from provgraph.errors import ProvgraphError
+from provgraph.settings import misspelt
 
 
 class _ErrorsAsSentences(TyperGroup):
     """Ends a command that failed with a sentence on stderr and an exit code, never with a traceback."""
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().main(*arguments, **named)
+        except SystemExit as ended:
+            # Help is printed before a command is invoked; the libraries make a failure of it that it was not read.
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            output.seen_enough()
+            raise SystemExit(ExitCode.OK) from None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -44,8 +56,9 @@ class _ErrorsAsSentences(TyperGroup):
             output.note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output has seen enough; typer ends quietly
-                raise
+            if error.errno == errno.EPIPE:
+                output.seen_enough()
+                raise typer.Exit(ExitCode.OK) from error
             output.note(f"Error: {error.strerror or error}: {error.filename or 'no file named'}.")
             raise typer.Exit(ExitCode.FAILED) from error
 
@@ -67,11 +80,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _provgraph(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback reads it
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    if context.invoked_subcommand != "serve":  # which has a log for it
+        for told in misspelt(os.environ):
+            output.note(f"Note: {told}")
 
 
 app.command("serve")(serving.serve)

@@ -54,7 +54,7 @@ from provgraph.operations.integrity import Integrity
 from provgraph.operations.jobs import Jobs
 from provgraph.operations.logcheck import LogCheck
 from provgraph.operations.rebuild import DistantGraphBuilder
-from provgraph.settings import is_loopback, unknown_settings
+from provgraph.settings import is_loopback, misspelt
 from provgraph.tracking import ObjectKinds, Tracker
 from provgraph.tracking.schemafile import read_schema_file
 
@@ -125,8 +125,8 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)
-    for name in unknown_settings(os.environ):
-        logger.warning("there is no setting %s: it changes nothing", name)
+    for sentence in misspelt(os.environ):
+        logger.warning("%s", sentence)
     for part in _OPTIONAL:
         if part not in parts and {*parts, part} == set(PARTS):
             logger.info(

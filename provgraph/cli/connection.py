@@ -1,10 +1,21 @@
 """The options that say which service a command talks to."""
 
+from types import TracebackType
 from typing import Annotated
 
+import httpx
 import typer
 
-from provgraph.client import DEFAULT_URL, Client
+from provgraph.client import (
+    DEFAULT_URL,
+    Client,
+    ClientError,
+    OverlongQuestionError,
+    ServiceError,
+    UnexpectedAnswerError,
+)
+from provgraph.client.calls import Call
+from provgraph.errors import NotFoundError
 
 Url = Annotated[
     str, typer.Option("--url", envvar="PROVGRAPH_URL", help="Where the service is.", metavar="URL")
@@ -21,9 +32,57 @@ Token = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 
-__all__ = ["DEFAULT_URL", "AsJson", "Token", "Url", "connect"]
+__all__ = ["DEFAULT_URL", "AsJson", "Connected", "ForeignServerError", "Token", "Url", "connect"]
+
+# Every process of a service answers so, whatever it serves and whoever asks.
+_PROBE = Call("GET", "/healthz", str, as_text=True)
+_ITS_ANSWER = "OK"
+# Of a service that is busy, or of a proxy before one that is away: no sign of something else.
+_BUSY = (429, 502, 503, 504)
+
+
+class ForeignServerError(ClientError):
+    """Something answers at that address, and it is no provgraph service, or another part of one's address."""
+
+
+class Connected(Client):
+    """The client of a command. An answer that no service of ours would give ends the command with that sentence."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if _is_strange(error) and not self._is_ours(self.url):
+                raise ForeignServerError(self._about(error)) from error
+        finally:
+            super().__exit__(kind, error, trace)
+
+    def _is_ours(self, url: str) -> bool:
+        try:
+            if url == self.url:
+                return self.ask(_PROBE).strip() == _ITS_ANSWER
+            with Client(url, timeout_seconds=5.0) as other:
+                return other.ask(_PROBE).strip() == _ITS_ANSWER
+        except ClientError:
+            return False
+
+    def _about(self, error: BaseException | None) -> str:
+        sentence = f"What answers at {self.url} is no provgraph service ({error})."
+        origin = str(httpx.URL(self.url).copy_with(path="/")).rstrip("/")
+        if origin != self.url and self._is_ours(origin):
+            return f"{sentence} There is one at {origin}: use that as --url."
+        return f"{sentence} Check --url, or PROVGRAPH_URL."
 
 
 def connect(url: str, token: str | None) -> Client:
     """Return a client for the service that the options name."""
-    return Client(url, token=token)
+    return Connected(url, token=token)
+
+
+def _is_strange(error: BaseException | None) -> bool:
+    """Tell whether something else than a service may have answered."""
+    if isinstance(error, NotFoundError):  # with suggestions, where the service had none
+        return _is_strange(error.__cause__)
+    if isinstance(error, ServiceError):
+        return error.status not in _BUSY and not isinstance(error, OverlongQuestionError)
+    return isinstance(error, UnexpectedAnswerError)

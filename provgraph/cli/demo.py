@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,12 +21,15 @@ import provgraph
 from provgraph.cli import importing, output, trace
 from provgraph.cli.exits import NotReadyError, UsageError
 from provgraph.client import Client
+from provgraph.client.traced import Most
 from provgraph.sources import git as git_source
 from provgraph.sources.commits import History
 from provgraph.sources.errors import SourceError
 
 _NEWEST_COMMITS = 5_000
 _DEPTH = 3
+# So much of the answer that the whole demo is read at one look: 60 lines with those of the set-up.
+_SHOWN = Most(events=2, statements=3)
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _LISTENING = re.compile(r"provgraph is listening on (https?://\S+)")
@@ -94,7 +98,7 @@ def _show(client: Client, history: History) -> None:
     client.admin.flush()
 
     _step(f"What stands behind the newest commit? The {_DEPTH} steps before it, with the evidence")
-    for line in trace.lines(client.lineage(f"artifact:commit/{events.commit}", depth=_DEPTH)):
+    for line in trace.lines(client.lineage(f"artifact:commit/{events.commit}", depth=_DEPTH), most=_SHOWN):
         output.say(line)
 
     _step("Does the graph say what the log says?")
@@ -105,17 +109,27 @@ def _show(client: Client, history: History) -> None:
 
 
 def _say_how_to_go_on() -> None:
+    program = _program()
     _step("The service was stopped and its folder removed. How to go on")
     for command, purpose in (
-        ("make serve", "a service that stays, at http://127.0.0.1:8082 (or: provgraph serve --data FOLDER)"),
-        ("provgraph import git PATH", "a repository's history, or an exported one"),
+        ("make serve", "a service that stays, at http://127.0.0.1:8082 (or: serve --data FOLDER)"),
+        (f"{program} import git PATH", "a repository's history, or an exported one"),
         (
-            "provgraph trace NODE",
+            f"{program} trace NODE",
             "what stands behind an artifact or event; --direction downstream: what came of it",
         ),
-        ("provgraph --help", "everything else; README.md and docs/ explain it"),
+        (f"{program} --help", "everything else; README.md and docs/ explain it"),
     ):
-        output.say(f"  {command:<27}{purpose}")
+        output.say(f"  {command:<37}{purpose}")
+
+
+def _program() -> str:
+    """Return how this program is called: by its name where the shell finds it, else by the way to it from here."""
+    beside = Path(sys.executable).with_name("provgraph")
+    found = shutil.which("provgraph")
+    if (found is not None and Path(found).resolve() == beside.resolve()) or not beside.is_file():
+        return "provgraph"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def _step(title: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from provgraph.cli.connection import ForeignServerError
 from provgraph.client.errors import (
     BusyError,
     CredentialsRefusedError,
@@ -29,6 +30,7 @@ class ExitCode(IntEnum):
     REFUSED = 4  # credentials missing, unknown or not enough
     NOT_FOUND = 5
     FAILED = 6  # any other error
+    FOREIGN = 7  # something else than provgraph answers at that address
     INTERRUPTED = 130  # Ctrl-C; 128 + SIGINT, as shells count
 
 
@@ -41,6 +43,8 @@ class NotReadyError(ProvgraphError):
 
 
 _CODES: tuple[tuple[type[ProvgraphError], ExitCode], ...] = (
+    (ForeignServerError, ExitCode.FOREIGN),
+    (UnexpectedAnswerError, ExitCode.FOREIGN),
     (UnusableUrlError, ExitCode.USAGE),  # the first one that fits counts
     (RefusedRequestError, ExitCode.USAGE),
     (OverlongQuestionError, ExitCode.USAGE),

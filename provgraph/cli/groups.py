@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from provgraph.cli import connection, output
+from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode, UsageError
 from provgraph.cli.runs import Yes, moment
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Groups: the objects that tracked runs keep.")
 
-GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="The group's id, or its name.")]
+GroupName = Annotated[
+    str, typer.Argument(metavar="GROUP", help="The group's id, the beginning of it, or its name.")
+]
 Identifier = Annotated[str | None, typer.Option(help="Of the script.", show_default=False)]
 Branch = Annotated[str | None, typer.Option(help="That it lives on.", show_default="any")]
 
@@ -172,6 +174,23 @@ def remove(
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
+def _begun(client: Client, stated: str) -> Group:
+    """
+    Return the group whose id begins so.
+
+    :raises NotFoundError: there is none; the text has names that are like it
+    """
+    groups = list(client.groups.list())
+    try:
+        found = names.whole(stated, lambda: (group.id for group in groups), what="group")
+    except NotFoundError:
+        found = stated
+    if found == stated:
+        alike = names.like(stated, [group.name for group in groups])
+        raise NotFoundError(f"There is no group called {stated}{alike}")
+    return client.groups.get(found)
+
+
 def _found(client: Client, stated: str, branch: str | None) -> Group:
     """
     Return the group with this id or name.
@@ -183,7 +202,7 @@ def _found(client: Client, stated: str, branch: str | None) -> Group:
         return client.groups.get(stated)
     found = list(client.groups.list(name=stated, branch=branch, members=True))
     if not found:
-        raise NotFoundError(f"There is no group called {stated}")
+        return _begun(client, stated)
     if len(found) > 1:
         ids = ", ".join(f"{group.id} ({group.kind} on {group.branch})" for group in found)
         raise UsageError(f"Several groups are called {stated}: {ids}. Give the id, or --branch.")

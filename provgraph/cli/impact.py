@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from provgraph import telling
-from provgraph.cli import asking, connection, output, trace
+from provgraph.cli import asking, connection, names, output, trace
 from provgraph.cli.asking import (
     JSON,
     At,
@@ -72,26 +72,30 @@ def impact(
         raise UsageError("--json and --format ndjson are two different forms: give one of them")
     form = Form.JSON if as_json else format_
     with connection.connect(url, token) as client:
-        found = client.impact(
-            node,
-            version=version,
-            depth=depth,
-            as_of=at,
-            known_at=known_at,
-            type=types,
-            emitter=emitters,
-            from_=from_,
-            to=to,
-            limit=None if everything else limit,
-            cursor=cursor,
-            seconds=seconds,
-            wait=wait,
-        )
-        if form is Form.TEXT:
-            for line in _lines(found):
-                output.say(line)
-        else:
-            _say_for_programs(found, form)
+
+        def ask(named: str) -> None:
+            found = client.impact(
+                named,
+                version=version,
+                depth=depth,
+                as_of=at,
+                known_at=known_at,
+                type=types,
+                emitter=emitters,
+                from_=from_,
+                to=to,
+                limit=None if everything else limit,
+                cursor=cursor,
+                seconds=seconds,
+                wait=wait,
+            )
+            if form is Form.TEXT:
+                for line in _lines(found):
+                    output.say(line)
+            else:
+                _say_for_programs(found, form)
+
+        names.asked(client, node, ask)
 
 
 def _say_for_programs(found: Impact, form: Form) -> None:

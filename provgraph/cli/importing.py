@@ -261,7 +261,7 @@ def _report(tally: Tally, *, seconds: float, as_json: bool, undated: tuple[str, 
             f"  ... and {tally.refused - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"
         )
     for warning in tally.warnings[:_PROBLEMS_SHOWN]:
-        output.note(f"  not kept as it was sent: {warning['ID']}: {output.printable(warning['detail'])}")
+        output.note(f"  warning: {warning['ID']}: {output.printable(warning['detail'])}")
     if tally.warned > _PROBLEMS_SHOWN:
         output.note(
             f"  ... and {tally.warned - _PROBLEMS_SHOWN} more (the first {_PROBLEMS_KEPT} with --json)"

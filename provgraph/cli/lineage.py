@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provgraph.cli import asking, connection, output, trace
+from provgraph.cli import asking, connection, names, output, trace
 from provgraph.cli.asking import (
     JSON,
     At,
@@ -99,12 +99,16 @@ def lineage(
         "details": True,
     }
     with connection.connect(url, token) as client:
-        if everything:
-            _say(_whole(client, node, parameters), form, full=full)
-        elif form in (Form.TEXT, Form.JSON):
-            _say(client.lineage(node, cursor=cursor, **parameters), form, full=full)
-        else:
-            output.say_content(client.export("lineage", form, node=node, cursor=cursor, **parameters))
+
+        def ask(named: str) -> None:
+            if everything:
+                _say(_whole(client, named, parameters), form, full=full)
+            elif form in (Form.TEXT, Form.JSON):
+                _say(client.lineage(named, cursor=cursor, **parameters), form, full=full)
+            else:
+                output.say_content(client.export("lineage", form, node=named, cursor=cursor, **parameters))
+
+        names.asked(client, node, ask)
 
 
 def _whole(client: Client, node: str, parameters: dict[str, Any]) -> Lineage:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,13 +17,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from provgraph.events.recorder import CHANGED, RECORDED_BY, called
+from provgraph.client.traced import recorder
+from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = [
+    "counted",
+    "note",
+    "printable",
+    "progress_bar",
+    "recorder",
+    "say",
+    "say_content",
+    "say_facts",
+    "say_json",
+    "say_json_line",
+    "say_table",
+    "say_table_with_rare",
+    "seen_enough",
+]
 
 # Wide enough that nothing is cut or folded when a program reads the output.
 _UNBOUNDED_COLUMNS = 100_000
+# What a column that is not of ids is folded to at most.
+_NARROWEST = 12
+_ID = re.compile("[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def say(text: str = "") -> None:
@@ -54,26 +77,6 @@ def say_content(text: str) -> None:
     typer.echo(text if text.endswith("\n") else f"{text}\n", nl=False)
 
 
-def printable(value: object) -> str:
-    """Return a value as one line; characters that would steer the terminal are written as escapes."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def recorder(event: Mapping[str, Any]) -> str:
-    """Return what follows what else a line says of an event: who recorded it, and that it was changed since."""
-    found = event.get(RECORDED_BY)
-    who = "" if found is None else f"  recorded by {printable(called(found))}"
-    return f"{who}  CHANGED after it was recorded" if event.get(CHANGED) else who
-
-
-def counted(number: int, what: str) -> str:
-    """Return ``1 event``, ``2 events``, ``1234 events``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rare: int = 1) -> None:
     """Print a table; each of its last ``rare`` columns is left out when nothing stands in it."""
     found = list(rows)
@@ -83,14 +86,41 @@ def say_table_with_rare(columns: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal."""
+    """
+    Print a table: folded to the terminal's width, or unbounded when stdout is not a terminal.
+
+    Ids are never folded, so that they can be copied: a table that has too many of them is wider than the terminal.
+    """
+    cells = [[printable(value) for value in row] for row in rows]
+    ids = [any(_ID.fullmatch(row[at]) for row in cells) for at in range(len(columns))]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(value)) for value in row))
-    width = None if sys.stdout.isatty() else _UNBOUNDED_COLUMNS
-    Console(width=width, highlight=False).print(table)
+    for column, is_id in zip(columns, ids, strict=True):
+        table.add_column(column, overflow="fold", no_wrap=is_id)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    _Console(width=_width(columns, cells, ids), highlight=False).print(table)
+
+
+def _width(columns: Sequence[str], cells: Sequence[Sequence[str]], ids: Sequence[bool]) -> int:
+    if not sys.stdout.isatty():
+        return _UNBOUNDED_COLUMNS
+    longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    needed = [wide if is_id else min(wide, _NARROWEST) for wide, is_id in zip(longest, ids, strict=True)]
+    return max(Console().width, sum(needed) + 2 * (len(columns) - 1))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave what to do about it to whoever runs the command: see `seen_enough`."""
+        raise BrokenPipeError(errno.EPIPE, "the reader of our output has seen enough")
+
+
+def seen_enough() -> None:
+    """Stop to print: the reader, such as ``head``, has seen enough. Nothing that is still to be written fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):  # no file stands behind stdout in a test
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def say_facts(title: str, facts: dict[str, Any]) -> None:
@@ -117,7 +147,3 @@ def progress_bar(label: str, *, total: int | None = None) -> Iterator[Callable[[
             progress.update(task, completed=done, total=of)
 
         yield show
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

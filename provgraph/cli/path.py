@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from provgraph.cli import asking, connection, output, trace
+from provgraph.cli import asking, connection, names, output, trace
 from provgraph.cli.asking import JSON, At, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode
@@ -34,16 +34,20 @@ def path(
     Ends with 0 when it did, with 1 when it did not, and with 6 when the search ended before that was known.
     """
     with connection.connect(url, token) as client:
-        answer = client.path(
-            source,
-            target,
-            source_version=source_version,
-            target_version=target_version,
-            as_of=at,
-            known_at=known_at,
-            seconds=seconds,
-            wait=wait,
-        ).document
+
+        def ask(from_: str, to: str) -> JSON:
+            return client.path(
+                from_,
+                to,
+                source_version=source_version,
+                target_version=target_version,
+                as_of=at,
+                known_at=known_at,
+                seconds=seconds,
+                wait=wait,
+            ).document
+
+        answer = names.asked_of_two(client, source, target, ask)
     if as_json:
         output.say_json(answer)
     else:

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from provgraph.cli import connection, output
+from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.client import Client
 
 app = typer.Typer(no_args_is_help=True, help="Stored reports.")
 
@@ -31,8 +32,13 @@ def list_(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) 
 def show(report_id: ReportId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Show a report."""
     with connection.connect(url, token) as client:
+        report_id = _whole(client, report_id)
         report = client.admin.report(report_id)
     say(report_id, report, as_json=as_json)
+
+
+def _whole(client: Client, stated: str) -> str:
+    return names.whole(stated, lambda: (str(one["id"]) for one in client.admin.reports()), what="report")
 
 
 @app.command("remove-unconnected")
@@ -45,6 +51,7 @@ def remove_unconnected(
 ) -> None:
     """Remove the artifacts that a connection report lists, except those connected since."""
     with connection.connect(url, token) as client:
+        report_id = _whole(client, report_id)
         if not yes:
             typer.confirm("Remove the unconnected artifacts that the report lists?", abort=True, err=True)
         with output.progress_bar("Removing") as progress:

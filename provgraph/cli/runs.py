@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from provgraph.cli import connection, output
+from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client.tracking import ChangedSinceError
 from provgraph.events import canonical
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Tracked runs: what scripts did, and undoing it.")
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or the beginning of it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+# The list fits a terminal of 80 columns.
+_WIDTH = 80
+_SCRIPT_WIDTH = 17
+_ACTOR_WIDTH = 11
 
 
 @app.command("list")
@@ -54,28 +59,43 @@ def list_(
     if as_json:
         output.say_json([run.document for run in found])
         return
+    shown = names.short(run.id for run in found)
     output.say_table(
-        ("RUN", "STATE", "GROUP", "OPENED", "ACTOR", "MEMBERS", "ERROR"),
+        ("RUN", "STATE", "SCRIPT", "OPENED (UTC)", "ACTOR", "MEMBERS"),
         (
             (
-                run.id,
+                shown[run.id],
                 run.state,
-                run.group.name,
-                moment(run.opened_at),
-                run.actor,
+                _cut(run.identifier, _SCRIPT_WIDTH),
+                f"{run.opened_at:%Y-%m-%d %H:%M}",
+                _cut(run.actor or "", _ACTOR_WIDTH),
                 "" if run.members is None else len(run.members),
-                run.error,
             )
             for run in found
         ),
     )
-    output.note(f"{len(found)} shown, newest first")
+    for run in found:
+        if run.error:
+            output.say(_cut(f"  {shown[run.id]} {run.state}: {run.error}", _WIDTH))
+    output.note(f"{len(found)} shown, newest first; `provgraph runs show RUN` has the rest of one")
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text that takes no more room than that."""
+    whole = output.printable(text)
+    return whole if len(whole) <= most else f"{whole[: most - 1]}\u2026"
+
+
+def _run(client: Client, stated: str) -> str:
+    """Return the id of a run, of which the beginning was stated."""
+    return names.whole(stated, lambda: (run.id for run in client.runs.list(limit=1_000)), what="run")
 
 
 @app.command()
 def show(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Show a run, and what it did to which object."""
     with connection.connect(url, token) as client:
+        run_id = _run(client, run_id)
         run = client.runs.get(run_id)
         done = client.runs.operations(run_id)
     if as_json:
@@ -102,7 +122,7 @@ def diff(
 ) -> None:
     """Show how a run differs from another: what it saved anew, changed, and no longer saved."""
     with connection.connect(url, token) as client:
-        found = client.runs.diff(run_id, other)
+        found = client.runs.diff(_run(client, run_id), None if other is None else _run(client, other))
     if as_json:
         output.say_json(found.document)
         return
@@ -119,7 +139,7 @@ def diff(
 def plan(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Show what closing an open run would do now. Nothing is written."""
     with connection.connect(url, token) as client:
-        found = client.runs.plan(run_id)
+        found = client.runs.plan(_run(client, run_id))
     if as_json:
         output.say_json(found.document)
         return
@@ -165,6 +185,8 @@ def rollback(
     """Undo what a run did, or a login since a time, as new events: nothing is forgotten."""
     wanted = _undo(run_id, login, since)
     with connection.connect(url, token) as client:
+        if run_id is not None:
+            wanted = _undo(_run(client, run_id), login, since)
         if not yes:
             typer.confirm(wanted.question(client), abort=True, err=True)
         try:

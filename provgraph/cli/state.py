@@ -10,9 +10,11 @@ from provgraph import telling
 from provgraph.cli import asking, connection, output
 from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.exits import UsageError
 from provgraph.joined import joined
 
 _LARGEST_PAGE = 10_000
+_SHOWN = 50
 _OUTSIDE = "from outside"
 _ENDED = "BY WORK THAT"
 
@@ -33,7 +35,22 @@ class Clock(StrEnum):
 def state(
     at: At = None,
     known_at: KnownAt = None,
-    limit: Limit = None,
+    name: Annotated[
+        str | None, typer.Option(help="The artifact's name, or the tag's, contains this.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Only artifacts of this kind: model, data, source, ...", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Most entries; with --all, in a page.",
+            min=1,
+            max=_LARGEST_PAGE,
+            show_default="50; with --json 1000",
+        ),
+    ] = None,
     cursor: Cursor = None,
     everything: Everything = False,
     wait: Wait = None,
@@ -43,7 +60,13 @@ def state(
 ) -> None:
     """Show what the platform looked like, now or at a time: artifacts with their versions, and tags."""
     asking.not_both(cursor, everything=everything)
-    size = limit or (_LARGEST_PAGE if everything else None)
+    chosen = name is not None or kind is not None
+    if chosen and cursor is not None:
+        raise UsageError("--cursor goes on with the whole list: leave out --name and --kind")
+    most = limit or (1_000 if as_json else _SHOWN)
+    size = limit or (None if as_json else _SHOWN)
+    if everything or chosen:  # what is not wanted is read, and left out here
+        size = _LARGEST_PAGE
     with connection.connect(url, token) as client:
 
         def fetch(at_cursor: str | None) -> JSON:
@@ -51,9 +74,11 @@ def state(
 
         answer = (
             asking.joined(fetch, lists=("artifacts", "tags"), label="Artifacts and tags")
-            if everything
+            if everything or chosen
             else fetch(cursor)
         )
+    if chosen:
+        answer = _chosen(answer, name, kind, most=None if everything else most)
     if as_json:
         output.say_json(answer)
         return
@@ -63,7 +88,30 @@ def state(
         _say_tags(answer["tags"])
     found = f"{output.counted(len(answer['artifacts']), 'artifact')}, {output.counted(len(answer['tags']), 'tag')}"
     output.note(f"{found}, {asking.truth(answer)}.")
-    _note_more(answer)
+    if chosen and not answer["complete"]:
+        output.note(f"NOT complete: {answer['left_out']} more match; --limit shows more, --all everything.")
+    else:
+        _note_more(answer)
+
+
+def _chosen(answer: JSON, name: str | None, kind: str | None, *, most: int | None) -> JSON:
+    """Return of a whole answer the first entries that have such a name and kind, and how many more there are."""
+    wanted = (name or "").casefold()
+    artifacts = [
+        each
+        for each in answer["artifacts"]
+        if wanted in each["artifact"].casefold() and (kind is None or each.get("kind") == kind)
+    ]
+    tags = [
+        each
+        for each in answer["tags"]
+        if kind is None and wanted in joined((each["namespace"], each["tag"])).casefold()
+    ]
+    shown = artifacts[:most]
+    marked = tags if most is None else tags[: most - len(shown)]
+    left_out = len(artifacts) + len(tags) - len(shown) - len(marked)
+    of_the_choice = {"complete": not left_out, "reason": "limit" if left_out else None, "left_out": left_out}
+    return {**answer, "artifacts": shown, "tags": marked, "cursor": None, **of_the_choice}
 
 
 def diff(

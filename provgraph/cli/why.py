@@ -1,10 +1,10 @@
 """``provgraph why``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from provgraph.cli import asking, connection, output
+from provgraph.cli import asking, connection, names, output
 from provgraph.cli.asking import At, Depth, Form, Format, KnownAt, Node, Seconds, Version, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 
@@ -31,33 +31,24 @@ def why(
     Each step with who reported it, which exact versions it used and made, and the event and log position that prove it.
     """
     form = asking.form(format_, as_json=as_json)
+    parameters: dict[str, Any] = {
+        "version": version,
+        "depth": depth,
+        "limit": limit,
+        "as_of": at,
+        "known_at": known_at,
+        "seconds": seconds,
+        "wait": wait,
+    }
     with connection.connect(url, token) as client:
         if form not in (Form.TEXT, Form.JSON):
-            output.say_content(
-                client.export(
-                    "why",
-                    form,
-                    node=node,
-                    version=version,
-                    depth=depth,
-                    limit=limit,
-                    as_of=at,
-                    known_at=known_at,
-                    seconds=seconds,
-                    wait=wait,
-                )
+            names.asked(
+                client,
+                node,
+                lambda named: output.say_content(client.export("why", form, node=named, **parameters)),
             )
             return
-        answer = client.why(
-            node,
-            version=version,
-            depth=depth,
-            limit=limit,
-            as_of=at,
-            known_at=known_at,
-            seconds=seconds,
-            wait=wait,
-        ).document
+        answer = names.asked(client, node, lambda named: client.why(named, **parameters).document)
     if form is Form.JSON:
         output.say_json(answer)
         return

@@ -1,4 +1,15 @@
-"""How the command line, and your own program, talks to a service."""
+"""
+How the command line, and your own program, talks to a service.
+
+    from provgraph.client import Client, SpoolDelivery
+
+    with Client("http://127.0.0.1:8082", emitter="trainer", delivery=SpoolDelivery("spool.db")) as client:
+        with client.activity("train", uses=["table/customers"]) as run:
+            run.produces("model/churn").note(auc=0.91)
+
+The spool is a file in which events wait until the service takes them; without one, what does not arrive is lost.
+docs/howto/emit.md is the page.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,9 @@ exception ended it, the event's outcome is ``failed``; or ``aborted``, when the 
 interrupt, a cancellation, an exit). Its error and its property ``failure`` say which exception that was, and the
 exception goes on. Activities within an activity are its predecessors: it ended after them, and what it did rests on
 what they did.
+
+A report does not end the work: what cannot be told is left out, and a warning in the log says so. So does one that
+cannot be sent. With ``on_error="raise"`` both raise.
 """
 
 from __future__ import annotations
@@ -20,17 +23,19 @@ import time
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar, cast
+from uuid import UUID
 
-from provgraph.client.errors import ActivityEndedError
+from provgraph.client import lenient
+from provgraph.client.errors import ActivityEndedError, UnsendableError
 from provgraph.client.ids import new_id
-from provgraph.client.pems import Artifact, Pem, artifacts_of, check_one_version, ids_of
+from provgraph.client.pems import Artifact, Pem, artifact_of, artifacts_of, check_one_version, id_of, ids_of
 from provgraph.client.plain import plain_object, text
 from provgraph.client.texts import message_of, sendable
 from provgraph.events.pem import LONGEST_ERROR, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from provgraph.client.aio import AsyncClient
@@ -72,21 +77,25 @@ class Run:
         predecessor: EventRef | Iterable[EventRef] | None,
         tag: str | None,
         tag_namespace: str | None,
+        on_error: lenient.OnError,
     ) -> None:
-        self.type = text(type_, "Type")
+        self.on_error = on_error
+        """Whether a report that cannot be made, or sent, raises or is a warning in the log."""
+        self.type = type_ if self._warns else text(type_, "Type")
         self.id = new_id()
         """The id that its event will have."""
         self.event: Pem | None = None
         """Its event, once it has ended."""
-        self.keeps_results = False
-        """Whether a report that fails is told in the log alone: it is that of a decorated function."""
         self._prepare = prepare
-        self._uses = list(artifacts_of(uses, "UsesArtifacts"))
-        self._produces = list(artifacts_of(produces, "ProducesArtifacts"))
-        check_one_version(self._produces)
-        self._properties = plain_object(dict(properties or {}), "Properties")
-        self._predecessors = list(ids_of(predecessor))
-        self._tag = {"tag": tag, "tag_namespace": tag_namespace}
+        self._uses = self._artifacts(uses, "UsesArtifacts")
+        self._produces: list[Artifact] = []
+        self._produces = self._one_version_each(self._artifacts(produces, "ProducesArtifacts"))
+        self._properties = self._plain(properties)
+        self._predecessors = self._ids(predecessor)
+        self._tag = {
+            "tag": self._text(tag, "Tag"),
+            "tag_namespace": self._text(tag_namespace, "TagNamespace"),
+        }
         self._nested: list[str] = []
         self._nested_count = 0
         self._began: tuple[datetime, float] | None = None
@@ -99,36 +108,85 @@ class Run:
         """
         Say that it used these.
 
+        With ``on_error="raise"``:
+
         :raises UnsendableError: one of them cannot be; nothing was noted
         :raises ActivityEndedError: it has ended; nothing was noted
         """
-        self._check_open()
-        self._uses += artifacts_of(artifacts, "UsesArtifacts")
+        if self._is_open():
+            self._uses += self._artifacts(artifacts, "UsesArtifacts")
         return self
 
     def produces(self, *artifacts: Named) -> Self:
         """Say that it produced these, see `uses`."""
-        self._check_open()
-        produces = [*self._produces, *artifacts_of(artifacts, "ProducesArtifacts")]
-        check_one_version(produces)
-        self._produces = produces
+        if self._is_open():
+            self._produces = self._one_version_each(self._artifacts(artifacts, "ProducesArtifacts"))
         return self
 
     def follows(self, *events: EventRef) -> Self:
         """Say that it followed these events, see `uses`."""
-        self._check_open()
-        self._predecessors += ids_of(events)
+        if self._is_open():
+            self._predecessors += self._ids(events)
         return self
 
     def note(self, **properties: Any) -> Self:
         """Give its event these properties, see `uses`."""
-        self._check_open()
-        self._properties |= plain_object(properties, "Properties")
+        if self._is_open():
+            self._properties |= self._plain(properties)
         return self
 
-    def _check_open(self) -> None:
-        if self.is_over:
-            raise ActivityEndedError(self.type, self.id)
+    @property
+    def _warns(self) -> bool:
+        return self.on_error == "warn"
+
+    def _is_open(self) -> bool:
+        if not self.is_over:
+            return True
+        ended = ActivityEndedError(self.type, self.id)
+        if not self._warns:
+            raise ended
+        lenient.left_out(self.type, ended)
+        return False
+
+    def _artifacts(self, stated: Iterable[Named], field: str) -> list[Artifact]:
+        if not self._warns:
+            return list(artifacts_of(stated, field))
+        several = (stated,) if isinstance(stated, str) else stated
+        return lenient.several(
+            several, lambda index, each: artifact_of(each, f"{field}[{index}]"), of=self.type
+        )
+
+    def _one_version_each(self, stated: Sequence[Artifact]) -> list[Artifact]:
+        """Return what it has produced with these; no second version of any."""
+        if not self._warns:
+            produces = [*self._produces, *stated]
+            check_one_version(produces)
+            return produces
+        produces = list(self._produces)
+        for artifact in stated:
+            try:
+                check_one_version([*produces, artifact])
+            except UnsendableError as problem:
+                lenient.left_out(self.type, problem)
+            else:
+                produces.append(artifact)
+        return produces
+
+    def _ids(self, stated: EventRef | Iterable[EventRef] | None) -> list[str]:
+        if not self._warns or stated is None:
+            return list(ids_of(stated))
+        several = (stated,) if isinstance(stated, Pem | UUID | str) else stated
+        return lenient.several(several, lambda _, each: id_of(each), of=self.type)
+
+    def _plain(self, stated: Mapping[str, Any] | None) -> dict[str, Any]:
+        if self._warns:
+            return lenient.properties(stated, of=self.type)
+        return plain_object(dict(stated or {}), "Properties")
+
+    def _text(self, stated: str | None, field: str) -> str | None:
+        if not self._warns or not stated:
+            return stated
+        return lenient.optional(stated, functools.partial(text, field=field), of=self.type)
 
     def _begin(self) -> None:
         if self._began is not None:
@@ -175,19 +233,18 @@ class Run:
 
     def _unreported(self, problem: Exception, error: BaseException | None) -> None:
         """
-        Tell what prevented the report. It is raised where the work did not fail and loses nothing by that.
+        Tell what prevented the report: by a warning, or by raising it where the work did not fail.
 
-        The error of work that failed goes on, with a note; the result of a function goes to its caller.
+        The error of work that failed goes on in any case, with a note unless nothing may be changed.
         """
-        if error is not None:
-            logger.warning("The failure of %s was not reported: %s", self.type, problem)
-            error.add_note(f"provgraph: this failure of {self.type!r} was not reported: {problem}")
-        elif self.keeps_results:
-            logger.warning(
-                "%s is done and was not reported: %s: %s", self.type, type(problem).__name__, problem
-            )
-        else:
+        if error is None and not self._warns:
             raise problem
+        ended = "is done" if error is None else "failed"
+        logger.warning(
+            "%s %s and was not reported: %s: %s", self.type, ended, type(problem).__name__, problem
+        )
+        if error is not None and not self._warns:
+            error.add_note(f"provgraph: this failure of {self.type!r} was not reported: {problem}")
 
     def _take(self, event_id: str) -> None:
         self._nested_count += 1
@@ -245,29 +302,31 @@ class About(NamedTuple):
     produces: Callable[[Any], Iterable[Named] | Named] | None
 
     def called(self, run: Run, *arguments: Any, **named: Any) -> None:
-        """Note what a call uses; where that cannot be told, the function is called all the same."""
+        """Note what a call uses; where that cannot be told, a run that warns goes on all the same."""
         if self.uses is not None:
             try:
-                run.uses(*_several(self.uses(*arguments, **named), "UsesArtifacts"))
-            except Exception as problem:  # noqa: BLE001 - the work goes before its report
+                run.uses(*_several(self.uses(*arguments, **named)))
+            except Exception as problem:  # noqa: BLE001 - it is told or raised
                 _untold(run, "uses", problem)
 
     def returned(self, run: Run, result: R) -> R:
-        """Note what a call produced, and return its result, even where the first cannot be told."""
+        """Note what a call produced, and return its result; see `called`."""
         if self.produces is not None:
             try:
-                run.produces(*_several(self.produces(result), "ProducesArtifacts"))
-            except Exception as problem:  # noqa: BLE001 - the work goes before its report
+                run.produces(*_several(self.produces(result)))
+            except Exception as problem:  # noqa: BLE001 - it is told or raised
                 _untold(run, "produces", problem)
         return result
 
 
-def _several(stated: Iterable[Named] | Named, field: str) -> tuple[Artifact, ...]:
+def _several(stated: Iterable[Named] | Named) -> Iterable[Named]:
     """Return what a function named: artifacts, or a single one."""
-    return artifacts_of([stated] if isinstance(stated, str | Artifact) else stated, field)
+    return (stated,) if isinstance(stated, str | Artifact) else stated
 
 
 def _untold(run: Run, what: str, problem: Exception) -> None:
+    if run.on_error == "raise":
+        raise problem
     logger.warning("What %s %s is not reported: %s: %s", run.type, what, type(problem).__name__, problem)
 
 
@@ -290,24 +349,24 @@ def wrap(
     function: Callable[P, R], make: Callable[[], Activity | AsyncActivity], about: About
 ) -> Callable[P, R]:
     """
-    Return a function whose every call is an activity. What goes wrong with the report is told in the log.
+    Return a function whose every call is an activity.
 
-    :raises TypeError: a generator, whose work is not done when it returns; when it is called, also a plain function
-        and a client whose calls have to be awaited
+    :raises TypeError: a generator, whose work is not done when it returns; a plain function and a client whose calls
+        have to be awaited
     """
     if _is(inspect.isgeneratorfunction, function) or _is(inspect.isasyncgenfunction, function):
         raise TypeError(f"{name_of(function)} is a generator: use an activity around its iteration")
+    made = make()  # what cannot be stated is told now already
     if _is(inspect.iscoroutinefunction, function):
         wrapped: Callable[P, R] = _wrap_coroutine(function, make, about)
         return wrapped
 
+    if isinstance(made, AsyncActivity):
+        raise TypeError(f"{name_of(function)} is not asynchronous: report it with a Client")
+
     @functools.wraps(function)
     def reported(*arguments: P.args, **named: P.kwargs) -> R:
-        activity = make()
-        if isinstance(activity, AsyncActivity):
-            raise TypeError(f"{name_of(function)} is not asynchronous: report it with a Client")
-        activity.keeps_results = True
-        with activity as run:
+        with cast("Activity", make()) as run:
             about.called(run, *arguments, **named)
             return about.returned(run, function(*arguments, **named))
 
@@ -320,7 +379,6 @@ def _wrap_coroutine(
     @functools.wraps(function)
     async def reported(*arguments: P.args, **named: P.kwargs) -> Any:
         activity = make()
-        activity.keeps_results = True
         async with _OnThread(activity) if isinstance(activity, Activity) else activity as run:
             about.called(run, *arguments, **named)
             return about.returned(run, await function(*arguments, **named))

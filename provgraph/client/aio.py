@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from provgraph.client import calls, exchange
+from provgraph.client import calls, exchange, lenient
 from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
 from provgraph.client.client import DEFAULT_URL, Stored, open_delivery
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
+from provgraph.client.errors import DeliveryError
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
 from provgraph.client.tracks import AsyncTracks
@@ -32,14 +34,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 
 class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, AsyncAsker):
     """
     Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
 
-        async with AsyncClient("https://provenance.example.org", token=token, emitter="trainer") as client:
+        spool = SpoolDelivery("spool.db")
+        async with AsyncClient("https://prov.example.org", token=token, emitter="trainer", delivery=spool) as client:
             async with client.activity("train", uses=["table/customers"]) as run:
                 run.produces("model/churn")
+            await client.flush()
             print((await client.why("artifact:model/churn")).text)
 
     Lists that come in pages, and the impact, are iterated over with ``async for``, without ``await``. A delivery works
@@ -60,6 +66,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
         tracking: Tracking | None = None,
+        on_error: lenient.OnError = "warn",
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -70,6 +77,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         self.url = self._http.url
         self.retry = retry or Retry()
         self.emitter = emitter
+        self.on_error = lenient.on_error(on_error)
         self.size_limit = size_limit
         self.admin = AsyncAdmin(self)
         self._tracking = tracking
@@ -98,7 +106,12 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except DeliveryError as problem:
+            if error is None and self.on_error == "raise":
+                raise
+            logger.warning("%s", problem)
 
     async def close(self) -> None:
         """See `Client.close`."""

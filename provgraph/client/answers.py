@@ -6,14 +6,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from provgraph.client.errors import UnexpectedAnswerError
+from provgraph.client.shown import Block, Piece, Shown, Table, place
+from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    import networkx as nx
 
 JSON = dict[str, Any]
 _Answer = TypeVar("_Answer")
 
 REFUSALS = frozenset({"conflict", "invalid"})
+_BY_A_SERVICE = frozenset({"accepted", "duplicate", *REFUSALS})
 
 
 def an_object(document: Any) -> JSON:
@@ -62,7 +67,7 @@ _UNEXPLAINED = "It is invalid; the service says why of ten events of a batch: se
 
 
 @dataclass(frozen=True, slots=True)
-class Unkept:
+class Unkept(Shown):
     """Something of an event that was not kept as it was sent."""
 
     field: str | None  # where it stands
@@ -74,9 +79,13 @@ class Unkept:
         """Read one element of ``warnings``."""
         return cls(document.get("field"), document["rule"], document["detail"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return f"{printable(self.rule)}: {printable(self.detail)}"
+
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Shown):
     """What became of one event that was sent."""
 
     index: int  # place in the batch, from 0
@@ -103,9 +112,15 @@ class Verdict:
             tuple([Unkept.read(each) for each in get("warnings", ())]),
         )
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        detail = f": {printable(self.detail or self.rule)}" if self.detail or self.rule else ""
+        warned = "".join(f" ({each.brief()})" for each in self.warnings)
+        return f"{self.verdict}: {place(self.id, self.position)}{detail}{warned}"
+
 
 @dataclass(frozen=True, slots=True)
-class SendResult:
+class SendResult(Shown):
     """What became of a batch. Accepted means durable."""
 
     verdicts: tuple[Verdict, ...]
@@ -114,6 +129,30 @@ class SendResult:
     conflicts: int
     invalid: int
     position: int  # of the log behind this batch; 0 when no service was asked
+
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        told = [
+            f"{number} {what}"
+            for number, what in (
+                (self.accepted, "accepted"),
+                (self.duplicates, "duplicates"),
+                (self.conflicts, "conflicts"),
+                (self.invalid, "invalid"),
+            )
+            if number
+        ]
+        others = sorted({each.verdict for each in self.verdicts} - _BY_A_SERVICE)
+        at = f"; log position {self.position}" if self.position else ""
+        yield f"{counted(len(self.verdicts), 'event')}: {', '.join(told or others) or 'none'}{at}"
+        if refused := self.refused:
+            yield Table(
+                ("Place", "Event", "Verdict", "Field", "Detail"),
+                [
+                    (each.index, each.id, each.verdict, each.field, each.detail or each.rule)
+                    for each in refused
+                ],
+            )
 
     @property
     def refused(self) -> tuple[Verdict, ...]:
@@ -161,7 +200,7 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(Shown):
     """What stands behind an artifact or event, or came of it."""
 
     node: JSON
@@ -191,9 +230,27 @@ class Lineage:
             document.get("as_of"),
         )
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        from provgraph.client import traced  # noqa: PLC0415 - most programs only report
+
+        return (Block([*traced.lines(self)]),)
+
+    def to_networkx(self, *, versions: bool = False) -> nx.MultiDiGraph:
+        """
+        Return the answer as a networkx graph, whose edges point the way the data went.
+
+        `provgraph.lineage.to_networkx` describes it; with ``versions`` each version is a node of its own.
+
+        :raises MissingLibraryError: networkx is not installed
+        """
+        from provgraph.lineage.exports import to_networkx  # noqa: PLC0415 - brings in what only this needs
+
+        return to_networkx(self.document, versions=versions)
+
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Shown):
     """A long operation, as it stands."""
 
     id: str

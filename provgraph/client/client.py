@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from provgraph.client import calls, exchange
+from provgraph.client import calls, exchange, lenient
 from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
 from provgraph.client.asking import Asker, Asks, Follows, Lists
 from provgraph.client.delivery.base import Connect, Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
+from provgraph.client.errors import DeliveryError
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
 from provgraph.client.tracks import Tracks
@@ -36,6 +38,8 @@ DEFAULT_URL = "http://127.0.0.1:8082"
 ONCE = Retry(attempts=1)
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Stored:
@@ -70,15 +74,19 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
     The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`; tracked
     work (start_tracking, create, get, runs, groups, ...) is that of `provgraph.client.tracking`.
 
-        with Client("https://provenance.example.org", token=token, emitter="trainer") as client:
+        spool = SpoolDelivery("spool.db")
+        with Client("https://provenance.example.org", token=token, emitter="trainer", delivery=spool) as client:
             with client.activity("train", uses=["table/customers"]) as run:
                 run.produces("model/churn")
+            client.flush()
             print(client.why("artifact:model/churn").text)
 
     :param emitter: in whose name events are made
-    :param delivery: where events go; None: each is sent at once, and waited for
+    :param delivery: where events go; None: each is sent at once, and waited for, and what does not arrive is lost
     :param verify: what TLS certificates are checked with: the system's authorities, or a context of your own
     :param retry: how patiently events are sent again while the service is away
+    :param on_error: what activities and the decorator do when a report cannot be made or sent: ``warn``, in the log, or
+        ``raise``
     :param size_limit: the service's PROVGRAPH_PEM_SIZE_LIMIT; larger events are refused before they are sent
     :raises ClientError: every method, see `provgraph.client.errors`
     """
@@ -95,6 +103,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
         tracking: Tracking | None = None,
+        on_error: lenient.OnError = "warn",
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -105,6 +114,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         self.url = self._http.url
         self.retry = retry or Retry()
         self.emitter = emitter
+        self.on_error = lenient.on_error(on_error)
         self.size_limit = size_limit
         self.admin = Admin(self)
         self._tracking = tracking
@@ -138,7 +148,12 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except DeliveryError as problem:
+            if error is None and self.on_error == "raise":
+                raise
+            logger.warning("%s", problem)
 
     def close(self) -> None:
         """Close the connections, and the delivery: a spool waits some seconds for what is left in it."""

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from provgraph.client import activities, calls
+from provgraph.client import activities, calls, lenient
 from provgraph.client.answers import REFUSALS, SendResult, Verdict
-from provgraph.client.errors import RefusedEventError, UnsendableError
+from provgraph.client.errors import (
+    BusyError,
+    ClientError,
+    CredentialsRefusedError,
+    RefusedEventError,
+    ServiceError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    UnsendableError,
+)
 from provgraph.client.ids import new_id
 from provgraph.client.pems import SIZE_LIMIT, Artifact, Encoded, Pem, artifacts_of, id_of, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from provgraph.client.calls import Call, Conversation
     from provgraph.client.delivery.base import Delivery
@@ -26,6 +36,8 @@ A = TypeVar("A", bound=activities.Activity | activities.AsyncActivity)
 # Of one request: well below what a service takes at once, and answered within a time-out.
 _EVENTS = 1_000
 _BYTES = 4 * 2**20
+# The service's own faults begin here.
+_OWN_FAULT = 500
 
 
 class Emitting(ABC, Generic[A]):
@@ -33,6 +45,7 @@ class Emitting(ABC, Generic[A]):
 
     emitter: str | None
     size_limit: int
+    on_error: lenient.OnError
     _delivery: Delivery | None
 
     def prepare_pem(
@@ -111,6 +124,7 @@ class Emitting(ABC, Generic[A]):
         predecessor: EventRef | Iterable[EventRef] | None = None,
         tag: str | None = "latest",
         tag_namespace: str | None = None,
+        on_error: lenient.OnError | None = None,
     ) -> A:
         """
         Return a context manager that reports the work inside as one event when it ends; see `activities`.
@@ -118,10 +132,13 @@ class Emitting(ABC, Generic[A]):
             with client.activity("train", uses=["table/customers"]) as run:
                 run.produces("model/churn").note(auc=0.91)
 
-        :raises UnsendableError: the service would refuse what is stated; ``field`` says where
+        :param on_error: ``warn``: what cannot be reported is a warning in the log, and the work goes on. ``raise``: it
+            raises, here and when the block ends. None: as the client was told, which is ``warn`` unless it was
+        :raises UnsendableError: with ``raise``, the service would refuse what is stated; ``field`` says where
         """
         return self._activity(
             type,
+            on_error=self._on_error(on_error),
             uses=uses,
             produces=produces,
             properties=properties,
@@ -139,6 +156,7 @@ class Emitting(ABC, Generic[A]):
         properties: Mapping[str, Any] | None = None,
         tag: str | None = "latest",
         tag_namespace: str | None = None,
+        on_error: lenient.OnError | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """
         Return a decorator that reports each call of a function as one event, failures included.
@@ -146,22 +164,29 @@ class Emitting(ABC, Generic[A]):
             @client.reports("train", uses=lambda table: [table], produces=lambda model: [model.name])
             def train(table): ...
 
-        The function's result goes to its caller whatever becomes of the report: what cannot be told, or sent, is a
-        warning in the log.
+        The function's result, and its exception, go to its caller whatever becomes of the report: what cannot be told,
+        or sent, is a warning in the log.
 
         :param type: the function's name unless given
         :param uses: artifacts, or a function that is given the arguments and returns them
         :param produces: artifacts, or a function that is given what was returned and returns them
+        :param on_error: see `activity`
         """
+        chosen = self._on_error(on_error)
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
             named = activities.name_of(function) if type is None else type
-            stated: dict[str, Any] = {"properties": properties, "tag": tag, "tag_namespace": tag_namespace}
+            stated: dict[str, Any] = {
+                "uses": () if callable(uses) else _kept(uses),
+                "produces": () if callable(produces) else _kept(produces),
+                "properties": properties,
+                "tag": tag,
+                "tag_namespace": tag_namespace,
+                "on_error": chosen,
+            }
             about = activities.About(
                 uses if callable(uses) else None, produces if callable(produces) else None
             )
-            stated["uses"] = () if callable(uses) else (*artifacts_of(uses, "UsesArtifacts"),)
-            stated["produces"] = () if callable(produces) else (*artifacts_of(produces, "ProducesArtifacts"),)
             return activities.wrap(function, lambda: self.activity(named, **stated), about)
 
         return decorate
@@ -170,17 +195,44 @@ class Emitting(ABC, Generic[A]):
     def _activity(self, type_: str, **stated: Any) -> A:
         """Return the client's kind of activity."""
 
+    def _on_error(self, stated: str | None) -> lenient.OnError:
+        return self.on_error if stated is None else lenient.on_error(stated)
+
     def _encoded(self, pems: Iterable[Pem]) -> list[Encoded]:
         return [pem.encode(size_limit=self.size_limit) for pem in pems]
+
+
+def _kept(stated: Iterable[Named]) -> Iterable[Named]:
+    """Return what each call of a function states: an iterator gives it once only."""
+    return (*stated,) if isinstance(stated, Iterator) else stated
 
 
 def send(events: Sequence[Encoded]) -> Conversation[SendResult]:
     """Send events in as many requests as they need, in order."""
     result = SendResult.told("", ())
     for part in _parts(events):
-        answer: SendResult = yield calls.send_encoded([event.content for event in part])
+        try:
+            answer: SendResult = yield calls.send_encoded([event.content for event in part])
+        except ClientError as error:
+            if _would_wait(error):
+                error.args = (f"{error} {_lost(len(events) - len(result.verdicts))}",)
+            raise
         result = result.followed_by(answer.of([event.id for event in part]))
     return result
+
+
+def _would_wait(error: ClientError) -> bool:
+    """Tell whether events would wait in a spool for this to pass."""
+    passing = UnreachableError | BusyError | CredentialsRefusedError | UnexpectedAnswerError
+    return isinstance(error, passing) or (isinstance(error, ServiceError) and error.status >= _OWN_FAULT)
+
+
+def _lost(number: int) -> str:
+    return (
+        f"{'The event is' if number == 1 else f'{number} events are'} lost unless the program sends "
+        f"{'it' if number == 1 else 'them'} again: this client has no spool. With delivery=SpoolDelivery(PATH), or "
+        "PROVGRAPH_TRANSPORT=spool, events wait in a file until the service takes them."
+    )
 
 
 def one(result: SendResult) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import ipaddress
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -34,12 +35,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TOO_LONG = 414
+# How the libraries say that an answer is of another protocol.
+_NO_TLS = "WRONG_VERSION_NUMBER"
+_NO_HTTP = "illegal status line"
 # Record Keeper's routes answer with a sentence; this says which rule a refusal of one event is about.
 _RULE_HEADER = "X-Provgraph-Rule"
 # A proxy answers 502 and 504 for a service that is away.
 _BUSY = (429, 502, 503, 504)
 # Below what services keep an idle connection for, so that none is used at the moment it is closed.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+# A host and a port without a scheme, or this machine.
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d+(/.*)?|localhost(/.*)?|127\.[0-9.]+(/.*)?")
 BROKEN = (httpx.TransportError, httpx.DecodingError)
 
 
@@ -78,12 +84,12 @@ def patiently(call: Call[T], retry: Retry) -> Conversation[T]:
 
 def base(url: str) -> httpx.URL:
     """
-    Return the address of a service.
+    Return the address of a service. ``127.0.0.1:8082`` means http.
 
     :raises UnusableUrlError: it is none
     """
     try:
-        parsed = httpx.URL(url)
+        parsed = httpx.URL(f"http://{url}" if _ADDRESS.fullmatch(url) else url)
     except httpx.InvalidURL as error:
         raise UnusableUrlError(url, f"it is malformed ({error})") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
@@ -167,7 +173,16 @@ def check_open(client: httpx.Client | httpx.AsyncClient, url: str) -> None:
 def unreachable(url: str, error: httpx.HTTPError) -> UnreachableError:
     """Return the error that says why no answer came."""
     reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error)
+    if _NO_TLS in reason:
+        reason += "; it may speak http:// alone"
     return UnreachableError(url, reason or type(error).__name__)
+
+
+def broken(url: str, error: httpx.HTTPError) -> ClientError:
+    """Return the error that says why no answer came, or that what came is none."""
+    if isinstance(error, httpx.RemoteProtocolError) and _NO_HTTP in str(error):
+        return UnexpectedAnswerError(f"What listens at {url} does not speak HTTP ({error}).")
+    return unreachable(url, error)
 
 
 def unaskable(call: Call[Any], url: str, error: httpx.InvalidURL) -> ClientError:

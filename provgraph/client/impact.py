@@ -9,9 +9,11 @@ import orjson
 from provgraph.client.answers import JSON, an_object
 from provgraph.client.calls import Call, rest
 from provgraph.client.errors import BusyError, ClientError, UnexpectedAnswerError, UnreachableError
+from provgraph.client.shown import Piece, Shown, more
+from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from provgraph.client.asking import Asker, AsyncAsker
     from provgraph.client.exchange import Retry
@@ -81,8 +83,11 @@ class Search:
         """
         Make sure that an answer had its end.
 
+        :raises UnexpectedAnswerError: it had not even a first line
         :raises UnreachableError: it broke off
         """
+        if self._place < 0:
+            raise UnexpectedAnswerError(f"{_PATH} did not answer with a JSON text a line.")
         if not self._ended:
             raise UnreachableError(url, "the answer ended before its end")
 
@@ -103,11 +108,21 @@ class Search:
         self._ended = False
 
 
-class _Told:
+class _Told(Shown):
     """What both kinds of iterator tell beside the events."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
+
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`: as far as it was read."""
+        if self.opening is None:
+            return ("What came of a node: iterate to read it.",)
+        node, affected = self.opening.get("node") or {}, self.opening.get("affected", 0)
+        of = f"{node.get('kind', 'node')} {printable(node.get('id'))}"
+        ended = self.closing or {}
+        cut = more(self.cursor, ended.get("reason")) if ended and not ended.get("complete") else ""
+        return (f"Came of {of}: {counted(affected, 'event')}", *([cut] if cut else []))
 
     @property
     def cursor(self) -> str | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import orjson
 
+from provgraph.client import lenient
 from provgraph.client.errors import OversizedEventError, UnsendableError
 from provgraph.client.ids import new_id
 from provgraph.client.plain import plain_object, text
@@ -30,7 +32,10 @@ class Artifact:
     """
     A thing that an event used or produced; its name is its identity.
 
-    ``version`` is a label of this version, in a use also the id of the event that made it.
+    ``version`` is a label of this version, in a use also the id of the event that made it. Within an activity that
+    warns (``on_error``), what cannot be sent is left out, and a warning says so.
+
+    :raises UnsendableError: elsewhere, when the service would refuse it
     """
 
     name: str
@@ -40,11 +45,27 @@ class Artifact:
     kind: str | None = None  # model, data, source, ...
 
     def __post_init__(self) -> None:
+        if lenient.is_on():
+            self._leave_out()
+            return
         text(self.name, "Name")
         object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
         for label, value in (("Version", self.version), ("Digest", self.digest), ("Kind", self.kind)):
             if value is not None:
                 text(value, label)
+
+    def _leave_out(self) -> None:
+        """Keep what can be sent. An artifact without a name is left out by what it is given to."""
+        of = f"artifact {self.name}"
+        name: object = self.name
+        if not isinstance(name, str):
+            object.__setattr__(self, "name", "")
+        object.__setattr__(self, "properties", lenient.properties(self.properties, of=of))
+        for attribute in ("version", "digest", "kind"):
+            value = getattr(self, attribute)
+            if value is not None:
+                kept = lenient.optional(value, partial(text, field=attribute.capitalize()), of=of)
+                object.__setattr__(self, attribute, kept)
 
     def fields(self) -> dict[str, Any]:
         """Return the artifact as it stands in an event."""
@@ -179,7 +200,14 @@ def artifacts_of(stated: Iterable[Named], field_: str) -> tuple[Artifact, ...]:
     """
     if isinstance(stated, str):  # else its letters would be the artifacts
         stated = (stated,)
-    return tuple([_artifact(each, f"{field_}[{index}]") for index, each in enumerate(stated)])
+    return tuple([artifact_of(each, f"{field_}[{index}]") for index, each in enumerate(stated)])
+
+
+def artifact_of(stated: object, place: str) -> Artifact:
+    """Return one artifact; see `artifacts_of`."""
+    name = stated.name if isinstance(stated, Artifact) else stated
+    named = text(name, f"{place}.Name")
+    return stated if isinstance(stated, Artifact) else Artifact(named)
 
 
 def check_one_version(produces: Sequence[Artifact]) -> None:
@@ -217,12 +245,6 @@ def id_of(stated: EventRef) -> str:
     :raises UnsendableError: it is none
     """
     return _event_id(stated, "ID")
-
-
-def _artifact(stated: object, place: str) -> Artifact:
-    if isinstance(stated, Artifact):
-        return stated
-    return Artifact(text(stated, f"{place}.Name"))
 
 
 def _event_id(stated: object, field_: str) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from provgraph import telling
+from provgraph.client.shown import Piece, Shown, Table
+from provgraph.joined import joined
+from provgraph.telling import counted, printable
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from provgraph.client.answers import JSON
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPem:
+class StoredPem(Shown):
     """An event as the service keeps it. What it says of its artifacts beyond their names is in the graph."""
 
     id: str
@@ -47,9 +54,19 @@ class StoredPem:
             None if recorder is None else {"id": recorder["ID"], "name": recorder["Name"]},
         )
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        told = f"{self.occurred_at} {printable(self.emitter)} {printable(self.type)}: event {self.id}"
+        parts = (("uses", self.uses), ("produces", self.produces))
+        return told + "".join(
+            f", {what} {telling.listed(printable(telling.short(name)) for name in names)}"
+            for what, names in parts
+            if names
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class StoredArtifact:
+class StoredArtifact(Shown):
     """An artifact as the service keeps it."""
 
     name: str
@@ -61,9 +78,14 @@ class StoredArtifact:
         """Read one artifact."""
         return cls(document["Name"], document["Properties"], document["CreatedAt"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        said = f" {printable(telling.described(self.properties))}" if self.properties else ""
+        return f"{printable(telling.short(self.name))}{said}, first seen {self.created_at}"
+
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Shown):
     """A name in a namespace that marks an event."""
 
     namespace: str
@@ -76,9 +98,13 @@ class Tag:
         """Read one tag."""
         return cls(document["NamespaceID"], document["Tag"], document["EventID"], document["UpdatedAt"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return f"{printable(joined((self.namespace, self.tag)))} marks event {self.event}, since {self.updated_at}"
+
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Shown):
     """What a graph query found."""
 
     columns: tuple[str, ...]
@@ -88,3 +114,9 @@ class Rows:
     def read(cls, document: JSON) -> Rows:
         """Read an answer."""
         return cls(tuple(document["columns"]), tuple([tuple(row) for row in document["rows"]]))
+
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        yield counted(len(self.rows), "row")
+        if self.rows:
+            yield Table(self.columns, self.rows)

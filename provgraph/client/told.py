@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from provgraph import telling
 from provgraph.client.answers import JSON, typed
+from provgraph.client.shown import Block, Piece, Shown, Table, more, place, truth
 from provgraph.joined import joined
+from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Version(Shown):
     """A version of an artifact: what one event produced under its name."""
 
     event: str
@@ -47,9 +50,14 @@ class Version:
             get("error"),
         )
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        label = "" if self.label is None else f"{printable(telling.short(self.label))}, "
+        return f"{label}{place(self.event, self.position)}{_ending(self)}"
+
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(Shown):
     """An artifact that took part in something, in one of its versions."""
 
     artifact: str
@@ -63,9 +71,15 @@ class Part:
         get = document.get
         return cls(document["artifact"], get("kind"), _version(document), bool(get("out_of_order")))
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        made = "from outside" if self.version is None else self.version.brief()
+        doubt = ", out of order" if self.out_of_order else ""
+        return f"{printable(telling.short(self.artifact))} ({made}{doubt})"
+
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Shown):
     """An event of an answer, with what it used and produced."""
 
     event: str
@@ -112,17 +126,34 @@ class Step:
             get("reported_after"),
         )
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        if self.placeholder:
+            return f"event {self.event}, named by others and never reported"
+        told = (_time(self.occurred_at), printable(self.emitter), printable(self.type))
+        return f"{' '.join(each for each in told if each)}: {place(self.event, self.position)}{_ending(self)}"
+
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        yield self.brief()
+        parts = (("used", self.used), ("produced", self.produced))
+        yield Table((), [(what, part) for what, several in parts for part in several])
+
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Shown):
     """A sentence of an answer, and the events that prove it."""
 
     claim: str
     evidence: tuple[JSON, ...]  # {"event", "position"}
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return printable(self.claim)
+
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Why(Shown):
     """What led to something: steps, nearest first, and the same in sentences."""
 
     node: JSON
@@ -150,23 +181,34 @@ class Why:
             document,
         )
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        return (Block(self.text.splitlines()),)
+
 
 @dataclass(frozen=True, slots=True)
-class ArtifactState:
+class ArtifactState(Shown):
     """An artifact as it stood at a time."""
 
     artifact: str
     version: Version | None  # the latest; None: it came from outside
     properties: JSON
+    kind: str | None = None  # model, data, source, ...; None in a difference
 
     @classmethod
     def read(cls, document: JSON) -> ArtifactState:
         """Read an artifact of a state."""
-        return cls(document["artifact"], _version(document), document["properties"])
+        return cls(document["artifact"], _version(document), document["properties"], document.get("kind"))
+
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        made = "from outside" if self.version is None else self.version.brief()
+        said = f" {printable(telling.described(self.properties))}" if self.properties else ""
+        return f"{printable(telling.short(self.artifact))} ({made}){said}"
 
 
 @dataclass(frozen=True, slots=True)
-class TagState:
+class TagState(Shown):
     """What a tag marked at a time."""
 
     namespace: str
@@ -185,9 +227,14 @@ class TagState:
         named = document["namespace"], document["tag"], document["event"]
         return cls(*named, since, document["position"], *ended)
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        named = printable(joined((self.namespace, self.tag)))
+        return f"{named} marks {place(self.event, self.position)}{_ending(self)}, since {_time(self.since)}"
+
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(Shown):
     """A page of what the platform looked like: artifacts by name, then tags."""
 
     artifacts: tuple[ArtifactState, ...]
@@ -211,9 +258,26 @@ class State:
             document,
         )
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        found = f"{counted(len(self.artifacts), 'artifact')}, {counted(len(self.tags), 'tag')}"
+        yield f"{found}, {truth(self.position, self.as_of)}"
+        if self.artifacts:
+            yield Table(
+                ("Artifact", "Version", "Properties"),
+                [(each.artifact, each.version or "from outside", each.properties) for each in self.artifacts],
+            )
+        if self.tags:
+            yield Table(
+                ("Tag", "Marks event", "Since"),
+                [(joined((each.namespace, each.tag)), each.event, each.since) for each in self.tags],
+            )
+        if not self.complete:
+            yield more(self.cursor)
+
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(Shown):
     """How an artifact or a tag differs between two times."""
 
     change: str  # appeared, changed (an artifact), moved (a tag), disappeared
@@ -230,9 +294,18 @@ class Change:
         before, after = document["before"], document["after"]
         return cls(document["change"], name, before and read(before), after and read(after))
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return f"{self.change} {printable(telling.short(self.name))}"
+
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        yield self.brief()
+        yield Table((), [("before", self.before), ("after", self.after)])
+
 
 @dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Shown):
     """A page of what changed between two times."""
 
     changes: tuple[Change, ...]
@@ -247,9 +320,20 @@ class Diff:
         changes = _each(Change.read, document["changes"])
         return cls(changes, document["complete"], document["reason"], document["cursor"], document)
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        yield counted(len(self.changes), "change")
+        if self.changes:
+            yield Table(
+                ("Change", "What", "Before", "After"),
+                [(each.change, each.name, each.before, each.after) for each in self.changes],
+            )
+        if not self.complete:
+            yield more(self.cursor, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Route(Shown):
     """Whether one node led to another, and the shortest evidence."""
 
     connected: bool | None  # None: the search was cut before it was known
@@ -272,9 +356,21 @@ class Route:
             document,
         )
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        answer = {True: "Yes", False: "No", None: "Not known"}[self.connected]
+        yield f"{answer}, {truth(self.position)}"
+        if self.path:
+            yield Table(
+                ("Event", "Type", "Emitter", "By"),
+                [[each.get(name) for name in ("event", "type", "emitter", "by")] for each in self.path],
+            )
+        if not self.complete:
+            yield more(None, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
-class Gaps:
+class Gaps(Shown):
     """What the record lacks. A list that was not asked for is empty."""
 
     never_produced: tuple[JSON, ...]  # {"artifact"}
@@ -305,8 +401,27 @@ class Gaps:
             document.get("outcomes") or {},
         )
 
+    def pieces(self) -> Iterable[Piece]:
+        """See `Shown.pieces`."""
+        yield f"What the record lacks, {truth(self.position)}"
+        for name, title in _LISTS.items():
+            found: tuple[JSON, ...] = getattr(self, name)
+            more_of_it = "; `cursors` leads on" if name in self.cursors else ""
+            yield f"{title}: {len(found) or 'none'}{more_of_it}"
+            if found:
+                columns = [key for key, value in found[0].items() if not isinstance(value, dict)]
+                yield Table(columns, [[each.get(column) for column in columns] for each in found])
+        if self.emitters:
+            yield f"Emitters: {len(self.emitters)}"
+            yield Table(_OF_EMITTERS, [[each.get(name) for name in _OF_EMITTERS] for each in self.emitters])
 
-_LISTS = ("never_produced", "unseen_predecessors", "out_of_order")
+
+_LISTS = {
+    "never_produced": "Used, but produced by no event",
+    "unseen_predecessors": "Named as predecessors, but never reported",
+    "out_of_order": "Used before they were produced, by the emitters' clocks",
+}
+_OF_EMITTERS = ("emitter", "events", "last_at", "silent", "coverage", "failed")
 
 
 def step(document: JSON) -> Step:
@@ -316,6 +431,16 @@ def step(document: JSON) -> Step:
     :raises UnexpectedAnswerError: it lacks something
     """
     return typed(Step.read, document)
+
+
+def _ending(told: Version | Step | TagState) -> str:
+    """Return how the work of an event ended, where it does not say that it ended well."""
+    ended = telling.ended({"outcome": told.outcome, "error": told.error})
+    return f" ({printable(ended)})" if ended else ""
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def _version(document: JSON) -> Version | None:

@@ -80,7 +80,7 @@ class Transport(_Connected[httpx.Client]):
         except httpx.InvalidURL as error:
             raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
-            raise exchange.unreachable(self.url, error) from error
+            raise exchange.broken(self.url, error) from error
         return exchange.answer(call, response)
 
     def lines(self, call: Call[Any]) -> Iterator[bytes]:
@@ -102,7 +102,7 @@ class Transport(_Connected[httpx.Client]):
         except httpx.InvalidURL as error:
             raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
-            raise exchange.unreachable(self.url, error) from error
+            raise exchange.broken(self.url, error) from error
 
 
 class AsyncTransport(_Connected[httpx.AsyncClient]):
@@ -137,7 +137,7 @@ class AsyncTransport(_Connected[httpx.AsyncClient]):
         except httpx.InvalidURL as error:
             raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
-            raise exchange.unreachable(self.url, error) from error
+            raise exchange.broken(self.url, error) from error
         return exchange.answer(call, response)
 
     async def lines(self, call: Call[Any]) -> AsyncIterator[bytes]:
@@ -156,4 +156,4 @@ class AsyncTransport(_Connected[httpx.AsyncClient]):
         except httpx.InvalidURL as error:
             raise exchange.unaskable(call, self.url, error) from error
         except BROKEN as error:
-            raise exchange.unreachable(self.url, error) from error
+            raise exchange.broken(self.url, error) from error

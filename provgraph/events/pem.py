@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import orjson
 
 from provgraph.errors import InvalidEventError, InvalidInputError
-from provgraph.events import canonical, clock
+from provgraph.events import canonical, clock, fieldnames
 from provgraph.events.base import Kind, NewEvent
 
 if TYPE_CHECKING:
@@ -114,7 +114,12 @@ def accept(
         _check_ending(fields)
     if not listed_once:
         _require_one_version(fields.get("ProducesArtifacts"))
-    normal, occurred_us = _normalise(fields)
+    try:
+        normal, occurred_us = _normalise(fields)
+    except InvalidEventError as error:
+        if hint := fieldnames.hint(fields):
+            raise InvalidEventError(f"{error}{hint}", field=error.field, rule=error.rule) from error
+        raise
     try:
         payload = canonical.dumps(normal)
     except InvalidInputError as error:

@@ -40,7 +40,7 @@ class Unkept(NamedTuple):
     """Something that was sent and not kept."""
 
     field: str | None  # where it stands
-    rule: str  # "doubled-key", "inexact-number", or "further" for what is not listed
+    rule: str  # "doubled-key", "inexact-number", "field-name", or "further" for what is not listed
     detail: str  # a sentence
 
     def members(self) -> dict[str, str]:

@@ -29,9 +29,16 @@ def without_recorded(text: str) -> str:
     return re.sub(r"recorded \d{4}-[-:.\dT]+Z", "recorded ...", text.strip())
 
 
+def test_the_commands_of_the_readme_are_there_after_make_setup_as_they_are_printed() -> None:
+    commands = [line[2:].split()[0] for line in README.splitlines() if line.startswith("$ ")]
+
+    assert set(commands) == {".venv/bin/provgraph", "curl"}
+    assert "`provgraph import" not in README
+
+
 def test_the_events_that_the_readme_sends_give_the_answer_that_it_shows(fresh: Wire) -> None:
     events = re.search(r"-d '(\[.*?\])'", block("console", "$ curl"), re.DOTALL)
-    command, _, shown = block("console", "$ provgraph why").partition("\n")
+    command, _, shown = block("console", "$ .venv/bin/provgraph why").partition("\n")
     assert events is not None
 
     sent = httpx.post(
@@ -40,7 +47,7 @@ def test_the_events_that_the_readme_sends_give_the_answer_that_it_shows(fresh: W
         headers={"Content-Type": "application/json"},
     )
     httpx.post(f"{fresh.url}/admin/flush")
-    arguments = command.removeprefix("$ provgraph ").split()
+    arguments = command.removeprefix("$ .venv/bin/provgraph ").split()
     asked = subprocess.run(
         [sys.executable, "-m", "provgraph.cli", *arguments, "--url", fresh.url],
         capture_output=True,

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from provgraph.errors import SettingsError
-from provgraph.settings import Settings, read_settings, unknown_settings
+from provgraph.settings import Settings, misspelt, read_settings, unknown_settings
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -158,3 +158,18 @@ def test_what_is_no_host_name_is_refused(stated: str) -> None:
 
 def test_host_names_are_listed_with_commas() -> None:
     assert read_settings(allowed_hosts=" A.example, b ,").host_names == {"a.example", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("PROVGRAPH_GRAF_URL", "; did you mean PROVGRAPH_GRAPH_URL?"),
+        ("PROVGRAPH_DATADIR", "; did you mean PROVGRAPH_DATA_DIR?"),
+        ("PROVGRAPH_TOKN", "; did you mean PROVGRAPH_TOKEN?"),
+        ("PROVGRAPH_SOMETHING_ELSE_ENTIRELY", ""),
+    ],
+)
+def test_what_was_most_likely_meant_is_told(name: str, told: str) -> None:
+    assert misspelt({name: "x", "PROVGRAPH_PORT": "1"}) == [
+        f"There is no setting {name}: it changes nothing{told}"
+    ]

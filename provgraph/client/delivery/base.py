@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from provgraph.client.shown import Shown
+from provgraph.telling import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Flushed:
+class Flushed(Shown):
     """What became of the events (and tags) that were handed in since the flush before, or since the beginning."""
 
     delivered: int  # the service has them for good
@@ -22,6 +25,12 @@ class Flushed:
     left: int  # neither: still waiting to be sent
     waiting: int = 0  # in the spool altogether, those of other clients too
     reason: str | None = None  # why some are left, as far as known
+
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        others = f", {self.waiting} waiting in all" if self.waiting > self.left else ""
+        why = f": {printable(self.reason)}" if self.reason else ""
+        return f"{self.delivered} delivered, {self.refused} refused, {self.left} left{others}{why}"
 
     @property
     def complete(self) -> bool:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from provgraph.client.shown import Shown
+from provgraph.telling import printable
+
 if TYPE_CHECKING:
     from provgraph.client.answers import JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Member(Shown):
     """An object by name."""
 
     id: str
@@ -24,6 +27,10 @@ class Member:
         """Read one."""
         return cls(document["id"], document["kind"], document["key"], document["artifact"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return printable(self.artifact)
+
     @property
     def typename(self) -> str:
         """The kind, as Infrahub's clients call it."""
@@ -35,7 +42,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Shown):
     """An object that a run saved with other values than it had."""
 
     id: str
@@ -59,7 +66,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Shown):
     """An object that should have been retired and was not."""
 
     id: str
@@ -71,9 +78,13 @@ class Refused:
         """Read one."""
         return cls(document["id"], document["artifact"], document["reason"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return f"{printable(self.artifact)}: {printable(self.reason)}"
+
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Shown):
     """Why an object cannot be put back: somebody has changed it, or lists it, or it stands in the way of another."""
 
     id: str
@@ -100,7 +111,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupName:
+class GroupName(Shown):
     """Which group a run keeps."""
 
     id: str | None  # None: it is not there
@@ -112,9 +123,13 @@ class GroupName:
         """Read one."""
         return cls(document["id"], document["type"], document["name"])
 
+    def brief(self) -> str:
+        """See `Shown.brief`."""
+        return printable(self.name)
+
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Shown):
     """One tracked block of work."""
 
     id: str
@@ -156,7 +171,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(Shown):
     """The objects that the runs of one script with its parameters keep."""
 
     id: str
@@ -199,7 +214,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Shown):
     """What was done to an object once."""
 
     run: str | None
@@ -239,7 +254,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Shown):
     """What closing a run would do now. Give its token to ``update_group`` to do exactly that, or nothing."""
 
     token: str
@@ -273,7 +288,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class CloseReport:
+class CloseReport(Shown):
     """What the end of a run did."""
 
     run: Run
@@ -318,7 +333,7 @@ class CloseReport:
 
 
 @dataclass(frozen=True, slots=True)
-class RunDiff:
+class RunDiff(Shown):
     """How a run differs from another."""
 
     from_run: str
@@ -344,7 +359,7 @@ class RunDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class RolledBack:
+class RolledBack(Shown):
     """What a rollback did."""
 
     run: Run
@@ -366,7 +381,7 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True)
-class RolledBackLogin:
+class RolledBackLogin(Shown):
     """What a rollback of all that a login did since a time did."""
 
     login: str
@@ -388,7 +403,7 @@ class RolledBackLogin:
 
 
 @dataclass(frozen=True, slots=True)
-class Retired:
+class Retired(Shown):
     """What became of objects that were to be retired."""
 
     retired: tuple[str, ...]  # ids, with those that went with them
@@ -410,7 +425,7 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Shown):
     """Two groups, after one has taken over the other's members."""
 
     group: Group  # retired now

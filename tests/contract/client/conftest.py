@@ -41,6 +41,12 @@ def make(driver: Driver, service: FakeService, pauses: list[float]) -> Callable[
 
 
 @pytest.fixture
+def strict(make: Callable[..., Any]) -> Any:
+    """A client of that service whose activities raise what goes wrong with their reports."""
+    return make(on_error="raise")
+
+
+@pytest.fixture
 def client(make: Callable[..., Any]) -> Any:
     """A client of that service."""
     return make()

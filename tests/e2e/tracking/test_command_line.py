@@ -74,7 +74,7 @@ def test_runs_are_listed_newest_first(script: Script) -> None:
     shown = script.command("runs", "list", "--identifier", script.name)
     listed = script.command("runs", "list", "--identifier", script.name, "--limit", "1", "--json").json
 
-    assert shown.out.index(second) < shown.out.index(first)
+    assert shown.out.index(second[:8]) < shown.out.index(first[:8])
     assert "ada" in shown.out
     assert [run["id"] for run in listed] == [second]
 

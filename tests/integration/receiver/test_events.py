@@ -70,6 +70,86 @@ def test_the_same_time_in_other_letters_is_the_same_event(served: Served, field:
     assert verdicts(answer) == ["accepted", "duplicate", "duplicate", "duplicate"]
 
 
+def test_one_event_needs_no_array(served: Served) -> None:
+    event = pem()
+
+    sent = [served.client.post(EVENTS, json=event), served.client.post(EVENTS, json=pem(Type=""))]
+
+    assert [verdicts(answer) for answer in sent] == [["accepted"], ["invalid"]]
+    assert sent[0].json()["results"][0]["ID"] == event["ID"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "verdict"),
+    [
+        (b'{"a": 1, "a": 2}', "accepted"),
+        (b'{"a": "\\u0000"}', "invalid"),
+        (b'{"a": 9223372036854775808}', "invalid"),
+    ],
+)
+def test_one_event_that_needs_a_closer_look_is_judged_too(
+    served: Served, properties: bytes, verdict: str
+) -> None:
+    body = line(pem(Properties="HERE")).replace(b'"HERE"', properties)
+
+    answer = served.client.post(EVENTS, content=body)
+
+    assert verdicts(answer) == [verdict]
+    assert ("warnings" in answer.json()["results"][0]) == (verdict == "accepted")
+
+
+def test_lines_that_are_not_called_so_are_refused_with_the_way_to_send_them(served: Served) -> None:
+    answer = served.client.post(EVENTS, content=line(pem()) + b"\n" + line(pem()))
+
+    assert answer.status_code == 400
+    assert "application/x-ndjson" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b"5", b'"text"', b"null", b"{broken}", b'{"a": 1,}'])
+def test_what_is_neither_an_array_nor_an_object_is_refused_as_a_whole(served: Served, body: bytes) -> None:
+    assert served.client.post(EVENTS, content=body).status_code == 400
+
+
+@pytest.mark.parametrize("as_lines", [False, True])
+def test_a_field_that_is_written_in_another_way_is_named(served: Served, as_lines: bool) -> None:
+    event = pem(
+        uses_artifacts=[{"Name": "a"}], ProducesArtifacts=[{"Name": "b", "version": "7"}], notes="mine"
+    )
+
+    answer = send_lines(served, [line(event)]) if as_lines else served.client.post(EVENTS, json=[event])
+
+    (result,) = answer.json()["results"]
+    assert result["verdict"] == "accepted"
+    assert [(each["field"], each["rule"]) for each in result["warnings"]] == [
+        ("uses_artifacts", "field-name"),
+        ("ProducesArtifacts[0].version", "field-name"),
+    ]
+    assert result["warnings"][0]["detail"].endswith("did you mean UsesArtifacts?")
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"Type": None, "type": "train"}, "did you mean Type for type?"),
+        ({"ID": None, "id": "x"}, "did you mean ID for id?"),
+        (
+            {"TimestampClient": None, "occurred_at": "2026-01-01T00:00:00Z"},
+            "did you mean OccurredAt for occurred_at?",
+        ),
+        ({"UsesArtifacts": [{"name": "a"}]}, "did you mean Name for UsesArtifacts[0].name?"),
+    ],
+)
+def test_a_refusal_says_which_field_was_most_likely_meant(
+    served: Served, change: dict[str, Any], hint: str
+) -> None:
+    event = {name: value for name, value in pem(**change).items() if value is not None}
+
+    (result,) = served.client.post(EVENTS, json=event).json()["results"]
+
+    assert result["verdict"] == "invalid"
+    assert result["detail"].endswith(hint)
+
+
 def test_every_event_gets_its_verdict_in_order(served: Served) -> None:
     known = served.send()
     fresh = pem()
@@ -124,8 +204,8 @@ def test_an_empty_batch_is_judged_too(served: Served) -> None:
     assert (verdicts(answer), answer.json()["position"]) == ([], 1)
 
 
-@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"5", b"[NaN}", b"\xff", json.dumps(pem()).encode()])
-def test_a_body_that_is_no_array_is_a_problem(served: Served, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"[", b"{", b"5", b"[NaN}", b"\xff"])
+def test_a_body_that_holds_no_events_is_a_problem(served: Served, body: bytes) -> None:
     answer = served.client.post(EVENTS, content=body)
 
     assert answer.status_code == 400

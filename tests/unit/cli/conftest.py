@@ -36,6 +36,7 @@ class FakeService:
         self._answers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.requests: list[httpx.Request] = []
         self.tokens: list[str | None] = []
+        self.healthz = httpx.Response(200, text="OK")
 
     def answer(self, route: str, document: object = None, *, status: int = 200) -> None:
         """Answer ``METHOD /path`` with a JSON document."""
@@ -46,6 +47,8 @@ class FakeService:
         self._answers[route] = answer
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/healthz":
+            return self.healthz
         self.requests.append(request)
         answer = self._answers.get(f"{request.method} {request.url.path}")
         if answer is None:
@@ -60,7 +63,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
 
     def connect(url: str, token: str | None) -> Client:
         fake.tokens.append(token)
-        return Client(
+        return connection.Connected(
             url,
             token=token,
             transport=httpx.MockTransport(fake),

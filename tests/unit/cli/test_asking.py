@@ -206,7 +206,7 @@ def test_a_state_is_two_tables(run: Run, service: FakeService) -> None:
     assert lines[2] == ["raw", "from", "outside"]
     assert lines[5] == ["prod", "current", "e1", "2026-01-02", "12"]
     assert ended.err.strip() == "2 artifacts, 1 tag, as of log position 17."
-    assert params(service) == {"as_of": "now-2h", "known_at": "now"}
+    assert params(service) == {"limit": "50", "as_of": "now-2h", "known_at": "now"}
 
 
 def test_a_state_that_was_cut_says_how_to_go_on(run: Run, service: FakeService) -> None:

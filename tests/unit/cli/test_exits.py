@@ -3,8 +3,10 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import httpx
 import pytest
 
 import provgraph
-from provgraph.cli import exits, serving
+from provgraph.cli import connection, exits, serving
 from provgraph.errors import StoreFullError
 
 if TYPE_CHECKING:
@@ -81,13 +83,85 @@ def test_no_answer_ends_with_3_and_says_how_to_start_a_service(run: Run, service
     assert "provgraph serve" in ended.err
 
 
-def test_something_else_that_answers_is_told_apart(run: Run, service: FakeService) -> None:
-    service.answer_with("GET /receiver/info", lambda _: httpx.Response(200, text="<html>"))
+_STRANGE = {
+    "a page": httpx.Response(200, text="<html>"),
+    "another document": httpx.Response(200, json={"hello": "world"}),
+    "nothing there": httpx.Response(404, text="<html>not found"),
+    "moved": httpx.Response(302, headers={"Location": "https://elsewhere.test/"}),
+    "not allowed": httpx.Response(405, text="no"),
+    "a fault": httpx.Response(500, text="oops"),
+    "a login": httpx.Response(401, text="who are you?"),
+}
 
-    ended = run("info")
 
-    assert ended.code == 6
-    assert "--url" in ended.err
+@pytest.mark.parametrize("what", _STRANGE)
+@pytest.mark.parametrize(
+    "command", [("why", "x"), ("runs", "list"), ("pems",), ("state", "--json"), ("impact", "x")]
+)
+def test_something_else_that_answers_is_named_as_such(
+    run: Run, service: FakeService, what: str, command: tuple[str, ...]
+) -> None:
+    service.healthz = httpx.Response(404, text="<html>")
+    for route in ("why", "runs", "state", "impact"):
+        service.answer_with(f"GET /api/v1/{route}", lambda _: _STRANGE[what])
+    service.answer_with("GET /query/pems", lambda _: _STRANGE[what])
+
+    ended = run(*command)
+
+    assert (ended.code, ended.out) == (7, "")
+    assert ended.err.startswith("Error: What answers at http://127.0.0.1:8082 is no provgraph service")
+    assert ended.err.count("\n") == 1
+
+
+def test_an_address_within_a_service_is_named_with_the_right_one(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.healthz = httpx.Response(404, json={"detail": "Not Found"})
+    monkeypatch.setattr(connection.Connected, "_is_ours", lambda _, url: url == "http://here.test")
+
+    ended = run("why", "x", "--url", "http://here.test/receiver")
+
+    assert ended.code == 7
+    assert "There is one at http://here.test: use that as --url." in ended.err
+
+
+def test_a_service_that_answers_no_is_none_of_another_kind(run: Run, service: FakeService) -> None:
+    service.answer("GET /api/v1/why", {"detail": "broken"}, status=500)
+
+    assert run("why", "x").code == 6
+
+
+def test_what_does_not_speak_http_is_told_apart(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_greet, args=(listener,))
+        thread.start()
+        ended = run("why", "x", "--url", f"127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+
+    assert ended.code == 7
+    assert "does not speak HTTP" in ended.err
+
+
+def _greet(listener: socket.socket) -> None:
+    """Answer the request and the probe as a server of another protocol does."""
+    listener.settimeout(10)
+    for _ in range(2):
+        connected, _address = listener.accept()
+        with connected:
+            connected.recv(10_000)
+            connected.sendall(b"+OK POP3 ready\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8082", "localhost:8082", "localhost", "[::1]:8082", "example.org:80"]
+)
+def test_an_address_without_a_scheme_means_http(run: Run, service: FakeService, url: str) -> None:
+    service.answer("GET /query/artifacts_count", {"artifacts_count": 3})
+
+    ended = run("artifacts", "--count", "--url", url)
+
+    assert (ended.code, ended.out) == (0, "3\n")
+    assert str(service.requests[0].url).startswith("http://")
 
 
 def test_a_url_that_is_none_ends_with_2_and_says_where_to_give_one(
@@ -121,6 +195,21 @@ def test_url_and_token_may_stand_in_the_environment(
 )
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments).code == 2
+
+
+def test_a_misspelt_setting_is_told_by_every_command(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_TOKN", "secret")
+    service.answer("GET /query/artifacts_count", {"artifacts_count": 3})
+
+    ended = run("artifacts", "--count", "--json")
+
+    assert (ended.code, ended.json) == (0, {"count": 3})
+    assert (
+        ended.err
+        == "Note: There is no setting PROVGRAPH_TOKN: it changes nothing; did you mean PROVGRAPH_TOKEN?\n"
+    )
 
 
 def test_settings_that_cannot_be_read_end_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,6 @@ def test_what_was_not_kept_as_it_was_sent_is_shown(run: Run, service: FakeServic
     shown = run("import", "events", str(file))
     told = run("import", "events", str(file), "--json")
 
-    assert (shown.code, f"not kept as it was sent: {'1' * 32}: {warning['detail']}" in shown.err) == (0, True)
+    assert (shown.code, f"warning: {'1' * 32}: {warning['detail']}" in shown.err) == (0, True)
     assert told.json["warned"] == 1
     assert told.json["warnings"] == [{"ID": "1" * 32, "verdict": "accepted", "detail": warning["detail"]}]

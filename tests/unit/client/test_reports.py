@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from provgraph.client import Artifact, AsyncClient, Client, Retry, UnreachableError, UnsendableError, current
+from provgraph.client import (
+    Artifact,
+    AsyncClient,
+    Client,
+    DeliveryError,
+    NoopDelivery,
+    Retry,
+    UnreachableError,
+    UnsendableError,
+    current,
+)
 from tests.contract.client.service import FakeService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 
 def _names(event: dict[str, Any], field: str) -> list[str]:
@@ -175,7 +186,7 @@ def test_a_generator_cannot_be_reported(client: Client) -> None:
 
 def test_what_cannot_be_stated_is_refused_when_the_function_is_decorated(client: Client) -> None:
     with pytest.raises(UnsendableError):
-        client.reports("x", uses=[""])(lambda: None)
+        client.reports("x", uses=[""], on_error="raise")(lambda: None)
 
 
 def test_a_text_that_a_function_names_is_one_artifact(client: Client, service: FakeService) -> None:
@@ -199,7 +210,133 @@ def test_a_result_is_not_lost_when_its_report_cannot_be_made(
 
     assert train("result") == "result"
     assert "failure" not in service.sent[0]["Properties"]
-    assert f"What train {which} is not reported: UnsendableError" in caplog.text
+    assert "A part of the report of 'train' is left out: UnsendableError" in caplog.text
+
+
+@pytest.mark.parametrize("which", ["uses", "produces"])
+def test_a_result_is_not_lost_when_what_names_its_artifacts_fails(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    @client.reports("train", **{which: lambda _: 1 // 0})  # type: ignore[arg-type] # it fails
+    def train(table: str) -> str:
+        return table
+
+    assert train("result") == "result"
+    assert "failure" not in service.sent[0]["Properties"]
+    assert f"What train {which} is not reported: ZeroDivisionError" in caplog.text
+
+
+def test_what_is_stated_wrongly_for_a_function_is_left_out_of_each_report(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    @client.reports("train", uses=["table", ""], properties={"a": 1, "b": object()}, produces=5)  # type: ignore[arg-type] # wrong
+    def train() -> str:
+        return "result"
+
+    assert train() == "result"
+    assert _names(service.sent[0], "UsesArtifacts") == ["table"]
+    assert service.sent[0]["Properties"]["a"] == 1
+    assert "is left out" in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_exception_of_a_function_is_not_changed_when_its_report_cannot_be_sent(
+    client: Client, service: FakeService, is_async: bool
+) -> None:
+    service.troubles = [httpx.ConnectError("refused")] * 100
+    client.retry = Retry(attempts=1)
+    mine = LookupError("mine")
+
+    @client.reports("train")
+    def train() -> None:
+        raise mine
+
+    @client.reports("train")
+    async def awaited() -> None:
+        raise mine
+
+    with pytest.raises(LookupError) as raised:
+        asyncio.run(awaited()) if is_async else train()
+
+    assert raised.value is mine
+    assert not hasattr(mine, "__notes__")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_with_raise_a_function_ends_with_what_went_wrong_with_its_report(
+    client: Client, service: FakeService, is_async: bool
+) -> None:
+    service.troubles = [httpx.ConnectError("refused")] * 100
+    client.retry = Retry(attempts=1)
+
+    @client.reports("train", on_error="raise")
+    def train() -> None:
+        pass
+
+    @client.reports("train", on_error="raise")
+    async def awaited() -> None:
+        pass
+
+    with pytest.raises(UnreachableError):
+        asyncio.run(awaited()) if is_async else train()
+
+
+def test_with_raise_what_names_the_artifacts_of_a_function_may_fail_it(client: Client) -> None:
+    @client.reports("train", produces=lambda _: 1 // 0, on_error="raise")  # type: ignore[arg-type,return-value] # it fails
+    def train() -> None:
+        pass
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+
+
+def test_an_artifact_that_cannot_be_sent_does_not_end_the_work_around_it(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    with client.activity("train") as run:
+        run.produces(
+            Artifact("model", {"auc": 0.9, "net": object()}, version=7, digest="d"),  # type: ignore[arg-type] # wrong
+            Artifact(""),
+            client.prepare_artifact("plot", {"a": 1}),
+        )
+
+    assert service.sent[0]["ProducesArtifacts"] == [
+        {"Name": "model", "Properties": {"auc": 0.9}, "Digest": "d"},
+        {"Name": "plot", "Properties": {"a": 1}},
+    ]
+    assert "A part of the report of 'artifact model' is left out" in caplog.text
+    assert "ProducesArtifacts[1].Name is empty" in caplog.text
+
+
+def test_an_artifact_that_cannot_be_sent_is_refused_in_an_activity_that_raises(client: Client) -> None:
+    with client.activity("outer"), client.activity("inner", on_error="raise"), pytest.raises(UnsendableError):
+        Artifact("model", {"net": object()})
+
+
+def test_a_spool_that_breaks_does_not_hide_what_a_block_ended_with(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = NoopDelivery()
+
+    def broken() -> None:
+        raise DeliveryError("the disk is gone")
+
+    monkeypatch.setattr(delivery, "close", broken)
+
+    with (
+        pytest.raises(LookupError, match="mine"),
+        Client("http://service.test", on_error="raise", transport=service.transport, delivery=delivery),
+    ):
+        raise LookupError("mine")
+    with Client("http://service.test", transport=service.transport, delivery=delivery):
+        pass
+    with (
+        pytest.raises(DeliveryError),
+        Client("http://service.test", on_error="raise", transport=service.transport, delivery=delivery),
+    ):
+        pass
+
+    assert caplog.text.count("the disk is gone") == 2
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -219,7 +356,7 @@ def test_a_result_is_not_lost_when_its_report_cannot_be_sent(
 
     assert (asyncio.run(awaited()) if is_async else train()) == "result"
     assert "train is done and was not reported: UnreachableError" in caplog.text
-    with pytest.raises(UnreachableError), client.activity("block"):
+    with pytest.raises(UnreachableError), client.activity("block", on_error="raise"):
         pass
 
 

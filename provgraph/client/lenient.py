@@ -1,0 +1,75 @@
+"""Reports that never end the work: what cannot be told is left out, and a warning in the log says so."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+
+from provgraph.client.plain import plain_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+
+# What an activity, or the decorator, does with a report that cannot be made or sent.
+OnError: TypeAlias = Literal["raise", "warn"]
+
+logger = logging.getLogger(__name__)
+
+
+def on_error(stated: str) -> OnError:
+    """
+    Return what was stated as ``on_error``.
+
+    :raises ValueError: it is no such word
+    """
+    for known in get_args(OnError):
+        if stated == known:
+            return known  # type: ignore[no-any-return] # one of the two words
+    raise ValueError(f"on_error is {stated!r}, and may be 'raise' or 'warn'")
+
+
+def is_on() -> bool:
+    """Tell whether the program is within an activity that warns."""
+    from provgraph.client.activities import current  # noqa: PLC0415 - activities are made of what asks this
+
+    run = current()
+    return run is not None and run.on_error == "warn"
+
+
+def left_out(what: object, problem: Exception) -> None:
+    """Say that something of a report is left out."""
+    logger.warning("A part of the report of %r is left out: %s: %s", what, type(problem).__name__, problem)
+
+
+def several(stated: Iterable[Any], take: Callable[[int, Any], T], *, of: object) -> list[T]:
+    """Return what ``take`` makes of each, given its place; what it refuses is left out."""
+    taken: list[T] = []
+    try:
+        for index, each in enumerate(stated):
+            try:
+                taken.append(take(index, each))
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the work goes on
+                left_out(of, problem)
+    except Exception as problem:  # noqa: BLE001 - what gives them one by one is the program's
+        left_out(of, problem)
+    return taken
+
+
+def properties(stated: Mapping[str, Any] | None, *, of: object) -> dict[str, Any]:
+    """Return those properties that can be sent."""
+    kept: dict[str, Any] = {}
+    try:
+        pairs = list(dict(stated or {}).items())
+    except Exception as problem:  # noqa: BLE001 - see `several`
+        left_out(of, problem)
+        return kept
+    for one in several(pairs, lambda _, pair: plain_object(dict([pair]), "Properties"), of=of):
+        kept |= one
+    return kept
+
+
+def optional(stated: Any, take: Callable[[Any], T], *, of: object) -> T | None:
+    """Return what ``take`` makes of one thing; None where it refuses it."""
+    return next(iter(several((stated,), lambda _, one: take(one), of=of)), None)
