@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_LEVELS = 254
 # How many values a text may have, at any depth. An empty list is two bytes, and thirty times as much once it is read;
 # nothing else in the process can interrupt the reading.
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 MAX_INTEGER = 2**63 - 1
 MIN_INTEGER = -(2**63)
 

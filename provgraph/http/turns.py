@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# How long a turn rests for each second of work: one kind of questions gets a quarter of a processor.
-_REST = 3.0
+# How long a turn rests for each second of work: one kind of questions gets an eighth of a processor. Several kinds work
+# at the same time, and most of the time not one of them should.
+_REST = 7.0
 _LONGEST_REST_SECONDS = 5.0
 # So much rest may be owed: short questions now and then do not wait for any.
 _BURST_SECONDS = 0.5

@@ -187,9 +187,9 @@ CROWDS = {
         "/api/v1/events",
         b"[" + b",".join([b'{"Properties": {"a": [' + b"[]," * 300_000 + b"[]]}}"] * 30) + b"]",
     ),
-    "objects": ("/api/v1/objects", _NAMED + b'"objects": [' + b"1," * 900_000 + b"1]}"),
-    "ids": ("/api/v1/objects/retire", _NAMED + b'"ids": [' + b'"x",' * 900_000 + b'"x"]}'),
-    "members": ("/api/v1/objects", b"{" + b",".join(b'"%d":1' % number for number in range(900_000)) + b"}"),
+    "objects": ("/api/v1/objects", _NAMED + b'"objects": [' + b"1," * 450_000 + b"1]}"),
+    "ids": ("/api/v1/objects/retire", _NAMED + b'"ids": [' + b'"x",' * 450_000 + b'"x"]}'),
+    "members": ("/api/v1/objects", b"{" + b",".join(b'"%d":1' % number for number in range(450_000)) + b"}"),
     "variables": ("/graphql", b'{"query": "{ x }", "variables": {"a": [' + b"{}," * 8_000_000 + b"1]}}"),
 }
 
