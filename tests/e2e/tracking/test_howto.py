@@ -22,7 +22,9 @@ ADDRESS = "http://127.0.0.1:8082"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What differs from run to run: ids, times, who runs it; and with their lengths the width of columns.
-_DIFFERS = re.compile(r"\b[0-9a-f]{8,32}\b|\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?\b|[\w.-]+@[\w.-]+\u2026?|[\w.-]+\u2026")
+_DIFFERS = re.compile(
+    r"\b[0-9a-f]{8,32}\b|\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?\b|[\w.-]+@[\w.-]+\u2026?|[\w.-]+\u2026"
+)
 
 
 class Step(NamedTuple):
