@@ -134,12 +134,27 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
             )
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     with opened(settings, parts) as services, _listening(settings.host, settings.port) as listener:
+        warn_without_credentials(settings, services)
         app = build_app(services, parts)
         logging.getLogger("uvicorn.error").addFilter(_was_not_cancelled)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
         _Server(_uvicorn_config(app)).run(sockets=[listener])
+
+
+def warn_without_credentials(settings: Settings, services: Services) -> None:
+    """Say how to make the first credential where nobody could do anything without one."""
+    required = settings.auth_required or settings.sending_needs_credential
+    if not required or any(each.revoked_at is None for each in services.catalog.credentials()):
+        return
+    where = f"--data {settings.data_dir.absolute()}" if settings.log_url is None else "--direct"
+    logger.warning(
+        "credentials are required and there is none, so every request is refused. Make the first one%s: "
+        "provgraph admin credential create %s --name me --role admin",
+        " while this service is stopped" if settings.log_url is None else "",
+        where,
+    )
 
 
 @contextmanager

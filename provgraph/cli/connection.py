@@ -61,7 +61,7 @@ class Connected(Client):
         try:
             if url == self.url:
                 return self.ask(_PROBE).strip() == _ITS_ANSWER
-            with Client(url, timeout_seconds=5.0) as other:
+            with Client(url, token="", timeout_seconds=5.0) as other:
                 return other.ask(_PROBE).strip() == _ITS_ANSWER
         except ClientError:
             return False
@@ -76,7 +76,7 @@ class Connected(Client):
 
 def connect(url: str, token: str | None) -> Client:
     """Return a client for the service that the options name."""
-    return Connected(url, token=token)
+    return Connected(url, token=token or "")
 
 
 def _is_strange(error: BaseException | None) -> bool:

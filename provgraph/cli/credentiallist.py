@@ -46,6 +46,28 @@ def allowed(credential: Credential) -> str:
     return "; ".join(parts)
 
 
+def unbound(listed: Sequence[Credential], revoked_id: str, *, now: datetime) -> list[tuple[str, bool]]:
+    """
+    Return the emitters that no credential is bound to any more once one is revoked, each with whether that frees it.
+
+    :param listed: the credentials before
+    """
+    revoked = next((one for one in listed if one.get("id") == revoked_id), {})
+    others = [one for one in listed if one.get("id") != revoked_id and _is_good(one, now)]
+    bound = {emitter for one in others for emitter in one.get("emitters") or ()}
+    was_good = _is_good(revoked, now)
+    return [
+        (str(emitter), bool(revoked.get("only")))
+        for emitter in revoked.get("emitters") or ()
+        if was_good and emitter not in bound
+    ]
+
+
+def _is_good(credential: Credential, now: datetime) -> bool:
+    expires = credential.get("expires_at")
+    return not credential.get("revoked_at") and (not expires or datetime.fromisoformat(str(expires)) > now)
+
+
 def _state(credential: Credential, now: datetime) -> str:
     revoked, expires = credential.get("revoked_at"), credential.get("expires_at")
     if revoked:

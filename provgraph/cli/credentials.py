@@ -9,13 +9,14 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from provgraph.cli import connection, credentiallist, output
+from provgraph.cli import connection, credentiallist, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import UsageError
 from provgraph.cli.serving import composition
 from provgraph.client import Admin
 from provgraph.errors import LockedError
-from provgraph.settings import read_settings
+from provgraph.lock import DataFolder
+from provgraph.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Who may do what.")
 
@@ -178,7 +179,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the credentials, without their tokens."""
-    with _open(data, direct, url, token) as credentials:
+    with _open(data, direct, url, token, must_exist=True) as credentials:
         found = credentials.listed()
     if as_json:
         output.say_json(found)
@@ -190,7 +191,9 @@ def list_(
 
 @app.command()
 def revoke(
-    credential_id: Annotated[str, typer.Argument(metavar="ID", help="The credential's id.")],
+    credential_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The credential's id, or the beginning of it.")
+    ],
     data: Data = None,
     direct: Direct = False,
     url: Url = DEFAULT_URL,
@@ -198,22 +201,49 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Make a credential worthless from now on."""
-    with _open(data, direct, url, token) as credentials:
+    with _open(data, direct, url, token, must_exist=True) as credentials:
+        listed = credentials.listed()
+        credential_id = names.whole(
+            credential_id, lambda: (str(one.get("id")) for one in listed), what="credential"
+        )
         credentials.revoke(credential_id)
+    unbound = credentiallist.unbound(listed, credential_id, now=datetime.now(UTC))
     if as_json:
-        output.say_json({"revoked": credential_id})
-    else:
-        output.say(f"Revoked {output.printable(credential_id)}.")
+        output.say_json({"revoked": credential_id, "unbound": [emitter for emitter, _ in unbound]})
+        return
+    output.say(f"Revoked {output.printable(credential_id)}.")
+    for emitter, was_reserved in unbound:
+        open_to = ": it is no longer reserved, and whoever may send may speak for it" if was_reserved else ""
+        output.note(f"No credential is bound to {output.printable(emitter)} now{open_to}.")
+
+
+def _check_folder(settings: Settings, *, must_exist: bool) -> None:
+    """
+    Say that a data folder will be made; refuse that where something is to be found in it.
+
+    :raises UsageError: there is no log in it
+    """
+    folder = DataFolder(settings.data_dir)
+    if settings.log_url is not None or folder.database.exists():
+        return
+    if must_exist:
+        raise UsageError(
+            f"There is no log in {folder.path}: is that the data folder that `provgraph serve` uses?"
+        )
+    output.note(f"There was no log in {folder.path}: it is made now.")
 
 
 @contextmanager
-def _open(data: Path | None, direct: bool, url: str, token: str | None) -> Iterator[_Credentials]:
+def _open(
+    data: Path | None, direct: bool, url: str, token: str | None, *, must_exist: bool = False
+) -> Iterator[_Credentials]:
     if data is None and not direct:
         with connection.connect(url, token) as client:
             yield _Online(client.admin)
         return
     # A folder that is named is meant, whatever the settings say.
     settings = read_settings() if data is None else read_settings(data_dir=data, log_url=None)
+    _check_folder(settings, must_exist=must_exist)
     try:
         with composition().open_credentials(settings) as store:
             yield _Offline(store)

@@ -48,7 +48,7 @@ def demo() -> None:
         output.note(f"Note: {warning}")
     with tempfile.TemporaryDirectory(prefix="provgraph-demo-") as folder, _service(Path(folder)) as url:
         _step(f"A service listens on {url}, with its data in {folder}")
-        with Client(url) as client:
+        with Client(url, token="") as client:
             client.wait_ready(timeout_seconds=_START_SECONDS)
             _show(client, history)
     _say_how_to_go_on()

@@ -80,7 +80,8 @@ def exit_code(error: ProvgraphError) -> ExitCode:
 
 def sentence(error: ProvgraphError) -> str:
     """Return what happened, and what to do about it where that is known."""
-    happened = _as_option(error, str(error).strip() or error.title)
+    said = error.told if isinstance(error, CredentialsRefusedError) else str(error)
+    happened = _as_option(error, said.strip() or error.title)
     if not happened.endswith((".", "!", "?", "`")):
         happened += "."
     advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), None)

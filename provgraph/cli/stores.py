@@ -7,6 +7,7 @@ What is opened is closed in reverse order, whatever happens in between.
 from __future__ import annotations
 
 import contextlib
+import logging
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog
     from provgraph.graphstore.base import GraphStore
     from provgraph.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class Facts(NamedTuple):
@@ -115,6 +118,14 @@ def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
         with _on_postgresql(settings.log_url, settings.read_log_password()) as facts:
             yield facts
         return
+    if folder.graph.exists() and not folder.database.exists():
+        logger.warning(
+            "there is a graph in %s and no log: %s is not there. A new log begins, and the graph is emptied for it. If "
+            "this is a copy, or was restored, stop now and bring %s back",
+            folder.path,
+            folder.database.name,
+            folder.database.name,
+        )
     with _on_sqlite(folder) as facts:
         yield facts
 

@@ -12,7 +12,7 @@ from provgraph.client import calls, exchange, lenient
 from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
 from provgraph.client.asking import AsyncAsker
-from provgraph.client.client import DEFAULT_URL, Stored, open_delivery
+from provgraph.client.client import Stored, addressed, open_delivery
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.errors import DeliveryError
@@ -56,7 +56,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         token: str | None = None,
         emitter: str | None = None,
@@ -70,6 +70,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        url, token = addressed(url, token)
         self._http = AsyncTransport(
             url, token=token, timeout_seconds=timeout_seconds, verify=verify, transport=transport
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -81,6 +82,8 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
             client.flush()
             print(client.why("artifact:model/churn").text)
 
+    :param url: None: what PROVGRAPH_URL says, or this machine's port 8082
+    :param token: a credential; None: what PROVGRAPH_TOKEN says; an empty text: none
     :param emitter: in whose name events are made
     :param delivery: where events go; None: each is sent at once, and waited for, and what does not arrive is lost
     :param verify: what TLS certificates are checked with: the system's authorities, or a context of your own
@@ -93,7 +96,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
 
     def __init__(
         self,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         *,
         token: str | None = None,
         emitter: str | None = None,
@@ -107,6 +110,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        url, token = addressed(url, token)
         self._http = Transport(
             url, token=token, timeout_seconds=timeout_seconds, verify=verify, transport=transport
         )
@@ -233,6 +237,15 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
 
     def _do(self, step: Call[Any] | calls.Pause) -> Any:
         return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)
+
+
+def addressed(url: str | None, token: str | None) -> tuple[str, str]:
+    """Return where a service is and the credential for it: as stated, else as the environment says."""
+    given = os.environ
+    return (
+        given.get("PROVGRAPH_URL") or DEFAULT_URL if url is None else url,
+        given.get("PROVGRAPH_TOKEN") or "" if token is None else token,
+    )
 
 
 def open_delivery(delivery: Delivery, url: str, **options: Any) -> None:

@@ -64,8 +64,18 @@ class RefusedRequestError(ServiceError):
     """The request is wrong in itself: a filter, a field to sort by, a node or an event that cannot be (400)."""
 
 
+_UNKNOWN = 401
+
+
 class CredentialsRefusedError(ServiceError):
-    """No credential, an unknown one (401), or one that may not do this (403)."""
+    """No credential, an unknown one (401), or one that may not do this (403). ``told`` is what the service said."""
+
+    def __init__(self, status: int, problem: Mapping[str, Any], *, url: str) -> None:
+        super().__init__(status, problem, url=url)
+        self.told = str(self)
+        if status == _UNKNOWN:
+            ended = self.told if self.told.endswith(("?", "!")) else f"{self.told.rstrip('.')}."
+            self.args = (f"{ended} Give a credential with Client(..., token=...), or in PROVGRAPH_TOKEN",)
 
 
 class NotThereError(ServiceError):

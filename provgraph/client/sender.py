@@ -25,6 +25,7 @@ from provgraph.client import calls
 from provgraph.client.answers import REFUSALS, UNEXPLAINED, Verdict
 from provgraph.client.errors import (
     ClientError,
+    CredentialsRefusedError,
     NotThereError,
     OverlongQuestionError,
     ServiceError,
@@ -52,6 +53,8 @@ _FORK_PATIENCE_SECONDS = 1.0
 # The statuses by which the service says that a request is wrong in itself.
 _OWN_FAULT = frozenset({400, 413, 422})
 _FORBIDDEN = 403
+# A credential that was refused so often in a row is not taken by hurrying.
+_REFUSED_OFTEN = 3
 _EMITTER_RULE = "emitter"
 _PATIENCE = Retry(first_pause_seconds=0.2, longest_pause_seconds=15.0)
 
@@ -78,7 +81,9 @@ class Sender:
         self._news = self._stopping = False
         self._hurried = 0  # how many wait for a flush
         self._most = _BATCH
-        self._failures = 0
+        self._failures = self._attempts = 0
+        # The credential was refused: trying again helps only once somebody has done something about it.
+        self._is_refused = self._is_asked = False
         self.reason: str | None = None
         """Why the last attempt failed; None when it did not."""
         self._thread = threading.Thread(target=self._run, name="provgraph sender", daemon=True)
@@ -116,13 +121,21 @@ class Sender:
             self._condition.notify_all()
 
     def wait_until(self, is_done: Callable[[], bool], *, timeout_seconds: float) -> None:
-        """Hurry, and return when ``is_done`` says so or the time is over; it is asked after each delivery."""
+        """
+        Hurry, and return when ``is_done`` says so or the time is over; it is asked after each delivery.
+
+        Where the credential is refused, one more attempt is waited for, and no other once it was refused three times.
+        """
         give_up_at = time.monotonic() + timeout_seconds
         with self._condition:
             self._hurried += 1
+            self._is_asked = True
+            attempts = self._attempts
             self._condition.notify_all()
         try:
             while not is_done() and (left := give_up_at - time.monotonic()) > 0:
+                if self._is_refused and self._attempts > attempts and self._failures >= _REFUSED_OFTEN:
+                    return
                 with self._condition:
                     self._condition.wait(min(left, _SHORT_PAUSE_SECONDS))
         finally:
@@ -211,15 +224,26 @@ class Sender:
             if not isinstance(error, NotThereError | OverlongQuestionError) and not _is_own_fault(error):
                 raise
             rule = error.problem.get("rule")
-            self._keep((), [(entry, Verdict(0, entry.id, "invalid", rule=rule, detail=str(error)))])
+            told = self._why_not_there(entry.id) if isinstance(error, NotThereError) else None
+            self._keep((), [(entry, Verdict(0, entry.id, "invalid", rule=rule, detail=told or str(error)))])
         else:
             self._spool.settle((entry,), ())
+
+    def _why_not_there(self, event_id: str) -> str | None:
+        """Return why the service has no event that a tag is to mark: it was refused before; None: not known."""
+        for refused in self._spool.refused():
+            if (refused.kind, refused.id) == (EVENT, event_id):
+                return f"The event that it is to mark was refused before: {refused.detail or refused.rule}"
+        return None
 
     def _failed(self, error: ClientError) -> None:
         if self.reason is None:
             logger.warning("What waits in %s cannot be delivered now: %s", self._spool.path, error)
         self.reason = str(error)
         self._failures += 1
+        self._attempts += 1
+        self._is_refused = isinstance(error, CredentialsRefusedError)
+        self._is_asked = False
         self._tell()
         self._rest(_PATIENCE.pause(self._failures - 1, error), until_news=False)
 
@@ -228,6 +252,8 @@ class Sender:
             logger.info("What waits in %s is delivered again", self._spool.path)
         self.reason = None
         self._failures = 0
+        self._attempts += 1
+        self._is_refused = False
         self._tell()
 
     def _tell(self) -> None:
@@ -240,7 +266,7 @@ class Sender:
         with self._condition:
             while not self._stopping and not (until_news and self._news):
                 left = give_up_at - time.monotonic()
-                if self._hurried:
+                if self._hurried and (self._is_asked or not self._is_refused):
                     left = min(left, give_up_at - seconds + _SHORT_PAUSE_SECONDS - time.monotonic())
                 if left <= 0:
                     return

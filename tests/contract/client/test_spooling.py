@@ -220,6 +220,39 @@ def test_a_tag_on_an_event_that_is_not_there_is_kept_as_refused(
     assert _delivery(client).spool.refused()[0].kind == "tag"
 
 
+def test_a_tag_on_an_event_that_was_refused_before_says_so(
+    spooling: Callable[..., Any], service: FakeService
+) -> None:
+    service.invalid.add("wrong")
+    client = spooling()
+    event = client.prepare_pem("wrong")
+    client.send_pem(event)
+    client.flush(timeout_seconds=30)
+    service.troubles = [json({"title": "Not found", "detail": "There is no PEM"}, 404)]
+
+    client.set_tag("a", "b", event)
+    client.flush(timeout_seconds=30)
+
+    _, tag = _delivery(client).spool.refused()
+    assert tag.detail == "The event that it is to mark was refused before: because"
+
+
+def test_a_refused_credential_is_told_at_once_and_no_flush_waits_for_it(
+    spooling: Callable[..., Any], service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.troubles = [httpx.Response(401, json={"title": "No", "detail": "Unknown token"})] * 1_000
+    client = spooling()
+
+    client.send_pem(client.prepare_pem("x"))
+    flushed = [client.flush(timeout_seconds=600) for _ in range(3)]
+
+    assert [each.left for each in flushed] == [1, 1, 1]
+    assert "token=" in (flushed[0].reason or "")
+    assert len(service.requests) < 10
+    assert caplog.text.count("cannot be delivered now") == 1
+    service.troubles = []
+
+
 def test_a_tag_that_fits_into_no_url_is_kept_as_refused_and_holds_up_nothing(
     spooling: Callable[..., Any], service: FakeService
 ) -> None:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.cli.compose import PARTS, build_app, installed_parts, open_credentials, opened, serve
+from provgraph.cli.compose import (
+    PARTS,
+    build_app,
+    installed_parts,
+    open_credentials,
+    opened,
+    serve,
+    warn_without_credentials,
+)
 from provgraph.cli.serving import MissingServerError, what_is_missing_named
 from provgraph.errors import LockedError, SettingsError, StoreError
 from provgraph.settings import Settings, read_settings
@@ -33,6 +41,50 @@ def test_a_port_that_is_taken_is_named_and_the_folder_free_again(tmp_path: Path)
 
     with opened(read_settings(data_dir=tmp_path)):
         pass
+
+
+@pytest.mark.parametrize("stated", [{"auth_required": True}, {"pem_auth_required": True}])
+def test_credentials_that_are_required_and_not_there_are_told_with_the_way_to_make_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stated: dict[str, bool]
+) -> None:
+    settings = read_settings(data_dir=tmp_path, **stated)
+
+    with opened(settings) as services:
+        warn_without_credentials(settings, services)
+    told = caplog.text
+    with open_credentials(settings) as credentials:
+        credentials.create(name="me", kind="user", role="admin")
+    caplog.clear()
+    with opened(settings) as services:
+        warn_without_credentials(settings, services)
+
+    assert f"provgraph admin credential create --data {tmp_path} --name me --role admin" in told
+    assert "credentials are required" not in caplog.text
+
+
+def test_an_open_service_needs_no_credential_and_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = read_settings(data_dir=tmp_path)
+
+    with opened(settings) as services:
+        warn_without_credentials(settings, services)
+
+    assert "credential" not in caplog.text
+
+
+def test_a_graph_without_a_log_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = read_settings(data_dir=tmp_path)
+    with opened(settings):
+        pass
+    assert "and no log" not in caplog.text
+    for file in tmp_path.glob("provgraph.db*"):
+        file.unlink()
+
+    with opened(settings):
+        pass
+
+    assert f"there is a graph in {tmp_path} and no log" in caplog.text
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:

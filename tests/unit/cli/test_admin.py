@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -284,7 +285,7 @@ def test_credentials_are_listed_and_revoked(run: Run, service: FakeService) -> N
     service.answer("DELETE /admin/credentials/c1")
 
     assert "ada" in run("admin", "credential", "list").out
-    assert run("admin", "credential", "revoke", "c1", "--json").json == {"revoked": "c1"}
+    assert run("admin", "credential", "revoke", "c1", "--json").json == {"revoked": "c1", "unbound": []}
 
 
 class _Store:
@@ -302,9 +303,13 @@ class _Store:
 
 
 @pytest.fixture
-def folder_store(monkeypatch: pytest.MonkeyPatch) -> _Store:
+def folder_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Store:
     """The composition root, with a store that needs no folder; a folder named `busy` is held by a service."""
     store = _Store()
+    monkeypatch.chdir(tmp_path)
+    for name in ("folder", "busy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "provgraph.db").touch()
 
     @contextmanager
     def open_credentials(settings: Settings) -> Iterator[_Store]:
@@ -331,6 +336,46 @@ def test_credentials_of_a_folder_are_listed_and_revoked(run: Run, folder_store: 
     assert "ada" in run("admin", "credential", "list", "--data", "folder").out
     assert run("admin", "credential", "revoke", "c1", "--data", "folder").code == 0
     assert folder_store.revoked == ["c1"]
+
+
+@pytest.mark.parametrize("command", [("list",), ("revoke", "c1")])
+def test_a_folder_that_is_not_there_is_not_made_to_read_from_it(
+    run: Run, folder_store: _Store, command: tuple[str, ...]
+) -> None:
+    ended = run("admin", "credential", *command, "--data", "foldr")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert f"There is no log in {Path.cwd() / 'foldr'}" in ended.err
+    assert not Path("foldr").exists()
+
+
+def test_a_folder_that_is_made_for_the_first_credential_is_told(run: Run, folder_store: _Store) -> None:
+    assert "There was no log in" in run("admin", "credential", "create", "--name", "a", "--data", "new").err
+    assert (
+        "There was no log" not in run("admin", "credential", "create", "--name", "a", "--data", "folder").err
+    )
+
+
+_LONG = "ab" * 16
+_BOUND = {"id": _LONG, "name": "ada", "emitters": ["loan-*", "risk", "free"], "only": True}
+_OTHERS = [
+    {"id": "cd" * 16, "name": "bob", "emitters": ["risk"]},
+    {"id": "ef" * 16, "name": "eve", "emitters": ["loan-*"], "revoked_at": "2026-02-03 04:05:06"},
+    {"id": "01" * 16, "name": "old", "emitters": ["free"], "expires_at": "2020-01-01T00:00:00Z"},
+]
+
+
+def test_revoking_says_which_emitters_no_credential_is_bound_to_now(run: Run, service: FakeService) -> None:
+    service.answer("GET /admin/credentials", [_BOUND, *_OTHERS])
+    service.answer(f"DELETE /admin/credentials/{_LONG}")
+
+    ended = run("admin", "credential", "revoke", "abab")
+
+    assert ended.out == f"Revoked {_LONG}.\n"
+    assert ended.err.splitlines() == [
+        f"No credential is bound to {emitter} now: it is no longer reserved, and whoever may send may speak for it."
+        for emitter in ("loan-*", "free")
+    ]
 
 
 def test_credentials_are_issued_on_the_stores_that_the_settings_name(

@@ -62,6 +62,50 @@ def _json(document: Any, status: int = 200, **headers: str) -> httpx.Response:
     return httpx.Response(status, content=orjson.dumps(document), headers=headers)
 
 
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROVGRAPH_URL", "PROVGRAPH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("stated", "sent"), [({}, "Bearer given"), ({"token": "mine"}, "Bearer mine"), ({"token": ""}, None)]
+)
+def test_a_client_takes_its_token_from_the_environment_unless_it_is_told_one(
+    monkeypatch: pytest.MonkeyPatch, stated: dict[str, str], sent: str | None
+) -> None:
+    monkeypatch.setenv("PROVGRAPH_TOKEN", "given")
+    service = _Service(_json(_SENT))
+
+    with service.client(**stated) as client:
+        client.send_events([{"ID": "a"}])
+
+    assert service.requests[0].headers.get("Authorization") == sent
+
+
+def test_a_client_takes_its_url_from_the_environment_unless_it_is_told_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Client().url == "http://127.0.0.1:8082"
+    monkeypatch.setenv("PROVGRAPH_URL", "http://given.test")
+
+    assert (Client().url, Client("http://mine.test").url) == ("http://given.test", "http://mine.test")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(401, "Who? Give a credential with Client(..., token=...)"), (403, "Who?")],
+)
+def test_a_missing_credential_is_told_with_the_way_to_give_one(status: int, told: str) -> None:
+    service = _Service(_json({"title": "No", "detail": "Who?"}, status))
+
+    with service.client() as client, pytest.raises(CredentialsRefusedError) as refused:
+        client.pems()
+
+    assert str(refused.value).startswith(told)
+    assert refused.value.told == "Who?"
+
+
 def test_events_go_out_one_a_line_and_verdicts_come_back() -> None:
     service = _Service(_json(_SENT))
 
@@ -170,7 +214,7 @@ def test_an_answer_of_something_else_is_told_apart(body: bytes) -> None:
         client.send_events([{"ID": "a"}])
 
 
-@pytest.mark.parametrize("url", ["localhost:8082", "ftp://x", "http://", "http://x:port"])
+@pytest.mark.parametrize("url", ["host:port", "ftp://x", "http://", "http://x:port"])
 def test_what_is_no_url_is_named(url: str) -> None:
     with pytest.raises(UnreachableError, match="URL"):
         Client(url)
