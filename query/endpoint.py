@@ -8,8 +8,8 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response
 
 from provgraph.events import Right
+from provgraph.exports import to_json
 from provgraph.http.openapi import RawRoute, problem_answers
-from provgraph.lineage.exports import to_json
 from query import questions
 from query.waiting import wait_for
 

@@ -1,4 +1,4 @@
-"""Answers in the formats of `provgraph.lineage.exports`."""
+"""Answers in the formats of `provgraph.exports`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from provgraph.errors import InvalidInputError
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 from query.questions import Parameter
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def chosen(given: Given, *also: str, limit: int) -> str | None:
     if name in _AS_PROV and limit > _MOST_NODES_AS_PROV:
         raise InvalidInputError(
             f"limit must be at most {_MOST_NODES_AS_PROV:,} with format={name}; page through the answer as JSON and "
-            "put it into that format with provgraph.lineage.exports",
+            "put it into that format with provgraph.exports",
             field="limit",
             rule=f"1-to-{_MOST_NODES_AS_PROV}",
         )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
+from provgraph.exports import to_json
 from provgraph.http import enclosed
 from provgraph.lineage import pages
-from provgraph.lineage.exports import to_json
 from provgraph.lineage.impact import LARGEST_LIMIT, Impact, impact
 from provgraph.lineage.trace import Filter
 from query import endpoint, questions

@@ -8,12 +8,15 @@ import orjson
 
 from provgraph.graphstore import View
 from provgraph.lineage import pages
+from provgraph.lineage.recorders import add_to
 from provgraph.lineage.state import diff, state
 from query import endpoint, questions
 from query.endpoint import Question
 from query.questions import Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.responses import Response
 
     from provgraph.http import Services
@@ -40,7 +43,14 @@ def _state(services: Services, given: Given) -> Response:
     )
     for artifact in answer["artifacts"]:
         artifact["kind"] = _kind(services, artifact)
+    _add_recorders(services, [*answer["artifacts"], *answer["tags"]])
     return endpoint.json(answer)
+
+
+def _add_recorders(services: Services, found: Iterable[Json]) -> None:
+    """Add who recorded versions of artifacts and moves of tags, and that such an event was changed since."""
+    told = (each["version"] if "artifact" in each else each for each in found)
+    add_to([each for each in told if each is not None], services.recorders)
 
 
 def _kind(services: Services, artifact: Json) -> str:
@@ -54,18 +64,19 @@ def _diff(services: Services, given: Given) -> Response:
     before, after = given.required("from", _FORMS), given.required("to", _FORMS)
     clock = given.choice("clock", (_OCCURRED, _RECORDED), _OCCURRED)
     clocks = questions.clocks_of(services)
-    return endpoint.json(
-        diff(
-            services.graph,
-            _view(clocks, clock, before, field="from"),
-            _view(clocks, clock, after, field="to"),
-            limit=_limit(given),
-            seconds=given.seconds(),
-            cursor=given.text("cursor"),
-            cursors=services.cursors,
-            question=given.question,
-        )
+    answer = diff(
+        services.graph,
+        _view(clocks, clock, before, field="from"),
+        _view(clocks, clock, after, field="to"),
+        limit=_limit(given),
+        seconds=given.seconds(),
+        cursor=given.text("cursor"),
+        cursors=services.cursors,
+        question=given.question,
     )
+    sides = (change[side] for change in answer["changes"] for side in ("before", "after"))
+    _add_recorders(services, [side for side in sides if side is not None])
+    return endpoint.json(answer)
 
 
 def _view(clocks: Clocks, clock: str, stated: str, *, field: str) -> View:

@@ -125,6 +125,6 @@ def _say(answer: Lineage, form: Form, *, full: bool) -> None:
     elif form is Form.JSON:
         output.say_json(answer.document)
     else:
-        from provgraph.lineage.exports import FORMATS
+        from provgraph.exports import FORMATS
 
         output.say_content(FORMATS[form].render(answer.document).decode())

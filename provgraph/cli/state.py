@@ -17,6 +17,7 @@ _LARGEST_PAGE = 10_000
 _SHOWN = 50
 _OUTSIDE = "from outside"
 _ENDED = "BY WORK THAT"
+_CHANGED = "EVENT CHANGED, ACCEPTED"
 
 Limit = Annotated[
     int | None,
@@ -163,7 +164,7 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
     if not artifacts:
         return
     output.say_table_with_rare(
-        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED),
+        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED, _CHANGED),
         (
             (
                 each["artifact"],
@@ -179,22 +180,31 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
                 ),
                 each["properties"] or "",
                 telling.ended(each["version"] or {}),
+                _changed(each["version"] or {}),
             )
             for each in artifacts
         ),
+        rare=2,
     )
+
+
+def _changed(event: JSON) -> str:
+    """Return why it was accepted that an event was changed after it was recorded; empty where it was not."""
+    return event["changed"]["reason"] if "changed" in event else ""
 
 
 def _say_tags(tags: Sequence[JSON]) -> None:
     output.say_table_with_rare(
-        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED),
+        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED, _CHANGED),
         (
             (
                 *(each["namespace"], each["tag"], each["event"], each["since"], each["position"]),
                 telling.ended(each),
+                _changed(each),
             )
             for each in tags
         ),
+        rare=2,
     )
 
 
@@ -218,9 +228,9 @@ def _marked(tag: JSON | None) -> str:
 
 
 def _ending(told: JSON) -> str:
-    """Return how the work of an event ended, behind the event."""
+    """Return what follows an event: how its work ended, and that it was changed since."""
     ended = telling.ended(told)
-    return f" ({ended})" if ended else ""
+    return (f" ({ended})" if ended else "") + (" CHANGED after it was recorded" if "changed" in told else "")
 
 
 def _version(artifact: JSON | None, *, with_properties: bool) -> str:

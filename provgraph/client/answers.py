@@ -244,7 +244,7 @@ class Lineage(Shown):
 
         :raises MissingLibraryError: networkx is not installed
         """
-        from provgraph.lineage.exports import to_networkx  # noqa: PLC0415 - brings in what only this needs
+        from provgraph.exports import to_networkx  # noqa: PLC0415 - brings in what only this needs
 
         return to_networkx(self.document, versions=versions)
 

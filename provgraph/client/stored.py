@@ -33,6 +33,7 @@ class StoredPem(Shown):
     uses: tuple[str, ...]
     produces: tuple[str, ...]
     recorded_by: JSON | None = None  # the credential that it came with, {"id", "name"}
+    changed: str | None = None  # it was changed after it was recorded: why that was accepted
 
     @classmethod
     def read(cls, document: JSON) -> StoredPem:
@@ -52,6 +53,7 @@ class StoredPem(Shown):
             tuple(document["UsesArtifacts"]),
             tuple(document["ProducesArtifacts"]),
             None if recorder is None else {"id": recorder["ID"], "name": recorder["Name"]},
+            document.get("Changed"),
         )
 
     def brief(self) -> str:

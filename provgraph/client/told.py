@@ -33,6 +33,9 @@ class Version(Shown):
     properties: JSON
     outcome: str | None = None  # of the event: failed, aborted, unknown; None: it did not say
     error: str | None = None
+    changed: JSON | None = (
+        None  # the event was changed after it was recorded: {"reason", ...} why that was accepted
+    )
 
     @classmethod
     def read(cls, document: JSON) -> Version:
@@ -48,12 +51,13 @@ class Version(Shown):
             get("properties") or {},
             get("outcome"),
             get("error"),
+            get("changed"),
         )
 
     def brief(self) -> str:
         """See `Shown.brief`."""
         label = "" if self.label is None else f"{printable(telling.short(self.label))}, "
-        return f"{label}{place(self.event, self.position)}{_ending(self)}"
+        return f"{label}{place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Step(Shown):
     outcome: str | None = None  # failed, aborted, unknown; None: it did not say
     error: str | None = None
     reported_after: JSON | None = None  # of a step that was reported later than what it led to, see docs
+    changed: JSON | None = None  # it was changed after it was recorded: {"reason", ...} why that was accepted
 
     @classmethod
     def read(cls, document: JSON) -> Step:
@@ -124,6 +129,7 @@ class Step(Shown):
             get("outcome"),
             get("error"),
             get("reported_after"),
+            get("changed"),
         )
 
     def brief(self) -> str:
@@ -131,7 +137,8 @@ class Step(Shown):
         if self.placeholder:
             return f"event {self.event}, named by others and never reported"
         told = (_time(self.occurred_at), printable(self.emitter), printable(self.type))
-        return f"{' '.join(each for each in told if each)}: {place(self.event, self.position)}{_ending(self)}"
+        what = " ".join(each for each in told if each)
+        return f"{what}: {place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
@@ -437,6 +444,10 @@ def _ending(told: Version | Step | TagState) -> str:
     """Return how the work of an event ended, where it does not say that it ended well."""
     ended = telling.ended({"outcome": told.outcome, "error": told.error})
     return f" ({printable(ended)})" if ended else ""
+
+
+def _changed(change: JSON | None) -> str:
+    return "" if change is None else " CHANGED after it was recorded"
 
 
 def _time(moment: datetime | None) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.errors import ConflictError
+from provgraph.exports import to_json
 from provgraph.graphstore import WalkQuery
 from provgraph.lineage import answer, details, request
 from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
-from provgraph.lineage.exports import to_json
 from provgraph.lineage.recorders import add_to, nobody
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from provgraph import exports
 from provgraph.client import Client
-from provgraph.lineage import exports, to_networkx
+from provgraph.exports import to_networkx
 from tests.e2e.builders import artifact, new_id, pem, unique
 from tests.e2e.native import assert_is_problem, batch
 from tests.e2e.service import command

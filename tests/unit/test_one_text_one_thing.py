@@ -16,10 +16,10 @@ from provgraph.catalog import trackingrows
 from provgraph.client.calls import tag_segments
 from provgraph.client.told import Change
 from provgraph.events.tracking import step_id
+from provgraph.exports import networks, parts, w3cprov
 from provgraph.graphstore.neo4j import keys as neo4j_keys
 from provgraph.joined import joined
 from provgraph.lineage import cursor, node
-from provgraph.lineage.exports import networks, parts, w3cprov
 from provgraph.sources import git
 from provgraph.tracking.kinds import KeyPart, ObjectKind
 from provgraph.tracking.naming import object_artifact, run_artifact

@@ -231,6 +231,9 @@ class Operation(Shown):
     actor: str | None
     recorded_by: JSON | None  # the credential that it came with, {"id", "name"}
     document: JSON = field(repr=False)
+    changed: JSON | None = (
+        None  # the event was changed after it was recorded: {"reason", ...} why that was accepted
+    )
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -250,6 +253,7 @@ class Operation(Shown):
             document["actor"],
             document.get("recorded_by"),
             document,
+            document.get("changed"),
         )
 
 

@@ -152,6 +152,8 @@ ANSWERS = [
     *(f"/api/v1/why?node=artifact:a5&format={name}" for name in ("prov-json", "dot", "ndjson")),
     "/api/v1/impact?node=artifact:a2",
     "/api/v1/path?source=artifact:a1&target=artifact:a5",
+    "/api/v1/state",
+    "/api/v1/diff?from=1&to=now&clock=recorded",
     f"/query/pem/{pem_id(3)}",
     "/query/pems",
 ]

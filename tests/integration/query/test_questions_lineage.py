@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 from tests.integration.query.story import AGAIN, DECIDE, INGEST, TRAIN, UNSEEN, ids, told
 
 if TYPE_CHECKING:

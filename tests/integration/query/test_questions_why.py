@@ -8,7 +8,7 @@ import pytest
 
 from provgraph.cli.compose import opened
 from provgraph.errors import SettingsError
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 from provgraph.settings import read_settings
 from tests.integration.query.story import DECIDE, INGEST, TRAIN, UNSEEN, told
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from provgraph.events import Role
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 from tests.integration.serving import Served, pem, serving
 
 if TYPE_CHECKING:
@@ -131,6 +131,15 @@ def test_record_keepers_lists_tell_it_in_a_field_of_its_own(story: Story) -> Non
     assert listed == {INGEST["ID"]: ada, TRAIN["ID"]: ada, DECIDE["ID"]: None}
     assert single["RecordedBy"] == ada
     assert "RecordedBy" not in without
+
+
+def test_state_and_diff_tell_it_of_versions_and_of_tags(story: Story) -> None:
+    state = story.ask("state")
+    changes = story.ask("diff", **{"from": "0", "to": "now", "clock": "recorded"})["changes"]
+
+    made = {each["artifact"]: each["version"].get("recorded_by") for each in state["artifacts"]}
+    assert made == {"table/a": story.ada, "model/m": story.ada, "decision/d": None}
+    assert {each["artifact"]: each["after"]["version"].get("recorded_by") for each in changes} == made
 
 
 def told_events(answer: Any) -> Iterator[dict[str, Any]]:

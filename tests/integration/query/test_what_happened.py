@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 from tests.integration.query.story import lines, told
 
 if TYPE_CHECKING:

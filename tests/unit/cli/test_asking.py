@@ -11,7 +11,7 @@ import pytest
 from provgraph.cli.asking import Form
 from provgraph.cli.exits import ExitCode
 from provgraph.cli.gaps import length
-from provgraph.lineage.exports import FORMATS
+from provgraph.exports import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ Lineage answers in other formats, for other programs.
 Each function takes the JSON answer of ``GET /api/v1/lineage``, as a dict, and needs neither a store nor a service.
 """
 
-from provgraph.lineage.exports.errors import MissingLibraryError
-from provgraph.lineage.exports.formats import (
+from provgraph.exports.errors import MissingLibraryError
+from provgraph.exports.formats import (
     FORMATS,
     Answer,
     Format,
@@ -18,7 +18,7 @@ from provgraph.lineage.exports.formats import (
     to_prov_json,
     to_prov_n,
 )
-from provgraph.lineage.exports.plain import to_json, to_ndjson
+from provgraph.exports.plain import to_json, to_ndjson
 
 __all__ = [
     "FORMATS",

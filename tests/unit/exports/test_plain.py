@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from provgraph.errors import InvalidInputError
-from provgraph.lineage.exports import to_json, to_ndjson
-from tests.unit.lineage.exports.answers import INGEST, TRAIN, answer, answers, artifact, event, story, use
+from provgraph.exports import to_json, to_ndjson
+from tests.unit.exports.answers import INGEST, TRAIN, answer, answers, artifact, event, story, use
 
 if TYPE_CHECKING:
-    from tests.unit.lineage.exports.answers import Json
+    from tests.unit.exports.answers import Json
 
 
 @given(asked=answers())

@@ -13,8 +13,8 @@ from io import StringIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from provgraph.lineage.exports import dot, mermaid, plain
-from provgraph.lineage.exports.errors import MissingLibraryError
+from provgraph.exports import dot, mermaid, plain
+from provgraph.exports.errors import MissingLibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def to_networkx(answer: Answer, *, versions: bool = False) -> MultiDiGraph:
     :raises MissingLibraryError: networkx is not installed
     """
     with _library("networkx"):
-        from provgraph.lineage.exports import networks
+        from provgraph.exports import networks
     return networks.to_networkx(answer, versions=versions)
 
 
@@ -69,7 +69,7 @@ def to_node_link(answer: Answer) -> bytes:
     :raises MissingLibraryError: networkx is not installed
     """
     with _library("networkx"):
-        from provgraph.lineage.exports import networks
+        from provgraph.exports import networks
     return networks.to_node_link(answer)
 
 
@@ -84,7 +84,7 @@ def to_graphml(answer: Answer) -> bytes:
     :raises MissingLibraryError: networkx is not installed
     """
     with _library("networkx"):
-        from provgraph.lineage.exports import networks
+        from provgraph.exports import networks
     return networks.to_graphml(answer)
 
 
@@ -100,7 +100,7 @@ def to_prov(answer: Answer) -> ProvDocument:
     :raises MissingLibraryError: prov is not installed
     """
     with _library("prov"):
-        from provgraph.lineage.exports import w3cprov
+        from provgraph.exports import w3cprov
     return w3cprov.to_prov(answer)
 
 

@@ -9,9 +9,9 @@ import networkx as nx
 import pytest
 from hypothesis import given
 
+from provgraph.exports import to_graphml, to_node_link
 from provgraph.lineage import to_networkx
-from provgraph.lineage.exports import to_graphml, to_node_link
-from tests.unit.lineage.exports.answers import (
+from tests.unit.exports.answers import (
     INGEST,
     TRAIN,
     UNSEEN,
@@ -25,7 +25,7 @@ from tests.unit.lineage.exports.answers import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.lineage.exports.answers import Json
+    from tests.unit.exports.answers import Json
 
 PEM_TRAIN, PEM_INGEST = f"pem:{TRAIN}", f"pem:{INGEST}"
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
+from provgraph.exports import FORMATS, MissingLibraryError, to_dot, to_prov_n
 from provgraph.graphstore import EmbeddedGraphStore
 from provgraph.lineage import LineageRequest, lineage
-from provgraph.lineage.exports import FORMATS, MissingLibraryError, to_dot, to_prov_n
 from tests.contract.builders import pem
 from tests.contract.graphstore.stores import apply
 from tests.effort import examples
-from tests.unit.lineage.exports.answers import answer, answers, artifact
+from tests.unit.exports.answers import answer, answers, artifact
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.lineage.exports.answers import Json
+    from tests.unit.exports.answers import Json
 
 formats = pytest.mark.parametrize("name", FORMATS)
 
@@ -78,8 +78,8 @@ def test_a_missing_library_is_an_error_that_names_what_to_install(
     for module in [module for module in sys.modules if module.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, module)
     for module in ("networks", "w3cprov"):
-        monkeypatch.delitem(sys.modules, f"provgraph.lineage.exports.{module}", raising=False)
-        monkeypatch.delattr(f"provgraph.lineage.exports.{module}", raising=False)
+        monkeypatch.delitem(sys.modules, f"provgraph.exports.{module}", raising=False)
+        monkeypatch.delattr(f"provgraph.exports.{module}", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
 
     with pytest.raises(MissingLibraryError, match=rf"needs {library}.*pip install 'provgraph\[notebook\]'"):

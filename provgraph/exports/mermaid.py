@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from provgraph.lineage.exports.drawing import draw
+from provgraph.exports.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from provgraph.lineage.exports.drawing import Arrow, Box
+    from provgraph.exports.drawing import Arrow, Box
 
 # What is written as it is: words of letters and digits with single marks inside, times of day, blanks, slashes, commas,
 # apostrophes, a point before a word, brackets around words. Everything else may mean something to some version of
@@ -36,7 +36,7 @@ _CLASSES = (
 
 
 def to_mermaid(answer: Mapping[str, Any]) -> str:
-    """See `provgraph.lineage.exports.to_mermaid`."""
+    """See `provgraph.exports.to_mermaid`."""
     drawing = draw(answer)
     lines = ["flowchart LR"]
     lines += [f"  {statement}" for statement in map(_box, drawing.boxes)]

@@ -23,8 +23,8 @@ from prov.model import (
 )
 
 from provgraph.errors import InvalidInputError
-from provgraph.lineage.exports import to_prov, to_prov_json, to_prov_n
-from tests.unit.lineage.exports.answers import (
+from provgraph.exports import to_prov, to_prov_json, to_prov_n
+from tests.unit.exports.answers import (
     INGEST,
     TRAIN,
     UNSEEN,
@@ -38,7 +38,7 @@ from tests.unit.lineage.exports.answers import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.lineage.exports.answers import Json
+    from tests.unit.exports.answers import Json
 
 MODEL, TABLE, RAW = (
     f"version:model/churn@{TRAIN}",

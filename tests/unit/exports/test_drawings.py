@@ -9,8 +9,8 @@ import pydot
 import pytest
 from hypothesis import given
 
-from provgraph.lineage.exports import to_dot, to_mermaid
-from tests.unit.lineage.exports.answers import (
+from provgraph.exports import to_dot, to_mermaid
+from tests.unit.exports.answers import (
     INGEST,
     TRAIN,
     UNSEEN,
@@ -26,7 +26,7 @@ from tests.unit.lineage.exports.answers import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit.lineage.exports.answers import Json
+    from tests.unit.exports.answers import Json
 
 # pydot calls pyparsing by names that the latest one deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated - use:DeprecationWarning:pydot")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provgraph.lineage.exports import parts
+from provgraph.exports import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph import telling
 from provgraph.events.recorder import CHANGED, RECORDED_BY, called
-from provgraph.lineage.exports import parts
+from provgraph.exports import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from prov.identifier import Namespace
 from prov.model import PROV, ProvDocument
 
 from provgraph.errors import InvalidInputError
-from provgraph.lineage.exports import parts
+from provgraph.exports import parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -35,7 +35,7 @@ _Attributes = dict["QualifiedName", Any]
 
 
 def to_prov(answer: Mapping[str, Any]) -> ProvDocument:
-    """See `provgraph.lineage.exports.to_prov`."""
+    """See `provgraph.exports.to_prov`."""
     content = parts.read(answer)
     document = ProvDocument(namespaces=[_ANSWER, _ARTIFACT, _VERSION, _EVENT, _EMITTER, _TERM])
     _state_answer(document, content.about)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from provgraph.lineage.exports import parts
+from provgraph.exports import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ _ESCAPED_IN_XML = re.compile(
 
 
 def to_networkx(answer: Mapping[str, Any], *, versions: bool) -> nx.MultiDiGraph:
-    """See `provgraph.lineage.exports.to_networkx`."""
+    """See `provgraph.exports.to_networkx`."""
     content = parts.read(answer)
     graph = nx.MultiDiGraph()
     graph.graph.update(content.about)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provgraph.lineage.exports.drawing import draw
+from provgraph.exports.drawing import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from provgraph.lineage.exports.drawing import Arrow, Box
+    from provgraph.exports.drawing import Arrow, Box
 
 _BOXES = {
     "artifact": 'shape=ellipse, fillcolor="#fff4c2"',
@@ -20,7 +20,7 @@ _ARROWS = {"USES": "", "PRODUCES": "", "PREDECESSOR": "style=dashed"}
 
 
 def to_dot(answer: Mapping[str, Any]) -> str:
-    """See `provgraph.lineage.exports.to_dot`."""
+    """See `provgraph.exports.to_dot`."""
     drawing = draw(answer)
     lines = [
         "digraph lineage {",
