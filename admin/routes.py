@@ -40,7 +40,7 @@ from provgraph.operations.connections import find_removable, find_report
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.flush import flush_async
 from provgraph.operations.info import status
-from provgraph.operations.integrity import accept_change, accept_loss
+from provgraph.operations.integrity import accept_change, check_loss
 
 _BODY_LIMIT = 65_536  # bytes
 _FLUSH_SECONDS = 3_600.0
@@ -207,15 +207,22 @@ def accept_a_change(
 
 
 @router.post(
-    "/accept-loss", tags=["operations"], openapi_extra=describe_body(AcceptLossBody), responses=_CONFLICT
+    "/accept-loss",
+    status_code=202,
+    tags=["operations"],
+    openapi_extra=describe_body(AcceptLossBody),
+    responses=_CONFLICT,
 )
 def accept_a_loss(
     services: Operated,
     sender: Sent,
     asked: Annotated[AcceptLossBody, Depends(_parsed(AcceptLossBody))],
-) -> AcceptedAnswer:
+) -> JobAnswer:
     """Have a log that lost events take writes again, after where they were. That is recorded, too."""
-    return AcceptedAnswer.of(accept_loss(services.log, asked.reason, sender=sender))
+    check_loss(services.log, asked.reason)
+    return JobAnswer.of(
+        services.jobs.start("accept-loss", work.accepting_loss(services, asked.reason, sender))
+    )
 
 
 @router.post("/clean", tags=["operations"], openapi_extra=describe_body(CleanBody), responses=_CONFLICT)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from admin.schemas import AcceptedAnswer
 from provgraph.errors import ChangedEventError
 from provgraph.operations.connections import remove_unconnected, report_connections
 from provgraph.operations.flush import flush
+from provgraph.operations.integrity import accept_loss
 from provgraph.operations.rebuild import rebuild_catalog, rebuild_graph
 from provgraph.operations.repair import repair as repair_stores
 from provgraph.operations.verify import NOTHING_EXPECTED, verify
@@ -91,6 +93,16 @@ def removing_unconnected(services: Services, report_id: str, sender: str | None)
             services.log, services.catalog, services.graph, report_id=report_id, sender=sender
         )
         return {"report_id": removal}
+
+    return work
+
+
+def accepting_loss(services: Services, reason: str, sender: str | None) -> Work:
+    """Return the work of accepting a loss: most of it is the catalog, which may have what is lost."""
+
+    def work(report: Report) -> Result:
+        said = accept_loss(services.log, services.catalog, reason, sender=sender, report=report)
+        return AcceptedAnswer.of(said).model_dump()
 
     return work
 

@@ -191,8 +191,8 @@ def accept_change(
 @app.command("accept-loss")
 def accept_loss(reason: Reason, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Have a log that lost events take writes again. Their positions are not given to others."""
-    with connection.connect(url, token) as client:
-        answer = client.admin.accept_loss(reason=reason)
+    with connection.connect(url, token) as client, output.progress_bar("Building the catalog anew") as show:
+        answer = client.admin.accept_loss(reason=reason, progress=show)
     if as_json:
         output.say_json(answer)
     else:

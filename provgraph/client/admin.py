@@ -96,9 +96,9 @@ def accept_change(position: int, *, reason: str) -> Call[JSON]:
     return post("/admin/accept-change", an_object, {"position": position, "reason": reason})
 
 
-def accept_loss(*, reason: str) -> Call[JSON]:
-    """Have a log that lost events take writes again: ``{"position", "id", "accepted"}``."""
-    return post("/admin/accept-loss", an_object, {"reason": reason})
+def accept_loss(*, reason: str, progress: Progress | None = None) -> Conversation[JSON]:
+    """Have a log that lost events take writes again: ``{"position", "id", "accepted"}``. The catalog is built anew."""
+    return an_object((yield from _run("/admin/accept-loss", {"reason": reason}, progress)))
 
 
 def reports() -> Call[list[JSON]]:
@@ -212,7 +212,7 @@ class _Calls:
     rebuild = Follows(rebuild)
     clean = Asks(clean)
     accept_change = Asks(accept_change)
-    accept_loss = Asks(accept_loss)
+    accept_loss = Follows(accept_loss)
     reports = Asks(reports)
     report = Asks(report)
     create_credential = Asks(create_credential)

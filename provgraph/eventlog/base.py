@@ -71,6 +71,7 @@ class ChainReport(NamedTuple):
     message: str
     wrong: tuple[WrongPlace, ...] = ()  # the first places that do not verify
     accepted: tuple[WrongPlace, ...] = ()  # those that do not verify either, and were accepted
+    missing: Head | None = None  # where the log ended when the walk began, if it does not go so far
 
 
 class Lease(Protocol):

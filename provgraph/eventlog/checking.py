@@ -314,8 +314,9 @@ class Checkup:
     def report(self) -> ChainReport:
         """Return what was found, once there was nothing more to check."""
         last, head = self._walk.position, self._log.head()
-        if last < self._head.position:
-            sentence = f"the events behind position {last} are missing, up to {self._head.position}"
+        missing = self._head if last < self._head.position else None
+        if missing is not None:
+            sentence = f"the events after position {last} are missing, up to {self._head.position}"
             self._wrong.add(last + 1, sentence)
         elif last > head.position:
             sentence = (
@@ -331,7 +332,7 @@ class Checkup:
             more = f"; places that are wrong beside it: {others:,}" if others else ""
             message = f"{wrong[0].sentence}{more}"
             sound = self.checked if self._sound is None else self._sound
-            return ChainReport(False, sound, wrong[0].position, message, wrong, accepted)
+            return ChainReport(False, sound, wrong[0].position, message, wrong, accepted, missing)
         if not self.checked:
             return ChainReport(True, 0, None, "digest chain intact, the log is empty")
         message = f"digest chain intact over {self.checked} events"

@@ -315,6 +315,8 @@ class SQLiteEventLog:
         with self._write_lock, translated(_WHAT):
             before, self._loss = self._loss, recording.further(self._loss, loss)
             if self._loss != before:
+                # What is in the file counts, also where it was cut while this service had it open.
+                self._reload()
                 logger.error("%s", lost_error(self._loss, self._head))
                 with transaction(self._writer):
                     self._writer.execute(SET_STATE, ("lost", dumps(self._loss)))
@@ -370,9 +372,7 @@ class SQLiteEventLog:
                         marked = recording.marked_id(raw_id.hex(), position)
                         self._writer.execute(SET_ID, (marked, position))
                     self._writer.execute(REINDEX)
-                    if self._loss is None:  # else it is a witness
-                        self._writer.execute(DELETE_SEQUENCE)
-                        self._writer.execute(INSERT_SEQUENCE)
+                    self._raise_count_of_positions()
             finally:
                 self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
             self._tail = Tail()
@@ -410,6 +410,20 @@ class SQLiteEventLog:
         loss = Loss(SEQUENCE, self._head.epoch, sequence[0], "")
         logger.error("%s", lost_error(loss, self._head))
         return loss
+
+    def _raise_count_of_positions(self) -> None:
+        """See that no position is given again. A count that is ahead of the rows is a witness, and stays."""
+        count = self._writer.execute(SELECT_SEQUENCE).fetchone()
+        last = self._writer.execute(SELECT_LAST).fetchone()
+        if last is not None and (count is None or not isinstance(count[0], int) or count[0] < last[0]):
+            self._writer.execute(DELETE_SEQUENCE)
+            self._writer.execute(INSERT_SEQUENCE)
+
+    def _reload(self) -> None:
+        with self._changed:
+            self._head, self._last_us = self._load_head()
+            self._tail = Tail()
+            self._acceptances = None
 
     def _load_head(self) -> tuple[Head, int]:
         epoch = self._writer.execute(SELECT_EPOCH).fetchone()

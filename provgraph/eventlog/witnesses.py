@@ -18,11 +18,12 @@ from provgraph.events import LogCleaned, LossAccepted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provgraph.eventlog.base import EventLog
+    from provgraph.eventlog.base import ChainReport, EventLog
 
 CATALOG = "the catalog"
 GRAPH = "the graph"
 HEAD_FILE = "the head file"
+SERVICE = "this service"
 SEQUENCE = "the file's count of positions"
 STATE = "the row with the log's state"
 
@@ -53,6 +54,17 @@ def ask(log: EventLog, witness: str, seen: Callable[[], Head | None]) -> None:
         log.refuse(loss)
 
 
+def heed(log: EventLog, report: ChainReport) -> None:
+    """
+    Have a log take no writes when the walk through it missed its end: it was there when this service looked last.
+
+    :raises StoreError: the log cannot be written
+    """
+    if report.missing is not None:
+        epoch, position, digest = report.missing
+        log.refuse(Loss(SERVICE, epoch, position, digest.hex()))
+
+
 def lost_error(loss: Loss, head: Head) -> LostEventsError:
     """Return the error that tells of a loss."""
     sentence = lost_sentence(loss, head)
@@ -70,7 +82,9 @@ def lost_sentence(loss: Loss, head: Head) -> str:
         return f"the event log is of epoch {own}, but {seen} epoch {old} up to position {loss.position}"
     if head.position < loss.position:
         return f"the event log ends at position {head.position}, but {seen} it up to position {loss.position}"
-    return f"the event log has another event at position {loss.position} than {seen} there"
+    return (
+        f"the event at position {loss.position} of the event log is missing, or another one than {seen} there"
+    )
 
 
 def has(log: EventLog, seen: Head) -> bool:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from provgraph.errors import ChangedEventError, ConflictError, InvalidInputError, NotFoundError
 from provgraph.eventlog.checking import ChainWalk, CheckedReader, accepted_changes
 from provgraph.events import ChangeAccepted, change_accepted
+from provgraph.operations.progress import unreported
+from provgraph.operations.rebuild import rebuild_catalog
 
 if TYPE_CHECKING:
+    from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.events import RecordedEvent
+    from provgraph.operations.progress import Report
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 1_000
 
@@ -94,15 +101,41 @@ def accept_change(log: EventLog, position: int, reason: str, *, sender: str | No
     return log.append([change_accepted(stated, sender=sender)])[0].recorded
 
 
-def accept_loss(log: EventLog, reason: str, *, sender: str | None = None) -> RecordedEvent:
+def check_loss(log: EventLog, reason: str) -> None:
+    """
+    Refuse to accept a loss that is none.
+
+    :raises InvalidInputError: there is no reason, or it is too long
+    :raises ConflictError: nothing is lost
+    """
+    _check_reason(reason)
+    if log.loss() is None:
+        raise ConflictError("The log has everything that its witnesses saw: there is no loss to accept")
+
+
+def accept_loss(
+    log: EventLog,
+    catalog: Catalog,
+    reason: str,
+    *,
+    sender: str | None = None,
+    report: Report = unreported,
+) -> RecordedEvent:
     """
     Have a log that lost events take writes again, and return the event that says so.
+
+    The catalog may have what is lost: it is built anew first, while nothing is written. Where that cannot be, for an
+    event was changed as well, the catalog waits for that to be accepted and for a rebuild.
 
     :raises InvalidInputError: there is no reason, or it is too long
     :raises ConflictError: nothing is lost
     :raises StoreError: the log cannot be read or written
     """
-    _check_reason(reason)
+    check_loss(log, reason)
+    try:
+        rebuild_catalog(log, catalog, report=report)
+    except ChangedEventError as error:
+        logger.warning("the catalog still has what is lost, and cannot be built anew yet: %s", error)
     return log.accept_loss(reason.strip(), sender=sender)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from provgraph.errors import ProvgraphError
 from provgraph.eventlog.checking import Checkup
+from provgraph.eventlog.witnesses import heed
 
 if TYPE_CHECKING:
     from provgraph.eventlog import ChainReport, EventLog, Lease
@@ -96,7 +97,9 @@ class LogCheck:
                 return False
         if self._log.head().epoch != head.epoch:
             return False  # cleaned meanwhile
-        self._tell(checkup.report())
+        report = checkup.report()
+        heed(self._log, report)
+        self._tell(report)
         self._ended = time.monotonic()
         return True
 

@@ -21,6 +21,7 @@ import orjson
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError, NewerEventError, OverloadedError, StoreError
+from provgraph.eventlog.witnesses import heed
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import PemFacts
 from provgraph.joined import joined
@@ -121,6 +122,7 @@ def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verific
     meter = Meter(report, total=2 * scope.log.count() + _catalog_size(scope))
     faults = [*_faults(scope), *_unexpected(scope, expected)]
     chain = scope.log.verify_chain(_steps(meter))
+    heed(scope.log, chain)
     if not chain.intact:
         return _broken(scope, chain, meter, faults)
     try:

@@ -197,6 +197,31 @@ def test_the_newest_event_cannot_go_unseen_and_its_position_is_not_given_again(
     assert reopened_loss(folder) is None
 
 
+def test_an_end_that_is_cut_off_while_the_log_is_open_is_missed_by_the_walk_through_it(folder: Path) -> None:
+    with opened_place(str(folder)) as facts:
+        tamper(folder, NEWEST)
+
+        witnesses.heed(facts.log, facts.log.verify_chain())
+
+        with pytest.raises(
+            LostEventsError, match="ends at position 5, but this service has seen it up to position 6"
+        ):
+            facts.log.append([pem(7)])
+        assert facts.log.accept_loss("gone").position == 7
+        assert facts.log.append([pem(7)])[0].recorded.position == 8
+        assert facts.log.verify_chain().intact
+    assert reopened_loss(folder) is None
+
+
+def test_repairing_the_index_of_ids_never_lowers_a_witness(folder: Path) -> None:
+    with opened_place(str(folder)) as facts:
+        tamper(folder, NEWEST)
+
+        facts.log.mend_ids()
+
+    assert reopened_loss(folder) is not None
+
+
 @pytest.mark.parametrize("witness", ["the catalog", "the head file", "the file's count of positions"])
 def test_each_witness_is_enough(folder: Path, witness: str) -> None:
     hide = {
@@ -313,6 +338,20 @@ def test_the_state_on_postgresql_is_a_witness(emptied_postgres_url: str) -> None
         assert log.accept_loss("gone").position == 7
         assert other.append([pem(7)])[0].recorded.position == 8
         assert log.verify_chain().intact
+
+
+def test_an_end_that_is_cut_off_on_postgresql_is_missed_by_the_walk_through_it(
+    emptied_postgres_url: str,
+) -> None:
+    with contextlib.closing(PostgreSQLEventLog(emptied_postgres_url)) as log:
+        filled(log)
+        tampering.remove(log, 6)
+
+        witnesses.heed(log, log.verify_chain())
+
+        with pytest.raises(LostEventsError, match="the event at position 6 of the event log is missing"):
+            log.append([pem(7)])
+        assert log.accept_loss("gone").position == 7
 
 
 def test_what_one_process_refuses_all_do(emptied_postgres_url: str) -> None:

@@ -230,20 +230,52 @@ def test_a_log_that_the_graph_saw_go_further_takes_no_writes(shortened: Service)
 
 
 def test_an_accepted_loss_lets_the_log_go_on_behind_it(shortened: Service) -> None:
-    answer = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
+    said = shortened.result("/admin/accept-loss", {"reason": REASON})
 
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["position"] == 6
-    assert answer.json()["accepted"]["kept_position"] == 4
+    assert said["position"] == 6
+    assert said["accepted"]["kept_position"] == 4
+    assert len(shortened.call("GET", "/query/pems").json()) == 4
     assert eventually(lambda: shortened.services.graph.counts().pems == 4)
     shortened.append(*chain_of_pems(1, start=9))
     assert shortened.call("GET", "/readyz").status_code == 200
-    # The catalog still lists the artifacts of what is gone.
-    assert job(shortened, "/admin/rebuild", {"graph": False})["state"] == "done"
     assert shortened.result("/admin/verify", {"deep": True})["in_sync"]
     assert gauge(shortened, "provgraph_log_refuses_writes") == 0
     again = shortened.call("POST", "/admin/accept-loss", json={"reason": REASON})
     assert again.status_code == 409
+
+
+def test_a_lost_event_that_is_sent_again_is_there_once(folder: Path) -> None:
+    tamper(folder, "DELETE FROM event WHERE position = 5")  # the catalog still lists it
+    with open_service(folder) as service:
+        service.result("/admin/accept-loss", {"reason": REASON})
+
+        service.append(chain_of_pems(EVENTS)[-1])
+
+        ids = [each["ID"] for each in service.call("GET", "/query/pems").json()]
+        assert (len(ids), len(set(ids))) == (EVENTS, EVENTS)
+        assert service.result("/admin/verify", {"deep": True})["in_sync"]
+
+
+def test_a_loss_under_a_running_service_stops_its_writes_once_the_log_is_verified(folder: Path) -> None:
+    with open_service(folder) as service:
+        tamper(folder, "DELETE FROM event WHERE position = 5")
+
+        assert not service.result("/admin/verify", {"deep": True})["in_sync"]
+
+        sent = service.call("POST", "/api/v1/events", json=[orjson.loads(pem(9).payload)])
+        assert (sent.status_code, service.call("GET", "/readyz").status_code) == (503, 503)
+        assert service.result("/admin/accept-loss", {"reason": REASON})["position"] == 6
+
+
+def test_a_loss_beside_a_change_is_accepted_first(folder: Path) -> None:
+    tamper(folder, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+    tamper(folder, "DELETE FROM event WHERE position = 5")
+
+    with open_service(folder) as service:
+        assert service.result("/admin/accept-loss", {"reason": REASON})["position"] == 6
+        accept_change(service)
+        assert job(service, "/admin/rebuild")["state"] == "done"
+        assert service.result("/admin/verify", {"deep": True})["in_sync"]
 
 
 CUT_OFF = ("DELETE FROM event WHERE position = 7", "DELETE FROM pem WHERE position = 7")
@@ -265,6 +297,7 @@ def test_what_is_accepted_is_recorded_with_the_credential_that_it_came_with(fold
 
     with open_service(folder) as service:
         assert service.call("POST", f"/admin/accept-{what}", json=body, token=issued.token).is_success
+        assert eventually(lambda: service.services.log.loss() is None)
         assert service.services.log.read()[-1].sender == issued.id
 
 

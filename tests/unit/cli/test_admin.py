@@ -129,7 +129,7 @@ def test_an_accepted_change_is_told_with_both_positions(run: Run, service: FakeS
 
 
 def test_an_accepted_loss_is_told_with_where_the_log_goes_on(run: Run, service: FakeService) -> None:
-    service.answer("POST /admin/accept-loss", {"position": 31, "id": "e", "accepted": {}})
+    service.answer("POST /admin/accept-loss", _job({"position": 31, "id": "e", "accepted": {}}), status=202)
 
     ended = run("admin", "accept-loss", "--reason", "gone")
 
