@@ -184,7 +184,8 @@ def accept_change(
     else:
         output.say(
             f"The event at log position {position} counts as it stands now. That is recorded at position "
-            f"{answer.get('position')}, with the digest it was recorded with and the one it has today."
+            f"{answer.get('position')}, with the digest it was recorded with and the one it has today. What was built "
+            "before still shows it as it was recorded: provgraph admin rebuild"
         )
 
 

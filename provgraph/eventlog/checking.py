@@ -335,7 +335,7 @@ class Checkup:
             return ChainReport(False, sound, wrong[0].position, message, wrong, accepted, missing)
         if not self.checked:
             return ChainReport(True, 0, None, "digest chain intact, the log is empty")
-        message = f"digest chain intact over {self.checked} events"
+        message = f"digest chain intact over {self.checked} event{'' if self.checked == 1 else 's'}"
         if accepted:
             message += f", but for {self._passed.total} that an operator accepted as changed"
         return ChainReport(True, self.checked, None, message, accepted=accepted)

@@ -625,7 +625,7 @@ def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, Reco
     """Return those events that are in the log already, by their ids."""
     ids = {bytes.fromhex(event.event_id) for event in events}
     rows = _fetch(connection, SELECT_BY_IDS, byteas(list(ids)))
-    return {event.event_id: event for event in map(recording.stored, rows)}
+    return {event.event_id: event for event in map(recording.stated, rows)}
 
 
 def _taken(connection: Connection, events: Sequence[RecordedEvent]) -> set[str]:

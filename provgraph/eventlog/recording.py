@@ -179,6 +179,14 @@ def _of_size(size: int, value: object) -> bytes:
     return sha256(repr(value).encode()).digest()[:size]
 
 
+def stated(row: Row) -> RecordedEvent:
+    """Return the event in a row, without its content where that cannot be read: to be compared with what is sent."""
+    try:
+        return stored(row)
+    except UnreadableEventError:
+        return unread(row)
+
+
 def readable(rows: Iterable[Row]) -> list[RecordedEvent]:
     """
     Return the events in rows, up to the first that cannot be read.

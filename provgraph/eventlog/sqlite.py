@@ -469,7 +469,7 @@ class SQLiteEventLog:
         for event_id in {event.event_id for event in events}:
             row = self._writer.execute(SELECT_BY_ID, (bytes.fromhex(event_id),)).fetchone()
             if row is not None:
-                known[event_id] = recording.stored(row)
+                known[event_id] = recording.stated(row)
         return known
 
     def _taken(self, events: Sequence[RecordedEvent]) -> set[str]:

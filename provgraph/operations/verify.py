@@ -115,7 +115,7 @@ def verify(
     findings, position = _settled(scope, compare)
     findings.add_all(_wrong_witness(scope))
     meter.finish()
-    return _verification(findings, position, _compared(scope))
+    return _verification(findings, position, _Compared(_counts(scope)))
 
 
 def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verification:
@@ -127,11 +127,11 @@ def _deep(scope: _Scope, expected: Mapping[int, str], report: Report) -> Verific
         return _broken(scope, chain, meter, faults)
     try:
         findings, position = _replayed(scope, meter)
-        compared = f"{_compared(scope)}, replayed from the log; {chain.message}"
+        compared = _Compared(_counts(scope), f"All of it was replayed from the log; {chain.message}")
     except NewerEventError as error:
         findings, position = Findings(), scope.graph.checkpoint().position
         findings.add(Difference(Sense.DIFFERENT, "log position", str(error.position), str(error)))
-        compared = f"nothing, for this version cannot replay the log; {chain.message}"
+        compared = _Compared("nothing", f"This version cannot replay the log; {chain.message}")
     findings.add_all(faults)
     findings.add_all(_wrong_witness(scope))
     meter.finish()
@@ -188,13 +188,15 @@ def _broken(scope: _Scope, chain: ChainReport, meter: Meter, faults: Iterable[Di
     def compare(checkpoint: Checkpoint, found: Findings) -> None:
         _compare_stores(scope, checkpoint, meter, found)
 
-    compared = f"{_compared(scope)}, not replayed; {chain.message}"
+    compared = _Compared(
+        _counts(scope), f"Nothing was replayed from the log, for it is not sound: {chain.message}"
+    )
     try:
         differing, position = _settled(scope, compare)
         findings.extend(differing)
     except (StoreError, OverloadedError) as error:  # most likely it stops at what is wrong
         position = scope.graph.checkpoint().position
-        compared = f"nothing, for the graph does not follow the log ({error}); {chain.message}"
+        compared = _Compared("nothing", f"The graph does not follow the log ({error}); {chain.message}")
     meter.finish()
     return _verification(findings, position, compared, chain.accepted)
 
@@ -416,7 +418,14 @@ def _catalog_size(scope: _Scope) -> int:
     return pems + (scope.catalog.artifacts_count(_EVERYTHING) if scope.artifacts else 0)
 
 
-def _compared(scope: _Scope) -> str:
+class _Compared(NamedTuple):
+    """What was compared, and how: a sentence without its full stop."""
+
+    what: str
+    how: str = ""
+
+
+def _counts(scope: _Scope) -> str:
     counts = scope.graph.counts()
     parts = [counted(counts.pems, "PEM")] if scope.pems else []
     if scope.artifacts:
@@ -425,13 +434,13 @@ def _compared(scope: _Scope) -> str:
 
 
 def _verification(
-    findings: Findings, position: int, compared: str, accepted: Iterable[WrongPlace] = ()
+    findings: Findings, position: int, compared: _Compared, accepted: Iterable[WrongPlace] = ()
 ) -> Verification:
     in_sync = not findings.total
-    if in_sync:
-        first = f"in sync: {compared} compared, at position {position}"
-    else:
-        first = f"out of sync: {counted(findings.total, 'difference')}, {compared} compared, at position {position}"
+    state = "in sync:" if in_sync else f"out of sync: {counted(findings.total, 'difference')},"
+    first = f"{state} {compared.what} compared, at position {position}"
+    if compared.how:
+        first = f"{first}. {compared.how}"
     told = [f"accepted log position {place.position}: {one_line(place.sentence)}" for place in accepted]
     message = "\n".join([first, *findings.lines(), *told])
     return Verification(in_sync, position, findings.total, findings.listed, message)

@@ -170,6 +170,17 @@ def test_what_rests_on_an_accepted_change_says_so(changed: Service, path: str) -
     assert "changed" in changed.call("GET", path).text.lower()
 
 
+def test_an_event_that_cannot_be_read_keeps_no_others_out_when_it_is_sent_again(folder: Path) -> None:
+    tamper(folder, "UPDATE event SET payload = CAST('x' || substr(payload, 2) AS BLOB) WHERE position = 3")
+    with open_service(folder) as service:
+        accept_change(service)
+
+        again, new = (orjson.loads(pem(number).payload) for number in (3, 9))
+        answer = service.call("POST", "/api/v1/events", json=[again, new])
+
+        assert [each["verdict"] for each in answer.json()["results"]] == ["conflict", "accepted"]
+
+
 def test_what_does_not_rest_on_it_says_nothing(changed: Service) -> None:
     accept_change(changed)
 

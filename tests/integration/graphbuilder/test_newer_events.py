@@ -121,7 +121,7 @@ def test_a_deep_verification_checks_the_chain_and_says_where_it_ends(served: Ser
     assert not found.in_sync
     assert [(each.what, each.name) for each in found.differences] == [("log position", "2")]
     assert SENTENCE in found.message
-    assert "nothing, for this version cannot replay the log; " in found.message
+    assert "nothing compared, at position 1. This version cannot replay the log; " in found.message
     assert served.services.log.verify_chain().message in found.message
 
 
