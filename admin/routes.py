@@ -140,7 +140,7 @@ async def flush(services: Operated) -> FlushAnswer:
     responses=_CONFLICT,
 )
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
-    """Compare the graph with the log, item by item, and mend what differs if that is wished."""
+    """Compare the graph with the log, item by item, and repair what differs if that is wished."""
     verifying = work.verifying(
         services,
         pems=asked.pems,

@@ -21,7 +21,7 @@ class ProvgraphError(Exception):
 
 
 class InvalidInputError(ProvgraphError):
-    """What was sent cannot be accepted; ``field`` and ``rule`` say what to mend."""
+    """What was sent cannot be accepted; ``field`` and ``rule`` say what to repair."""
 
     status = 400
     title = "Invalid input"

@@ -60,7 +60,7 @@ def _ordered(items: Iterable[Left], key: Callable[[Left], Key]) -> Iterator[Left
         at = key(item)
         if last is not None and not last < at:
             raise CorruptStoreError(
-                f"A store does not give its items in order: {at!r} comes behind {last!r}. Somebody changed them by "
+                f"A store does not give its items in order: {at!r} comes after {last!r}. Somebody changed them by "
                 "hand; rebuild it from the log"
             )
         last = at

@@ -206,7 +206,7 @@ the version of the artifact that the event used, by `versions=any` for every ver
 position the answer is true for; `complete` is false when `limit`, `depth` or the time cut it (`reason`), and `cursor`
 goes on after a `limit`. Events that say how their work ended have an `outcome` and an `error`; with `details`
 everything else is there, too, that they said of themselves and of the versions they made. What `type`, `emitter`,
-`from` and `to` leave out is walked over all the same, so nothing behind it is lost.
+`from` and `to` leave out is walked over all the same, so nothing beyond it is lost.
 """,
     parameters=questions.by_name(
         questions.NODE,

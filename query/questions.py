@@ -189,7 +189,7 @@ def window(given: Given, clocks: Clocks) -> tuple[int | None, int | None]:
     to_us = None if end is None else clocks.occurred(end, field="to")
     if from_us is not None and to_us is not None and from_us > to_us:
         raise InvalidInputError(
-            f"from={begin} lies behind to={end}: nothing is between them", field="from", rule="before-to"
+            f"from={begin} is after to={end}: nothing is between them", field="from", rule="before-to"
         )
     return from_us, to_us
 
@@ -248,7 +248,7 @@ KNOWN_AT = Parameter(
 )
 TYPE = Parameter("type", _TEXT, "list only events of this type; may be repeated", repeatable=True)
 EMITTER = Parameter("emitter", _TEXT, "list only events of this emitter; may be repeated", repeatable=True)
-FROM = Parameter("from", _TEXT, "list only events that occurred at this time or behind it", "now-7d")
+FROM = Parameter("from", _TEXT, "list only events that occurred at this time or after it", "now-7d")
 TO = Parameter("to", _TEXT, "list only events that occurred at this time or before it", "now")
 CURSOR = Parameter("cursor", _TEXT, "from the answer before; the other parameters are to be repeated with it")
 WAIT = Parameter(

@@ -37,7 +37,7 @@ _VALUE = "__value"
 
 _TEXT = {"type": "string"}
 _LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": _MOST}, "most in one answer")
-_CURSOR = Parameter("cursor", _TEXT, "goes on behind an earlier answer, the other parameters repeated")
+_CURSOR = Parameter("cursor", _TEXT, "goes on after an earlier answer, the other parameters repeated")
 _MEMBERS = Parameter(
     "members",
     {"enum": ["true", "false", "full"]},

@@ -101,7 +101,9 @@ class Ingest:
         """
         try:
             # A field that Record Keeper's door does not know is kept, whatever it says.
-            event = _accepted(loads(body), sender, any_outcome=True, listed_once=True)
+            event = _accepted(
+                loads(body), sender, any_outcome=True, listed_once=True, timestamp_required=True
+            )
             if moved := _moved_tags([event], sender):
                 await run_in_threadpool(self._check_tag, moved[0], sender)
         except (InvalidInputError, EmitterError):
@@ -247,9 +249,20 @@ class Ingest:
 
 
 def _accepted(
-    fields: object, sender: Sender, *, any_outcome: bool = False, listed_once: bool = False
+    fields: object,
+    sender: Sender,
+    *,
+    any_outcome: bool = False,
+    listed_once: bool = False,
+    timestamp_required: bool = False,
 ) -> NewEvent:
-    event = accept(fields, sender.id, any_outcome=any_outcome, listed_once=listed_once)
+    event = accept(
+        fields,
+        sender.id,
+        any_outcome=any_outcome,
+        listed_once=listed_once,
+        timestamp_required=timestamp_required,
+    )
     if sender.is_limited:
         pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
         sender.check(pem.emitter)

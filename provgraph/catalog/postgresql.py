@@ -323,7 +323,7 @@ class _Rebuild:
                 events = self._reader.read(after=reached.position, limit=_REBUILD_CHUNK)
                 if not events:
                     raise StoreError(
-                        f"The event log does not give what stands behind position {reached.position}"
+                        f"The event log does not give what stands after position {reached.position}"
                     )
                 with self._connection.pipeline():
                     self._projection.apply(self._connection, events)

@@ -252,7 +252,7 @@ def _rebuild(connection: sqlite3.Connection, log: EventLog, progress: Callable[[
         last = connection.execute(SELECT_LAST_POSITION).fetchone()[0]
         while after < last:
             if not log.wait(after=after, timeout_seconds=_LOG_IS_BEHIND_SECONDS):
-                raise StoreError(f"The event log does not give what stands behind position {after}")
+                raise StoreError(f"The event log does not give what stands after position {after}")
             take_in(reader.read(after=after, limit=_REBUILD_CHUNK))
         for table in TABLES:
             connection.execute(f"DROP TABLE {table}")

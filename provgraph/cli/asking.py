@@ -49,7 +49,9 @@ Emitters = Annotated[
 ]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="List only events behind this time.", show_default=False),
+    typer.Option(
+        "--from", metavar="TIME", help="List only events at this time or after it.", show_default=False
+    ),
 ]
 To = Annotated[
     str | None,
@@ -146,7 +148,7 @@ def more(answer: JSON) -> str:
     goes_on = f"; more with --cursor {cursor}, everything with --all" if cursor else ""
     why = {
         "limit": f"the limit cut it{goes_on}" if goes_on else "there is more than one answer can hold",
-        "depth": "there is more behind --depth",
+        "depth": "there is more beyond --depth",
         "time": f"the time was over{goes_on or '; raise --seconds'}",
     }
     return why.get(answer.get("reason") or "", str(answer.get("reason") or "no reason given"))

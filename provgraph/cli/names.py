@@ -11,6 +11,7 @@ from provgraph.cli import output
 from provgraph.cli.exits import UsageError
 from provgraph.client import ClientError, NotThereError
 from provgraph.errors import NotFoundError
+from provgraph.joined import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -114,7 +115,7 @@ def _suggested(client: Client, node: str) -> str:
         return "."
     try:
         if kind == "tag" and rest:
-            found = [f"tag:{tag['NamespaceID']}/{tag['Tag']}" for tag in client.tags()]
+            found = [f"tag:{joined((tag['NamespaceID'], tag['Tag']))}" for tag in client.tags()]
             return like(node, found)
         stated = (rest if kind == "artifact" and rest else node).rpartition("@")[0] or rest or node
         return like(stated, _artifacts(client, stated))
@@ -127,8 +128,9 @@ def like(stated: str, names: Iterable[str]) -> str:
     known = list(islice(names, _MOST_LOOKED_AT))
     lower = stated.casefold()
     held = [name for name in known if lower in name.casefold()]
+    # The lists may have what the graph has not, or not yet: nobody means what they have just typed.
     alike = difflib.get_close_matches(stated, known, n=_MOST, cutoff=0.6)
-    found = list(dict.fromkeys((*alike, *held)))[:_MOST]
+    found = [name for name in dict.fromkeys((*alike, *held)) if name != stated][:_MOST]
     return f". Did you mean {', '.join(map(output.printable, found))}?" if found else "."
 
 

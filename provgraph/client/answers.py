@@ -128,7 +128,7 @@ class SendResult(Shown):
     duplicates: int
     conflicts: int
     invalid: int
-    position: int  # of the log behind this batch; 0 when no service was asked
+    position: int  # of the log after this batch; 0 when no service was asked
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""

@@ -126,7 +126,7 @@ class _Told(Shown):
 
     @property
     def cursor(self) -> str | None:
-        """Where to go on behind what was read, when a limit cut it; None when nothing is left to be had."""
+        """Where to go on after what was read, when a limit cut it; None when nothing is left to be had."""
         return self._search.cursor
 
     @property
@@ -136,7 +136,7 @@ class _Told(Shown):
 
     @property
     def closing(self) -> JSON | None:
-        """What was said behind the last one: whether it is ``complete``, and if not the ``reason``."""
+        """What was said after the last one: whether it is ``complete``, and if not the ``reason``."""
         return self._search.closing
 
 

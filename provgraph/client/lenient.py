@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from provgraph.client.plain import plain_object
+from provgraph.client.plain import AROUND_PROPERTIES, plain_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,15 +57,21 @@ def several(stated: Iterable[Any], take: Callable[[int, Any], T], *, of: object)
     return taken
 
 
-def properties(stated: Mapping[str, Any] | None, *, of: object) -> dict[str, Any]:
-    """Return those properties that can be sent."""
+def properties(
+    stated: Mapping[str, Any] | None, *, of: object, around: int = AROUND_PROPERTIES
+) -> dict[str, Any]:
+    """Return those properties that can be sent; for ``around`` see `plain`."""
     kept: dict[str, Any] = {}
     try:
         pairs = list(dict(stated or {}).items())
     except Exception as problem:  # noqa: BLE001 - see `several`
         left_out(of, problem)
         return kept
-    for one in several(pairs, lambda _, pair: plain_object(dict([pair]), "Properties"), of=of):
+
+    def take(_: int, pair: tuple[str, Any]) -> dict[str, Any]:
+        return plain_object(dict([pair]), "Properties", around=around)
+
+    for one in several(pairs, take, of=of):
         kept |= one
     return kept
 

@@ -17,7 +17,7 @@ import orjson
 from provgraph.client import lenient
 from provgraph.client.errors import OversizedEventError, UnsendableError
 from provgraph.client.ids import new_id
-from provgraph.client.plain import plain_object, text
+from provgraph.client.plain import AROUND_PROPERTIES_OF_ARTIFACT, plain_object, text
 from provgraph.errors import InvalidEventError
 from provgraph.events.pem import PEM_VERSION, STATED_OUTCOMES, event_id, other_version
 
@@ -49,7 +49,8 @@ class Artifact:
             self._leave_out()
             return
         text(self.name, "Name")
-        object.__setattr__(self, "properties", plain_object(self.properties, "Properties"))
+        properties = plain_object(self.properties, "Properties", around=AROUND_PROPERTIES_OF_ARTIFACT)
+        object.__setattr__(self, "properties", properties)
         for label, value in (("Version", self.version), ("Digest", self.digest), ("Kind", self.kind)):
             if value is not None:
                 text(value, label)
@@ -60,7 +61,8 @@ class Artifact:
         name: object = self.name
         if not isinstance(name, str):
             object.__setattr__(self, "name", "")
-        object.__setattr__(self, "properties", lenient.properties(self.properties, of=of))
+        properties = lenient.properties(self.properties, of=of, around=AROUND_PROPERTIES_OF_ARTIFACT)
+        object.__setattr__(self, "properties", properties)
         for attribute in ("version", "digest", "kind"):
             value = getattr(self, attribute)
             if value is not None:

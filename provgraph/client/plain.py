@@ -18,18 +18,20 @@ import orjson
 from provgraph.client.errors import UnsendableError
 from provgraph.client.texts import sendable
 from provgraph.client.values import NoRuleError, simpler
-from provgraph.events.canonical import MAX_INTEGER, MIN_INTEGER
+from provgraph.events.canonical import MAX_INTEGER, MAX_LEVELS, MIN_INTEGER
 
 logger = logging.getLogger(__name__)
 
 # Where a value stands: its container's place, and its key in there.
 _Place: TypeAlias = "tuple[_Place | str, str | int]"
 _SHOWN = 60
-# The encoder's own limit is 254; the wire form puts some levels around a value.
-MAX_DEPTH = 240
+# How many levels an event has around its own properties (itself), and around those of an artifact (itself, the list,
+# the artifact). What is left of the levels that the service takes is a value's.
+AROUND_PROPERTIES = 1
+AROUND_PROPERTIES_OF_ARTIFACT = 3
 
 
-def plain(value: object, field: str) -> Any:
+def plain(value: object, field: str, *, around: int = AROUND_PROPERTIES) -> Any:
     """
     Return a value as JSON in Python's own types: a copy, so that nothing that happens to the original reaches it.
 
@@ -37,10 +39,11 @@ def plain(value: object, field: str) -> Any:
     the infinities become texts, and a warning in the log names the first of them.
 
     :param field: what it is called in the error
+    :param around: how many levels of objects and lists the event has around it
     :raises UnsendableError: JSON does not have it, or the service does not take it; ``field`` leads to the place
     """
     no_numbers: list[tuple[_Place | str, str]] = []
-    copy = _plain(value, field, 0, no_numbers)
+    copy = _plain(value, field, around, no_numbers)
     if no_numbers:
         at, written = no_numbers[0]
         more = f", and {len(no_numbers) - 1} more values" if len(no_numbers) > 1 else ""
@@ -63,7 +66,7 @@ def text(value: object, field: str) -> str:
     return _text(value, field)
 
 
-def plain_object(value: object, field: str) -> dict[str, Any]:
+def plain_object(value: object, field: str, *, around: int = AROUND_PROPERTIES) -> dict[str, Any]:
     """
     Return a mapping as a JSON object; see `plain`.
 
@@ -71,7 +74,7 @@ def plain_object(value: object, field: str) -> dict[str, Any]:
     """
     if not isinstance(value, Mapping):
         _refuse(f"is not a JSON object (a dict): {_shown(value)}", field, "object")
-    copy: dict[str, Any] = plain(value, field)
+    copy: dict[str, Any] = plain(value, field, around=around)
     return copy
 
 
@@ -96,8 +99,10 @@ def _plain(value: object, at: _Place | str, depth: int, no_numbers: list[tuple[_
 def _container(
     value: object, at: _Place | str, depth: int, no_numbers: list[tuple[_Place | str, str]]
 ) -> Any:
-    if depth > MAX_DEPTH:
-        _refuse(f"is nested deeper than {MAX_DEPTH} levels", _beginning(at), "depth")
+    if depth > MAX_LEVELS:
+        _refuse(
+            f"is nested too deep: its event would have more than {MAX_LEVELS} levels", _beginning(at), "depth"
+        )
     if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - the first is quick, and nearly always so
         return _object(value, at, depth, no_numbers)
     if isinstance(value, list | tuple):

@@ -168,7 +168,7 @@ def _completeness(answer: Lineage, how: How) -> str:
     goes_on = f", or {how.cursor.format(cursor=answer.cursor)}" if answer.cursor else ""
     why = {
         "limit": f"the limit of nodes cut it; {how.limit}{goes_on}",
-        "depth": f"there is more behind {how.depth}",
+        "depth": f"there is more beyond {how.depth}",
         "time": f"the time was over; {how.time}",
     }.get(answer.reason or "", answer.reason or "no reason given")
     return f"NOT complete ({why}), {true_for}."

@@ -85,7 +85,7 @@ class Transport(_Connected[httpx.Client]):
 
     def lines(self, call: Call[Any]) -> Iterator[bytes]:
         """
-        Yield the lines that a call is answered with, as they come; what stands behind the last line break is none.
+        Yield the lines that a call is answered with, as they come; what stands after the last line break is none.
 
         :raises ClientError: no answer, a refusal, or the connection broke on the way
         """

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from provgraph.errors import InvalidInputError
-from provgraph.events.canonical import MAX_INTEGER, MIN_INTEGER
+from provgraph.events.canonical import MAX_INTEGER, MAX_LEVELS, MIN_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,8 @@ _CUT_FOR_ELLIPSIS = 5
 _ELLIPSIS = "..."
 # Python pads exponents to two digits, the other encoder does not: 1e-07 and 1e-7.
 _EXPONENT = re.compile(r"e([+-])0+(\d)$")
-# The encoder's own limit is 254; the wire form puts some levels around the parameters.
-_DEEPEST = 240
+# Runs, groups and answers put some levels around the parameters.
+_DEEPEST = MAX_LEVELS - 14
 
 
 def group_name(

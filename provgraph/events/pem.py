@@ -96,7 +96,12 @@ class Pem(NamedTuple):
 
 
 def accept(
-    fields: object, sender: str | None = None, *, any_outcome: bool = False, listed_once: bool = False
+    fields: object,
+    sender: str | None = None,
+    *,
+    any_outcome: bool = False,
+    listed_once: bool = False,
+    timestamp_required: bool = False,
 ) -> NewEvent:
     """
     Check and canonicalise one PEM as it came over the wire.
@@ -106,6 +111,8 @@ def accept(
         was a rule for them: where Record Keeper's protocol is spoken, they are fields like any other
     :param listed_once: an artifact that it produces twice counts as first stated, as Record Keeper has it; else two
         versions of one are refused
+    :param timestamp_required: where no time is stated, it is `TimestampClient` that is missed, as Record Keeper has it;
+        else `OccurredAt`
     :raises InvalidEventError: it breaks a rule; ``field`` and ``rule`` say which
     """
     if type(fields) is not dict:
@@ -115,7 +122,7 @@ def accept(
     if not listed_once:
         _require_one_version(fields.get("ProducesArtifacts"))
     try:
-        normal, occurred_us = _normalise(fields)
+        normal, occurred_us = _normalise(fields, timestamp_required=timestamp_required)
     except InvalidEventError as error:
         if hint := fieldnames.hint(fields):
             raise InvalidEventError(f"{error}{hint}", field=error.field, rule=error.rule) from error
@@ -164,7 +171,7 @@ def version_label(stated: str) -> str:
         return stated
 
 
-def _normalise(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def _normalise(fields: dict[str, Any], *, timestamp_required: bool) -> tuple[dict[str, Any], int]:
     """
     Return the PEM's fields in their one spelling, and when it occurred.
 
@@ -177,6 +184,8 @@ def _normalise(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
         "Emitter": _text(fields, "Emitter"),
         "Version": _version(fields.get("Version")),
     }
+    if not timestamp_required:
+        _require_a_time(fields)
     occurred_us = _normalise_times(fields, normal)
     if predecessors := _predecessors(fields, id_):
         normal["Predecessors"] = predecessors
@@ -193,6 +202,15 @@ def _normalise(fields: dict[str, Any]) -> tuple[dict[str, Any], int]:
     if not _KNOWN.issuperset(fields):
         normal.update({name: fields[name] for name in fields.keys() - _KNOWN - _SERVERS_OWN})
     return normal, occurred_us
+
+
+def _require_a_time(fields: dict[str, Any]) -> None:
+    if fields.get("OccurredAt") is None and fields.get("TimestampClient") is None:
+        _refuse(
+            "OccurredAt is missing: say when it happened, with the time zone, such as 2026-01-31T13:45:00+01:00",
+            field="OccurredAt",
+            rule="required",
+        )
 
 
 def _normalise_times(fields: dict[str, Any], normal: dict[str, Any]) -> int:

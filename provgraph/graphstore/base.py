@@ -127,7 +127,7 @@ class Flaw(NamedTuple):
     That is what users' own queries see, or what later events are resolved by.
     """
 
-    what: str  # "PEM", "placeholder", "artifact": to be put as it should be; anything else the store mends by itself
+    what: str  # "PEM", "placeholder", "artifact": to be put as it should be; anything else the store repairs by itself
     name: str  # id or name
     details: str  # what is wrong with it
     key: str = ""  # what the store finds it by
@@ -205,7 +205,7 @@ class Walk(NamedTuple):
     uses: list[WalkedUse]
     produces: list[tuple[str, str]]  # event id, artifact
     predecessors: list[tuple[str, str]]  # event id, id of the event before it
-    cut_by: str | None  # "limit" or "depth" when there is more behind what was found
+    cut_by: str | None  # "limit" or "depth" when there is more beyond what was found
     start: tuple[str, ...]  # the events that the walk began at, as `WalkStart.pem_ids`
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from provgraph.errors import ProvgraphError
 
+_NOTHING_OPEN = "PROVGRAPH_AUTH_REQUIRED=true with PROVGRAPH_PEM_AUTH_REQUIRED not false"
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITHOUT_DOT = re.compile(r"[a-z0-9_-]+").fullmatch
 # What every answer says: it is what it says it is, no page may frame it, and no link says where it was found.
@@ -52,6 +53,7 @@ class BrowserGuard:
         """
         self._only_this_machine = only_this_machine
         self._names = names if only_this_machine or not own_name else names | {own_name.lower()}
+        self._names_are_listed = bool(names)
         self._is_open = is_open
         self._is_right = lru_cache(maxsize=256)(self._judge)  # nearly every request says the same
 
@@ -64,7 +66,7 @@ class BrowserGuard:
             elif name == b"origin":
                 origin = value
         if host is not None and not self._is_right(host):
-            return _misdirected(host)
+            return _misdirected(host, names_are_listed=self._names_are_listed)
         if origin is None or not self._is_open or scope["method"] in _HARMLESS:
             return None
         return None if self._is_own(origin, host) else _foreign(origin)
@@ -94,19 +96,25 @@ def _name(authority: bytes) -> str:
     return before if colon and (port.isdecimal() or not port) else host
 
 
-def _misdirected(host: bytes) -> ProvgraphError:
-    return RefusedError(
-        f"This service does not answer to the name {host[:60].decode('latin-1')!r}: ask for localhost or an address "
-        "that it listens on, add the name to PROVGRAPH_ALLOWED_HOSTS, or leave nothing open: "
-        "PROVGRAPH_AUTH_REQUIRED=true, and PROVGRAPH_PEM_AUTH_REQUIRED not false",
-        status=421,
-    )
+def _misdirected(host: bytes, *, names_are_listed: bool) -> ProvgraphError:
+    asked = f"This service does not answer to the name {host[:60].decode('latin-1')!r}: ask for localhost or an address"
+    if names_are_listed:  # names are looked at then, whatever needs a credential
+        helps = (
+            "that it listens on or a name in PROVGRAPH_ALLOWED_HOSTS, or add this name there: as long as that lists "
+            "any, other names are refused"
+        )
+    else:
+        helps = (
+            "that it listens on, add the name to PROVGRAPH_ALLOWED_HOSTS, or leave nothing open: "
+            f"{_NOTHING_OPEN}"
+        )
+    return RefusedError(f"{asked} {helps}", status=421)
 
 
 def _foreign(origin: bytes) -> ProvgraphError:
     return RefusedError(
         f"A web page of {origin[:60].decode('latin-1')!r} may not change anything here while anything is open to "
-        "requests without credentials: PROVGRAPH_AUTH_REQUIRED=true asks for them, and PROVGRAPH_ALLOWED_HOSTS names "
+        f"requests without credentials: {_NOTHING_OPEN} asks for them everywhere, and PROVGRAPH_ALLOWED_HOSTS names "
         "the hosts of pages that may",
         status=403,
     )

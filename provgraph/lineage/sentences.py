@@ -185,7 +185,7 @@ def _summary(found: Json, unseen: set[str]) -> Iterator[str]:
         yield f"That is {everything}, by the log up to position {found['position']}."
     else:
         truth = f"it is true for the log up to position {found['position']}"
-        yield f"There is more behind this ({found['reason']}); {truth}."
+        yield f"There is more than this ({found['reason']}); {truth}."
 
 
 def _heading(kind: str) -> str:

@@ -30,7 +30,7 @@ _Item = TypeVar("_Item")
 
 # Beyond it a rebuild is quicker, and does not have to fit into memory and one transaction.
 MOST_CORRECTIONS = 20_000
-# While events keep arriving the graph moves between comparing and mending: then compare again.
+# While events keep arriving the graph moves between comparing and repairing: then compare again.
 _ATTEMPTS = 5
 
 
@@ -52,17 +52,17 @@ def repair(
     report: Report = unreported,
 ) -> Repaired:
     """
-    Mend what differs from the log: in the graph item by item, and the catalog as a whole if its digest is wrong.
+    Repair what differs from the log: in the graph item by item, and the catalog as a whole if its digest is wrong.
 
     :param timeout_seconds: how long to wait for the graph to follow the log first
     :param report: called with how many items of how many were looked at
-    :raises CorruptStoreError: the log itself was changed; nothing can be mended from it
+    :raises CorruptStoreError: the log itself was changed; nothing can be repaired from it
     :raises ConflictError: too much differs, rebuild instead; or the log was cleaned meanwhile
     :raises OverloadedError: the graph did not follow in time, or events kept arriving
     """
     chain = log.verify_chain()
     if not chain.intact:
-        raise CorruptStoreError(f"Nothing can be mended from a log that was changed: {chain.message}")
+        raise CorruptStoreError(f"Nothing can be repaired from a log that was changed: {chain.message}")
     meter = Meter(report, total=2 * log.count())
     with Replica(log) as replica:
         for _ in range(_ATTEMPTS):
@@ -74,7 +74,7 @@ def repair(
                 break
         else:
             raise OverloadedError(
-                "Events keep arriving between comparing and mending; ask again when fewer do"
+                "Events keep arriving between comparing and repairing; ask again when fewer do"
             )
         rebuilt = _mend_catalog(log, catalog, replica, meter)
     meter.finish()

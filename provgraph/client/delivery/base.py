@@ -70,7 +70,7 @@ class Delivery(Protocol):
 
     def set_tag(self, namespace: str, tag: str, event_id: str) -> None:
         """
-        Take a tag, which is set behind the events that were taken before.
+        Take a tag, which is set after the events that were taken before.
 
         :raises DeliveryError: it did not take it
         """

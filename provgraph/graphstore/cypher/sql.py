@@ -182,7 +182,7 @@ def _sorted_by(key: SortKey, query: Query, scope: Scope) -> str:
     if any(item.result == result for item in query.items):
         return _column(result, scope).identity
     if isinstance(result, Count) or (_is_grouped(query) and not _is_of_returned(result, query)):
-        raise scope.invalid("behind DISTINCT or a count, ORDER BY takes only what is returned", key.offset)
+        raise scope.invalid("after DISTINCT or a count, ORDER BY takes only what is returned", key.offset)
     return _column(result, scope).identity
 
 

@@ -15,6 +15,7 @@ from provgraph.graphstore.base import Flaw
 from provgraph.graphstore.neo4j import keys, tagmoves
 from provgraph.graphstore.neo4j.statements import checks
 from provgraph.graphstore.neo4j.statements.statement import PUBLIC_LABELS
+from provgraph.joined import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,12 +213,23 @@ def _of_tag(row: Row, wrong: list[str]) -> Iterator[Flaw]:
     if marked != ([pem_id] if has_pem else []):
         wrong.append("MARKS")
     if wrong:
-        yield Flaw(tagmoves.TAG, "/".join(name or (key,)), ", ".join(wrong), key)
+        yield Flaw(tagmoves.TAG, _tag_named(name, key), ", ".join(wrong), key)
+
+
+def _tag_moved_in(run: str) -> str:
+    """Return the tag of a run of moves, for people."""
+    key = keys.tag_of_moves(run)
+    return _tag_named(tagmoves.name_of(key, None, None), key or run)
+
+
+def _tag_named(name: tagmoves.Name | None, key: str) -> str:
+    """Return the name of a tag as it is written everywhere, or its key where that has no readable name."""
+    return joined(name) if name else key
 
 
 def _of_moves(row: Row, wrong: list[str]) -> Iterator[Flaw]:
     key, _, _, *run = row
     if not tagmoves.moves_in([key, *run]):
-        yield Flaw(tagmoves.MOVES, keys.tag_of_moves(key) or key, "unreadable", key)
+        yield Flaw(tagmoves.MOVES, _tag_moved_in(key), "unreadable", key)
     elif wrong:
-        yield Flaw(tagmoves.LABELS_OF_MOVES, keys.tag_of_moves(key), _LABELS, key)
+        yield Flaw(tagmoves.LABELS_OF_MOVES, _tag_moved_in(key), _LABELS, key)

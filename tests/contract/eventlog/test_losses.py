@@ -256,6 +256,21 @@ def test_a_folder_put_back_as_a_whole_is_healthy(folder: Path, tmp_path: Path) -
         assert filled(facts.log).position == 12
 
 
+def test_an_older_folder_with_the_newer_head_file_goes_on_after_what_was_lost(
+    folder: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    shutil.copytree(folder, backup)
+    with opened_place(str(folder)) as facts:
+        filled(facts.log)
+    shutil.copy2(folder / "head.json", backup)
+
+    with opened_place(str(backup)) as facts:
+        with pytest.raises(LostEventsError, match="the head file has seen it up to position 12"):
+            facts.log.append([pem(20)])
+        assert facts.log.accept_loss("restored").position == 13
+
+
 def test_events_cut_from_the_write_ahead_log_are_missed(tmp_path: Path) -> None:
     log = SQLiteEventLog(tmp_path / "log.db")
     file = HeadFile(tmp_path / "head.json")

@@ -171,6 +171,18 @@ def test_the_limit_of_levels_is_one_everywhere_and_named(served: Served, path: s
         assert "nested too deep: at most 254 levels" in sent(depth)[1]
 
 
+def test_each_door_names_the_time_that_it_asks_for(served: Served) -> None:
+    without = {name: value for name, value in pem().items() if name not in ("TimestampClient", "OccurredAt")}
+    body = json.dumps(without).encode()
+
+    told = served.client.post("/receiver/pem", content=body)
+    assert (told.status_code, "TimestampClient is not a text" in told.text) == (400, True)
+    for result in (as_array(served, [body]), served.client.post(EVENTS, content=body).json()):
+        (verdict,) = result["results"]
+        assert (verdict["field"], verdict["rule"]) == ("OccurredAt", "required")
+        assert "OccurredAt is missing" in verdict["detail"]
+
+
 def test_the_client_reads_the_warnings(served: Served) -> None:
     judged = as_array(served, [with_properties(b'{"a": 1, "a": 2}')])
 

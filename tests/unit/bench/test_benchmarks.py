@@ -15,6 +15,8 @@ from bench.report import Report
 
 _ROOT = Path(__file__).parents[3]
 _PAGES = ("README.md", "bench/README.md")
+_UNIT = "µs|us|ms|s|/s|[KMG]iB"
+_FIGURE = re.compile(rf"[\d.,]+ ?({_UNIT})(\W|$)")
 
 
 def test_ci_runs_a_little_of_every_benchmark() -> None:
@@ -48,11 +50,28 @@ def test_a_quick_run_of_the_production_pair_takes_every_row() -> None:
 @pytest.mark.parametrize("page", _PAGES)
 def test_each_published_table_names_its_commit(page: str) -> None:
     text = (_ROOT / page).read_text()
-    tables = re.findall(r"^\|[^\n]*\| ratio \|.*?\n\n(.*?)(?:\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    parts = text.split("\n\n")
 
-    assert len(tables) == len(re.findall(r"^\|[^\n]*\| ratio \|", text, re.MULTILINE))
-    for below in tables:
-        assert re.search(r"Measured at commit `[0-9a-f]{7,40}`", below), below[:200]
+    for part, below in zip(parts, [*parts[1:], ""], strict=True):
+        if _has_figures(part):
+            assert re.search(r"Measured at commit `[0-9a-f]{7,40}`", below), part[:200]
+
+
+@pytest.mark.parametrize(
+    "row", ["| import | 1,200/s |", "| trace | 1.6 ms | |", "| memory | 203 MiB | 0.5 x |"]
+)
+def test_a_table_of_figures_is_known_by_its_unit_or_its_first_figure(row: str) -> None:
+    assert _has_figures(f"| what | now |\n| --- | --- |\n{row}")
+    assert _has_figures("| step | µs |\n| --- | --- |\n| read | 11 |")
+    assert not _has_figures("| row | held against |\n| --- | --- |\n| `memory` | highest | 400 MiB |")
+    assert not _has_figures(row.strip("|"))
+
+
+def _has_figures(part: str) -> bool:
+    """Tell whether a part of a page is a table of figures: beside what was measured, or below a ratio or unit."""
+    rows = [[cell.strip() for cell in line.split("|")[1:]] for line in part.splitlines() if line[:1] == "|"]
+    named = any(cell == "ratio" or re.fullmatch(_UNIT, cell) for cell in (rows[0] if rows else ()))
+    return named or any(_FIGURE.match(figure) for _, figure, *_ in rows)
 
 
 def test_a_report_names_the_commit_and_its_problems() -> None:

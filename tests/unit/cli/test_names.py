@@ -81,6 +81,15 @@ def test_a_name_that_is_not_there_gets_suggestions(
     assert ended.err == "Error: Nothing is known as model/chrun. Did you mean model/churn, model/credit?\n"
 
 
+def test_a_name_is_not_suggested_for_itself(run: Run, service: FakeService) -> None:
+    _knows(service, "why", _WHY, known="nothing")
+    service.answer("GET /query/artifacts", [{"Name": "out/f"}])
+    assert run("why", "out/f").err == "Error: Nothing is known as out/f.\n"
+
+    service.answer("GET /query/artifacts", [{"Name": "out/f"}, {"Name": "out/f2"}, {"Name": "Out/f"}])
+    assert run("why", "artifact:out/f@v1").err.endswith("Did you mean out/f2, Out/f?\n")
+
+
 @pytest.mark.parametrize("answer", [{"artifacts": []}, []])
 def test_without_suggestions_the_sentence_stays(run: Run, service: FakeService, answer: Any) -> None:
     _knows(service, "why", _WHY, known="nothing")
@@ -94,6 +103,14 @@ def test_a_tag_that_is_not_there_gets_suggestions(run: Run, service: FakeService
     service.answer("GET /query/tags", [{"NamespaceID": "prod", "Tag": "current"}])
 
     assert "Did you mean tag:prod/current?" in run("why", "tag:prod/curent").err
+
+
+def test_a_suggested_tag_is_written_as_it_is_asked_for(run: Run, service: FakeService) -> None:
+    _knows(service, "why", _WHY, known="nothing")
+    service.answer("GET /query/tags", [{"NamespaceID": "team", "Tag": "feature/x"}])
+
+    assert "Did you mean tag:team/feature%2Fx?" in run("why", "tag:team/feature/y").err
+    assert "Did you mean" not in run("why", "tag:team/feature%2Fx").err
 
 
 def test_both_ends_of_a_path_may_be_shortened(run: Run, service: FakeService) -> None:

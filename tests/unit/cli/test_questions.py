@@ -102,7 +102,7 @@ def test_a_trace_that_was_cut_says_why_and_how_to_go_on(run: Run, service: FakeS
 def test_a_trace_that_depth_cut_says_so(run: Run, service: FakeService) -> None:
     service.answer("GET /api/v1/lineage", _lineage(complete=False, reason="depth"))
 
-    assert "NOT complete (there is more behind --depth)" in run("trace", "x", "--depth", "1").out
+    assert "NOT complete (there is more beyond --depth)" in run("trace", "x", "--depth", "1").out
 
 
 def test_a_long_trace_shows_its_first_part_and_says_how_to_see_the_rest(

@@ -167,7 +167,7 @@ def test_any_iso_time_is_kept_in_record_keepers_form(stated: str, kept: str) -> 
 
 @pytest.mark.parametrize(
     "stated",
-    [..., None, "", "yesterday", "2026-13-01 00:00:00", "2026-01-02 25:00:00", 1767322800, "0000-01-01", []],
+    ["", "yesterday", "2026-13-01 00:00:00", "2026-01-02 25:00:00", 1767322800, "0000-01-01", []],
 )
 def test_an_unreadable_time_is_refused(stated: object) -> None:
     assert refusal(TimestampClient=stated).field == "TimestampClient"
@@ -183,6 +183,24 @@ def test_the_fraction_of_an_iso_time_is_kept() -> None:
 
     assert content(event).occurred_us % 1_000_000 == 250_000
     assert read(event.payload) == event.content
+
+
+@pytest.mark.parametrize("stated", [{}, {"OccurredAt": None, "TimestampClient": None}])
+def test_an_event_without_a_time_lacks_occurred_at(stated: dict[str, Any]) -> None:
+    sent = {**fields(TimestampClient=...), **stated}
+
+    with pytest.raises(
+        InvalidEventError, match=r"^PEM is not valid: OccurredAt is missing: say when"
+    ) as refused:
+        accept(sent)
+    assert (refused.value.field, refused.value.rule) == ("OccurredAt", "required")
+    with pytest.raises(InvalidEventError, match=r"^PEM is not valid: TimestampClient is not a text$"):
+        accept(sent, timestamp_required=True)
+
+
+def test_a_misspelt_time_is_asked_for() -> None:
+    with pytest.raises(InvalidEventError, match=r"OccurredAt is missing.*occurred_at"):
+        accept(fields(TimestampClient=..., occurred_at="2026-01-02T03:04:05Z"))
 
 
 def test_occurred_at_stands_for_the_missing_timestamp() -> None:

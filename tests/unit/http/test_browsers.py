@@ -138,3 +138,26 @@ def test_where_everything_needs_a_credential_a_page_is_not_looked_at_but_the_nam
 
     assert call(app, browsing("POST", "graph.example", "https://pages.example")).status == 200
     assert call(app, browsing("POST", "evil.example", "https://graph.example")).status == 421
+
+
+def test_a_refused_name_is_told_what_helps() -> None:
+    def told(**guard: Any) -> str:
+        answer = call(guarded(only_this_machine=False, **guard), browsing("POST", "evil.example"))
+        assert answer.status == 421
+        return str(orjson.loads(answer.body)["detail"])
+
+    assert "or leave nothing open: PROVGRAPH_AUTH_REQUIRED=true" in told()
+    for is_open in (True, False):  # where names are listed they are looked at, whatever needs a credential
+        detail = told(names=["graph.example"], is_open=is_open)
+        assert "AUTH_REQUIRED" not in detail
+        assert "a name in PROVGRAPH_ALLOWED_HOSTS, or add this name there" in detail
+
+
+def test_a_refused_page_is_told_both_settings_that_ask_for_credentials() -> None:
+    answer = call(
+        guarded(only_this_machine=True), browsing("POST", "localhost:8082", "https://pages.example")
+    )
+
+    assert answer.status == 403
+    detail = orjson.loads(answer.body)["detail"]
+    assert "PROVGRAPH_AUTH_REQUIRED=true with PROVGRAPH_PEM_AUTH_REQUIRED not false" in detail
