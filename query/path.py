@@ -37,7 +37,8 @@ PATH = Question(
     description="""
 Whether `source` is upstream of `target`: `connected`, which is null when the search was cut before it was known
 (`complete`, `reason`). `path` leads from the source to the target, event by event; `by` is the artifact by which an
-event led to the next one, null where that one named it as its predecessor.
+event led to the next one, null where that one named it as its predecessor. `used` is how the first event used the
+source, when that is an artifact: `made` is the version that it used, with how the work ended that made it.
 """,
     parameters=questions.by_name(
         Parameter(
@@ -74,6 +75,12 @@ event led to the next one, null where that one named it as its predecessor.
             "event": "11111111000040008000000000000004",
             "artifact": "model/churn",
             "version": "11111111000040008000000000000002",
+            "made": {
+                "event": "11111111000040008000000000000002",
+                "position": 2,
+                "produced_at": "2026-03-01T09:30:00.000000Z",
+                "label": "7",
+            },
         },
         "position": 4,
         "as_of": None,

@@ -25,6 +25,9 @@ def artifacts(
     """
     List artifacts.
 
+    Properties are those that were stated first of an artifact, as Record Keeper has them, whatever later versions say;
+    `provgraph state` shows the properties of the version.
+
     Fields: Name, Properties, CreatedAt.
     """
     wanted = lists.parse_filters(filters)
@@ -48,7 +51,7 @@ def artifacts(
             return
         total = len(found) if everything else client.artifacts_count(filters=wanted)
     output.say_table(
-        ("FIRST SEEN (UTC)", "NAME", "PROPERTIES"),
+        ("FIRST SEEN (UTC)", "NAME", "FIRST STATED PROPERTIES"),
         ((artifact["CreatedAt"], artifact["Name"], artifact["Properties"] or "") for artifact in found),
     )
     lists.say_whereabouts(len(found), total, page=page, page_size=page_size)

@@ -8,6 +8,7 @@ import typer
 
 from provgraph.cli import output
 from provgraph.cli.exits import UsageError
+from provgraph.client.traced import by_an_event
 
 JSON = dict[str, Any]
 
@@ -155,5 +156,5 @@ def more(answer: JSON) -> str:
 
 
 def named(node: JSON) -> str:
-    """Return a node as part of a sentence."""
-    return f"{node['kind']} {output.printable(node['id'])}"
+    """Return a node as part of a sentence, with what there is to say against the event that it stands for."""
+    return f"{node['kind']} {output.printable(node['id'])}{by_an_event(node)}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from provgraph.cli import asking, connection, output
+from provgraph.cli import asking, connection, output, trace
 from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Client
@@ -109,12 +109,14 @@ def _say_list(name: List, found: JSON) -> None:
     )
     if items:
         columns, row = _ROWS[name]
-        output.say_table(columns, map(row, items))
+        output.say_table_with_rare(columns, map(row, items), rare=len(set(columns) & set(_DOUBTS)))
     if not found["complete"]:
         output.note(f"NOT complete: {asking.more(found)}, with --list {name}.")
     output.say()
 
 
+# What there is to say against the event that used, and against the one that produced.
+_DOUBTS = ("USED BY AN EVENT THAT", "PRODUCED BY ONE THAT")
 _ROWS: dict[List, tuple[tuple[str, ...], Callable[[JSON], tuple[object, ...]]]] = {
     List.NEVER_PRODUCED: (("ARTIFACT",), lambda item: (item["artifact"],)),
     List.UNSEEN_PREDECESSORS: (
@@ -122,7 +124,7 @@ _ROWS: dict[List, tuple[tuple[str, ...], Callable[[JSON], tuple[object, ...]]]] 
         lambda item: (item["event"], item["named_by"], item["times"]),
     ),
     List.OUT_OF_ORDER: (
-        ("ARTIFACT", "USED AT (UTC)", "BY EMITTER", "IN EVENT", "PRODUCED LATER BY", "IN EVENT"),
+        ("ARTIFACT", "USED AT (UTC)", "BY EMITTER", "IN EVENT", "PRODUCED LATER BY", "IN EVENT", *_DOUBTS),
         lambda item: (
             item["artifact"],
             item["occurred_at"],
@@ -130,6 +132,8 @@ _ROWS: dict[List, tuple[tuple[str, ...], Callable[[JSON], tuple[object, ...]]]] 
             item["event"],
             length(item["seconds_early"]),
             item["version"]["event"],
+            trace.doubts(item),
+            trace.doubts(item["version"]),
         ),
     ),
 }

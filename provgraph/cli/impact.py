@@ -160,12 +160,33 @@ def _event(event: JSON) -> Iterator[str]:
 def _way(path: list[JSON], left_out: int) -> str:
     """Return the artifacts by which one thing led to another; where an event named the one before, that event."""
     steps = [
-        output.printable(step["by"]) if step["by"] is not None else f"event {before['event']}"
-        for before, step in zip([{"event": path[0]["event"]}, *path], path, strict=False)
+        _link(before, step)
+        for before, step in zip(
+            [path[0].get("used") or [path[0]], *([each] for each in path)], path, strict=False
+        )
     ]
+    shown = [text for text, _ in steps]
     half = _STEPS_SHOWN // 2
     if left_out:
-        steps = [f"... {left_out + len(steps) - half} more ...", *steps[-half:]]
+        shown = [_left_out(steps[:-half], more=left_out), *shown[-half:]]
     elif len(steps) > _STEPS_SHOWN:
-        steps = [*steps[:half], f"... {len(steps) - _STEPS_SHOWN} more ...", *steps[-half:]]
-    return " -> ".join(steps)
+        shown = [*shown[:half], _left_out(steps[half:-half]), *shown[-half:]]
+    return " -> ".join(shown)
+
+
+def _link(before: list[JSON], step: JSON) -> tuple[str, bool]:
+    """
+    Return how one event led to the next one, and whether there is something to say against the former.
+
+    :param before: the event; of the first step those that made what it used, of which there may be several
+    """
+    doubt = next(filter(None, map(trace.doubts, before)), "")
+    if step["by"] is None:
+        return f"event {before[0]['event']}" + (f" (which {doubt})" if doubt else ""), bool(doubt)
+    return output.printable(step["by"]) + (f" (made by an event that {doubt})" if doubt else ""), bool(doubt)
+
+
+def _left_out(steps: list[tuple[str, bool]], *, more: int = 0) -> str:
+    doubtful = sum(is_doubtful for _, is_doubtful in steps)
+    against = f", {doubtful} of them by events that did not end well or were CHANGED" if doubtful else ""
+    return f"... {len(steps) + more} more{against} ..."

@@ -24,6 +24,9 @@ Descending = Annotated[bool, typer.Option("--desc", help="Largest or latest firs
 Everything = Annotated[bool, typer.Option("--all", help="The whole list instead of a page.")]
 CountOnly = Annotated[bool, typer.Option("--count", help="Only how many match.")]
 
+# The heading of a column that says why it was accepted that an event was changed after it was recorded.
+CHANGED = "EVENT CHANGED, ACCEPTED"
+
 Fetch = Callable[..., list[dict[str, Any]]]
 
 

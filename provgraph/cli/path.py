@@ -68,23 +68,33 @@ def _lines(answer: JSON) -> Iterator[str]:
         return
     yield f"{_begin(source)} led to {target}, by {output.counted(len(answer['path']), 'event')}:"
     yield ""
-    by = None if answer["used"] is None else answer["used"]["artifact"]
+    used = answer["used"]
+    by, made = (None, {}) if used is None else (used["artifact"], used.get("made") or {})
     for number, step in enumerate(answer["path"], 1):
-        yield from _step(number, step, by)
-        by = step["by"]
+        yield from _step(number, step, by, made)
+        by, made = step["by"], step
     yield ""
     yield f"Found {asking.truth(answer)}."
 
 
-def _step(number: int, step: JSON, by: str | None) -> Iterator[str]:
+def _step(number: int, step: JSON, by: str | None, made: JSON) -> Iterator[str]:
+    """
+    Yield the lines of a step.
+
+    :param made: what is told of the version that it used, or of the event that made that
+    """
     told = [output.printable(step[name]) for name in ("type", "emitter", "occurred_at") if step.get(name)]
     facts = "  ".join([*told, f"log position {step['position']}"] if told else ["(never reported)"])
     yield f"{number}. {facts}  event {step['event']}{output.recorder(step)}"
     yield from trace.ending(step)
     if by is not None:
-        yield f"      used      {output.printable(by)}"
+        doubt = trace.doubts(made)
+        yield f"      used      {output.printable(by)}" + (
+            f"  (made by an event that {doubt})" if doubt else ""
+        )
     elif number > 1:
-        yield "      followed  the one before"
+        doubt = trace.doubts(made)
+        yield "      followed  the one before" + (f", which {doubt}" if doubt else "")
 
 
 def _begin(text: str) -> str:

@@ -7,7 +7,7 @@ import typer
 from provgraph import telling
 from provgraph.cli import connection, lists, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
-from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
+from provgraph.cli.lists import CHANGED, CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
 from provgraph.events.recorder import called
 
 
@@ -55,7 +55,7 @@ def pems(
             return
         total = len(found) if everything else client.pems_count(filters=wanted)
     output.say_table_with_rare(
-        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "OUTCOME", "RECORDED BY"),
+        ("TIME (UTC)", "TYPE", "EMITTER", "ID", "USES", "PRODUCES", "OUTCOME", CHANGED, "RECORDED BY"),
         (
             (
                 pem["TimestampClient"],
@@ -65,11 +65,12 @@ def pems(
                 len(pem["UsesArtifacts"]),
                 len(pem["ProducesArtifacts"]),
                 telling.ended({"outcome": pem.get("Outcome"), "error": pem.get("Error")}),
+                pem.get("Changed") or "",
                 _recorder(pem),
             )
             for pem in found
         ),
-        rare=2,
+        rare=3,
     )
     lists.say_whereabouts(len(found), total, page=page, page_size=page_size)
 

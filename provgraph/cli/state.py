@@ -11,13 +11,13 @@ from provgraph.cli import asking, connection, output
 from provgraph.cli.asking import JSON, At, Cursor, Everything, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import UsageError
+from provgraph.cli.lists import CHANGED
 from provgraph.joined import joined
 
 _LARGEST_PAGE = 10_000
 _SHOWN = 50
 _OUTSIDE = "from outside"
 _ENDED = "BY WORK THAT"
-_CHANGED = "EVENT CHANGED, ACCEPTED"
 
 Limit = Annotated[
     int | None,
@@ -164,7 +164,7 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
     if not artifacts:
         return
     output.say_table_with_rare(
-        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED, _CHANGED),
+        ("ARTIFACT", "VERSION", "PRODUCED (UTC)", "BY EVENT", "POSITION", "PROPERTIES", _ENDED, CHANGED),
         (
             (
                 each["artifact"],
@@ -195,7 +195,7 @@ def _changed(event: JSON) -> str:
 
 def _say_tags(tags: Sequence[JSON]) -> None:
     output.say_table_with_rare(
-        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED, _CHANGED),
+        ("NAMESPACE", "TAG", "MARKS EVENT", "SINCE (UTC)", "POSITION", _ENDED, CHANGED),
         (
             (
                 *(each["namespace"], each["tag"], each["event"], each["since"], each["position"]),

@@ -9,9 +9,9 @@ import typer
 from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.client import Lineage, traced
-from provgraph.client.traced import ending
+from provgraph.client.traced import by_an_event, doubts, ending
 
-__all__ = ["Direction", "ending", "lines", "trace"]
+__all__ = ["Direction", "by_an_event", "doubts", "ending", "lines", "trace"]
 
 _HOW = traced.How(
     rest="--full shows them, --json everything about them",

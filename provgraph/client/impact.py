@@ -116,10 +116,12 @@ class _Told(Shown):
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`: as far as it was read."""
+        from provgraph.client.traced import by_an_event  # noqa: PLC0415 - most programs do not ask
+
         if self.opening is None:
             return ("What came of a node: iterate to read it.",)
         node, affected = self.opening.get("node") or {}, self.opening.get("affected", 0)
-        of = f"{node.get('kind', 'node')} {printable(node.get('id'))}"
+        of = f"{node.get('kind', 'node')} {printable(node.get('id'))}{by_an_event(node)}"
         ended = self.closing or {}
         cut = more(self.cursor, ended.get("reason")) if ended and not ended.get("complete") else ""
         return (f"Came of {of}: {counted(affected, 'event')}", *([cut] if cut else []))

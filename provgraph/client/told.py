@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provgraph import telling
 from provgraph.client.answers import JSON, typed
 from provgraph.client.shown import Block, Piece, Shown, Table, more, place, truth
+from provgraph.client.traced import doubts
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
 
@@ -98,7 +99,9 @@ class Step(Shown):
     used: tuple[Part, ...]
     produced: tuple[Part, ...]
     after: tuple[str, ...]  # its predecessors' ids
-    path: tuple[JSON, ...]  # of an impact: a shortest way to it, {"event", "position", "by"}
+    # Of an impact: a shortest way to it, {"event", "position", "by", "outcome", "error", "changed"}; in the first one
+    # ``used``, the events that made what it used.
+    path: tuple[JSON, ...]
     recorded_by: JSON | None  # the credential that it came with, {"id", "name"}
     document: JSON = field(repr=False)
     outcome: str | None = None  # failed, aborted, unknown; None: it did not say
@@ -225,6 +228,7 @@ class TagState(Shown):
     position: int
     outcome: str | None = None  # of the event, as its error
     error: str | None = None
+    changed: JSON | None = None  # what moved it was changed after it was recorded: {"reason", ...}
 
     @classmethod
     def read(cls, document: JSON) -> TagState:
@@ -232,12 +236,13 @@ class TagState(Shown):
         since = datetime.fromisoformat(document["since"])
         ended = document.get("outcome"), document.get("error")
         named = document["namespace"], document["tag"], document["event"]
-        return cls(*named, since, document["position"], *ended)
+        return cls(*named, since, document["position"], *ended, document.get("changed"))
 
     def brief(self) -> str:
         """See `Shown.brief`."""
         named = printable(joined((self.namespace, self.tag)))
-        return f"{named} marks {place(self.event, self.position)}{_ending(self)}, since {_time(self.since)}"
+        event = f"{place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        return f"{named} marks {event}, since {_time(self.since)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +282,14 @@ class State(Shown):
         if self.tags:
             yield Table(
                 ("Tag", "Marks event", "Since"),
-                [(joined((each.namespace, each.tag)), each.event, each.since) for each in self.tags],
+                [
+                    (
+                        joined((each.namespace, each.tag)),
+                        f"{each.event}{_ending(each)}{_changed(each.changed)}",
+                        each.since,
+                    )
+                    for each in self.tags
+                ],
             )
         if not self.complete:
             yield more(self.cursor)
@@ -349,6 +361,7 @@ class Route(Shown):
     complete: bool
     reason: str | None
     document: JSON = field(repr=False)
+    made: Version | None = None  # what was used of the source; None: that is an event, or came from outside
 
     @classmethod
     def read(cls, document: JSON) -> Route:
@@ -361,17 +374,23 @@ class Route(Shown):
             document["complete"],
             get("reason"),
             document,
+            Version.read(used["made"]) if (used := get("used") or {}).get("made") else None,
         )
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
         answer = {True: "Yes", False: "No", None: "Not known"}[self.connected]
         yield f"{answer}, {truth(self.position)}"
+        if self.made is not None:
+            yield f"It used {self.made.brief()}"
         if self.path:
-            yield Table(
-                ("Event", "Type", "Emitter", "By"),
-                [[each.get(name) for name in ("event", "type", "emitter", "by")] for each in self.path],
-            )
+            rows = [
+                [*(each.get(name) for name in ("event", "type", "emitter", "by")), doubts(each)]
+                for each in self.path
+            ]
+            columns = ["Event", "Type", "Emitter", "By", "Which"]
+            most = len(columns) - (not any(row[-1] for row in rows))
+            yield Table(columns[:most], [row[:most] for row in rows])
         if not self.complete:
             yield more(None, self.reason)
 
@@ -416,8 +435,9 @@ class Gaps(Shown):
             more_of_it = "; `cursors` leads on" if name in self.cursors else ""
             yield f"{title}: {len(found) or 'none'}{more_of_it}"
             if found:
-                columns = [key for key, value in found[0].items() if not isinstance(value, dict)]
-                yield Table(columns, [[each.get(column) for column in columns] for each in found])
+                keys = dict.fromkeys(key for each in found for key in each)
+                columns = [key for key in keys if key != "changed"]
+                yield Table(columns, [[_told(key, each) for key in columns] for each in found])
         if self.emitters:
             yield f"Emitters: {len(self.emitters)}"
             yield Table(_OF_EMITTERS, [[each.get(name) for name in _OF_EMITTERS] for each in self.emitters])
@@ -438,6 +458,11 @@ def step(document: JSON) -> Step:
     :raises UnexpectedAnswerError: it lacks something
     """
     return typed(Step.read, document)
+
+
+def _told(key: str, item: JSON) -> object:
+    """Return what stands of an item of a list in a column."""
+    return Version.read(item[key]) if key == "version" else item.get(key)
 
 
 def _ending(told: Version | Step | TagState) -> str:

@@ -53,6 +53,16 @@ def recorder(event: Mapping[str, Any]) -> str:
     return f"{who}  CHANGED after it was recorded" if event.get(CHANGED) else who
 
 
+def doubts(told: Mapping[str, Any]) -> str:
+    """
+    Return how the work ended of an event that a line only names, and that it was changed: ``failed: "no rows"``.
+
+    :param told: what an answer tells of it, or of a version that it made; an empty text where that is nothing
+    """
+    found = [telling.ended(told), "was CHANGED after it was recorded" if told.get(CHANGED) else ""]
+    return printable(", ".join(each for each in found if each))
+
+
 def lines(
     answer: Lineage, *, full: bool = False, how: How = IN_A_PROGRAM, most: Most | None = None
 ) -> Iterator[str]:
@@ -89,7 +99,14 @@ def lines(
 
 def _start(node: JSON) -> str:
     version = f", version {printable(node['version'])}" if node.get("version") else ""
-    return f"{node['kind']} {printable(node['id'])}{version}"
+    return f"{node['kind']} {printable(node['id'])}{version}{by_an_event(node)}"
+
+
+def by_an_event(told: Mapping[str, Any]) -> str:
+    """Return what follows a node, or a version, whose event is not told of: `doubts` in brackets."""
+    doubt = doubts(told)
+    made = "event that" if told.get("kind") in ("pem", "tag") else "made by an event that"
+    return f" ({made} {doubt})" if doubt else ""
 
 
 def _event(event: JSON, edges: Iterable[JSON], most: int) -> Iterator[str]:
@@ -144,6 +161,7 @@ def _said_of(edge: JSON) -> str:
     ]
     left_out = edge.get("properties_left_out")
     said.append(f"and {left_out:,} more properties" if left_out else "")
+    said.append(by_an_event(edge).strip())
     return "".join(f"  {printable(each)}" for each in said if each)
 
 

@@ -107,7 +107,13 @@ def _lines(node: parts.Node, version: Mapping[str, Any]) -> list[str]:
 def _of_version(said: Mapping[str, Any]) -> list[str]:
     labels = (("label", "version"), ("artifact_kind", "kind"), ("digest", "digest"))
     told = [f"{label} {_cut(str(said[name]))}" for name, label in labels if name in said]
-    return told + _properties(said)
+    return told + _of_maker(said) + _properties(said)
+
+
+def _of_maker(said: Mapping[str, Any]) -> list[str]:
+    """Return how the work ended that made a version, and that its event was changed, where no box says so."""
+    lines = [f"made by work that {ended}"] if (ended := telling.ended(said)) else []
+    return [*lines, "made by an event CHANGED after it was recorded"] if said.get(CHANGED) else lines
 
 
 def _cut(text: str) -> str:
@@ -147,6 +153,7 @@ def _label(edge: parts.Edge, *, tell_version: bool) -> str | None:
         said.append(f"unknown version {_visible(version.named)}")
     elif tell_version:
         said.append("from outside" if version.producer is None else f"version {version.producer[:8]}")
+        said += map(_visible, _of_maker(edge.said_of_version))
     if edge.facts.get("out_of_order"):
         said.append("out of order")
     return ", ".join(said) or None

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from provgraph.errors import InvalidInputError
+from provgraph.events.recorder import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,12 @@ _EDGES = {
     "PREDECESSOR": ("pem", "pem", False),
 }
 _KINDS = ("artifact", "pem")
-# Of an edge: what it says of the version, not of the use or the production.
-OF_VERSION = ("label", "digest", "artifact_kind", "properties", "properties_left_out")
+# Of an edge: what it says of the version, not of the use or the production. How the work ended of the event that made
+# it, and that this was changed since, stands there where the event is no node.
+OF_VERSION = (
+    *("label", "digest", "artifact_kind", "properties", "properties_left_out"),
+    *("outcome", "error", CHANGED),
+)
 
 
 class Node(NamedTuple):
@@ -71,7 +76,7 @@ class Edge(NamedTuple):
 
     @property
     def said_of_version(self) -> dict[str, Any]:
-        """What it says of the version: its label, digest, kind and properties, as far as the answer tells."""
+        """What it says of the version and of the event that made it, as far as the answer tells; see `OF_VERSION`."""
         return {name: self.facts[name] for name in OF_VERSION if name in self.facts}
 
 

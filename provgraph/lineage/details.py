@@ -14,9 +14,10 @@ import orjson
 
 from provgraph import telling
 from provgraph.events.clock import rfc3339
+from provgraph.lineage import told
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.graphstore import HistoryReader, PemFacts, ProductionFacts
     from provgraph.lineage.told import Json
@@ -25,9 +26,16 @@ REPORTED_AFTER = "reported_after"
 _READ_AT_ONCE = 500
 
 
-def facts_of(graph: HistoryReader, nodes: Iterable[Json], edges: Iterable[Json]) -> dict[str, PemFacts]:
-    """Return what a graph knows of the events that nodes and edges name."""
-    ids = dict.fromkeys(node["id"] for node in nodes if node["kind"] == "pem")
+def facts_of(
+    graph: HistoryReader, nodes: Iterable[Json], edges: Iterable[Json], *, version: str | None = None
+) -> dict[str, PemFacts]:
+    """
+    Return what a graph knows of the events that nodes and edges name.
+
+    :param version: the event that made the version that was asked about, which may be none of the nodes
+    """
+    ids = {} if version is None else {version: None}
+    ids.update(dict.fromkeys(node["id"] for node in nodes if node["kind"] == "pem"))
     ids.update(dict.fromkeys(edge["version"] for edge in edges if "version" in edge))
     wanted = list(ids)
     return {
@@ -37,14 +45,18 @@ def facts_of(graph: HistoryReader, nodes: Iterable[Json], edges: Iterable[Json])
     }
 
 
-def add_to(nodes: Sequence[Json], edges: Sequence[Json], facts: Mapping[str, PemFacts]) -> None:
+def add_to(
+    nodes: Sequence[Json], edges: Sequence[Json], facts: Mapping[str, PemFacts]
+) -> list[tuple[int, Json]]:
     """
     Add to the nodes of events their properties and when they were recorded, to edges what was said of the versions.
 
-    That stands at the production; and at a use, where the event that made the version is not among the nodes. Events
-    that were reported later than what they led to are marked, see `mark_late`.
+    That stands at the production; and at a use, where the event that made the version is not among the nodes. There
+    stands as well how its work ended, which else the node says. Events that were reported later than what they led to
+    are marked, see `mark_late`.
 
     :param facts: of the events, by id; those that are missing were never reported
+    :returns: the edges whose version was made by an event that is not among the nodes, with its log position
     """
     there = {node["id"] for node in nodes if node["kind"] == "pem"}
     for node in nodes:
@@ -52,39 +64,51 @@ def add_to(nodes: Sequence[Json], edges: Sequence[Json], facts: Mapping[str, Pem
         if said is not None:
             node["recorded_at"] = rfc3339(said.recorded_us)
             node.update(_properties(said.properties))
+    unlisted: list[tuple[int, Json]] = []
     for edge in edges:
-        edge.update(_version(edge, facts, there))
+        said = facts.get(_maker(edge) or "")
+        if said is None:
+            continue
+        is_listed = said.id in there
+        if edge["type"] == "PRODUCES" or not is_listed:
+            edge.update(_version(said, edge["target"]))
+        if not is_listed:
+            edge.update(told.ending(said))
+            unlisted.append((said.position, edge))
     mark_late(nodes, edges)
+    return unlisted
 
 
-def _version(edge: Json, facts: Mapping[str, PemFacts], there: Collection[str]) -> Json:
-    id_ = edge["source"] if edge["type"] == "PRODUCES" else edge.get("version")
-    said = facts.get(id_ or "")
-    if said is None or (edge["type"] == "USES" and id_ in there):
-        return {}
-    made = next((each for each in said.produces if each.artifact == edge["target"]), None)
+def _maker(edge: Json) -> str | None:
+    """Return the id of the event that made the version that an edge leads to."""
+    made: str | None = edge["source"] if edge["type"] == "PRODUCES" else edge.get("version")
+    return made
+
+
+def _version(said: PemFacts, artifact: str) -> Json:
+    made = next((each for each in said.produces if each.artifact == artifact), None)
     return {} if made is None else _said_of(made)
 
 
 def _said_of(made: ProductionFacts) -> Json:
-    told: Json = {}
+    said: Json = {}
     if made.version is not None:
-        told["label"] = made.version
+        said["label"] = made.version
     if made.digest is not None:
-        told["digest"] = made.digest
+        said["digest"] = made.digest
     if made.kind is not None:
-        told["artifact_kind"] = made.kind  # in lists of nodes and edges, ``kind`` tells those apart
-    return told | _properties(made.properties)
+        said["artifact_kind"] = made.kind  # in lists of nodes and edges, ``kind`` tells those apart
+    return said | _properties(made.properties)
 
 
 def _properties(text: str) -> Json:
     if text == "{}":
         return {}
     kept, left_out = telling.bounded(orjson.loads(text))
-    told: Json = {"properties": kept}
+    said: Json = {"properties": kept}
     if left_out:
-        told["properties_left_out"] = left_out
-    return told
+        said["properties_left_out"] = left_out
+    return said
 
 
 def mark_late(nodes: Iterable[Json], edges: Iterable[Json]) -> None:

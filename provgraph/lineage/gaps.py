@@ -15,6 +15,7 @@ from provgraph.events import Outcome
 from provgraph.events.clock import now_us, rfc3339
 from provgraph.lineage import pages, past, places, told, versions
 from provgraph.lineage.cursor import OF_THIS_PROCESS
+from provgraph.lineage.recorders import add_to, nobody, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, View
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.past import Past
+    from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.told import Json
 
 DEFAULT_LIMIT = 100
@@ -48,7 +50,13 @@ class Gaps(NamedTuple):
 
 
 @past.steadily
-def gaps(graph: HistoryReader, asked: Gaps, *, cursors: Cursors = OF_THIS_PROCESS) -> Json:
+def gaps(
+    graph: HistoryReader,
+    asked: Gaps,
+    *,
+    recorders: RecordersOf = nobody,
+    cursors: Cursors = OF_THIS_PROCESS,
+) -> Json:
     """
     Return what is missing: the three lists, each with ``items``, and ``emitters``.
 
@@ -90,8 +98,25 @@ def gaps(graph: HistoryReader, asked: Gaps, *, cursors: Cursors = OF_THIS_PROCES
         found["outcomes"] = {
             name: sum(getattr(each, name) for each in emitters) for name in map(str, Outcome)
         }
+    uses = found[OUT_OF_ORDER]["items"] if OUT_OF_ORDER in found else []
+    users = _add_endings(graph, uses)
     past.check(graph, page.past)
+    add_to((), recorders, versions=[*users, *placed(use["version"] for use in uses)])
     return {**found, **told.truth(page.past)}
+
+
+def _add_endings(graph: HistoryReader, uses: Sequence[Json]) -> list[tuple[int, Json]]:
+    """Add to uses how the work ended of the events that used; return them with the log positions of these."""
+    ids = list(dict.fromkeys(use["event"] for use in uses))
+    known = {
+        facts.id: facts
+        for begin in range(0, len(ids), _READ_AT_ONCE)
+        for facts in graph.events(ids[begin : begin + _READ_AT_ONCE])
+    }
+    there = [(known[use["event"]], use) for use in uses if use["event"] in known]
+    for facts, use in there:
+        use.update(told.ending(facts))
+    return [(facts.position, use) for facts, use in there]
 
 
 class _Limits(NamedTuple):

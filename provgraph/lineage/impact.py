@@ -13,16 +13,17 @@ from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import pages, past, subject, told
 from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.lineage.downstream import Downstream
-from provgraph.lineage.recorders import add_to, nobody
+from provgraph.lineage.recorders import add_to, nobody, placed
 from provgraph.lineage.trace import Filter, start_of
 from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from provgraph.graphstore import HistoryReader
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
+    from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
     from provgraph.lineage.walker import Walked
 
@@ -67,8 +68,9 @@ def impact(
     Return a page of the events that a node led to, nearest first.
 
     Each item is an event with what it ``produced`` and a ``path``: from the node to the event, step by step, with the
-    artifact by which one led to the next (null: it named it as its predecessor). Of a path of more than a hundred steps
-    these are the last ones, and ``path_left_out`` says how many come before them.
+    artifact by which one led to the next (null: it named it as its predecessor). The first step has in ``used`` which
+    events made the versions that it used of that artifact, where these are no steps. Of a path of more than a hundred
+    steps these are the last ones, and ``path_left_out`` says how many come before them.
 
     :raises InvalidInputError: it cannot be asked so
     :raises NotFoundError: the view has no such node
@@ -89,8 +91,10 @@ def impact(
         (id_, depth) for id_, depth, *_ in walked.walk.pems if depth and only.passes(walked.facts.get(id_))
     ]
     shown = reached[given : given + asked.limit]
+    node = about.told(walked.facts)
+    add_to((), recorders, versions=about.placed(node, walked.facts))
     opening = {
-        "node": about.told(),
+        "node": node,
         "affected": len(reached),
         **told.truth(page.past),
         "cursor": pages.encode(cursors, question, page.past, since),
@@ -103,7 +107,7 @@ def impact(
             cursors, question, page.past, [given + asked.limit, only.from_us, only.to_us]
         )
     closing = {
-        "node": about.told(),
+        "node": node,
         "affected": len(reached),
         **told.truth(page.past),
         "complete": reason is None,
@@ -111,19 +115,46 @@ def impact(
         "cursor": following,
     }
     is_from_event = about.artifact is None
-    items = (_item(walked, id_, depth, is_from_event=is_from_event) for id_, depth in shown)
+    first_uses = _first_uses(walked, about)
+    items = (_item(walked, id_, depth, first_uses, is_from_event=is_from_event) for id_, depth in shown)
     return Affected(_with_recorders(items, recorders), closing, opening)
 
 
 def _with_recorders(items: Iterator[Json], recorders: RecordersOf) -> Iterator[Json]:
     while some := list(islice(items, _LOOKED_UP_AT_ONCE)):
-        add_to(some, recorders)
+        add_to(some, recorders, versions=placed(_named_in(some)))
         yield from some
 
 
-def _item(walked: Walked, id_: str, depth: int, *, is_from_event: bool) -> Json:
+def _named_in(items: Iterable[Json]) -> Iterator[Json]:
+    """Yield the versions and the events that items name."""
+    for item in items:
+        yield from (made["version"] for made in item["produced"])
+        yield from item["path"]
+        yield from item["path"][0].get("used", ())
+
+
+def _first_uses(walked: Walked, about: Subject) -> dict[str, list[str]]:
+    """Return by event which versions it used of the artifact that is asked about: the events that made them."""
+    found: dict[str, list[str]] = {}
+    if about.artifact is not None:
+        for user, artifact, producer, *_ in walked.walk.uses:
+            if artifact == about.artifact and producer is not None and about.event_id in (None, producer):
+                found.setdefault(user, []).append(producer)
+    return found
+
+
+def _item(
+    walked: Walked, id_: str, depth: int, first_uses: Mapping[str, list[str]], *, is_from_event: bool
+) -> Json:
     facts = walked.facts[id_]
     path = path_to(walked, id_, most=_LONGEST_PATH)
+    first = walked.steps.get(path[0]["event"])
+    if first is not None and first.artifact is not None:
+        # What made the versions is no step of the path: where it begins at an artifact, or its beginning is left out.
+        made_by = first_uses.get(path[0]["event"], []) if first.from_event is None else [first.from_event]
+        if used := [told.named(walked.facts[each]) for each in made_by if each in walked.facts]:
+            path[0]["used"] = used
     # The event that a walk began at has a depth of 0 and stands in the path; an artifact does not.
     left_out = depth + is_from_event - len(path)
     item = {
@@ -139,18 +170,17 @@ def _item(walked: Walked, id_: str, depth: int, *, is_from_event: bool) -> Json:
 
 
 def path_to(walked: Walked, id_: str, *, most: int | None = None) -> list[Json]:
-    """Return a shortest way of a walk, from where it began to an event: all steps, or the last so many."""
+    """
+    Return a shortest way of a walk, from where it began to an event: all steps, or the last so many.
+
+    Each says how its work ended, where its event does.
+    """
     path: list[Json] = []
     at: str | None = id_
     while at is not None and len(path) != most:
         step = walked.steps.get(at)
         facts = walked.facts.get(at)
-        path.append(
-            {
-                "event": at,
-                "position": None if facts is None else facts.position,
-                "by": None if step is None else step.artifact,
-            }
-        )
+        named = {"event": at, "position": None} if facts is None else told.named(facts)
+        path.append({**named, "by": None if step is None else step.artifact})
         at = None if step is None else step.from_event
     return path[::-1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provgraph.errors import ConflictError
 from provgraph.exports import to_json
 from provgraph.graphstore import WalkQuery
-from provgraph.lineage import answer, details, request
+from provgraph.lineage import answer, details, request, told
 from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
 from provgraph.lineage.recorders import add_to, nobody
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.request import LineageRequest, Node
+    from provgraph.lineage.told import Json
 
 QUESTION = "lineage-now"
 
@@ -60,17 +61,21 @@ def lineage(
         position = since.position
     page = answer.page(walk, query, skip=given, limit=asked.limit)
     reason = "limit" if page.more else walk.cut_by
+    told_node, versions = _node(node), []
     if detailed_by is not None:
-        facts = details.facts_of(detailed_by, page.nodes, page.edges)
-        details.add_to(page.nodes, page.edges, facts)
-    add_to(page.nodes, recorders)
+        facts = details.facts_of(detailed_by, page.nodes, page.edges, version=node.version)
+        versions = details.add_to(page.nodes, page.edges, facts)
+        if (made := facts.get(node.version or "")) is not None:
+            told_node |= told.ending(made)
+            versions.append((made.position, told_node))
+    add_to(page.nodes, recorders, versions=versions)
     following = None
     if reason == "limit":
         reached = Cursor(epoch, position, None, [given + len(page.nodes), node.version])
         following = cursors.encode(question, reached)
     return to_json(
         {
-            "node": _node(node),
+            "node": told_node,
             "direction": asked.direction,
             "depth": asked.depth,
             "nodes": page.nodes,
@@ -97,7 +102,7 @@ def _refuse_when_changed(store: GraphReader, since: Cursor, now: Checkpoint) -> 
         )
 
 
-def _node(node: Node) -> dict[str, str | None]:
+def _node(node: Node) -> Json:
     if node.kind == "pem":
         return {"kind": node.kind, "id": node.id}
     return {"kind": node.kind, "id": node.id, "version": node.version}

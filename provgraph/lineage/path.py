@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.events.clock import rfc3339
@@ -9,15 +10,16 @@ from provgraph.graphstore import Direction, WalkQuery
 from provgraph.lineage import past, subject, told
 from provgraph.lineage.impact import path_to
 from provgraph.lineage.node import Asked
-from provgraph.lineage.recorders import add_to, nobody
+from provgraph.lineage.recorders import add_to, nobody, placed
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.graphstore import HistoryReader, PemFacts, WalkedUse
+    from provgraph.lineage.past import Past
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
@@ -45,7 +47,8 @@ def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) 
     Return whether ``source`` is upstream of ``target``, and if so a shortest way.
 
     ``connected`` is null when the search was cut before it was known. ``path`` leads from the source to the target;
-    ``by`` is the artifact by which a step led to the next one.
+    ``by`` is the artifact by which a step led to the next one. ``used`` is the use of the source where that is an
+    artifact: ``version`` the event that made what was used, ``made`` what that said of it.
 
     :raises InvalidInputError: it cannot be asked so
     :raises NotFoundError: the view has no such node
@@ -60,23 +63,44 @@ def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) 
     looking = _Looking(source)
     walked = Upstream(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
     past.check(graph, until)
+    known = ChainMap(walked.facts, _also(graph, until, [source, target], walked.facts))
     cut_by = walked.walk.cut_by if looking.event is None else None
     steps = [] if looking.event is None else path_to(walked, looking.event)[::-1]
     told_steps = [
         step if facts is None else {**step, **_event(facts)}
         for step, facts in ((step, walked.facts.get(step["event"])) for step in steps)
     ]
-    add_to(told_steps, recorders)
+    ends = [(each, each.told(known)) for each in (source, target)]
+    named = [place for each, shown in ends for place in each.placed(shown, known)]
+    used = _with_version(looking.used, known)
+    if used is not None and "made" in used:
+        named += placed([used["made"]])
+    add_to(told_steps, recorders, versions=named)
     return {
-        "source": source.told(),
-        "target": target.told(),
+        "source": ends[0][1],
+        "target": ends[1][1],
         "connected": None if cut_by is not None else looking.event is not None,
         "path": told_steps,
-        "used": looking.used,
+        "used": used,
         **told.truth(until),
         "complete": cut_by is None,
         "reason": cut_by,
     }
+
+
+def _also(
+    graph: HistoryReader, until: Past, ends: Iterable[Subject], known: Mapping[str, PemFacts]
+) -> dict[str, PemFacts]:
+    """Return the events of the view that the ends are about and that the walk did not come to."""
+    ids = [end.event_id for end in ends if end.event_id is not None and end.event_id not in known]
+    found = graph.events(ids) if ids else []
+    return {facts.id: facts for facts in found if until.view.holds(facts.occurred_us, facts.position)}
+
+
+def _with_version(used: Json | None, known: Mapping[str, PemFacts]) -> Json | None:
+    if used is None or used["version"] is None:
+        return used
+    return {**used, "made": told.version_of(known[used["version"]], used["artifact"])}
 
 
 def _event(facts: PemFacts) -> Json:

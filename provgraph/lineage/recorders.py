@@ -17,7 +17,7 @@ from provgraph.eventlog.checking import accepted_changes
 from provgraph.events.recorder import CHANGED, RECORDED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
@@ -88,10 +88,27 @@ class Recorders:
         self._missed.update((id_, now + _MISSED_SECONDS) for id_ in asked if id_ not in found)
 
 
-def add_to(events: Iterable[Json], recorders: RecordersOf) -> None:
-    """Add to what answers tell of events; those without a position were never recorded."""
+def add_to(
+    events: Iterable[Json], recorders: RecordersOf, *, versions: Iterable[tuple[int, Json]] = ()
+) -> None:
+    """
+    Add to what answers tell of events; those without a position were never recorded.
+
+    :param versions: what is told of versions and of events that are only named, each with the log position of the
+        event: to these is added that the event was changed since, and not who recorded it
+    """
     found = [event for event in events if event.get("position") is not None]
-    known = recorders([event["position"] for event in found])
+    named = list(versions)
+    positions = {event["position"] for event in found}.union(position for position, _ in named)
+    known = recorders(positions) if positions else {}
     if known:
         for event in found:
             event.update(known.get(event["position"], {}))
+        for position, version in named:
+            if CHANGED in known.get(position, {}):
+                version[CHANGED] = known[position][CHANGED]
+
+
+def placed(told: Iterable[Json]) -> Iterator[tuple[int, Json]]:
+    """Yield what is told of versions and events with their positions, for `add_to`."""
+    return ((each["position"], each) for each in told if each.get("position") is not None)

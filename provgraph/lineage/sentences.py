@@ -133,6 +133,8 @@ def _used(used: Json) -> str:
     order = ", by its clock only later" if used.get("out_of_order") else ""
     ended = telling.ended(version)
     by = f" by a step that {ended}" if ended else ""
+    if CHANGED in version:
+        by += f", CHANGED after it was recorded, which was accepted: {version[CHANGED]['reason']}"
     label = [name(version["label"])] if "label" in version else []
     return _version(used, [*label, f"made at position {version['position']}{order}{by}"])
 

@@ -15,8 +15,11 @@ from provgraph.lineage import node, told, versions
 from provgraph.lineage.node import Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provgraph.graphstore import HistoryReader, PemFacts
     from provgraph.lineage.past import Past
+    from provgraph.lineage.told import Json
 
 _NODE = Asked()
 # Tags that a refusal names.
@@ -36,14 +39,27 @@ class Subject(NamedTuple):
     artifact: str | None = None
     tag_order: str | None = None  # of a tag which of its moves is the last: see `told.tag_order`
 
-    def told(self) -> dict[str, str | None]:
-        """Return it as answers show it."""
-        shown: dict[str, str | None] = {"kind": self.kind, "id": self.id}
+    def told(self, known: Mapping[str, PemFacts]) -> Json:
+        """
+        Return it as answers show it, with how the work ended that its event tells of.
+
+        :param known: events by id; its own is missing where it was never reported
+        """
+        shown: Json = {"kind": self.kind, "id": self.id}
         if self.kind == "artifact":
             shown["version"] = self.event_id
         elif self.kind == "tag":
             shown |= {"event": self.event_id, "tag_order": self.tag_order}
-        return shown
+        facts = self._facts(known)
+        return shown if facts is None else shown | told.ending(facts)
+
+    def placed(self, shown: Json, known: Mapping[str, PemFacts]) -> list[tuple[int, Json]]:
+        """Return what `told` returned with the position of its event, for `provgraph.lineage.recorders.add_to`."""
+        facts = self._facts(known)
+        return [] if facts is None else [(facts.position, shown)]
+
+    def _facts(self, known: Mapping[str, PemFacts]) -> PemFacts | None:
+        return None if self.event_id is None else known.get(self.event_id)
 
 
 def find(

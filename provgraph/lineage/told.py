@@ -69,6 +69,11 @@ def _version(event_id: str, position: int, occurred_us: int, made: Production | 
     return told
 
 
+def named(facts: PemFacts) -> Json:
+    """Return an event that is only named: where it stands in the log, and how its work ended."""
+    return {"event": facts.id, "position": facts.position, **ending(facts)}
+
+
 ARRIVAL, TIME = "arrival", "time"
 
 

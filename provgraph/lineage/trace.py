@@ -97,22 +97,24 @@ def trace(
         version=asked.version,
         at_latest=asked.direction != Direction.DOWNSTREAM,
     )
-    nodes, edges, cut_by = _listed(graph, page.past, about, asked, only, given)
+    nodes, edges, cut_by, known = _listed(graph, page.past, about, asked, only, given)
     past.check(graph, page.past)
     end = given + asked.limit
     more = len(nodes) > end
     reason = "limit" if more or cut_by == "limit" else cut_by
     shown = nodes[given:end]
     shown_edges = [edge for edge, index in edges if given <= index < end]
+    node = about.told(known)
+    versions = about.placed(node, known)
     if asked.details:
-        details.add_to(shown, shown_edges, details.facts_of(graph, shown, shown_edges))
-    add_to(shown, recorders)
+        versions += details.add_to(shown, shown_edges, details.facts_of(graph, shown, shown_edges))
+    add_to(shown, recorders, versions=versions)
     following = None
     # A filter may leave less than a page of as much as is walked over: then there is nothing to go on with.
     if more:
         following = pages.encode(cursors, question, page.past, [end, only.from_us, only.to_us])
     return {
-        "node": about.told(),
+        "node": node,
         "direction": asked.direction,
         "depth": asked.depth,
         "nodes": shown,
@@ -137,17 +139,20 @@ _Listed = tuple[list["Json"], list[tuple["Json", int]]]
 
 def _listed(
     graph: HistoryReader, until: Past, about: Subject, asked: Trace, only: Filter, given: int
-) -> tuple[list[Json], list[tuple[Json, int]], str | None]:
-    """Return the answer's nodes, its edges with the index of the node they are complete with, and what cut it."""
+) -> tuple[list[Json], list[tuple[Json, int]], str | None, dict[str, PemFacts]]:
+    """Return nodes, edges with the index of the node they are complete with, what cut it, and the event asked about."""
     directions = list(Direction) if asked.direction == BOTH else [Direction(asked.direction)]
     lists: list[_Listed] = []
     cut_by = None
+    known: dict[str, PemFacts] = {}
     for direction in directions:
         # Of what is filtered away it is not known how much lies before the page.
         most = given + asked.limit + 1 if only == _EVERYTHING else LARGEST_LIMIT
         query = WalkQuery(start_of(about, direction), direction, asked.depth, most)
         way = Upstream if direction is Direction.UPSTREAM else Downstream
         walked = way(graph, query, until, any_version=asked.any_version, seconds=asked.seconds).walk()
+        if about.event_id in walked.facts:
+            known[about.event_id] = walked.facts[about.event_id]
         walk, with_gaps = _filtered(walked, only), only != _EVERYTHING
         listed = answer.listed(walk, query, with_gaps=with_gaps, any_version=asked.any_version)
         lists.append((_enriched(listed[0], walked), listed[1]))
@@ -155,7 +160,7 @@ def _listed(
         if cut_by == "limit":
             break  # what lies on the other side comes behind all of this one
     nodes, edges = _merged(lists) if asked.direction == BOTH else lists[0]
-    return nodes, edges, cut_by
+    return nodes, edges, cut_by, known
 
 
 def start_of(about: Subject, direction: Direction) -> WalkStart:

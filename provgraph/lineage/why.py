@@ -8,6 +8,7 @@ models, data and sources took part. Each claim carries the events and log positi
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain as chained
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,37 +72,54 @@ def why(
     walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)
     chain = _Chain(walked, kinds or Kinds(), _named_by(graph, until.view, about, walked))
-    nodes, edges = _graph(walked, query, chain)
+    nodes, edges, unlisted = _graph(walked, query, chain)
+    node = about.told(walked.facts)
     cut_by = walked.walk.cut_by
     found: Json = {
-        "node": about.told(),
+        "node": node,
         "steps": chain.steps,
         "artifacts": chain.artifacts(),
         "emitters": chain.emitters(),
         "claims": [],
         "text": "",
-        "graph": {"node": about.told(), "nodes": nodes, "edges": edges},
+        "graph": {"node": node, "nodes": nodes, "edges": edges},
         **told.truth(until),
         "complete": cut_by is None,
         "reason": cut_by,
     }
-    recording.add_to([*found["steps"], *nodes], recorders)
+    named = [*about.placed(node, walked.facts), *recording.placed(_versions(found)), *unlisted]
+    recording.add_to([*found["steps"], *nodes], recorders, versions=named)
     found["claims"] = list(_claims(found, about))
     found["text"] = aloud(found, is_known_at=asked.known_at is not None)
     return found
 
 
-def _graph(walked: Walked, query: WalkQuery, chain: _Chain) -> tuple[list[Json], list[Json]]:
-    """Return what was found as nodes and edges, with what the events said; late reports are marked as in the steps."""
+def _versions(found: Json) -> Iterator[Json]:
+    """Yield what an answer tells of versions, and of the events that made them."""
+    for step in found["steps"]:
+        parts = (part["version"] for name in ("used", "produced") for part in step.get(name, ()))
+        yield from (version for version in parts if version is not None)
+    for entry in chained.from_iterable(found["artifacts"].values()):
+        yield from (entry[name] for name in ("version", "produced_by") if entry.get(name) is not None)
+
+
+def _graph(
+    walked: Walked, query: WalkQuery, chain: _Chain
+) -> tuple[list[Json], list[Json], list[tuple[int, Json]]]:
+    """
+    Return what was found as nodes and edges, with what the events said; late reports are marked as in the steps.
+
+    And the edges to versions that were made by none of the nodes, with their log positions.
+    """
     nodes, edges_and_places = answer.listed(walked.walk, query)
     edges = [edge for edge, _ in edges_and_places]
-    details.add_to(nodes, edges, walked.facts)
+    unlisted = details.add_to(nodes, edges, walked.facts)
     marks = {step["event"]: step.get(details.REPORTED_AFTER) for step in chain.steps}
     for node in nodes:
         node.pop(details.REPORTED_AFTER, None)
         if node["kind"] == "pem" and marks[node["id"]] is not None:
             node[details.REPORTED_AFTER] = marks[node["id"]]
-    return nodes, edges
+    return nodes, edges, unlisted
 
 
 def _named_by(graph: HistoryReader, view: View, about: Subject, walked: Walked) -> list[Json]:
@@ -310,6 +328,8 @@ def _use(step: Json, used: Json) -> str:
     order = ", though by its clock that was made only later" if used.get("out_of_order") else ""
     ended = telling.ended(version)
     by = f", by an event that {ended}" if ended else ""
+    if CHANGED in version:
+        by += f", by an event that was CHANGED after it was recorded, which was accepted: {version[CHANGED]['reason']}"
     parts, properties = version_parts(used)
     said = (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
     made = f"made at {version['produced_at']}{said}{by}"

@@ -46,6 +46,7 @@ PAIR = Pair.named(os.environ.get(VARIABLE) or "sqlite-embedded")
 IS_LOCAL = Pair("sqlite", "embedded") == PAIR
 
 local_only = pytest.mark.skipif(not IS_LOCAL, reason="about files in a data folder")
+about_http = pytest.mark.skipif(not IS_LOCAL, reason="about requests and connections, whatever the stores")
 client_side = pytest.mark.skipif(not IS_LOCAL, reason="about the client, whatever the stores")
 # They need not run once more for every pair.
 chooses_stores = pytest.mark.skipif(not IS_LOCAL, reason="chooses its stores itself")

@@ -181,6 +181,53 @@ def test_an_event_that_cannot_be_read_keeps_no_others_out_when_it_is_sent_again(
         assert [each["verdict"] for each in answer.json()["results"]] == ["conflict", "accepted"]
 
 
+# None of these lists the third event itself: a version that it made stands there alone.
+WITHOUT_THE_EVENT = [
+    "/api/v1/lineage?node=artifact:a4&depth=1&details=true",
+    "/api/v1/lineage?node=artifact:a4&depth=1&details=true&as_of=now",
+    "/api/v1/lineage?node=artifact:a3&version={}&direction=downstream&details=true",
+    "/api/v1/lineage?node=artifact:a3&version={}&direction=downstream&as_of=now",
+    "/api/v1/lineage?node=artifact:a4&depth=1&format=dot",
+    "/api/v1/lineage?node=artifact:a4&depth=1&format=prov-n",
+    "/api/v1/why?node=artifact:a4&depth=1",
+    "/api/v1/why?node=artifact:a4&depth=1&format=text",
+    "/api/v1/why?node=artifact:a4&depth=1&format=mermaid",
+    "/api/v1/impact?node=artifact:a3",
+    "/api/v1/impact?node=artifact:a3&version={}&depth=1",
+    "/api/v1/path?source=artifact:a3&target=artifact:a5",
+    "/api/v1/path?source=artifact:a1&target=artifact:a3",
+]
+
+
+@pytest.mark.parametrize("path", WITHOUT_THE_EVENT)
+def test_a_version_that_a_changed_event_made_says_so_where_the_event_is_not_listed(
+    changed: Service, path: str
+) -> None:
+    path = path.format(pem_id(3))
+    before = changed.call("GET", path)
+    assert before.is_success, before.text
+    assert "changed" not in before.text.lower()
+
+    accept_change(changed)
+
+    assert "changed" in changed.call("GET", path).text.lower()
+
+
+def test_every_version_and_every_step_of_an_answer_says_so(changed: Service) -> None:
+    accept_change(changed)
+
+    (step,) = changed.get("/api/v1/why?node=artifact:a4&depth=1")["steps"]
+    (entry,) = changed.get("/api/v1/why?node=artifact:a4&depth=1")["artifacts"]["artifact"]
+    path = changed.get("/api/v1/path?source=artifact:a3&target=artifact:a5")
+    items = changed.get("/api/v1/impact?node=artifact:a3&format=json")["items"]
+
+    marked = [step["used"][0]["version"], entry["version"], entry["produced_by"], path["used"]["made"]]
+    marked.append(items[0]["path"][0]["used"][0])
+    assert [each["changed"]["reason"] for each in marked] == [REASON] * 5
+    assert "changed" not in step
+    assert not any("recorded_by" in each for each in marked)
+
+
 def test_what_does_not_rest_on_it_says_nothing(changed: Service) -> None:
     accept_change(changed)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provgraph.client.told import Gaps, Route
 from provgraph.exports import FORMATS
 from tests.integration.query.story import lines, told
 
@@ -189,6 +190,79 @@ def test_every_other_answer_says_how_work_ended(credit: Story) -> None:
     assert gaps["outcomes"] == {"failed": 1, "aborted": 1, "unknown": 0}
     counted = {each["emitter"]: (each["failed"], each["aborted"]) for each in gaps["emitters"]}
     assert (counted["ada"], counted["data-quality"], counted["loan-service"]) == ((1, 0), (0, 1), (0, 0))
+
+
+def test_a_use_of_what_failed_work_made_says_so_everywhere(credit: Story) -> None:
+    failed = {"outcome": "failed", "error": ERROR}
+
+    path = credit.ask("path", source="model/credit", target="decision/A-1042")
+    assert path["used"]["made"].items() >= {"event": TRAIN, "label": "2-beta", **failed}.items()
+    assert path["source"].keys().isdisjoint(failed)  # it stands for any version
+    route = Route.read(path)
+    assert route.made is not None
+    assert (route.made.outcome, route.made.error) == ("failed", ERROR)
+    assert ERROR in str(route)
+    path = credit.ask("path", source="artifact:model/credit", source_version="2-beta", target=f"pem:{DECIDE}")
+    assert path["source"].items() >= failed.items()
+
+    start, item, _ = lines(credit.get("impact", node="artifact:model/credit"))
+    (used,) = item["path"][0]["used"]
+    assert used == {"event": TRAIN, "position": used["position"], **failed}
+    assert start["node"].keys().isdisjoint(failed)
+    start, _, end = lines(credit.get("impact", node="artifact:model/credit", version=TRAIN))
+    assert start["node"].items() >= failed.items()
+    assert end["node"] == start["node"]
+    _, train, decide, _ = lines(credit.get("impact", node=f"pem:{FIX}"))
+    assert [step.get("outcome") for step in decide["path"]] == ["aborted", "failed", None]
+    assert train["path"][-1].items() >= failed.items()
+
+    (use,) = [
+        use
+        for use in credit.ask("why", node="decision/A-1042", depth=1)["graph"]["edges"]
+        if use["type"] == "USES"
+    ]
+    assert use.items() >= failed.items()
+
+
+@pytest.mark.parametrize("way", [{}, {"as_of": "now"}])
+def test_lineage_with_details_says_so_of_versions_whose_events_it_does_not_list(
+    credit: Story, way: dict[str, Any]
+) -> None:
+    failed = {"outcome": "failed", "error": ERROR}
+
+    answer = credit.ask("lineage", node="decision/A-1042", depth=1, details="true", **way)
+    (use,) = [edge for edge in answer["edges"] if edge["type"] == "USES"]
+    assert use.items() >= failed.items()
+    whole = credit.ask("lineage", node="decision/A-1042", details="true", **way)
+    assert not any("outcome" in edge for edge in whole["edges"])  # the node of the event says it
+    below = {"node": "model/credit", "version": TRAIN, "direction": "downstream", "details": "true"}
+    assert credit.ask("lineage", **below, **way)["node"].items() >= failed.items()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_export_says_so_of_versions_whose_events_it_does_not_list(credit: Story, name: str) -> None:
+    answer = readable(credit.get("lineage", node="decision/A-1042", depth=1, format=name).text)
+
+    assert "failed" in answer
+    assert ERROR in answer
+
+
+def test_gaps_says_how_the_work_ended_of_both_ends_of_a_use(tmp_path: Path) -> None:
+    made, used = f"{41:032x}", f"{42:032x}"
+    with told(tmp_path) as story:
+        story.send(
+            {"ID": used, "Type": "use", "Emitter": "e", "OccurredAt": "2026-04-01T00:00:00Z"}
+            | {"UsesArtifacts": [{"Name": "late"}], "Outcome": "aborted"},
+            {"ID": made, "Type": "make", "Emitter": "e", "OccurredAt": "2026-04-02T00:00:00Z"}
+            | {"ProducesArtifacts": [{"Name": "late"}], "Outcome": "failed", "Error": ERROR},
+        )
+
+        answer = story.ask("gaps")
+
+    (use,) = answer["out_of_order"]["items"]
+    assert ERROR in str(Gaps.read(answer))
+    assert (use["event"], use["outcome"]) == (used, "aborted")
+    assert use["version"].items() >= {"event": made, "outcome": "failed", "error": ERROR}.items()
 
 
 def test_record_keepers_lists_have_it_as_more_fields(credit: Story) -> None:

@@ -638,3 +638,77 @@ def test_tables_have_a_column_for_how_work_ended_where_one_says_so(run: Run, ser
     assert "ENDED BADLY" in printed["gaps"]
     assert printed["gaps"].splitlines()[-1].endswith("as they say: 2 failed, 1 aborted")
     assert 'failed: "no rows"' in printed["pems"]
+
+
+_CHANGED = {"changed": {"reason": "restored by hand"}}
+_DOUBTS = f"{_TOLD}, was CHANGED after it was recorded"
+
+
+def test_lineage_says_so_of_versions_whose_events_are_not_listed(run: Run, service: FakeService) -> None:
+    answer = _lineage("e1")
+    answer["node"] = {"kind": "artifact", "id": "m", "version": "e2", **_FAILED}
+    answer["edges"] = [
+        {"type": "USES", "source": "e1", "target": "t", "version": "e0", **_FAILED, **_CHANGED}
+    ]
+    service.answer("GET /api/v1/lineage", answer)
+
+    told = run("lineage", "e1").out
+
+    assert told.splitlines()[0].startswith(
+        f"Upstream and downstream of artifact m, version e2 (made by an event that {_TOLD}):"
+    )
+    assert f"      used      t  (made by an event that {_DOUBTS})  <- event e0" in told.splitlines()
+
+
+def test_a_path_says_so_of_what_each_step_used(run: Run, service: FakeService) -> None:
+    path = _path()
+    path["used"] |= {"version": "e0", "made": {**_VERSION, **_FAILED, **_CHANGED}}
+    path["path"][0] |= _CHANGED
+    path["path"][1] |= {"outcome": "aborted"}
+    path["target"] |= _FAILED
+    service.answer("GET /api/v1/path", path)
+
+    lines = run("path", "raw", "pem:e2").out.splitlines()
+
+    assert lines[0] == f"Artifact raw led to pem e2 (event that {_TOLD}), by 3 events:"
+    assert lines[3] == f"      used      raw  (made by an event that {_DOUBTS})"
+    assert lines[6] == "      used      table  (made by an event that was CHANGED after it was recorded)"
+    assert lines[8] == "      followed  the one before, which was aborted"
+
+
+def test_an_impact_says_so_of_what_each_step_used(run: Run, service: FakeService) -> None:
+    steps = [{"event": f"e{number}", "position": number, "by": f"a{number}"} for number in range(9)]
+    steps[0] |= {"used": [{"event": "e", "position": 3}, {"event": "f", "position": 4, **_FAILED}]}
+    steps[4] |= _CHANGED
+    short = [{**steps[0], **_CHANGED}, {**steps[1], "by": None}]
+    _streamed(service, _affected(path=steps), _affected(path=short), _affected(path=steps, path_left_out=5))
+
+    ways = [line for line in run("impact", "a").out.splitlines() if line.startswith("      through")]
+
+    first = f"a0 (made by an event that {_TOLD})"
+    against = "of them by events that did not end well or were CHANGED"
+    assert ways == [
+        f"      through   {first} -> a1 -> a2 -> ... 3 more, 1 {against} ... -> a6 -> a7 -> a8",
+        f"      through   {first} -> event e0 (which was CHANGED after it was recorded)",
+        f"      through   ... 11 more, 2 {against} ... -> a6 -> a7 -> a8",
+    ]
+
+
+def test_the_table_of_events_names_accepted_changes(run: Run, service: FakeService) -> None:
+    lists: dict[str, Any] = {"UsesArtifacts": [], "ProducesArtifacts": []}
+    pem = {"TimestampClient": "-", "Type": "t", "Emitter": "e", "ID": "e1", **lists}
+    service.answer("GET /query/pems_count", {"pems_count": 1})
+    service.answer("GET /query/pems", [{**pem, "Changed": "restored by hand"}])
+
+    table = run("pems").out
+
+    assert "EVENT CHANGED, ACCEPTED" in table
+    assert "restored by hand" in table
+
+
+def test_the_table_of_artifacts_says_which_properties_it_has(run: Run, service: FakeService) -> None:
+    artifact = {"Name": "m", "Properties": {"auc": 0.84}, "CreatedAt": "-"}
+    service.answer("GET /query/artifacts", [artifact])
+    service.answer("GET /query/artifacts_count", {"artifacts_count": 1})
+
+    assert "FIRST STATED PROPERTIES" in run("artifacts").out
