@@ -73,6 +73,10 @@ _ADVICE: tuple[tuple[type[ProvgraphError], str], ...] = (
 )
 
 
+# Titles of refusals (503) that no waiting ends: what they say tells what to do.
+_LASTING = frozenset({"Events lost", "Event changed", "Recorded by a newer provgraph", "Store corrupt"})
+
+
 def exit_code(error: ProvgraphError) -> ExitCode:
     """Return the exit code for an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
@@ -84,7 +88,8 @@ def sentence(error: ProvgraphError) -> str:
     happened = _as_option(error, said.strip() or error.title)
     if not happened.endswith((".", "!", "?", "`")):
         happened += "."
-    advice = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), None)
+    lasts = isinstance(error, BusyError) and error.problem.get("title") in _LASTING
+    advice = None if lasts else next((advice for kind, advice in _ADVICE if isinstance(error, kind)), None)
     return f"{happened} {advice}" if advice else happened
 
 

@@ -16,7 +16,15 @@ import pytest
 
 import provgraph
 from provgraph.cli import connection, exits, serving
-from provgraph.errors import StoreFullError
+from provgraph.client.errors import BusyError
+from provgraph.errors import (
+    ChangedEventError,
+    CorruptStoreError,
+    LostEventsError,
+    NewerEventError,
+    StoreError,
+    StoreFullError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +52,17 @@ def test_every_command_is_documented(run: Run) -> None:
 
     assert [run(*command.split(), "--help").code for command in commands] == [0] * len(commands)
     assert [command for command in commands if f"`provgraph {command}" not in text] == []
+
+
+@pytest.mark.parametrize("error", [LostEventsError, ChangedEventError, NewerEventError, CorruptStoreError])
+def test_nobody_is_told_to_wait_for_what_no_waiting_ends(error: type[StoreError]) -> None:
+    lasting, passing = (
+        exits.sentence(BusyError(503, {"title": title, "detail": "It is so"}, url="http://x"))
+        for title in (error.title, "Overloaded")
+    )
+
+    assert lasting == "It is so."
+    assert passing == "It is so. The service is busy or not ready: try again in a moment."
 
 
 def test_a_name_that_fits_into_no_url_is_wrong_usage(run: Run) -> None:
