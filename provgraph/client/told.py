@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
 from provgraph.client.answers import JSON, typed
-from provgraph.client.shown import Block, Piece, Shown, Table, more, place, truth
+from provgraph.client.shown import Block, Piece, Shown, Table, ending, more, place, truth
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
 
@@ -57,7 +57,7 @@ class Version(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         label = "" if self.label is None else f"{printable(telling.short(self.label))}, "
-        return f"{label}{place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        return f"{label}{place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Step(Shown):
             return f"event {self.event}, named by others and never reported"
         told = (_time(self.occurred_at), printable(self.emitter), printable(self.type))
         what = " ".join(each for each in told if each)
-        return f"{what}: {place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        return f"{what}: {place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
@@ -237,7 +237,7 @@ class TagState(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         named = printable(joined((self.namespace, self.tag)))
-        return f"{named} marks {place(self.event, self.position)}{_ending(self)}, since {_time(self.since)}"
+        return f"{named} marks {place(self.event, self.position)}{ending(self)}, since {_time(self.since)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,12 +438,6 @@ def step(document: JSON) -> Step:
     :raises UnexpectedAnswerError: it lacks something
     """
     return typed(Step.read, document)
-
-
-def _ending(told: Version | Step | TagState) -> str:
-    """Return how the work of an event ended, where it does not say that it ended well."""
-    ended = telling.ended({"outcome": told.outcome, "error": told.error})
-    return f" ({printable(ended)})" if ended else ""
 
 
 def _changed(change: JSON | None) -> str:

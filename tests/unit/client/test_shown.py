@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import types
 import typing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -251,6 +252,8 @@ def test_stored_things_are_a_line() -> None:
     pem = StoredPem("e1", "train", "me", None, "2026-03-01 00:00:00", "", {}, "", "", "", ("a",), ("b", "c"))
 
     assert str(pem) == "2026-03-01 00:00:00 me train: event e1, uses a, produces b, c"
+    failed = replace(pem, outcome="failed", error="no\nroom", uses=(), produces=())
+    assert str(failed) == '2026-03-01 00:00:00 me train: event e1 (failed: "no\\nroom")'
     assert (
         str(Tag("prod", "now", "e1", "2026-03-01 00:00:00"))
         == "prod/now marks event e1, since 2026-03-01 00:00:00"
