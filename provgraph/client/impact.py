@@ -117,7 +117,7 @@ class _Told(Shown):
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`: as far as it was read."""
         if self.opening is None:
-            return ("What came of a node: iterate to read it.",)
+            return ("What came of a node, not read yet: iterate over it, and print each event.",)
         node, affected = self.opening.get("node") or {}, self.opening.get("affected", 0)
         of = f"{node.get('kind', 'node')} {printable(node.get('id'))}"
         ended = self.closing or {}

@@ -267,7 +267,8 @@ class State(Shown):
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
-        found = f"{counted(len(self.artifacts), 'artifact')}, {counted(len(self.tags), 'tag')}"
+        shown = len(self.artifacts), len(self.tags)
+        found = telling.artifacts_and_tags(*shown, are_tags_left=not self.complete)
         yield f"{found}, {truth(self.position, self.as_of)}"
         if self.artifacts:
             yield Table(

@@ -158,7 +158,7 @@ def test_a_lineage_becomes_a_networkx_graph() -> None:
 
 
 def test_a_state_is_a_table() -> None:
-    document = {
+    document: dict[str, Any] = {
         "artifacts": [
             {"artifact": "model", "version": None, "properties": {"auc": 0.9}},
             {
@@ -196,6 +196,8 @@ def test_a_state_is_a_table() -> None:
         "prod/a%2Fb  e1           2026-03-01T00:00:00Z",
         "NOT complete; `cursor` leads on.",
     ]
+    cut = State.read({**document, "artifacts": document["artifacts"][:1], "tags": []})
+    assert _texts(cut)[0] == "1 artifact, tags not shown yet, as of log position 2"
 
 
 def test_a_table_in_a_notebook_is_one() -> None:
