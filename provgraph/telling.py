@@ -43,6 +43,16 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def artifacts_and_tags(artifacts: int, tags: int, *, are_tags_left: bool) -> str:
+    """
+    Return how much a state shows: ``50 artifacts, 2 tags``.
+
+    :param are_tags_left: it was cut where tags, which come after the artifacts, may follow
+    """
+    shown = "tags not shown yet" if are_tags_left and not tags else counted(tags, "tag")
+    return f"{counted(artifacts, 'artifact')}, {shown}"
+
+
 def name(stated: str) -> str:
     """Return a name as it stands in a sentence: in quotation marks unless it is a plain word."""
     return stated if _PLAIN(stated) else json.dumps(stated, ensure_ascii=False)

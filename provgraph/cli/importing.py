@@ -98,7 +98,8 @@ def import_git(
     started = time.monotonic()
     with connection.connect(url, token) as client:
         tally = send_all(client, map(orjson.dumps, events), batch=batch, total=total)
-    _report(tally, seconds=time.monotonic() - started, as_json=as_json, undated=history.undated)
+    undated = git_source.undated(history, since=after)
+    _report(tally, seconds=time.monotonic() - started, as_json=as_json, undated=undated)
     if tally.refused:
         raise typer.Exit(ExitCode.NEGATIVE)
 

@@ -78,8 +78,9 @@ def state(
             if everything or chosen
             else fetch(cursor)
         )
+    are_tags_left = not answer["complete"]
     if chosen:
-        answer = _chosen(answer, name, kind, most=None if everything else most)
+        answer, are_tags_left = _chosen(answer, name, kind, most=None if everything else most)
     if as_json:
         output.say_json(answer)
         return
@@ -87,7 +88,9 @@ def state(
     if answer["tags"]:
         output.say()
         _say_tags(answer["tags"])
-    found = f"{output.counted(len(answer['artifacts']), 'artifact')}, {output.counted(len(answer['tags']), 'tag')}"
+    found = telling.artifacts_and_tags(
+        len(answer["artifacts"]), len(answer["tags"]), are_tags_left=are_tags_left
+    )
     output.note(f"{found}, {asking.truth(answer)}.")
     if chosen and not answer["complete"]:
         output.note(f"NOT complete: {answer['left_out']} more match; --limit shows more, --all everything.")
@@ -95,8 +98,12 @@ def state(
         _note_more(answer)
 
 
-def _chosen(answer: JSON, name: str | None, kind: str | None, *, most: int | None) -> JSON:
-    """Return of a whole answer the first entries that have such a name and kind, and how many more there are."""
+def _chosen(answer: JSON, name: str | None, kind: str | None, *, most: int | None) -> tuple[JSON, bool]:
+    """
+    Return of a whole answer the first entries that have such a name and kind, and how many more there are.
+
+    Whether there are tags among these is told as well.
+    """
     wanted = (name or "").casefold()
     artifacts = [
         each
@@ -112,7 +119,9 @@ def _chosen(answer: JSON, name: str | None, kind: str | None, *, most: int | Non
     marked = tags if most is None else tags[: most - len(shown)]
     left_out = len(artifacts) + len(tags) - len(shown) - len(marked)
     of_the_choice = {"complete": not left_out, "reason": "limit" if left_out else None, "left_out": left_out}
-    return {**answer, "artifacts": shown, "tags": marked, "cursor": None, **of_the_choice}
+    return {**answer, "artifacts": shown, "tags": marked, "cursor": None, **of_the_choice}, len(marked) < len(
+        tags
+    )
 
 
 def diff(

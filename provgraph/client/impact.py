@@ -119,7 +119,7 @@ class _Told(Shown):
         from provgraph.client.traced import by_an_event  # noqa: PLC0415 - most programs do not ask
 
         if self.opening is None:
-            return ("What came of a node: iterate to read it.",)
+            return ("What came of a node, not read yet: iterate over it, and print each event.",)
         node, affected = self.opening.get("node") or {}, self.opening.get("affected", 0)
         of = f"{node.get('kind', 'node')} {printable(node.get('id'))}{by_an_event(node)}"
         ended = self.closing or {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from provgraph import telling
 from provgraph.telling import counted, printable
@@ -73,6 +73,24 @@ def place(event: object, position: object) -> str:
 def truth(position: int, as_of: object = None) -> str:
     """Return what an answer is true for, as part of a sentence."""
     return f"as of log position {position}" + (f", at {_cell(as_of)}" if as_of else "")
+
+
+class Ended(Protocol):
+    """Says how the work of an event ended."""
+
+    @property
+    def outcome(self) -> str | None:
+        """``failed``, ``aborted``, ``unknown``; None: the event did not say."""
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong."""
+
+
+def ending(told: Ended) -> str:
+    """Return how the work of an event ended, where it does not say that it ended well."""
+    ended = telling.ended({"outcome": told.outcome, "error": told.error})
+    return f" ({printable(ended)})" if ended else ""
 
 
 def more(cursor: str | None, reason: str | None = None) -> str:

@@ -274,10 +274,19 @@ class Spool:
         delivered, refused = row or (0, 0)
         return Counts(delivered, refused, left, waiting)
 
-    def is_settled(self, source: str) -> bool:
-        """Tell whether nothing that a source put waits any more."""
+    def last(self) -> int:
+        """Return the number of the last entry that waits, whoever put it; 0 when none does."""
         with self._reading() as connection:
-            found = connection.execute("SELECT 1 FROM pending WHERE source = ? LIMIT 1", (source,)).fetchone()
+            (found,) = connection.execute("SELECT coalesce(max(seq), 0) FROM pending").fetchone()
+        return int(found)
+
+    def is_settled(self, source: str, *, up_to: int = 0) -> bool:
+        """Tell whether nothing waits any more that a source put, or that anybody put up to the entry ``up_to``."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM pending WHERE source = ? UNION ALL SELECT 1 FROM pending WHERE seq <= ? LIMIT 1",
+                (source, up_to),
+            ).fetchone()
         return found is None
 
     def refused(self) -> list[Refused]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
-from provgraph.client.shown import Piece, Shown, Table
+from provgraph.client.shown import Piece, Shown, Table, ending
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
 
@@ -34,6 +34,8 @@ class StoredPem(Shown):
     produces: tuple[str, ...]
     recorded_by: JSON | None = None  # the credential that it came with, {"id", "name"}
     changed: str | None = None  # it was changed after it was recorded: why that was accepted
+    outcome: str | None = None  # failed, aborted, unknown; None: it did not say
+    error: str | None = None
 
     @classmethod
     def read(cls, document: JSON) -> StoredPem:
@@ -54,11 +56,13 @@ class StoredPem(Shown):
             tuple(document["ProducesArtifacts"]),
             None if recorder is None else {"id": recorder["ID"], "name": recorder["Name"]},
             document.get("Changed"),
+            document.get("Outcome"),
+            document.get("Error"),
         )
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        told = f"{self.occurred_at} {printable(self.emitter)} {printable(self.type)}: event {self.id}"
+        told = f"{self.occurred_at} {printable(self.emitter)} {printable(self.type)}: event {self.id}{ending(self)}"
         parts = (("uses", self.uses), ("produces", self.produces))
         return told + "".join(
             f", {what} {telling.listed(printable(telling.short(name)) for name in names)}"

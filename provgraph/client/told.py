@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
 from provgraph.client.answers import JSON, typed
-from provgraph.client.shown import Block, Piece, Shown, Table, more, place, truth
+from provgraph.client.shown import Block, Piece, Shown, Table, ending, more, place, truth
 from provgraph.client.traced import doubts
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
@@ -58,7 +58,7 @@ class Version(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         label = "" if self.label is None else f"{printable(telling.short(self.label))}, "
-        return f"{label}{place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        return f"{label}{place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Step(Shown):
             return f"event {self.event}, named by others and never reported"
         told = (_time(self.occurred_at), printable(self.emitter), printable(self.type))
         what = " ".join(each for each in told if each)
-        return f"{what}: {place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        return f"{what}: {place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
@@ -241,7 +241,7 @@ class TagState(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         named = printable(joined((self.namespace, self.tag)))
-        event = f"{place(self.event, self.position)}{_ending(self)}{_changed(self.changed)}"
+        event = f"{place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
         return f"{named} marks {event}, since {_time(self.since)}"
 
 
@@ -272,7 +272,8 @@ class State(Shown):
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
-        found = f"{counted(len(self.artifacts), 'artifact')}, {counted(len(self.tags), 'tag')}"
+        shown = len(self.artifacts), len(self.tags)
+        found = telling.artifacts_and_tags(*shown, are_tags_left=not self.complete)
         yield f"{found}, {truth(self.position, self.as_of)}"
         if self.artifacts:
             yield Table(
@@ -463,12 +464,6 @@ def step(document: JSON) -> Step:
 def _told(key: str, item: JSON) -> object:
     """Return what stands of an item of a list in a column."""
     return Version.read(item[key]) if key == "version" else item.get(key)
-
-
-def _ending(told: Version | Step | TagState) -> str:
-    """Return how the work of an event ended, where it does not say that it ended well."""
-    ended = telling.ended({"outcome": told.outcome, "error": told.error})
-    return f" ({printable(ended)})" if ended else ""
 
 
 def _changed(change: JSON | None) -> str:

@@ -15,6 +15,7 @@ import uuid
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from provgraph.sources import rawdates
 from provgraph.sources.errors import SourceError
 from provgraph.sources.export import Export
 from provgraph.sources.firstparents import FirstParents
@@ -78,6 +79,11 @@ def events(
         makers.add(commit)
         if since is None or commit.committed_at >= since:
             yield from made
+
+
+def undated(history: History, *, since: datetime | None = None) -> tuple[str, ...]:
+    """Return the commits read so far that `events` gave an event of the time 1970-01-01: they state none."""
+    return history.undated if since is None or since <= rawdates.UNDATED else ()
 
 
 class _Makers:

@@ -26,6 +26,8 @@ JSONObject = dict[str, Any]
 
 _TOUCHED = frozenset({Operation.CREATED, Operation.UPDATED, Operation.UNCHANGED, Operation.RESTORED})
 
+_UNDOING = frozenset({Operation.RESTORED, Operation.RETIRED, Operation.GROUPED})
+
 
 class Closing(NamedTuple):
     """How a run is to be closed."""
@@ -205,13 +207,58 @@ def work_of_login(reads: TrackingQueries, login: str, *, since_us: int, since: s
     :param since_us: what was recorded at this time or later
     :param since: how that was said, for the sentence
     """
-    operations = reads.operations_of(login, since_us=since_us)
+    operations: Sequence[StoredOperation] = reads.operations_of(login, since_us=since_us)
     groups = {(one.run_id, one.object_id) for one in operations}
     ids = dict.fromkeys(one.run_id for one in operations if one.run_id is not None)
     runs = [run for run in map(reads.run, ids) if run is not None and run.closed is not None]
-    closed = sorted(runs, key=lambda run: run.closed or 0)
+    # A run that was rolled back lists nobody any more: its group lists again what it listed before.
+    undone = [run for run in runs if run.state.state is RunStatus.ROLLED_BACK]
+    closed = sorted((run for run in runs if run not in undone), key=lambda run: run.closed or 0)
     ended = [run.state for run in closed if (run.state.id, run.state.group_id) in groups]
-    return Work(f"What {login!r} did since {since}", operations, ended)
+    return Work(f"What {login!r} did since {since}", _with_rollbacks(reads, operations, undone), ended)
+
+
+def _with_rollbacks(
+    reads: TrackingQueries, operations: Sequence[StoredOperation], undone: Sequence[StoredRun]
+) -> list[StoredOperation]:
+    """
+    Return operations with what the rollbacks of these runs did to the same objects, whoever rolled them back.
+
+    Otherwise such a rollback would be somebody else's change of what it put back. It stays one where the run did more
+    to an object than is to be undone now.
+    """
+    known = {(one.sequence, one.object_id) for one in operations}
+    further: list[StoredOperation] = []
+    for run in undone:
+        done = reads.operations(run_id=run.state.id)
+        own = done[: _began_to_undo(run, done)]
+        touched = {one.object_id for one in own}
+        foreign = {one.object_id for one in own if (one.sequence, one.object_id) not in known}
+        further += [
+            one
+            for one in done[len(own) :]
+            if one.object_id in touched - foreign and (one.sequence, one.object_id) not in known
+        ]
+    # Whom a rollback took off the group of its run was not on it before the run.
+    last = {run.closed for run in undone}
+    whole = sorted((*operations, *further), key=lambda one: one.sequence)
+    return [one._replace(dropped=()) if one.sequence in last else one for one in whole]
+
+
+def _began_to_undo(run: StoredRun, done: Sequence[StoredOperation]) -> int:
+    """
+    Return the number of the first of the operations of a run that its rollback did.
+
+    A rollback is a row of steps without a gap. The last one closed the run for good, and changed its group alone.
+    """
+    first, step = len(done), run.closed or 0
+    actor = done[-1].actor if done else None
+    while first and step - done[first - 1].sequence <= 1:
+        one = done[first - 1]
+        if one.operation not in _UNDOING or one.actor != actor:
+            break
+        first, step = first - 1, one.sequence
+    return first
 
 
 def roll_back(draft: Draft, kinds: ObjectKinds, work: Work, *, force: bool) -> JSONObject:

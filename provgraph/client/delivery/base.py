@@ -24,7 +24,7 @@ class Flushed(Shown):
     refused: int  # the service judged them and did not take them
     left: int  # neither: still waiting to be sent
     waiting: int = 0  # in the spool altogether, those of other clients too
-    reason: str | None = None  # why some are left, as far as known
+    reason: str | None = None  # why some are left, or wait, as far as known
 
     def brief(self) -> str:
         """See `Shown.brief`."""
@@ -34,8 +34,8 @@ class Flushed(Shown):
 
     @property
     def complete(self) -> bool:
-        """Whether the service has everything."""
-        return self.left == 0 and self.refused == 0
+        """Whether the service has everything, what other clients left in the same spool included."""
+        return self.left == 0 and self.refused == 0 and self.waiting == 0
 
 
 @dataclass(frozen=True, slots=True)

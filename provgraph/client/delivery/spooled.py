@@ -102,14 +102,18 @@ class SpoolDelivery(forks.Forkable):
 
     def flush(self, *, timeout_seconds: float) -> Flushed:
         """See `Delivery.flush`."""
+        # An earlier process may have left something: the service has everything only when it has that as well.
+        return self._flush(timeout_seconds, up_to=self.spool.last())
+
+    def _flush(self, timeout_seconds: float, *, up_to: int) -> Flushed:
         sender, source = self._running(), self._source
-        sender.wait_until(lambda: self.spool.is_settled(source), timeout_seconds=timeout_seconds)
+        sender.wait_until(lambda: self.spool.is_settled(source, up_to=up_to), timeout_seconds=timeout_seconds)
         with self._lock:
             counts = self.spool.counts(source)
             before = self._told
             self._told = counts
         reason = None
-        if counts.left:
+        if counts.left or counts.waiting:
             reason = sender.reason or f"not all was delivered within {timeout_seconds:g} s"
         return Flushed(
             delivered=counts.delivered - before.delivered,
@@ -128,11 +132,12 @@ class SpoolDelivery(forks.Forkable):
             self.spool.close()
             self._connect = None
             return
-        flushed = self.flush(timeout_seconds=self.close_timeout_seconds)
+        # What others left is no reason to end later: whoever opens the spool next delivers it.
+        flushed = self._flush(self.close_timeout_seconds, up_to=0)
         if flushed.left:
             logger.warning(
-                "%d events are left in the spool %s, for the next process that opens it: %s",
-                flushed.left,
+                "%s left in the spool %s, for the next process that opens it: %s",
+                "1 event is" if flushed.left == 1 else f"{flushed.left} events are",
                 self.spool.path,
                 flushed.reason,
             )

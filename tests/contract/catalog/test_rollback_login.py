@@ -221,3 +221,60 @@ def test_what_somebody_put_back_already_is_in_nobodys_way(stores: Stores, script
 
     assert (undone["restored"], undone["retired"]) == ([], [again])
     assert (told(script, changed)[1]["role"], told(script, made)[0]) == ("a", False)
+
+
+@pytest.mark.parametrize("who", ["tester", "admin"])
+def test_what_the_rollback_of_its_newest_run_did_is_not_somebody_elses_change(
+    stores: Stores, script: Script, who: str
+) -> None:
+    kept = script.save(None, "kept")
+    first = script.once("A", "B")
+    since = now(stores)
+    script.once("A", "C")
+    newest = script.open()
+    script.tracker.save(command(), [Save(KIND, {"name": "C", "n": 1})], run_id=newest, upsert=True)
+    script.save(newest, "D", "kept")
+    script.close(newest)
+    script.tracker.roll_back(command(actor=who), newest)
+
+    undone = Login(script, "tester").roll_back(since)
+
+    assert sorted(script.members(first["group"])) == ["A", "B"]
+    assert script.live(kept[0])
+    assert len(undone["retired"]) == 1
+
+
+@pytest.mark.parametrize("who", ["tester", "admin"])
+def test_after_the_rollback_of_its_only_run_nothing_is_left_to_undo(
+    stores: Stores, script: Script, who: str
+) -> None:
+    script.save(None, "kept")
+    first = script.once("A", "B")
+    since = now(stores)
+    run = script.open()
+    script.save(run, "A", "C", "kept")
+    script.close(run)
+    script.tracker.roll_back(command(actor=who), run)
+
+    undone = Login(script, "tester").roll_back(since)
+
+    assert sorted(script.members(first["group"])) == ["A", "B"]
+    assert (undone["restored"], undone["retired"]) == ([], [])
+
+
+def test_what_somebody_changed_before_a_run_was_rolled_back_by_force_is_in_the_way(
+    stores: Stores, script: Script
+) -> None:
+    bob = Login(script, "bob")
+    id_ = bob.save("x", role="first")
+    since = now(stores)
+    run = script.open(sweep=False)
+    script.tracker.save(command(), [Save(KIND, {"name": "x", "role": "a"})], run_id=run, upsert=True)
+    script.close(run)
+    bob.save("x", note="mine")
+    script.tracker.roll_back(command(actor="admin"), run, force=True)
+    Login(script, "tester").save("x", role="b")
+
+    with pytest.raises(ChangedSinceError):
+        Login(script, "tester").roll_back(since)
+    assert told(script, id_)[1]["role"] == "b"

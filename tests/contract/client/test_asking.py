@@ -242,6 +242,25 @@ def test_a_list_can_be_read_again(client: Any, service: FakeService) -> None:
     assert (list(found), list(found), len(service.requests)) == ([], [], 2)
 
 
+def test_a_stored_event_says_how_its_work_ended(client: Any, service: FakeService) -> None:
+    stored: dict[str, Any] = dict.fromkeys(("ID", "Type", "Emitter", "Version", "Tag", "TagNamespace"), "x")
+    stored |= {
+        "Predecessor": None,
+        "TimestampClient": "2026-01-01 00:00:00",
+        "TimestampReceived": "",
+        "Properties": {},
+    }
+    stored |= {"UsesArtifacts": [], "ProducesArtifacts": [], "Outcome": "failed", "Error": "no rows"}
+    service.answers["GET /query/pem/x"] = stored
+    service.answers["GET /query/pems"] = [stored]
+
+    one, (listed,) = client.get_pem("x"), list(client.get_pems())
+
+    assert (one.outcome, one.error, listed) == ("failed", "no rows", one)
+    assert "failed" in str(one)
+    assert "no rows" in str(one)
+
+
 def test_an_artifact_is_found_by_its_exact_name(client: Any, service: FakeService) -> None:
     service.answers["GET /query/artifacts"] = [
         {"Name": "model", "Properties": {"a": 1}, "CreatedAt": "2026-01-01 00:00:00"}

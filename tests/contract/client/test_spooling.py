@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -294,6 +295,41 @@ def test_what_is_left_when_a_client_closes_the_next_one_delivers(
 
     assert second.flush(timeout_seconds=30) == Flushed(delivered=1, refused=0, left=0)
     assert [event["ID"] for event in service.sent] == [pem.id for pem in pems]
+
+
+def test_not_all_is_there_while_something_waits_that_an_earlier_client_left(
+    spooling: Callable[..., Any], service: FakeService
+) -> None:
+    service.troubles = [_AWAY] * 1_000
+    first = spooling()
+    first.send_pems([first.prepare_pem("x") for _ in range(5)])
+    first.close()
+
+    second = spooling()
+    away = second.flush(timeout_seconds=0.3)
+    service.troubles = []
+    back = second.flush(timeout_seconds=30)
+
+    assert (away.left, away.waiting, away.complete) == (0, 5, False)
+    assert "refused" in str(away)
+    assert (back, back.complete) == (Flushed(delivered=0, refused=0, left=0), True)
+    assert len(service.sent) == 5
+
+
+def test_closing_does_not_wait_for_what_another_client_left(
+    spooling: Callable[..., Any], service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.troubles = [_AWAY] * 10_000
+    first = spooling()
+    first.send_pem(first.prepare_pem("x"))
+    first.close()
+    began = time.monotonic()
+
+    spooling(close_timeout_seconds=60).close()
+
+    assert time.monotonic() - began < 30
+    assert "1 event is left in the spool" in caplog.text
+    service.troubles = []
 
 
 def test_closing_waits_for_what_is_left(spooling: Callable[..., Any], service: FakeService) -> None:

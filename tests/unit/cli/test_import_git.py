@@ -207,3 +207,20 @@ def test_commits_without_a_readable_date_are_named_at_the_end(
     assert f"recorded as of 1970-01-01: 1 commit: {odd}" in " ".join(shown.err.split())
     assert old not in shown.err
     assert told.json["undated"] == [odd]
+
+
+def test_commits_that_are_not_sent_are_not_named_as_recorded(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    service.answer_with(_ROUTE, _judge)
+    repo = Repo(tmp_path / "odd")
+    odd = repo.commit_as_stated("committer A <a@example.org> text +0000")
+    repo.commit_as_stated("committer A <a@example.org> 1700000000 +0000", odd)
+
+    shown, told = (
+        run("import", "git", str(repo.folder), "--since", "2023-01-01", *options)
+        for options in ((), ("--json",))
+    )
+
+    assert (shown.code, odd in shown.err) == (0, False)
+    assert (told.json["undated"], told.json["accepted"]) == ([], 1)

@@ -39,6 +39,16 @@ def test_a_state_lists_fifty_and_says_how_to_get_the_rest(run: Run, service: Fak
     assert "--cursor c1, everything with --all" in ended.err
 
 
+def test_tags_that_come_after_what_is_shown_are_not_said_to_be_none(run: Run, service: FakeService) -> None:
+    _state(service, tags=[], complete=False, reason="limit", cursor="c1")
+    cut = run("state")
+    _state(service)
+    chosen = run("state", "--name", "model")
+
+    assert "120 artifacts, tags not shown yet, as of log position 9" in cut.err
+    assert "50 artifacts, tags not shown yet, as of log position 9" in chosen.err
+
+
 def test_for_programs_a_page_is_as_large_as_the_service_makes_it(run: Run, service: FakeService) -> None:
     _state(service)
 

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import types
 import typing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_a_lineage_becomes_a_networkx_graph() -> None:
 
 
 def test_a_state_is_a_table() -> None:
-    document = {
+    document: dict[str, Any] = {
         "artifacts": [
             {"artifact": "model", "version": None, "properties": {"auc": 0.9}},
             {
@@ -195,6 +196,8 @@ def test_a_state_is_a_table() -> None:
         "prod/a%2Fb  e1           2026-03-01T00:00:00Z",
         "NOT complete; `cursor` leads on.",
     ]
+    cut = State.read({**document, "artifacts": document["artifacts"][:1], "tags": []})
+    assert _texts(cut)[0] == "1 artifact, tags not shown yet, as of log position 2"
 
 
 def test_a_table_in_a_notebook_is_one() -> None:
@@ -251,6 +254,8 @@ def test_stored_things_are_a_line() -> None:
     pem = StoredPem("e1", "train", "me", None, "2026-03-01 00:00:00", "", {}, "", "", "", ("a",), ("b", "c"))
 
     assert str(pem) == "2026-03-01 00:00:00 me train: event e1, uses a, produces b, c"
+    failed = replace(pem, outcome="failed", error="no\nroom", uses=(), produces=())
+    assert str(failed) == '2026-03-01 00:00:00 me train: event e1 (failed: "no\\nroom")'
     assert (
         str(Tag("prod", "now", "e1", "2026-03-01 00:00:00"))
         == "prod/now marks event e1, since 2026-03-01 00:00:00"
