@@ -286,7 +286,7 @@ class State(Shown):
                 [
                     (
                         joined((each.namespace, each.tag)),
-                        f"{each.event}{_ending(each)}{_changed(each.changed)}",
+                        f"{each.event}{ending(each)}{_changed(each.changed)}",
                         each.since,
                     )
                     for each in self.tags
