@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 # A name made of these alone can pass for nothing but a name.
 _PLAIN = re.compile(r"[\w./:@+=#%~&?*-]+").fullmatch
@@ -36,6 +36,13 @@ def printable(value: object) -> str:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def unreadable(positions: Sequence[int]) -> str:
+    """Return the sentence about events that no answer counts."""
+    places = listed(str(position) for position in positions)
+    what = "1 event of the log is" if len(positions) == 1 else f"{len(positions)} events of the log are"
+    return f"{what} left out, for nobody can read what it says and that was accepted: log position {places}."
 
 
 def counted(number: int, what: str) -> str:

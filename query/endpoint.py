@@ -85,6 +85,12 @@ def described(question: Question, endpoint: Callable[..., Any], *, media_type: s
     )
 
 
-def json(answer: Mapping[str, Any]) -> Response:
+def json(services: Services, answer: Mapping[str, Any]) -> Response:
     """Answer with JSON; events' properties may be nested deeper than most programs write."""
-    return Response(to_json(answer), media_type=JSON)
+    return Response(to_json({**answer, **unreadable(services)}), media_type=JSON)
+
+
+def unreadable(services: Services) -> dict[str, Any]:
+    """Return what to add to an answer where the log has events that no answer counts: their positions."""
+    positions = services.recorders.unreadable()
+    return {"unreadable": positions} if positions else {}

@@ -34,7 +34,9 @@ def _gaps(services: Services, given: Given) -> Response:
         cursor=given.text("cursor"),
         question=given.question,
     )
-    return endpoint.json(gaps(services.graph, asked, recorders=services.recorders, cursors=services.cursors))
+    return endpoint.json(
+        services, gaps(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
+    )
 
 
 _TRUTH = {"position": 5, "as_of": None}

@@ -53,14 +53,14 @@ def _lines(services: Services, given: Given) -> Iterator[bytes]:
     yield to_json({"kind": "start", **found.opening})
     for item in found.items:
         yield to_json(item)
-    yield to_json({"kind": "end", **found.closing})
+    yield to_json({"kind": "end", **found.closing, **endpoint.unreadable(services)})
 
 
 def _page(services: Services, given: Given) -> Response:
     found = impact(
         services.graph, _asked(services, given), recorders=services.recorders, cursors=services.cursors
     )
-    return endpoint.json({"items": list(found.items), **found.closing})
+    return endpoint.json(services, {"items": list(found.items), **found.closing})
 
 
 def _asked(services: Services, given: Given) -> Impact:

@@ -10,6 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response
 
 from provgraph.errors import NotFoundError, TakesLongerError
+from provgraph.exports import to_json
 from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
 from provgraph.lineage.lineage import is_cursor
 from provgraph.lineage.trace import BOTH, Filter, Trace, trace
@@ -55,10 +56,13 @@ class _Lineage(Endpoint):
             if brief is not None and is_quick_to_tell and is_brief(asked):
                 with suppress(TakesLongerError):
                     return _as_json(
-                        lineage(brief, asked, recorders=recorders, cursors=self._services.cursors)
+                        self._services,
+                        lineage(brief, asked, recorders=recorders, cursors=self._services.cursors),
                     )
             if format_ is None:
-                return _as_json(await self._quick.run(_quickly, self._services, asked, detailed=detailed))
+                return _as_json(
+                    self._services, await self._quick.run(_quickly, self._services, asked, detailed=detailed)
+                )
             async with self._places.to_begin():
                 return await self._places.turns.run(
                     _in_format, self._services, asked, format_, detailed=detailed
@@ -141,7 +145,7 @@ def _walk(services: Services, given: Given) -> Response:
     )
     format_ = _format(given)
     answer = trace(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
-    return endpoint.json(answer) if format_ is None else _rendered(answer, format_)
+    return endpoint.json(services, answer) if format_ is None else _rendered(answer, format_)
 
 
 def _rendered(answer: dict[str, Any], format_: str) -> Response:
@@ -166,8 +170,11 @@ def _may_name_a_version(node: str) -> bool:
     return "@" in node
 
 
-def _as_json(answer: bytes) -> Response:
-    return Response(answer, media_type=endpoint.JSON)
+def _as_json(services: Services, answer: bytes) -> Response:
+    """Answer with what is JSON already; beside it, what no answer counts."""
+    beside = endpoint.unreadable(services)
+    whole = answer.rstrip()[:-1] + b"," + to_json(beside)[1:] if beside else answer
+    return Response(whole, media_type=endpoint.JSON)
 
 
 _YES, _NO = "true", "false"

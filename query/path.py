@@ -27,7 +27,7 @@ def _path(services: Services, given: Given) -> Response:
         known_at=when.known_at,
         seconds=given.seconds(),
     )
-    return endpoint.json(path(services.graph, asked, recorders=services.recorders))
+    return endpoint.json(services, path(services.graph, asked, recorders=services.recorders))
 
 
 _TEXT = {"type": "string"}

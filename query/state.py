@@ -44,7 +44,7 @@ def _state(services: Services, given: Given) -> Response:
     for artifact in answer["artifacts"]:
         artifact["kind"] = _kind(services, artifact)
     _add_recorders(services, [*answer["artifacts"], *answer["tags"]])
-    return endpoint.json(answer)
+    return endpoint.json(services, answer)
 
 
 def _add_recorders(services: Services, found: Iterable[Json]) -> None:
@@ -76,7 +76,7 @@ def _diff(services: Services, given: Given) -> Response:
     )
     sides = (change[side] for change in answer["changes"] for side in ("before", "after"))
     _add_recorders(services, [side for side in sides if side is not None])
-    return endpoint.json(answer)
+    return endpoint.json(services, answer)
 
 
 def _view(clocks: Clocks, clock: str, stated: str, *, field: str) -> View:

@@ -235,7 +235,7 @@ class _Endpoint:
         answer: Callable[[Work, str, Given], JSONObject],
         parameters: tuple[Parameter, ...],
     ) -> None:
-        self._authenticator = services.authenticator
+        self._services = services
         self._turns = turns
         self._work = work
         self._answer = answer
@@ -243,11 +243,12 @@ class _Endpoint:
 
     async def get(self, request: Request) -> Response:
         """Answer from the catalog, which has everything that was acknowledged."""
-        self._authenticator.require(request, Right.READ)
+        self._services.authenticator.require(request, Right.READ)
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        return json(await self._turns.run(self._answer, self._work, path_id(request), given))
+        answer = await self._turns.run(self._answer, self._work, path_id(request), given)
+        return json(self._services, answer)
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:

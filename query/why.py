@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provgraph import telling
 from provgraph.http import text
 from provgraph.lineage.why import DEFAULT_LIMIT, LARGEST_LIMIT, Why, why
 from query import endpoint, formats, questions
@@ -29,8 +30,10 @@ def _why(services: Services, given: Given) -> Response:
     )
     format_ = formats.chosen(given, formats.TEXT, limit=asked.limit)
     answer = why(services.graph, asked, kinds=services.kinds, recorders=services.recorders)
+    if positions := services.recorders.unreadable():
+        answer["text"] += f"{telling.unreadable(positions)}\n"
     if format_ is None:
-        return endpoint.json(answer)
+        return endpoint.json(services, answer)
     return _file(answer, format_, depth=asked.depth)
 
 

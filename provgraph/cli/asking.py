@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import output
 from provgraph.cli.exits import UsageError
 from provgraph.client.traced import by_an_event
@@ -140,7 +141,9 @@ def truth(answer: JSON) -> str:
     """Return what an answer is true for, as part of a sentence."""
     as_of = answer.get("as_of")
     known = f"as of log position {answer['position']}"
-    return known if as_of is None else f"{known}, at {as_of}"
+    known = known if as_of is None else f"{known}, at {as_of}"
+    positions = answer.get("unreadable")
+    return f"{known}. {telling.unreadable(positions).rstrip('.')}" if positions else known
 
 
 def more(answer: JSON) -> str:

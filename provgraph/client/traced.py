@@ -181,6 +181,8 @@ def _origin(edge: JSON) -> str:
 
 def _completeness(answer: Lineage, how: How) -> str:
     true_for = f"as of log position {answer.position}" + (f", at {answer.as_of}" if answer.as_of else "")
+    if positions := answer.document.get("unreadable"):
+        true_for += f". {telling.unreadable(positions).rstrip('.')}"
     if answer.complete:
         return f"Complete, {true_for}."
     goes_on = f", or {how.cursor.format(cursor=answer.cursor)}" if answer.cursor else ""

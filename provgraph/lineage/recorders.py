@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from provgraph.eventlog.checking import accepted_changes
+from provgraph.eventlog.checking import CheckedReader, accepted_changes
+from provgraph.events.base import SetAside
 from provgraph.events.recorder import CHANGED, RECORDED_BY
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Recorders:
         self._catalog = catalog
         self._clock = clock
         self._names: dict[str, str] = {}  # of credentials, by id; they never change
+        self._accepted: frozenset[int] = (
+            frozenset()
+        )  # positions of the accepted changes that the next one is about
+        self._unreadable: list[int] = []
         self._missed: dict[str, float] = {}  # ids without a name, and until when they are not asked for again
 
     @property
@@ -75,6 +80,22 @@ class Recorders:
                 "found_digest": change.found_digest,
             }
         return known
+
+    def unreadable(self) -> list[int]:
+        """
+        Return the log positions of the events that no answer counts: they cannot be read, and that was accepted.
+
+        :raises StoreError: the log cannot be read
+        """
+        accepted = frozenset(accepted_changes(self._log))
+        if accepted != self._accepted:
+            unreadable = [position for position in sorted(accepted) if self._is_set_aside(position)]
+            self._accepted, self._unreadable = accepted, unreadable
+        return self._unreadable
+
+    def _is_set_aside(self, position: int) -> bool:
+        found = CheckedReader(self._log).read(after=position - 1, limit=1)
+        return any(isinstance(event.kind, SetAside) for event in found)
 
     def _learn(self, ids: Collection[str]) -> None:
         now = self._clock()

@@ -181,6 +181,39 @@ def test_an_event_that_cannot_be_read_keeps_no_others_out_when_it_is_sent_again(
         assert [each["verdict"] for each in answer.json()["results"]] == ["conflict", "accepted"]
 
 
+# Each is about what the third event tells, or told.
+ABOUT_IT = [
+    "/api/v1/why?node=artifact:a5",
+    "/api/v1/why?node=artifact:a5&format=text",
+    "/api/v1/lineage?node=artifact:a5",
+    "/api/v1/lineage?node=artifact:a5&depth=1&direction=upstream",
+    "/api/v1/lineage?node=artifact:a5&as_of=now",
+    "/api/v1/impact?node=artifact:a1",
+    "/api/v1/impact?node=artifact:a1&format=json",
+    "/api/v1/path?source=artifact:a4&target=artifact:a5",
+    "/api/v1/state",
+    "/api/v1/diff?from=1&to=now&clock=recorded",
+    "/api/v1/gaps",
+]
+
+
+def test_every_answer_says_that_an_event_is_left_out_which_nobody_can_read(folder: Path) -> None:
+    with open_service(folder) as service:
+        assert [path for path in ABOUT_IT if "unreadable" in service.call("GET", path).text] == []
+    tamper(folder, "UPDATE event SET payload = CAST('x' || substr(payload, 2) AS BLOB) WHERE position = 3")
+    with open_service(folder) as service:
+        accept_change(service)
+        assert job(service, "/admin/rebuild")["state"] == "done"
+
+        for path in ABOUT_IT:
+            answer = service.call("GET", path)
+            assert answer.is_success, answer.text
+            if path.endswith("text"):
+                assert "nobody can read what it says and that was accepted: log position 3." in answer.text
+            else:
+                assert orjson.loads(answer.content.splitlines()[-1])["unreadable"] == [3]
+
+
 # None of these lists the third event itself: a version that it made stands there alone.
 WITHOUT_THE_EVENT = [
     "/api/v1/lineage?node=artifact:a4&depth=1&details=true",
