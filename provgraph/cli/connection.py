@@ -3,7 +3,6 @@
 from types import TracebackType
 from typing import Annotated
 
-import httpx
 import typer
 
 from provgraph.client import (
@@ -15,6 +14,8 @@ from provgraph.client import (
     UnexpectedAnswerError,
 )
 from provgraph.client.calls import Call
+from provgraph.client.errors import ForeignServerError
+from provgraph.client.exchange import origin_of
 from provgraph.errors import NotFoundError
 
 Url = Annotated[
@@ -41,10 +42,6 @@ _ITS_ANSWER = "OK"
 _BUSY = (429, 502, 503, 504)
 
 
-class ForeignServerError(ClientError):
-    """Something answers at that address, and it is no provgraph service, or another part of one's address."""
-
-
 class Connected(Client):
     """The client of a command. An answer that no service of ours would give ends the command with that sentence."""
 
@@ -53,7 +50,7 @@ class Connected(Client):
     ) -> None:
         try:
             if _is_strange(error) and not self._is_ours(self.url):
-                raise ForeignServerError(self._about(error)) from error
+                raise self._foreign(error) from error
         finally:
             super().__exit__(kind, error, trace)
 
@@ -66,12 +63,12 @@ class Connected(Client):
         except ClientError:
             return False
 
-    def _about(self, error: BaseException | None) -> str:
-        sentence = f"What answers at {self.url} is no provgraph service ({error})."
-        origin = str(httpx.URL(self.url).copy_with(path="/")).rstrip("/")
-        if origin != self.url and self._is_ours(origin):
-            return f"{sentence} There is one at {origin}: use that as --url."
-        return f"{sentence} Check --url, or PROVGRAPH_URL."
+    def _foreign(self, error: BaseException | None) -> ForeignServerError:
+        told = error.reason if isinstance(error, ForeignServerError) else str(error)
+        origin = origin_of(self.url)
+        if origin is not None and self._is_ours(origin):
+            return ForeignServerError(self.url, told, advice=f"There is one at {origin}: use that as --url.")
+        return ForeignServerError(self.url, told, advice="Check --url, or PROVGRAPH_URL.")
 
 
 def connect(url: str, token: str | None) -> Client:

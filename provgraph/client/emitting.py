@@ -18,6 +18,7 @@ from provgraph.client.errors import (
     UnexpectedAnswerError,
     UnreachableError,
     UnsendableError,
+    ended,
 )
 from provgraph.client.ids import new_id
 from provgraph.client.pems import SIZE_LIMIT, Artifact, Encoded, Pem, artifacts_of, id_of, ids_of
@@ -215,7 +216,7 @@ def send(events: Sequence[Encoded]) -> Conversation[SendResult]:
             answer: SendResult = yield calls.send_encoded([event.content for event in part])
         except ClientError as error:
             if _would_wait(error):
-                error.args = (f"{error} {_lost(len(events) - len(result.verdicts))}",)
+                error.args = (f"{ended(str(error))} {_lost(len(events) - len(result.verdicts))}",)
             raise
         result = result.followed_by(answer.of([event.id for event in part]))
     return result

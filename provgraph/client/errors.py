@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from provgraph.client.answers import Verdict
 
 
+def ended(sentence: str) -> str:
+    """Return a sentence with a full stop, unless it has an end."""
+    return sentence if sentence.endswith((".", "?", "!", "`")) else f"{sentence}."
+
+
 class ClientError(ProvgraphError):
     """The base of every error that a client raises."""
 
@@ -50,6 +55,22 @@ class UnexpectedAnswerError(ClientError):
     """The answer is not what this service sends: something else listens there, or a service of another version."""
 
 
+class ForeignServerError(UnexpectedAnswerError):
+    """
+    Something answers at that address, and it is no provgraph service, or another part of one's address.
+
+    :param reason: what tells so
+    :param advice: what to do about it
+    :param refusal: what was answered, where that is known
+    """
+
+    def __init__(self, url: str, reason: str, *, advice: str, refusal: ServiceError | None = None) -> None:
+        super().__init__(f"What answers at {url} is no provgraph service ({reason.rstrip('.')}). {advice}")
+        self.url = url
+        self.reason = reason
+        self.refusal = refusal
+
+
 class ServiceError(ClientError):
     """The service answered that it did not do what was asked."""
 
@@ -74,8 +95,9 @@ class CredentialsRefusedError(ServiceError):
         super().__init__(status, problem, url=url)
         self.told = str(self)
         if status == _UNKNOWN:
-            ended = self.told if self.told.endswith(("?", "!")) else f"{self.told.rstrip('.')}."
-            self.args = (f"{ended} Give a credential with Client(..., token=...), or in PROVGRAPH_TOKEN",)
+            self.args = (
+                f"{ended(self.told)} Give a credential with Client(..., token=...), or in PROVGRAPH_TOKEN",
+            )
 
 
 class NotThereError(ServiceError):

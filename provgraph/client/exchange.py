@@ -20,6 +20,7 @@ from provgraph.client.errors import (
     BusyError,
     ClientError,
     ClosedError,
+    ForeignServerError,
     OverlongQuestionError,
     ServiceError,
     UnexpectedAnswerError,
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TOO_LONG = 414
+_NOT_THERE = 404
+_NO_ROUTE = "There is nothing at /"
+# Characters of an answer that is no problem document.
+_LONGEST = 2_000
+_LONGEST_OF_A_PAGE = 200
+# Proxies send pages of their own with these, before a service that is ours.
+_MAYBE_A_PROXYS = frozenset({400, 401, 403, 413, _TOO_LONG, 429, 502, 503, 504})
 # How the libraries say that an answer is of another protocol.
 _NO_TLS = "WRONG_VERSION_NUMBER"
 _NO_HTTP = "illegal status line"
@@ -200,8 +208,41 @@ def _overlong(call: Call[Any], problem: Mapping[str, Any], url: str) -> Overlong
     return OverlongQuestionError(_TOO_LONG, problem, url=url, field=field, size=sizes[field])
 
 
-def refusal(call: Call[Any], response: httpx.Response) -> ServiceError:
+def refusal(call: Call[Any], response: httpx.Response) -> ClientError:
     """Return the error that a refusal of a call, read to its end, stands for."""
+    error = _refusal(call, response)
+    url = _shown(response).removesuffix(call.path)
+    origin = origin_of(url)
+    is_foreign = _is_page(response) and response.status_code not in _MAYBE_A_PROXYS
+    if not is_foreign and (origin is None or not _is_no_route(response)):
+        return error
+    advice = (
+        "Check the URL of this client."
+        if origin is None
+        else f"Is the service at {origin}? Use that as its URL."
+    )
+    return ForeignServerError(url, str(error), advice=advice, refusal=error)
+
+
+def origin_of(url: str) -> str | None:
+    """Return the address without a path, where a service is most likely; None: the URL is that already."""
+    origin = str(httpx.URL(url).copy_with(path="/")).rstrip("/")
+    return None if origin == url.rstrip("/") else origin
+
+
+def _is_page(response: httpx.Response) -> bool:
+    """Tell whether it is a page for people, which no route of a service is answered with."""
+    begins = response.content[:100].lstrip().lower()
+    return begins.startswith((b"<!doctype", b"<html")) or "html" in response.headers.get("Content-Type", "")
+
+
+def _is_no_route(response: httpx.Response) -> bool:
+    """Tell whether a service says that it has no such route, as it does below the URL of one of its parts."""
+    told = str(_problem(response).get("detail"))
+    return response.status_code == _NOT_THERE and told.startswith(_NO_ROUTE)
+
+
+def _refusal(call: Call[Any], response: httpx.Response) -> ServiceError:
     problem, url = _problem(response), str(response.url)
     if response.status_code == _TOO_LONG:
         return _overlong(call, problem, url)
@@ -251,7 +292,9 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
         document = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        document = response.text.strip()[:2000]
+        document = response.text.strip()[:_LONGEST]
+    if _is_page(response):
+        document = " ".join(response.text[: 10 * _LONGEST].split())[:_LONGEST_OF_A_PAGE]
     if isinstance(document, dict):
         return document
     problem = {"status": response.status_code, "detail": document or response.reason_phrase}

@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from provgraph.client.calls import Call
-from provgraph.client.errors import ClientError, ServiceError
+from provgraph.client.errors import ClientError, ForeignServerError, ServiceError
 from provgraph.client.transport import Transport
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ class Service:
     def _ask(self, call: Call[str]) -> Answered:
         try:
             return Answered(self._http.send(call), ok=True)
-        except ServiceError as error:
+        except (ServiceError, ForeignServerError) as caught:
+            error = caught.refusal if isinstance(caught, ForeignServerError) else caught
+            if error is None:
+                return Answered(f"connection error for {self.url}{call.path}: {caught}", ok=False)
             detail = error.problem.get("detail") or ""
             reason = f"HTTP Error {error.status}: {_phrase(error.status)} {detail}"
             return Answered(f"HTTP error for {error.url}: {reason}", ok=False)

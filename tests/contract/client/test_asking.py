@@ -13,6 +13,7 @@ from provgraph.client import (
     ClientError,
     ContradictionError,
     CredentialsRefusedError,
+    ForeignServerError,
     JobFailedError,
     NotThereError,
     OverlongQuestionError,
@@ -259,6 +260,45 @@ def test_a_stored_event_says_how_its_work_ended(client: Any, service: FakeServic
     assert (one.outcome, one.error, listed) == ("failed", "no rows", one)
     assert "failed" in str(one)
     assert "no rows" in str(one)
+
+
+_FOR_PEOPLE = "<!DOCTYPE html>\n<html>\n" + "<p>not here</p>\n" * 500
+
+
+@pytest.mark.parametrize("status", [302, 404, 405, 500, 501])
+def test_a_server_that_answers_with_a_page_is_named_as_a_foreign_one(
+    client: Any, service: FakeService, status: int
+) -> None:
+    service.answers["GET /api/v1/why"] = httpx.Response(status, text=_FOR_PEOPLE)
+
+    with pytest.raises(UnexpectedAnswerError, match="is no provgraph service") as caught:
+        client.why("x")
+
+    assert str(caught.value).startswith(
+        f"What answers at {client.url} is no provgraph service (<!DOCTYPE html> "
+    )
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+
+
+def test_a_page_of_a_proxy_is_the_refusal_that_its_status_says(client: Any, service: FakeService) -> None:
+    service.answers["GET /api/v1/why"] = httpx.Response(413, text=_FOR_PEOPLE)
+
+    with pytest.raises(OversizedError) as caught:
+        client.why("x")
+
+    assert len(str(caught.value)) == 200
+
+
+def test_a_url_within_a_service_is_told_with_the_one_to_try(
+    make: Callable[..., Any], service: FakeService
+) -> None:
+    service.answers["GET /receiver/api/v1/why"] = httpx.Response(
+        404, text="There is nothing at /receiver/api/v1/why"
+    )
+
+    with pytest.raises(ForeignServerError, match=r"Is the service at http://[^/]+\? Use that as its URL"):
+        make(url="http://here.test/receiver").why("x")
 
 
 def test_an_artifact_is_found_by_its_exact_name(client: Any, service: FakeService) -> None:
