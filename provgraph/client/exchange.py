@@ -165,6 +165,8 @@ def answer(call: Call[T], response: httpx.Response) -> T:
     """
     if not response.is_success:
         raise refusal(call, response)
+    if not call.as_text and _is_page(response):
+        raise _foreign(call, response, f"{_shown(response)} did not answer with JSON")
     return call.reader(_text(response) if call.as_text else _document(response))
 
 
@@ -211,17 +213,27 @@ def _overlong(call: Call[Any], problem: Mapping[str, Any], url: str) -> Overlong
 def refusal(call: Call[Any], response: httpx.Response) -> ClientError:
     """Return the error that a refusal of a call, read to its end, stands for."""
     error = _refusal(call, response)
-    url = _shown(response).removesuffix(call.path)
-    origin = origin_of(url)
     is_foreign = _is_page(response) and response.status_code not in _MAYBE_A_PROXYS
-    if not is_foreign and (origin is None or not _is_no_route(response)):
+    if not is_foreign and (origin_of(_base_of(call, response)) is None or not _is_no_route(response)):
         return error
+    return _foreign(call, response, str(error), refusal=error)
+
+
+def _base_of(call: Call[Any], response: httpx.Response) -> str:
+    return _shown(response).removesuffix(call.path)
+
+
+def _foreign(
+    call: Call[Any], response: httpx.Response, reason: str, *, refusal: ServiceError | None = None
+) -> ForeignServerError:
+    url = _base_of(call, response)
+    origin = origin_of(url)
     advice = (
         "Check the URL of this client."
         if origin is None
         else f"Is the service at {origin}? Use that as its URL."
     )
-    return ForeignServerError(url, str(error), advice=advice, refusal=error)
+    return ForeignServerError(url, reason, advice=advice, refusal=refusal)
 
 
 def origin_of(url: str) -> str | None:

@@ -265,7 +265,7 @@ def test_a_stored_event_says_how_its_work_ended(client: Any, service: FakeServic
 _FOR_PEOPLE = "<!DOCTYPE html>\n<html>\n" + "<p>not here</p>\n" * 500
 
 
-@pytest.mark.parametrize("status", [302, 404, 405, 500, 501])
+@pytest.mark.parametrize("status", [200, 302, 404, 405, 500, 501])
 def test_a_server_that_answers_with_a_page_is_named_as_a_foreign_one(
     client: Any, service: FakeService, status: int
 ) -> None:
@@ -274,9 +274,7 @@ def test_a_server_that_answers_with_a_page_is_named_as_a_foreign_one(
     with pytest.raises(UnexpectedAnswerError, match="is no provgraph service") as caught:
         client.why("x")
 
-    assert str(caught.value).startswith(
-        f"What answers at {client.url} is no provgraph service (<!DOCTYPE html> "
-    )
+    assert str(caught.value).startswith(f"What answers at {client.url} is no provgraph service (")
     assert len(str(caught.value)) < 400
     assert "\n" not in str(caught.value)
 

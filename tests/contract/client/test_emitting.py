@@ -436,7 +436,7 @@ def _said(caplog: pytest.LogCaptureFixture) -> str:
     [
         (_AWAY, "UnreachableError: No answer from http://service.test"),
         ([httpx.Response(401)], "CredentialsRefusedError: "),
-        ([httpx.Response(200, text="<html>")], "UnexpectedAnswerError: "),
+        ([httpx.Response(200, text="<html>")], "ForeignServerError: "),
     ],
     ids=["away", "401", "foreign"],
 )
