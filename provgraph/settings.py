@@ -124,7 +124,8 @@ class Settings(BaseSettings):
         default=None,
         description="Names that the service is reached by, with commas between them, such as provgraph.example.org: a "
         "request's `Host` without its port. Where anything is open to requests without credentials, other names are "
-        "refused with 421; addresses and this machine's own names pass without being listed. With a list they are "
+        "refused with 421. `localhost` and loopback addresses pass without being listed; where the service does not "
+        "listen on loopback, also addresses, names without a dot and this machine's own name. With a list they are "
         "refused even where everything needs a credential.",
     )
     pem_size_limit: int = Field(
