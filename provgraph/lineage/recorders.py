@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
+from provgraph.errors import CorruptStoreError
 from provgraph.eventlog.checking import CheckedReader, accepted_changes
 from provgraph.events.base import SetAside
 from provgraph.events.recorder import CHANGED, RECORDED_BY
@@ -48,10 +49,8 @@ class Recorders:
         self._catalog = catalog
         self._clock = clock
         self._names: dict[str, str] = {}  # of credentials, by id; they never change
-        self._accepted: frozenset[int] = (
-            frozenset()
-        )  # positions of the accepted changes that the next one is about
-        self._unreadable: list[int] = []
+        # The positions of accepted changes, and which of them nobody can read.
+        self._unreadable: tuple[frozenset[int], list[int]] = (frozenset(), [])
         self._missed: dict[str, float] = {}  # ids without a name, and until when they are not asked for again
 
     @property
@@ -88,13 +87,17 @@ class Recorders:
         :raises StoreError: the log cannot be read
         """
         accepted = frozenset(accepted_changes(self._log))
-        if accepted != self._accepted:
+        about, unreadable = self._unreadable
+        if accepted != about:
             unreadable = [position for position in sorted(accepted) if self._is_set_aside(position)]
-            self._accepted, self._unreadable = accepted, unreadable
-        return self._unreadable
+            self._unreadable = accepted, unreadable  # one value: several threads may be here
+        return unreadable
 
     def _is_set_aside(self, position: int) -> bool:
-        found = CheckedReader(self._log).read(after=position - 1, limit=1)
+        try:
+            found = CheckedReader(self._log).read(after=position - 1, limit=1)
+        except CorruptStoreError:
+            return False  # changed once more since: readiness and verification tell, and answers go on
         return any(isinstance(event.kind, SetAside) for event in found)
 
     def _learn(self, ids: Collection[str]) -> None:
