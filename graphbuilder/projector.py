@@ -274,14 +274,11 @@ class Projector:
         """
         followed = self._graph.followed()
         checkpoint = followed.checkpoint
-        if checkpoint.epoch != self._log.head().epoch:
-            return checkpoint
         seen = Head(*checkpoint, bytes.fromhex(followed.digest))
-        loss = witnesses.lost(self._log, seen, witness=witnesses.GRAPH)
+        loss = witnesses.ask(self._log, witnesses.GRAPH, lambda: seen, of_this_epoch=True)
         if loss is not None:
-            self._log.refuse(loss)
             raise witnesses.lost_error(loss, self._log.head())
-        if not witnesses.has(self._log, seen):
+        if checkpoint.epoch == self._log.head().epoch and not witnesses.has(self._log, seen):
             logger.warning("the graph has events whose loss was accepted, so it is filled anew from the log")
             self._is_ahead = True
         return checkpoint
@@ -326,8 +323,8 @@ class Projector:
         """
         if self._may_take_over or epoch == own:
             return
-        first = next(iter(self._log.read(after=0, limit=1)), None)
-        if first is None or getattr(first.content, "previous_epoch", None) != epoch:
+        began = witnesses.opening(self._log)
+        if began is None or not began.had(epoch, 0):
             raise StoreError(
                 f"The graph follows another log, of epoch {epoch}; this one has {own}. Set PROVGRAPH_GRAPH_URL to a "
                 "graph of this log's own, or PROVGRAPH_GRAPH_TAKE_OVER=true to have that one emptied and filled anew"

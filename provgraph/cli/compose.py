@@ -235,8 +235,8 @@ def _ask_graph(log: EventLog, graph: GraphStore) -> None:
     except StoreError as error:
         logger.warning("the graph cannot be asked how far it has followed the log: %s", error)
         return
-    if epoch == log.head().epoch:
-        witnesses.ask(log, witnesses.GRAPH, lambda: Head(epoch, position, bytes.fromhex(digest)))
+    seen = Head(epoch, position, bytes.fromhex(digest))
+    witnesses.ask(log, witnesses.GRAPH, lambda: seen, of_this_epoch=True)
 
 
 def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> None:

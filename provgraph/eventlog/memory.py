@@ -12,7 +12,7 @@ from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Hea
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.recording import further
 from provgraph.eventlog.witnesses import lost_error
-from provgraph.events import ACCEPTANCES, Repeated, UnknownKind, genesis, log_cleaned, newer
+from provgraph.events import ACCEPTANCES, Repeated, UnknownKind, genesis, newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -113,14 +113,11 @@ class InMemoryEventLog:
             for event in self._events:
                 if type(event.kind) is UnknownKind:
                     raise newer(event)
-            kept = recording.again(self._events, keep=keep)
+            new = recording.cleaned(self._events, old=old, keep=keep, sender=sender)
             self._events.clear()
             self._by_id.clear()
             self._epoch = uuid.uuid4().hex
-            opening = log_cleaned(
-                previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-            ).sent_by(sender)
-            self._store([opening, *kept])
+            self._store(new)
             self._changed.notify_all()
             return self._head()
 

@@ -28,7 +28,7 @@ from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
 from provgraph.eventlog.witnesses import STATE, lost_error
-from provgraph.events import Kind, RecordedEvent, genesis, log_cleaned
+from provgraph.events import Kind, RecordedEvent, genesis
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -325,11 +325,10 @@ class PostgreSQLEventLog:
                 recording.check_ends(old, at)
                 unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True)
                 recording.require_known(unknown, accepted)
-                rows = connection.execute(SELECT_KINDS, (texts(keep),), binary=True).fetchall()
-                opening = log_cleaned(
-                    previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-                ).sent_by(sender)
-                new = [opening, *recording.again(recording.counting(rows, accepted), keep=keep)]
+                kinds = texts(recording.read_to_clean(keep))
+                rows = connection.execute(SELECT_KINDS, (kinds,), binary=True).fetchall()
+                events = recording.counting(rows, accepted)
+                new = recording.cleaned(events, old=old, keep=keep, sender=sender)
                 epoch = uuid.uuid4().hex
                 beginning = Head(epoch, old.position, genesis(epoch))
                 recorded = recording.record(new, head=beginning, not_before_us=last_us)

@@ -19,6 +19,7 @@ from provgraph.events import (
     DIGEST_BYTES,
     SALT_BYTES,
     Kind,
+    LogCleaned,
     LossAccepted,
     NewEvent,
     RecordedEvent,
@@ -28,6 +29,7 @@ from provgraph.events import (
     chain,
     content,
     genesis,
+    log_cleaned,
     newer,
 )
 from provgraph.events import loss_accepted as events_loss_accepted
@@ -259,13 +261,35 @@ def counting(rows: Iterable[Row], accepted: Collection[int]) -> Iterator[Recorde
                 raise
 
 
-def again(events: Iterable[RecordedEvent], *, keep: Collection[Kind]) -> list[NewEvent]:
-    """Return those events that a cleaned log keeps, as they are recorded once more."""
-    return [
-        NewEvent(event.event_id, event.kind, event.payload, event.content, event.sender)
-        for event in events
-        if isinstance(event.kind, Kind) and event.kind in keep
-    ]
+def cleaned(
+    events: Iterable[RecordedEvent], *, old: Head, keep: Collection[Kind], sender: str | None
+) -> list[NewEvent]:
+    """
+    Return the events that a cleaned log begins with: the one that says so, and those that it keeps.
+
+    :param events: those of the kinds that `read_to_clean` names, at least
+    :param old: where the log ended
+    :param sender: the id of the credential that asked for it
+    """
+    kept: list[NewEvent] = []
+    opening = None
+    for event in events:
+        if isinstance(event.content, LogCleaned):
+            opening = event.content
+        elif isinstance(event.kind, Kind) and event.kind in keep:
+            kept.append(NewEvent(event.event_id, event.kind, event.payload, event.content, event.sender))
+    first = log_cleaned(
+        previous_epoch=old.epoch,
+        previous_position=old.position,
+        previous_digest=old.digest,
+        opening=opening,
+    )
+    return [first.sent_by(sender), *kept]
+
+
+def read_to_clean(keep: Collection[Kind]) -> list[Kind]:
+    """Return the kinds of the events that `cleaned` has to see."""
+    return [Kind.LOG_CLEANED, *keep]
 
 
 def distinct(events: Sequence[NewEvent]) -> Sequence[NewEvent]:

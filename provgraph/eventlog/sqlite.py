@@ -23,7 +23,7 @@ from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
 from provgraph.eventlog.witnesses import HEAD_FILE, SEQUENCE, ask, lost_error
-from provgraph.events import Kind, genesis, log_cleaned
+from provgraph.events import Kind, genesis
 from provgraph.sqlite import (
     Readers,
     connect,
@@ -259,20 +259,18 @@ class SQLiteEventLog:
             old = self._head
             recording.check_ends(old, at)
             epoch = uuid.uuid4().hex
-            opening = log_cleaned(
-                previous_epoch=old.epoch, previous_position=old.position, previous_digest=old.digest
-            ).sent_by(sender)
             with transaction(self._writer):
                 unknown = _rows_of_any_text(self._writer, SELECT_UNKNOWN, dumps(list(Kind)))
                 recording.require_known(unknown, accepted)
-                rows = self._writer.execute(SELECT_KINDS, (dumps(list(keep)),))
-                kept = recording.again(recording.counting(rows, accepted), keep=keep)
+                rows = self._writer.execute(SELECT_KINDS, (dumps(recording.read_to_clean(keep)),))
+                events = recording.counting(rows, accepted)
+                new = recording.cleaned(events, old=old, keep=keep, sender=sender)
                 self._writer.execute(DELETE_ALL)
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 for projection in self._projections:
                     projection.clear(self._writer)
                 beginning = Head(epoch, old.position, genesis(epoch))
-                recorded = recording.record([opening, *kept], head=beginning, not_before_us=self._last_us)
+                recorded = recording.record(new, head=beginning, not_before_us=self._last_us)
                 self._insert(recorded)
             self._advance(beginning, recorded)
         logger.info("log cleaned, epoch %s follows %s", epoch, old.epoch)

@@ -30,28 +30,38 @@ STATE = "the row with the log's state"
 _EXCERPT = 12  # digits of a digest that a sentence shows
 
 
-def lost(log: EventLog, seen: Head, *, witness: str) -> Loss | None:
+def lost(log: EventLog, seen: Head, *, witness: str, of_this_epoch: bool = False) -> Loss | None:
     """
     Return what a witness saw and the log lacks, None when the log has it, or when an operator accepted the loss.
 
     :param seen: how far it saw the log; an empty digest: it does not know which event was there
+    :param of_this_epoch: whether only what it saw of the log's present epoch counts
     :raises StoreError: the log cannot be read
     """
-    if has(log, seen) or _is_accepted(log, seen):
-        return None
-    return Loss(witness, seen.epoch, seen.position, seen.digest.hex())
+    while True:
+        epoch = log.head().epoch
+        if of_this_epoch and seen.epoch != epoch:
+            return None
+        if has(log, seen) or _is_accepted(log, seen):
+            return None
+        # Where the log was cleaned meanwhile, one answer was of the old epoch and the next of the new one.
+        if log.head().epoch == epoch:
+            return Loss(witness, seen.epoch, seen.position, seen.digest.hex())
 
 
-def ask(log: EventLog, witness: str, seen: Callable[[], Head | None]) -> None:
+def ask(
+    log: EventLog, witness: str, seen: Callable[[], Head | None], *, of_this_epoch: bool = False
+) -> Loss | None:
     """
-    Ask a witness, and have the log take no writes when it lacks what that saw.
+    Ask a witness, have the log take no writes when it lacks what that saw, and return what it lacks.
 
     :raises StoreError: the log, or the witness, cannot be read
     """
     stated = seen()
-    loss = None if stated is None else lost(log, stated, witness=witness)
+    loss = None if stated is None else lost(log, stated, witness=witness, of_this_epoch=of_this_epoch)
     if loss is not None:
         log.refuse(loss)
+    return loss
 
 
 def heed(log: EventLog, report: ChainReport) -> None:
@@ -97,13 +107,9 @@ def has(log: EventLog, seen: Head) -> bool:
     if seen.position == 0:
         return True
     if seen.epoch != head.epoch:
-        # Cleaned since: the first event of an epoch names the one before.
-        opening = _opening(log)
-        return (
-            isinstance(opening, LogCleaned)
-            and opening.previous_epoch == seen.epoch
-            and opening.previous_position >= seen.position
-        )
+        # Cleaned since: the first event of an epoch names those before.
+        began = opening(log)
+        return began is not None and began.had(seen.epoch, seen.position)
     return head.position >= seen.position and (not seen.digest or log.digest_at(seen.position) == seen.digest)
 
 
@@ -116,10 +122,14 @@ def _is_accepted(log: EventLog, seen: Head) -> bool:
     )
 
 
-def _opening(log: EventLog) -> object:
-    """Return what the first event says, None when there is none or it cannot be read."""
+def opening(log: EventLog) -> LogCleaned | None:
+    """
+    Return what opened the log's epoch, None when it is the first, or when that cannot be read.
+
+    :raises StoreError: the log cannot be read
+    """
     try:
         first = next(iter(log.read(after=0, limit=1)), None)
     except UnreadableEventError:
         return None
-    return None if first is None else first.content
+    return first.content if first is not None and isinstance(first.content, LogCleaned) else None

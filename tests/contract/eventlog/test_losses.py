@@ -19,7 +19,7 @@ from provgraph.eventlog.base import Loss
 from provgraph.eventlog.copying import copy_log
 from provgraph.eventlog.headfile import HeadFile, HeadKeeper
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import Kind, LossAccepted, credential_revoked, tag_set
+from provgraph.events import Kind, LogCleaned, LossAccepted, credential_revoked, tag_set
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog import tampering
 
@@ -89,12 +89,62 @@ def test_a_witness_that_saw_another_event_is_believed(log: EventLog) -> None:
     assert not log.verify_chain().intact
 
 
-def test_a_witness_from_before_the_log_was_cleaned_changes_nothing(log: EventLog) -> None:
+@pytest.mark.parametrize("cleans", [1, 2, 5])
+def test_a_witness_from_before_the_log_was_cleaned_changes_nothing(log: EventLog, cleans: int) -> None:
     before = filled(log)
-    log.clean(keep=())
+    for _ in range(cleans):
+        log.clean(keep=())
 
     refuse(log, before)
 
+    assert log.loss() is None
+
+
+def test_a_witness_that_saw_more_of_an_epoch_that_is_over_is_believed(log: EventLog) -> None:
+    before = filled(log)
+    log.clean(keep=())
+    log.clean(keep=())
+
+    refuse(log, before._replace(position=before.position + 1))
+
+    assert log.loss() is not None
+
+
+def test_the_first_event_of_an_epoch_stays_small(log: EventLog) -> None:
+    for _ in range(103):
+        log.clean(keep=())
+
+    (first,) = log.read()
+    assert isinstance(first.content, LogCleaned)
+    assert [position for _, position in first.content.epochs] == [*range(102, 1, -1)]
+    assert len(first.payload) < 5_000
+
+
+@pytest.mark.parametrize("cleans", [1, 2])
+@pytest.mark.parametrize("moment", range(6))
+@pytest.mark.parametrize("call", ["head", "digest_at", "read", "acceptances"])
+def test_a_log_that_is_cleaned_while_the_graph_is_asked_has_lost_nothing(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, call: str, moment: int, cleans: int
+) -> None:
+    """Whoever asks reads the log several times: a cleaning may come between any two of them."""
+    before = filled(log)
+    original, calls = getattr(log, call), 0
+
+    def cleaning(*args: object, **kwargs: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == moment + 1:
+            monkeypatch.undo()
+            for _ in range(cleans):
+                log.clean(keep=())
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(log, call, cleaning)
+
+    found = witnesses.ask(log, witnesses.GRAPH, lambda: before, of_this_epoch=True)
+
+    monkeypatch.undo()
+    assert found is None
     assert log.loss() is None
 
 

@@ -155,11 +155,13 @@ def test_the_graph_of_another_log_is_left_alone_unless_it_may_be_taken_over(stor
         assert is_right(stores)
 
 
-def test_a_log_that_was_cleaned_still_owns_its_graph(stores: Stores) -> None:
+@pytest.mark.parametrize("cleans", [1, 3])
+def test_a_log_that_was_cleaned_still_owns_its_graph(stores: Stores, cleans: int) -> None:
     stores.append(*chain_of_pems(3))
     with stores.following():
         caught_up(stores)
-    stores.log.clean(keep=())
+    for _ in range(cleans):
+        stores.log.clean(keep=())
     lease = stores.log.lease("projector")
 
     with Projector(stores.log, stores.graph, lease=lease, interval_seconds=1, may_take_over=False):
