@@ -312,7 +312,8 @@ def _meant(name: str) -> str:
 
 def _complaint(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]) if location else ""
-    return f"{_PREFIX}{name.upper()}: {message}"
+    # Pydantic's own beginning of what a check of ours said.
+    return f"{_PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
 
 
 def is_address(host: str) -> bool:

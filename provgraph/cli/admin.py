@@ -35,7 +35,7 @@ def flush(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) 
     if as_json:
         output.say_json(answer)
     else:
-        output.say(f"The graph is at log position {answer.get('position')} ({answer.get('seconds')} s).")
+        output.say(f"The graph is at log position {answer['position']} ({answer['seconds']:.2g} s).")
 
 
 @app.command()

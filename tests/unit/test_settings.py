@@ -51,8 +51,10 @@ def test_a_setting_that_cannot_be_read_is_named(
 ) -> None:
     monkeypatch.setenv(f"PROVGRAPH_{name}", value)
 
-    with pytest.raises(SettingsError, match=f"PROVGRAPH_{name}"):
+    with pytest.raises(SettingsError, match=f"PROVGRAPH_{name}") as refused:
         read_settings()
+
+    assert "Value error" not in str(refused.value)
 
 
 def test_a_password_in_a_refused_url_is_not_shown() -> None:
