@@ -35,7 +35,8 @@ def flush(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) 
     if as_json:
         output.say_json(answer)
     else:
-        output.say(f"The graph is at log position {answer['position']} ({answer['seconds']:.2g} s).")
+        seconds = round(answer["seconds"], 2)
+        output.say(f"The graph is at log position {answer['position']} ({seconds} s).")
 
 
 @app.command()
