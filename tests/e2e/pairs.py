@@ -66,12 +66,12 @@ class _Servers:
         self._graphs: dict[Path, Neo4jServer] = {}
         self._idle: list[Neo4jServer] = []
 
-    def stores(self, folder: Path) -> dict[str, str]:
-        """Return the settings that put a service of this folder on its own stores."""
+    def stores(self, folder: Path, *, graph: bool) -> dict[str, str]:
+        """Return the settings that put a service of this folder on its own stores: those that it had before."""
         found = self._stores.get(folder)
         if found is None:
             try:
-                found = self._stores[folder] = self._made(folder)
+                found = self._stores[folder] = self._made(folder, graph=graph)
             except ServerUnavailableError as error:
                 if os.environ.get("PROVGRAPH_REQUIRE_SERVICES"):
                     pytest.fail(f"A server is required and missing: {error}")
@@ -82,32 +82,37 @@ class _Servers:
         """Take back the stores of the folders in ``folder``: nobody starts a service there any more."""
         for taken in [taken for taken in self._stores if taken.is_relative_to(folder)]:
             del self._stores[taken]
-            graph = self._graphs.pop(taken, None)
-            if graph is not None:
-                graph.clear()
-                self._idle.append(graph)
+            server = self._graphs.pop(taken, None)
+            if server is not None:
+                server.clear()
+                self._idle.append(server)
 
     def close(self) -> None:
         """End the servers."""
         self._ended.close()
 
-    def _made(self, folder: Path) -> dict[str, str]:
+    def _made(self, folder: Path, *, graph: bool) -> dict[str, str]:
         settings = {}
         if PAIR.log == "postgresql":
             settings["PROVGRAPH_LOG_URL"] = create_database(shared_postgresql(Run.current()).url)
-        if PAIR.graph == "neo4j":
-            graph = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
-            self._graphs[folder] = graph
-            settings["PROVGRAPH_GRAPH_URL"] = graph.uri
+        if PAIR.graph == "neo4j" and graph:
+            server = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
+            self._graphs[folder] = server
+            settings["PROVGRAPH_GRAPH_URL"] = server.uri
         return settings
 
 
 _SERVERS = _Servers()
 
 
-def stores(folder: Path) -> dict[str, str]:
-    """Return the settings that put a service of this folder on its stores; none where they are in the folder."""
-    return {} if IS_LOCAL else _SERVERS.stores(folder)
+def stores(folder: Path, *, graph: bool = True) -> dict[str, str]:
+    """
+    Return the settings that put a service of this folder on its stores; none where they are in the folder.
+
+    :param graph: False leaves the graph in the folder, for tests of what concerns the log alone. A graph server takes
+        most of a minute of a processor until it is warm. Whoever asks first for a folder decides.
+    """
+    return {} if IS_LOCAL else _SERVERS.stores(folder, graph=graph)
 
 
 def release(folder: Path) -> None:

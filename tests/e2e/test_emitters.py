@@ -14,6 +14,7 @@ import rkclient
 
 from provgraph.client import Client, SpoolDelivery
 from provgraph.client.recordkeeper import RKClient
+from tests.e2e import pairs
 from tests.e2e.builders import pem, tag_path, unique
 from tests.e2e.clients import TIMEOUT_SECONDS
 from tests.e2e.service import Service, command, create_credential
@@ -36,6 +37,7 @@ class Place(NamedTuple):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("emitters") / "data"
+    pairs.stores(folder, graph=False)
     first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
     settings = {"PROVGRAPH_AUTH_REQUIRED": "true", "PROVGRAPH_PEM_AUTH_REQUIRED": "false"}
     with Service(folder, settings=settings) as started:

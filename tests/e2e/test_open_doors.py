@@ -161,26 +161,20 @@ def enough_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize("sent", [b"GET /healthz HTTP/1.1\r\nX-Slow: ", b""])
-def test_a_head_has_twenty_seconds(service: Service, sent: bytes) -> None:
+def test_a_head_has_twenty_seconds_and_a_body_that_stops_has_ten(service: Service) -> None:
+    body = (
+        b"POST /receiver/info HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n" + b"a" * 50_000
+    )
     begun = time.monotonic()
     with attacking(service) as attackers:
-        connection = attackers.send(sent)
-        got = connection.recv(1_000)
-
-    assert 19 < time.monotonic() - begun < PATIENCE_SECONDS
-    assert got.startswith(b"HTTP/1.1 408") if sent else got == b""
-
-
-def test_a_body_that_stops_has_ten_seconds(service: Service) -> None:
-    head = b"POST /receiver/info HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
-    with attacking(service) as attackers:
-        connection = attackers.send(head + b"a" * 50_000)
-        begun = time.monotonic()
-        got = connection.recv(1_000)
-
-    assert 9 < time.monotonic() - begun < PATIENCE_SECONDS
-    assert got.startswith(b"HTTP/1.1 408")
+        stopped, slow, silent = (
+            attackers.send(sent) for sent in (body, b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"")
+        )
+        assert stopped.recv(1_000).startswith(b"HTTP/1.1 408")
+        assert 9 < time.monotonic() - begun < 19
+        assert slow.recv(1_000).startswith(b"HTTP/1.1 408")
+        assert silent.recv(1_000) == b""
+        assert 19 < time.monotonic() - begun < PATIENCE_SECONDS
 
 
 def test_five_stalled_uploads_do_not_keep_others_from_sending(tmp_path: Path) -> None:
@@ -199,7 +193,7 @@ CROWDS = {
     "lists in an event": ("/api/v1/events", b'[{"Properties": {"a": [' + b"[]," * 8_000_000 + b"[]]}}]"),
     "lists in thirty events": (
         "/api/v1/events",
-        b"[" + b",".join([b'{"Properties": {"a": [' + b"[]," * 300_000 + b"[]]}}"] * 30) + b"]",
+        b"[" + b",".join([b'{"Properties": {"a": [' + b"[]," * 150_000 + b"[]]}}"] * 30) + b"]",
     ),
     "objects": ("/api/v1/objects", _NAMED + b'"objects": [' + b"1," * 450_000 + b"1]}"),
     "ids": ("/api/v1/objects/retire", _NAMED + b'"ids": [' + b'"x",' * 450_000 + b'"x"]}'),

@@ -63,7 +63,7 @@ others = st.sampled_from(
 )
 
 
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(6))
 @given(histories(), st.data())
 def test_any_history_gives_the_same_graph_in_both(
     neo4j_stores: Neo4jOpener, history: list[Made], data: Any
@@ -92,7 +92,7 @@ _LIMITS = {
 
 
 @pytest.mark.parametrize("limits", sorted(_LIMITS))
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(6))
 @given(history=histories().filter(bool), depth=st.none() | st.integers(1, 4), data=st.data())
 def test_walks_find_the_same_in_both_however_much_is_read_at_once(
     neo4j_stores: Neo4jOpener, limits: str, history: list[Made], depth: int | None, data: Any

@@ -747,7 +747,7 @@ def a_log(events: Sequence[NewEvent]) -> InMemoryEventLog:
     return log
 
 
-@settings(max_examples=examples(10))
+@settings(max_examples=examples(5))
 @given(events=logs(), size=st.integers(1, 4), limit=st.integers(0, 12), data=st.data())
 def test_any_history_looks_the_same_in_both(
     neo4j_stores: Neo4jOpener, events: list[NewEvent], size: int, limit: int, data: Any

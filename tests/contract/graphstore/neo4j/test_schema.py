@@ -63,7 +63,7 @@ def test_an_index_that_came_to_belong_to_a_constraint_since_it_was_looked_at_sta
     assert values(neo4j_stores, _CONSTRAINT, name=_NAME) == [[1]]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_what_a_server_that_was_killed_left_of_a_constraint_is_made_again(own_neo4j: OwnNeo4j) -> None:
     server = own_neo4j()

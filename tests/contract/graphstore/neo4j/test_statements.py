@@ -64,7 +64,7 @@ def operators(plan: dict[str, Any]) -> Iterator[str]:
         yield from operators(child)
 
 
-@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("filled", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_no_statement_reads_everything_whatever_neo4j_believes_to_be_there(
     store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, filled: bool
 ) -> None:
