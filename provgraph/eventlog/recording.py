@@ -18,6 +18,7 @@ from provgraph.eventlog.base import Appended, Head, Loss, Verdict
 from provgraph.events import (
     DIGEST_BYTES,
     SALT_BYTES,
+    ChangeAccepted,
     Kind,
     LogCleaned,
     LossAccepted,
@@ -38,8 +39,6 @@ from provgraph.events.clock import now_us
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from provgraph.events import ChangeAccepted
-
 # position, event id, kind, recorded_us, payload, digest, salt, sender
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 
@@ -49,6 +48,7 @@ _ID_BYTES = 16
 _MARKED_ID_BYTES = _ID_BYTES + 8
 _NO_KIND = UnknownKind("unreadable")
 _NO_DIGEST = b""  # equal to no digest
+_ACCEPTANCES = frozenset({ChangeAccepted, LossAccepted})
 
 
 def record(events: Sequence[NewEvent], *, head: Head, not_before_us: int) -> list[RecordedEvent]:
@@ -75,8 +75,15 @@ def rows(events: Iterable[RecordedEvent]) -> list[Row]:
     """Return events as they are stored."""
     return [
         (
-            *(position, _raw_id(event_id, kind, position), kind, recorded_us, payload, digest),
-            *(salt, None if sender is None else bytes.fromhex(sender)),
+            position,
+            # Written out: it is the way of each append.
+            bytes.fromhex(event_id) if type(kind) is not Repeated else marked_id(event_id, position),
+            kind,
+            recorded_us,
+            payload,
+            digest,
+            salt,
+            None if sender is None else bytes.fromhex(sender),
         )
         for position, event_id, kind, recorded_us, payload, digest, _, salt, sender in events
     ]
@@ -202,6 +209,11 @@ def readable(rows: Iterable[Row]) -> list[RecordedEvent]:
         if not events:
             raise
     return events
+
+
+def has_acceptance(recorded: Sequence[RecordedEvent]) -> bool:
+    """Tell whether an operator accepts something with one of these events."""
+    return not _ACCEPTANCES.isdisjoint([type(event.content) for event in recorded])
 
 
 def acceptances(rows: Iterable[Row]) -> list[RecordedEvent]:
@@ -412,10 +424,6 @@ def digest_of(event: RecordedEvent, *, after: bytes) -> bytes:
     if sender is not None and not salt:
         return _NO_DIGEST
     return chain(after, position, event_id, kind, recorded_us, payload, salt, sender)
-
-
-def _raw_id(event_id: str, kind: str, position: int) -> bytes:
-    return marked_id(event_id, position) if type(kind) is Repeated else bytes.fromhex(event_id)
 
 
 def _hex(sender: bytes | None) -> str | None:

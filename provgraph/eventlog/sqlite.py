@@ -457,8 +457,7 @@ class SQLiteEventLog:
             self._head = Head(head.epoch, last.position, last.digest)
             self._last_us = last.recorded_us
             self._tail.extend(recorded, epoch=head.epoch)
-            kinds = [event.kind for event in recorded]
-            if epoch_begins or Kind.CHANGE_ACCEPTED in kinds or Kind.LOSS_ACCEPTED in kinds:
+            if epoch_begins or recording.has_acceptance(recorded):
                 self._acceptances = None
             self._changed.notify_all()
 
