@@ -98,6 +98,12 @@ SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
     SELECT event_id, min(position) AS first FROM event NOT INDEXED GROUP BY event_id HAVING count(*) > 1
 ) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
 """
+# Without it the database lets an id in twice, and its own check finds nothing wrong with that.
+SELECT_ID_INDEX = """
+SELECT 1 FROM pragma_index_list('event') l WHERE l."unique" AND NOT l.partial
+    AND (SELECT group_concat(name) FROM pragma_index_info(l.name)) = 'event_id'
+"""
+CREATE_ID_INDEX = "CREATE UNIQUE INDEX event_by_id ON event(event_id)"
 SELECT_COUNT_OF_POSITIONS = """
 SELECT coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'), 0),
     coalesce((SELECT max(position) FROM event), 0)
@@ -353,6 +359,12 @@ class SQLiteEventLog:
                 found.append(
                     f"the count of positions (sqlite_sequence) is at {sequence}, the table event ends at {last}"
                 )
+            if connection.execute(SELECT_ID_INDEX).fetchone() is None:
+                found.append("the table event has no unique index on its ids: the same event may come twice")
+            found += [
+                f"row {position} is the second under its id (of the table event)"
+                for position, _ in connection.execute(SELECT_REPEATED)
+            ]
         return [_with_table(fault, tables) for fault in found if fault != "ok"]
 
     def mend_ids(self) -> list[int]:
@@ -370,6 +382,8 @@ class SQLiteEventLog:
                         marked = recording.marked_id(raw_id.hex(), position)
                         self._writer.execute(SET_ID, (marked, position))
                     self._writer.execute(REINDEX)
+                    if self._writer.execute(SELECT_ID_INDEX).fetchone() is None:
+                        self._writer.execute(CREATE_ID_INDEX)
                     self._raise_count_of_positions()
             finally:
                 self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
