@@ -474,6 +474,8 @@ class SQLiteEventLog:
             kinds = [event.kind for event in recorded]
             if epoch_begins or Kind.CHANGE_ACCEPTED in kinds or Kind.LOSS_ACCEPTED in kinds:
                 self._acceptances = None
+            if Kind.CHANGE_ACCEPTED in kinds:
+                self._tail = Tail()  # it has the event as it was recorded; from now on the row counts
             self._changed.notify_all()
 
     def _known(self, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:
