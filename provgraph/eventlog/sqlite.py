@@ -192,7 +192,8 @@ class SQLiteEventLog:
 
     def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        recent = None if unparsed else self._tail.read(self._head, after=after, limit=limit)
+        head = self._head  # asked for before the rows: those behind it may be of an append that has not ended
+        recent = None if unparsed else self._tail.read(head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
@@ -202,7 +203,10 @@ class SQLiteEventLog:
                 sqlite3.OperationalError
             ):  # a text that is none, perhaps: then the row can be told at least
                 rows = _rows_of_any_text(connection, SELECT_BEHIND, after, limit)
-            return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
+            if unparsed:
+                return list(map(recording.unread, rows))
+            # Committed is not yet said: who followed such a row would be ahead of the log, and a witness of a loss.
+            return recording.readable(row for row in rows if row[0] <= head.position)
 
     def digest_at(self, position: int) -> bytes:
         """See `EventLog.digest_at`."""
