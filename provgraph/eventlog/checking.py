@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CHUNK = 5_000
 # So many changed events are listed; more are counted.
 _LISTED = 100
+# For so long a log may be behind what is committed.
+_LOG_IS_BEHIND_SECONDS = 10.0
 
 # Accepted changes, by the position of the changed event. A later one for the same event takes the place of an earlier.
 Accepted = dict[int, ChangeAccepted]
@@ -313,7 +315,11 @@ class Checkup:
 
     def report(self) -> ChainReport:
         """Return what was found, once there was nothing more to check."""
-        last, head = self._walk.position, self._log.head()
+        last = self._walk.position
+        if last > self._log.head().position:
+            # Most likely it was appended a moment ago: what is committed is read before the log says where it ends.
+            self._log.wait(after=last - 1, timeout_seconds=_LOG_IS_BEHIND_SECONDS)
+        head = self._log.head()
         missing = self._head if last < self._head.position else None
         if missing is not None:
             sentence = f"the events after position {last} are missing, up to {self._head.position}"

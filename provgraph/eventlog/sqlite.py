@@ -98,6 +98,12 @@ SELECT e.position, e.event_id FROM event e NOT INDEXED JOIN (
     SELECT event_id, min(position) AS first FROM event NOT INDEXED GROUP BY event_id HAVING count(*) > 1
 ) r ON r.event_id = e.event_id AND e.position > r.first ORDER BY e.position
 """
+# Without it the database lets an id in twice, and its own check finds nothing wrong with that.
+SELECT_ID_INDEX = """
+SELECT 1 FROM pragma_index_list('event') l WHERE l."unique" AND NOT l.partial
+    AND (SELECT group_concat(name) FROM pragma_index_info(l.name)) = 'event_id'
+"""
+CREATE_ID_INDEX = "CREATE UNIQUE INDEX event_by_id ON event(event_id)"
 SELECT_COUNT_OF_POSITIONS = """
 SELECT coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'event'), 0),
     coalesce((SELECT max(position) FROM event), 0)
@@ -186,7 +192,8 @@ class SQLiteEventLog:
 
     def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        recent = None if unparsed else self._tail.read(self._head, after=after, limit=limit)
+        head = self._head  # asked for before the rows: those behind it may be of an append that has not ended
+        recent = None if unparsed else self._tail.read(head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:
@@ -196,7 +203,10 @@ class SQLiteEventLog:
                 sqlite3.OperationalError
             ):  # a text that is none, perhaps: then the row can be told at least
                 rows = _rows_of_any_text(connection, SELECT_BEHIND, after, limit)
-            return list(map(recording.unread, rows)) if unparsed else recording.readable(rows)
+            if unparsed:
+                return list(map(recording.unread, rows))
+            # Committed is not yet said: who followed such a row would be ahead of the log, and a witness of a loss.
+            return recording.readable(row for row in rows if row[0] <= head.position)
 
     def digest_at(self, position: int) -> bytes:
         """See `EventLog.digest_at`."""
@@ -353,6 +363,12 @@ class SQLiteEventLog:
                 found.append(
                     f"the count of positions (sqlite_sequence) is at {sequence}, the table event ends at {last}"
                 )
+            if connection.execute(SELECT_ID_INDEX).fetchone() is None:
+                found.append("the table event has no unique index on its ids: the same event may come twice")
+            found += [
+                f"row {position} is the second under its id (of the table event)"
+                for position, _ in connection.execute(SELECT_REPEATED)
+            ]
         return [_with_table(fault, tables) for fault in found if fault != "ok"]
 
     def mend_ids(self) -> list[int]:
@@ -370,6 +386,8 @@ class SQLiteEventLog:
                         marked = recording.marked_id(raw_id.hex(), position)
                         self._writer.execute(SET_ID, (marked, position))
                     self._writer.execute(REINDEX)
+                    if self._writer.execute(SELECT_ID_INDEX).fetchone() is None:
+                        self._writer.execute(CREATE_ID_INDEX)
                     self._raise_count_of_positions()
             finally:
                 self._writer.execute(_SCHEMA_PRAGMA.format("OFF"))
@@ -459,6 +477,8 @@ class SQLiteEventLog:
             self._tail.extend(recorded, epoch=head.epoch)
             if epoch_begins or recording.has_acceptance(recorded):
                 self._acceptances = None
+            if Kind.CHANGE_ACCEPTED in kinds:
+                self._tail = Tail()  # it has the event as it was recorded; from now on the row counts
             self._changed.notify_all()
 
     def _known(self, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from provgraph.errors import CheckpointMismatchError
+from provgraph.errors import CheckpointMismatchError, StoreError
 from provgraph.events import canonical
 from provgraph.events.clock import moment, split_moment
 from provgraph.graphstore.embedded import schema
@@ -187,8 +187,11 @@ class GraphWriter:
         keys: dict[str, int] = {}
         known: dict[str, tuple[int, int]] = {}
         times = {pem.occurred_us for pem, *_ in step.pems}
+        there: set[str] = set()  # those that are no placeholders
         for raw, key, known_us, rank in select_in(self._connection, schema.KNOWN_PEMS, raw_ids):
             keys[raw.hex()] = key
+            if known_us is not None:
+                there.add(raw.hex())
             if known_us in times:
                 known[raw.hex()] = known_us, rank
         # Mostly each event has a moment of its own.
@@ -199,6 +202,11 @@ class GraphWriter:
         next_key = self._next_pem
         for pem, position, recorded_us in step.pems:
             id_, type_, emitter, _, stated_at, occurred_us, properties, *_, outcome, error = pem
+            if id_ in there:
+                raise StoreError(
+                    f"The graph has the event {id_} already: position {position} is a second one"
+                )
+            there.add(id_)
             rank, late = places.get(id_, FIRST) if places else FIRST
             facts = (
                 *(position, occurred_us, type_, emitters[emitter], properties, stated_at, recorded_us),

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from provgraph.events import RecordedEvent
 
 
-def change(log: EventLog, position: int, *, payload: bytes) -> None:
-    """Give the event at a position another payload, and leave its digest alone."""
+def change(log: EventLog, position: int, *, payload: bytes, is_remembered: bool = False) -> None:
+    """
+    Give the event at a position another payload, and leave its digest alone.
+
+    :param is_remembered: the log's process still has the event in memory as it recorded it
+    """
+    tail = getattr(log, "_tail", None)
     if isinstance(log, InMemoryEventLog):
         for index, event in enumerate(log._events):
             if event.position == position:
@@ -26,6 +31,8 @@ def change(log: EventLog, position: int, *, payload: bytes) -> None:
                 log._events[index] = event._replace(payload=payload, content=read)
         return
     _execute(log, "UPDATE event SET payload = {} WHERE position = {}", payload, position)
+    if is_remembered:
+        log._tail = tail  # type: ignore[attr-defined] # the others have one
 
 
 def set_digest(log: EventLog, position: int, digest: bytes) -> None:

@@ -112,6 +112,17 @@ def test_an_accepted_change_is_passed_over_and_named(filled: EventLog) -> None:
     assert "the disk flipped a bit" in report.accepted[0].sentence
 
 
+def test_an_accepted_event_counts_as_it_stands_now_for_the_process_that_recorded_it_too(
+    filled: EventLog,
+) -> None:
+    tampering.change(filled, 3, payload=FORGED, is_remembered=True)
+
+    accept_change(filled, 3, "by hand")
+
+    (found,) = CheckedReader(filled).read(after=2, limit=1)
+    assert found.payload == FORGED
+
+
 @pytest.mark.parametrize("after", range(EVENTS))
 def test_a_changed_digest_is_accepted_as_well_wherever_a_reader_begins(filled: EventLog, after: int) -> None:
     tampering.set_digest(filled, 3, b"\x07" * 32)

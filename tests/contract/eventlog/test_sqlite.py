@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -19,7 +20,7 @@ from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem, pem_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from provgraph.events import RecordedEvent
@@ -486,3 +487,53 @@ def test_a_value_of_any_type_is_told_wherever_it_is(
     with pytest.raises(ChangedEventError):
         CheckedReader(log).read(after=2, limit=5)
     log.close()
+
+
+# ------------------------------------------------------------------------------------------------ while it is written
+
+
+class Hesitant(SQLiteEventLog):
+    """A log whose appends stop between their commit and saying where the log ends, until somebody waits for that."""
+
+    def __init__(self, path: Path) -> None:
+        self.is_committed = threading.Event()
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        super().__init__(path)
+
+    def wait(self, *, after: int, timeout_seconds: float) -> bool:
+        self.may_go_on.set()
+        return super().wait(after=after, timeout_seconds=timeout_seconds)
+
+    def _advance(self, head: Head, recorded: Sequence[RecordedEvent]) -> None:
+        self.is_committed.set()
+        assert self.may_go_on.wait(30)
+        super()._advance(head, recorded)
+
+
+@pytest.fixture
+def appending(path: Path) -> Iterator[Hesitant]:
+    """A log with an event, within another append."""
+    with closing(Hesitant(path)) as log:
+        log.append([pem(1)])
+        log._tail = Tail()  # it was long ago
+        log.is_committed.clear()
+        log.may_go_on.clear()
+        thread = threading.Thread(target=log.append, args=([pem(2), pem(3)],))
+        thread.start()
+        assert log.is_committed.wait(30)
+        yield log
+        log.may_go_on.set()
+        thread.join()
+
+
+def test_an_append_that_is_ending_does_not_look_like_tampering(appending: Hesitant) -> None:
+    report = appending.verify_chain()
+
+    assert report.intact, report.message
+    assert report.events == 3
+
+
+def test_nobody_reads_beyond_where_the_log_says_that_it_ends(appending: Hesitant) -> None:
+    assert appending.head().position == 1
+    assert [event.position for event in appending.read()] == [1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from provgraph.events import Repeated
 from provgraph.operations.flush import flush
 from provgraph.operations.repair import repair
 from provgraph.operations.verify import verify
-from tests.unit.operations.stores import chain_of_pems, open_stores, pem_id
+from tests.unit.operations.stores import chain_of_pems, open_stores, pem, pem_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,3 +122,46 @@ def test_no_event_is_hidden_by_marking_it_as_a_second(folder: Path) -> None:
         assert (report.intact, report.position) == (False, 9)
         with pytest.raises(Exception, match="somebody hid it"):
             found(after=8, limit=1)
+
+
+# ------------------------------------------------------------------------------------------------ without edges
+
+
+def test_a_second_event_that_says_something_else_does_not_take_the_place_of_the_first(folder: Path) -> None:
+    other = pem(TWICE, Type="forged")  # without artifacts and predecessors nothing of it is there already
+    with open_stores(folder) as stores, stores.following():
+        assert stores.log.append([other])[0].verdict is Verdict.ACCEPTED  # that is the damage
+        flush(stores.log, stores.graph, timeout_seconds=30)
+
+        (seventh,) = stores.graph.events([pem_id(TWICE)])
+
+    assert (seventh.position, seventh.type) == (TWICE, "train")
+
+
+@pytest.fixture
+def without_constraint(tmp_path: Path) -> Path:
+    """A data folder whose log was made anew without the index that keeps ids apart, and has an id twice."""
+    with open_stores(tmp_path) as stores:
+        stores.append(*chain_of_pems(EVENTS))
+        made_by = "SELECT sql FROM sqlite_master WHERE name = 'event'"
+        with contextlib.closing(sqlite3.connect(tmp_path / "provgraph.db")) as connection, connection:
+            sql = connection.execute(made_by).fetchone()[0].replace(" UNIQUE", "")
+            connection.executescript("ALTER TABLE event RENAME TO was; DROP INDEX event_by_acceptance")
+            connection.execute(sql)
+            connection.executescript("INSERT INTO event SELECT * FROM was; DROP TABLE was")
+    with open_stores(tmp_path) as stores:
+        assert stores.log.append([pem(TWICE, Type="forged")])[0].verdict is Verdict.ACCEPTED
+    return tmp_path
+
+
+def test_verify_names_a_second_event_where_the_database_finds_nothing_wrong(without_constraint: Path) -> None:
+    with open_stores(without_constraint) as stores, stores.following():
+        found = verify(stores.log, stores.catalog, stores.graph, deep=True, timeout_seconds=30)
+
+        assert not found.in_sync
+        assert f"row {EVENTS + 1} is the second under its id" in found.message
+        assert "no unique index" in found.message
+        assert stores.log.faults() == []
+        assert [each.verdict for each in stores.log.append([pem(EVENTS, Type="forged")])] == [
+            Verdict.CONFLICT
+        ]
