@@ -578,7 +578,7 @@ class PostgreSQLEventLog:
                 "stored; send them again, which is safe"
             ) from error
         self._tail.extend(recorded, epoch=epoch)
-        if any(event.kind is Kind.CHANGE_ACCEPTED for event in recorded):
+        if recording.has_acceptance(recorded):
             self._tail = Tail()  # it has the event as it was recorded; from now on the row counts
         self._watch.note(head.position)
         return head

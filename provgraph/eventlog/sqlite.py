@@ -477,7 +477,6 @@ class SQLiteEventLog:
             self._tail.extend(recorded, epoch=head.epoch)
             if epoch_begins or recording.has_acceptance(recorded):
                 self._acceptances = None
-            if Kind.CHANGE_ACCEPTED in kinds:
                 self._tail = Tail()  # it has the event as it was recorded; from now on the row counts
             self._changed.notify_all()
 
