@@ -39,6 +39,7 @@ class Writer(NamedTuple):
     actor: str | None  # as far as that is known
     sender: Sender = NOBODY
     refusal: UnauthenticatedError | ForbiddenError | None = None  # why it may only save
+    may_read: bool = True  # whether it may be told what is stored, and not only what it sent
 
     def require_to_change(self) -> None:
         """
@@ -57,7 +58,6 @@ class Access:
     def __init__(self, services: Services) -> None:
         self._authenticator = services.authenticator
         settings = services.settings
-        self._sending_needs_credential = settings.sending_needs_credential
         self._is_open = not (settings.auth_required or settings.sending_needs_credential)
 
     def someone(self, request: Request) -> None:
@@ -65,12 +65,12 @@ class Access:
         Let a request pass that may read, or may change something: it is not known yet which of them it asks for.
 
         :raises UnauthenticatedError: it may neither
+        :raises ForbiddenError: the same, with a credential that is good
         """
         try:
             self.reader(request)
-        except UnauthenticatedError:
-            if self._sending_needs_credential:
-                raise
+        except (UnauthenticatedError, ForbiddenError):
+            self.writer(request)
 
     def reader(self, request: Request) -> None:
         """
@@ -95,7 +95,7 @@ class Access:
             self._authenticator.require_to_send(headers, and_change=True)
         except (UnauthenticatedError, ForbiddenError) as error:
             refusal = error
-        return Writer(sender.name or stated, sender, refusal)
+        return Writer(sender.name or stated, sender, refusal, self._authenticator.may_read(headers))
 
     def login(self, body: object) -> JSONObject:
         """

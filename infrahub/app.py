@@ -106,7 +106,7 @@ class _Endpoints:
                 command = Command(uuid.uuid4().hex, writer.actor, sender=writer.sender)
                 self._tracker.define(command, {"nodes": loaded.kinds})
         except (InvalidInputError, ConflictError) as error:
-            return json(infrahub_errors(error), status=_UNREADABLE)
+            return json(infrahub_errors(_told_to(writer, error)), status=_UNREADABLE)
         return json({"hash": loaded.after, "previous_hash": loaded.before, "warnings": []})
 
     def _check(self, body: object) -> Response:
@@ -170,12 +170,18 @@ class _Endpoints:
                 if len(document.calls) == 1 and error.status >= 500:
                     raise  # nothing was done: the whole request may be sent again
                 data[call.key] = None
-                errors.extend({**one, "path": [call.key]} for one in infrahub_errors(error)["errors"])
+                errors.extend(
+                    {**one, "path": [call.key]} for one in infrahub_errors(_told_to(writer, error))["errors"]
+                )
         return json({"data": data, **({"errors": errors} if errors else {})})
 
     async def _body(self, request: Request) -> bytes:
         """Return a body as it came: what is as large as this is parsed where it holds up nobody else."""
         return await read_body(request, limit=self._body_limit, what="Body")
+
+
+def _told_to(writer: Writer | None, error: ProvgraphError) -> ProvgraphError:
+    return error if writer is None or writer.may_read else error.unread()
 
 
 def _document(raw: bytes) -> Document:

@@ -11,8 +11,8 @@ from infrahub.nodes import MEMBERS, dashed
 from infrahub.queries import SUPPORTED
 from infrahub.values import refuse_other_value
 from provgraph.catalog.tracking import StoredObject
-from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
-from provgraph.events import event_id
+from provgraph.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from provgraph.events import Right, event_id
 from provgraph.events.tracking import ObjectState
 from provgraph.joined import joined
 from provgraph.tracking import Command, Listing, Save
@@ -70,19 +70,28 @@ class Mutations:
             writer.require_to_change()
         # What cannot be answered is not done: a selection is tried out on a node that is not there.
         _answer(field, nodes, _blank(call.kind.name, branch))
+        if not writer.may_read:
+            _refuse_unsent(field, call, nodes)
         # A mutation that is sent again is a new one: GraphQL has no way to say that it is not.
         command = Command(uuid.uuid4().hex, writer.actor, sender=writer.sender)
         if call.verb == _DELETE:
             self._delete(call, command)
             return _answer(field, nodes, None)
         id_ = self._save(call, nodes, command)
-        saved = self._reads.objects([id_])[id_]
+        saved = self._reads.objects([id_])[id_] if writer.may_read else self._as_sent(call, nodes, id_)
         try:
             return _answer(field, nodes, saved)
         except DocumentError as error:
             raise DocumentError(
                 f"{field.name} was carried out, on {dashed(id_)}, but not answered: {error}"
             ) from error
+
+    def _as_sent(self, call: _Call, nodes: Nodes, id_: str) -> StoredObject:
+        """Return an object as a mutation states it: what is stored may be another's by now."""
+        blank = _blank(call.kind.name, call.branch)
+        attributes = nodes.attributes(call.kind.name)
+        values = {name: _attribute_value(name, call.data[name]) for name in call.data if name in attributes}
+        return blank._replace(state=blank.state._replace(id=id_, values=values))
 
     def _read(self, field: Selected, nodes: Nodes, branch: str) -> _Call:
         verb = next((one for one in _VERBS if field.name.endswith(one)), "")
@@ -300,6 +309,28 @@ def _missing(what: str, call: _Call) -> NotFoundError:
     return NotFoundError(
         f"Unable to find the node {what}: there is no such {call.kind.name} on the branch {call.branch}"
     )
+
+
+def _refuse_unsent(field: Selected, call: _Call, nodes: Nodes) -> None:
+    """
+    Refuse a selection of more than the node's id and type and the attributes that the mutation itself states.
+
+    :raises ForbiddenError: it needs the right to read
+    """
+    sent = nodes.attributes(call.kind.name).keys() & call.data.keys()
+    for part in merged(field.selection or (), lambda _: True).values():
+        if part.name != "object":
+            continue
+        for one in merged(part.selection or (), lambda type_: nodes.is_a(call.kind.name, type_)).values():
+            below = merged(one.selection or (), lambda _: True).values()
+            is_told = one.name in ("id", "__typename") or (
+                one.name in sent and all(each.name in ("value", "__typename") for each in below)
+            )
+            if not is_told:
+                raise ForbiddenError(
+                    f"{field.name} may be asked for the id and for values that it states; {one.name} needs the right "
+                    f"{Right.READ}. Nothing was changed"
+                )
 
 
 def _blank(kind: str, branch: str) -> StoredObject:

@@ -86,6 +86,20 @@ class Authenticator:
         if self._required:
             self._demand(presented(request.scope["headers"]), right)
 
+    def may_read(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """
+        Tell whether a request may be told what is stored; what it sent itself, it may be told in any case.
+
+        :param headers: as ASGI gives them, names in lower case
+        """
+        if not self._required:
+            return True
+        try:
+            self._demand(presented(headers), Right.READ)
+        except (UnauthenticatedError, ForbiddenError):
+            return False
+        return True
+
     def allows(self, request: HTTPConnection, right: Right) -> bool:
         """
         Tell whether a request whose credential is good has this right.

@@ -19,6 +19,10 @@ class ProvgraphError(Exception):
         """Further facts for machines, as members of a problem document."""
         return {}
 
+    def unread(self) -> ProvgraphError:
+        """Return what is told instead to whoever may write and not read: nothing that is stored."""
+        return self
+
 
 class InvalidInputError(ProvgraphError):
     """What was sent cannot be accepted; ``field`` and ``rule`` say what to repair."""
@@ -104,6 +108,19 @@ class EmitterError(ForbiddenError):
 
     title = "Not this emitter"
 
+    def __init__(self, message: str, *, unread: str | None = None) -> None:
+        """
+        Say which emitter it is.
+
+        :param unread: the same without the emitter, which may be stored and not sent; None: the message names none
+        """
+        super().__init__(message)
+        self._unread = unread
+
+    def unread(self) -> EmitterError:
+        """See `ProvgraphError.unread`."""
+        return self if self._unread is None else EmitterError(self._unread)
+
     @property
     def members(self) -> dict[str, object]:
         """See `ProvgraphError.members`."""
@@ -131,6 +148,28 @@ class ConflictError(ProvgraphError):
 
     status = 409
     title = "Conflict"
+    # What is told of it without the right to read. None: its own text and members, which hold nothing stored but ids.
+    unread_text: str | None = "It contradicts what is stored; to be told what that is needs the right read"
+
+    def unread(self) -> ConflictError:
+        """See `ProvgraphError.unread`."""
+        return self if self.unread_text is None else _UnreadError(self, self.unread_text)
+
+
+class _UnreadError(ConflictError):
+    """A conflict, told without what is stored."""
+
+    unread_text = None
+
+    def __init__(self, error: ConflictError, text: str) -> None:
+        super().__init__(text)
+        self.title = error.title
+        self._members = {name: value for name, value in error.members.items() if name in ("field", "rule")}
+
+    @property
+    def members(self) -> dict[str, object]:
+        """See `ProvgraphError.members`."""
+        return dict(self._members)
 
 
 class OverloadedError(ProvgraphError):

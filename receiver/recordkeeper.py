@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 import provgraph
-from provgraph.errors import InvalidInputError, NotFoundError
+from provgraph.errors import EmitterError, InvalidInputError, NotFoundError
 from provgraph.events import PEM_VERSION, Right, event_id, tag_set
 from provgraph.http import json, read_body, tagpath, text
 from receiver.tagmoves import check_move
@@ -76,7 +76,12 @@ class _Receiver:
         pem = await run_in_threadpool(self._services.catalog.pem, pem_id)
         if pem is None:
             raise NotFoundError(f"There is no PEM {pem_id}")
-        sender.check(pem.emitter)
+        try:
+            sender.check(pem.emitter)
+        except EmitterError as error:
+            if self._services.authenticator.may_read(request.scope["headers"]):
+                raise
+            raise error.unread() from None
         await run_in_threadpool(
             check_move, self._services.catalog, sender, namespace=name.namespace, tag=name.tag
         )

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
+from provgraph.errors import ProvgraphError
 from provgraph.events import canonical
 from provgraph.events.clock import now_us, rfc3339
 from provgraph.http import json, read_body
@@ -16,6 +17,7 @@ from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.times import read_time
 from provgraph.tracking import Closing, Command, Limit, Opening, Save, TrackedWork
+from receiver import unread
 from receiver.trackingbodies import (
     AdoptBody,
     CloseBody,
@@ -50,9 +52,8 @@ class _Route(NamedTuple):
 
     path: str
     body: type[Body]
-    act: Callable[
-        [Commands, str, Any, Command], JSONObject
-    ]  # the id in the path (or ""), the body, the command
+    # The id in the path (or ""), the body, the command, and whether the answer may say what is stored.
+    act: Callable[[Commands, str, Any, Command, bool], JSONObject]
     summary: str
     status: int = 200
     is_sending: bool = (
@@ -62,13 +63,17 @@ class _Route(NamedTuple):
 
 
 class Commands:
-    """Does what the calls ask for. Its methods block."""
+    """
+    Does what the calls ask for. Its methods block.
+
+    Whoever may write need not be one who may read: without that, answers say what was sent, and ids, see `unread`.
+    """
 
     def __init__(self, services: Services) -> None:
         self._tracker = services.tracker
         self._work = TrackedWork(services.catalog.tracking)
 
-    def open(self, _id: str, body: OpenBody, command: Command) -> JSONObject:
+    def open(self, _id: str, body: OpenBody, command: Command, may_read: bool) -> JSONObject:
         """Open a run."""
         done = self._tracker.open_run(
             command,
@@ -81,34 +86,42 @@ class Commands:
                 body.delete_unused,
             ),
         )
-        return self._work.run(done.answer["run"])
+        run_id = done.answer["run"]
+        return self._work.run(run_id) if may_read else {**unread.stated(body), **self._unread_run(run_id)}
 
-    def save(self, _id: str, body: SaveBody, command: Command) -> JSONObject:
+    def save(self, _id: str, body: SaveBody, command: Command, may_read: bool) -> JSONObject:
         """Save objects."""
         wanted = [_save(one, place) for place, one in enumerate(body.objects)]
         done = self._tracker.save(
             command, wanted, run_id=body.run, upsert=body.upsert, reads=tuple(body.reads)
         )
+        if not may_read:
+            return unread.saved(body, done)
         saved = [
             {**self._work.object(one["id"]), "operation": one["operation"]} for one in done.answer["objects"]
         ]
         return {"objects": saved, "position": done.position}
 
-    def retire(self, _id: str, body: RetireBody, command: Command) -> JSONObject:
+    def retire(self, _id: str, body: RetireBody, command: Command, may_read: bool) -> JSONObject:
         """Retire objects."""
-        return _told(self._tracker.retire(command, body.ids, run_id=body.run))
+        done = self._tracker.retire(command, body.ids, run_id=body.run)
+        return _told(done) if may_read else unread.told(done)
 
-    def plan(self, run_id: str, body: PlanBody, _command: Command) -> JSONObject:
+    def plan(self, run_id: str, body: PlanBody, _command: Command, may_read: bool) -> JSONObject:
         """Tell what closing a run would do."""
-        return self._tracker.plan(run_id, Closing(tuple(body.members), body.delete_unused))
+        planned = self._tracker.plan(run_id, Closing(tuple(body.members), body.delete_unused))
+        return planned if may_read else unread.ids_alone(planned)
 
-    def close(self, run_id: str, body: CloseBody, command: Command) -> JSONObject:
+    def close(self, run_id: str, body: CloseBody, command: Command, may_read: bool) -> JSONObject:
         """Close a run."""
         closing = Closing(
             tuple(body.members), body.delete_unused, body.plan, _limit(body.limit), tuple(body.reads)
         )
         done = self._tracker.close(command, run_id, closing)
         group_id = done.answer["group"]
+        if not may_read:
+            group = None if group_id is None else {"id": group_id}
+            return {**unread.told(done), "run": self._unread_run(run_id), "group": group}
         run = self._work.run(run_id)
         return {
             **_told(done),
@@ -117,40 +130,50 @@ class Commands:
             "previous_members": self._work.names(run["previous_members"]),
         }
 
-    def fail(self, run_id: str, body: FailBody, command: Command) -> JSONObject:
+    def fail(self, run_id: str, body: FailBody, command: Command, may_read: bool) -> JSONObject:
         """Say that a run failed."""
         self._tracker.fail(command, run_id, body.error)
-        return self._work.run(run_id)
+        return self._work.run(run_id) if may_read else self._unread_run(run_id)
 
-    def roll_back(self, run_id: str, body: RollBackBody, command: Command) -> JSONObject:
+    def roll_back(self, run_id: str, body: RollBackBody, command: Command, may_read: bool) -> JSONObject:
         """Undo what a run did."""
         done = self._tracker.roll_back(command, run_id, force=body.force)
+        if not may_read:
+            return {**unread.told(done), "run": self._unread_run(run_id)}
         return {**_told(done), "run": self._work.run(run_id)}
 
-    def roll_back_login(self, _id: str, body: RollBackLoginBody, command: Command) -> JSONObject:
+    def roll_back_login(
+        self, _id: str, body: RollBackLoginBody, command: Command, may_read: bool
+    ) -> JSONObject:
         """Undo what a login did since a time."""
         since_us = read_time(body.since, field="since", present_us=now_us())
         done = self._tracker.roll_back_login(
             command, body.login, since_us=since_us, since=rfc3339(since_us), force=body.force
         )
-        return _told(done)
+        return _told(done) if may_read else unread.told(done)
 
-    def adopt(self, group_id: str, body: AdoptBody, command: Command) -> JSONObject:
+    def adopt(self, group_id: str, body: AdoptBody, command: Command, may_read: bool) -> JSONObject:
         """Hand a group's members over to another one."""
         done = self._tracker.adopt(command, group_id, into=body.into)
+        if not may_read:
+            return {"group": {"id": group_id}, "into": {"id": body.into}, "position": done.position}
         return {
             "group": self._work.group(group_id, with_members=True),
             "into": self._work.group(body.into, with_members=True),
             "position": done.position,
         }
 
-    def remove(self, group_id: str, body: RemoveBody, command: Command) -> JSONObject:
+    def remove(self, group_id: str, body: RemoveBody, command: Command, may_read: bool) -> JSONObject:
         """Retire a group with its members."""
-        return _told(self._tracker.remove(command, group_id, limit=_limit(body.limit)))
+        done = self._tracker.remove(command, group_id, limit=_limit(body.limit))
+        return _told(done) if may_read else unread.told(done)
 
-    def define(self, _id: str, body: DefineBody, command: Command) -> JSONObject:
-        """Define kinds of objects."""
+    def define(self, _id: str, body: DefineBody, command: Command, _may_read: bool) -> JSONObject:
+        """Define kinds of objects. It answers with their names, which were sent."""
         return _told(self._tracker.define(command, {"nodes": body.nodes}))
+
+    def _unread_run(self, run_id: str) -> JSONObject:
+        return unread.run(self._work.run(run_id))
 
 
 _ROUTES = (
@@ -179,6 +202,12 @@ _ROUTES = (
 )
 
 
+_DESCRIPTION = """
+Needs the right `write`. What is answered besides what was sent is told with the right `read` as well: without it an
+answer has ids, the `operation`, `state` and `position`, and refusals do not say what they contradict.
+"""
+
+
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes."""
     commands = Commands(services)
@@ -191,6 +220,7 @@ def routes(services: Services) -> list[BaseRoute]:
             tags=["tracked work"],
             name=route.path.rpartition("/")[2],
             summary=route.summary,
+            description=_DESCRIPTION,
             responses=problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
             openapi_extra=describe_body(route.body),
         )
@@ -210,14 +240,21 @@ class _Endpoint:
         sender = self._authenticator.require_to_send(
             request.scope["headers"], and_change=not self._route.is_sending
         )
+        may_read = self._authenticator.may_read(request.scope["headers"])
         raw = await read_body(request, limit=self._body_limit, what="Body")
-        return await run_in_threadpool(self._carry_out, request, raw, sender)
+        try:
+            return await run_in_threadpool(self._carry_out, request, raw, sender, may_read)
+        except ProvgraphError as error:
+            told = error if may_read else error.unread()
+            if told is error:
+                raise
+            raise told from error
 
-    def _carry_out(self, request: Request, raw: bytes, sender: Sender) -> Response:
+    def _carry_out(self, request: Request, raw: bytes, sender: Sender, may_read: bool) -> Response:
         body = parse_body(self._route.body, raw)
         id_ = path_id(request)
         command = _command(self._route, id_, body, sender=sender)
-        answer = self._route.act(self._commands, id_, body, command)
+        answer = self._route.act(self._commands, id_, body, command, may_read)
         return json(answer, status=self._route.status)
 
 

@@ -67,7 +67,7 @@ def list_(
                 shown[run.id],
                 run.state,
                 _cut(run.identifier, _SCRIPT_WIDTH),
-                f"{run.opened_at:%Y-%m-%d %H:%M}",
+                moment(run.opened_at)[:16],
                 _cut(run.actor or "", _ACTOR_WIDTH),
                 "" if run.members is None else len(run.members),
             )
@@ -231,9 +231,9 @@ def _run_question(run: Run) -> str:
     return f"Undo what the run of {run.identifier} from {moment(run.opened_at)} did?"
 
 
-def moment(when: datetime) -> str:
-    """Return a time to the second, UTC."""
-    return f"{when:%Y-%m-%d %H:%M:%S}"
+def moment(when: datetime | None) -> str:
+    """Return a time to the second, UTC; a dash when it was not told."""
+    return "-" if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
 
 
 def _why(conflict: Conflict) -> str:

@@ -41,14 +41,17 @@ class Sender(NamedTuple):
         :raises EmitterError: the credential may not speak for the emitter; the text says for which it may
         """
         if self.emitters and not any_covers(self.emitters, emitter):
-            raise EmitterError(
-                f"The credential {self.name!r} may speak for {_listed(self.emitters)}, not for the emitter "
-                f"{_shown(emitter)}: name another emitter, or send it with a credential for this one"
+            raise _refusal(
+                f"The credential {self.name!r} may speak for {_listed(self.emitters)}, not for the emitter",
+                emitter,
+                ": name another emitter, or send it with a credential for this one",
             )
         if self._is_shut_out(emitter):
-            raise EmitterError(
-                f"The emitter {_shown(emitter)} is reserved for credentials that were issued with `only` for it, "
-                f"and {self._who()}: name another emitter, or send it with such a credential"
+            raise _refusal(
+                "The emitter",
+                emitter,
+                " is reserved for credentials that were issued with `only` for it, "
+                f"and {self._who()}: name another emitter, or send it with such a credential",
             )
 
     def check_change(self, emitter: str, *, of: str) -> None:
@@ -59,9 +62,13 @@ class Sender(NamedTuple):
         :raises EmitterError: the emitter is reserved, and not for this credential
         """
         if self._is_shut_out(emitter):
+            reserved = (
+                f"which is reserved for credentials that were issued with `only` for it, and {self._who()}: leave it "
+                "as it is, or change it with such a credential"
+            )
             raise EmitterError(
-                f"{of} is of the emitter {_shown(emitter)}, which is reserved for credentials that were issued with "
-                f"`only` for it, and {self._who()}: leave it as it is, or change it with such a credential"
+                f"{of} is of the emitter {_shown(emitter)}, {reserved}",
+                unread=f"What this would change is of an emitter, {reserved}",
             )
 
     def _is_shut_out(self, emitter: str) -> bool:
@@ -104,6 +111,10 @@ def any_covers(patterns: tuple[str, ...], emitter: str) -> bool:
 @lru_cache(maxsize=1_024)  # the events of a batch share their emitter
 def _remembered(patterns: tuple[str, ...], emitter: str) -> bool:
     return any(covers(pattern, emitter) for pattern in patterns)
+
+
+def _refusal(before: str, emitter: str, after: str) -> EmitterError:
+    return EmitterError(f"{before} {_shown(emitter)}{after}", unread=f"{before} of this{after}")
 
 
 def _listed(patterns: tuple[str, ...]) -> str:

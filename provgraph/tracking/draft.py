@@ -466,6 +466,10 @@ class UniqueError(ConflictError):
     """An object with this key is there already."""
 
     title = "Not unique"
+    # The key may be made of what another object says.
+    unread_text = (
+        "Another object has this key already: save it with upsert to update that one, or under another key"
+    )
 
     @property
     def members(self) -> dict[str, object]:

@@ -85,7 +85,7 @@ def _before(draft: Draft, wanted: Listing) -> ObjectState | None:
     if wanted.id is not None:
         before = draft.object(wanted.id)
         if before.group is None:
-            raise InvalidInputError(f"{before.artifact} is not a group", field="id", rule="group")
+            raise InvalidInputError(f"{before.id} is not a group", field="id", rule="group")
         return before
     name = wanted.values.get("name")
     found = draft.live(branch=wanted.branch, kind=wanted.type, key=name) if isinstance(name, str) else None

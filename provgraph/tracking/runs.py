@@ -72,6 +72,7 @@ class PlanError(ConflictError):
     """What was planned is not what would happen now; nothing was changed."""
 
     title = "Plan out of date"
+    unread_text = None
 
     @property
     def members(self) -> dict[str, object]:

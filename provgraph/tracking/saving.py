@@ -185,7 +185,7 @@ def _update(draft: Draft, kinds: ObjectKinds, wanted: Save, before: ObjectState)
     kind = kinds.of(before.kind)
     if wanted.kind is not None and wanted.kind != before.kind:
         raise InvalidInputError(
-            f"The object {before.id} is a {before.kind}, not a {wanted.kind}",
+            f"The object {before.id} is not a {wanted.kind}",
             field=f"objects[{wanted.place}].kind",
             rule="kind",
         )

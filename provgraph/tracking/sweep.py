@@ -57,7 +57,8 @@ class Sweep(NamedTuple):
     @property
     def token(self) -> str:
         """A digest of what would happen: the same plan has the same token."""
-        told = [self.members, self.previous, self.retire, self.release, [list(one) for one in self.refused]]
+        # Ids alone: whoever may not read is told the token as well.
+        told = [self.members, self.previous, self.retire, self.release, [one.id for one in self.refused]]
         return hashlib.sha256(canonical.dumps(told)).hexdigest()[:32]
 
     def check(self, limit: Limit) -> None:
@@ -77,6 +78,7 @@ class SweepLimitError(ConflictError):
     """A sweep would retire more than its limit allows; nothing was changed."""
 
     title = "Too much would be retired"
+    unread_text = None
 
     def __init__(self, sweep: Sweep, limit: Limit) -> None:
         allowed = " and ".join(

@@ -389,7 +389,7 @@ class Tracker:
             orphan, heir = _group(draft, group_id), _group(draft, into)
             if orphan.branch != heir.branch:
                 raise InvalidInputError(
-                    f"The groups are on different branches, {orphan.branch} and {heir.branch}",
+                    "The groups are on different branches",
                     field="into",
                     rule="branch",
                 )
@@ -498,7 +498,7 @@ class Tracker:
 def _group(draft: Draft, group_id: str) -> ObjectState:
     group = draft.object(group_id)
     if group.group is None:
-        raise InvalidInputError(f"{group.artifact} is not a group", field="group", rule="group")
+        raise InvalidInputError(f"{group.id} is not a group", field="group", rule="group")
     return group
 
 
@@ -515,6 +515,7 @@ class RunClosedError(ConflictError):
     """The run is not open any more."""
 
     title = "Run closed"
+    unread_text = None
 
     @property
     def members(self) -> dict[str, object]:
@@ -526,6 +527,7 @@ class RequestReusedError(ConflictError):
     """A request id came again with another command."""
 
     title = "Request id reused"
+    unread_text = None
 
     @property
     def members(self) -> dict[str, object]:

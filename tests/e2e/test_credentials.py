@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from provgraph.client import Client
 from tests.e2e.builders import new_id, pem, tag_path, unique
 from tests.e2e.conftest import HEADERS, KINDS, ROLES, Secured
 from tests.e2e.service import Service, ServiceFailedError, command, create_credential
@@ -54,6 +55,31 @@ CALLS = {
     ),
 }
 OPEN = ("/receiver/info", "/query/info", "/graph_builder/info", "/healthz", "/readyz")
+
+
+def test_a_program_that_may_write_alone_tracks_its_work(secured: Secured) -> None:
+    identifier, name = unique("blind-"), unique("core-")
+    asked = '{"name": "sender", "kind": "puc", "rights": ["write"]}'
+    token = secured.admin.call("POST", "/admin/credentials", body=asked).json()["token"]
+
+    with Client(secured.service.url, token=token) as client:
+        reports = []
+        for names in ((name, f"{name}-gone"), (name,)):
+            with client.start_tracking(identifier=identifier, delete_unused_nodes=True):
+                nodes = [client.create("Dev", name=each, role="edge") for each in names]
+                for node in nodes:
+                    node.save(allow_upsert=True)
+                nodes[0].role.value = "core"
+                nodes[0].save()
+                assert nodes[0].name.value == name
+                reports.append(client.group_context.plan())
+                reports.append(client.group_context.update_group())
+
+    stored = secured.admin.get(f"/api/v1/objects/{nodes[0].id}").json()
+    assert stored["values"] == {"name": name, "role": "core"}
+    assert [len(one.members) for one in (reports[0], reports[2])] == [2, 1]
+    assert len(reports[3].retired) == 1
+    assert reports[3].run.identifier == ""
 
 
 class Call(NamedTuple):

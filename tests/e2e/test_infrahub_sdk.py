@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -670,6 +671,29 @@ def test_a_reader_reads_and_changes_nothing(guarded_sdk: Sdk, secured: Secured, 
 
     with pytest.raises(AuthenticationError, match="role"):
         asyncio.run(script())
+
+
+def test_who_may_write_alone_saves_and_deletes_with_a_schema_of_its_own(
+    guarded_sdk: Sdk, secured: Secured
+) -> None:
+    name = unique("sent-")
+    asked = json.dumps({"name": "sender", "kind": "puc", "rights": ["write"]})
+    token = secured.admin.call("POST", "/admin/credentials", body=asked).json()["token"]
+    schema = secured.admin.get("/api/schema").json()
+
+    async def script() -> tuple[Any, Any]:
+        client = guarded_sdk.client(api_token=token)
+        client.schema.set_cache(schema)
+        node = await save(client, name)
+        again = await save(client, name, upsert=True, description="again")
+        gone = await save(client, f"{name}-gone")
+        await done(gone.delete())
+        return node, again
+
+    node, again = asyncio.run(script())
+
+    assert node.id == again.id
+    assert secured.admin.get(f"/api/v1/objects/{node.id}").json()["values"]["description"] == "again"
 
 
 @pytest.mark.parametrize("config", [{"api_token": "wrong"}, {}])

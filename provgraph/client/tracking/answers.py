@@ -1,4 +1,9 @@
-"""What the service answers about tracked work, typed. Whole answers keep what they were made from as ``document``."""
+"""
+What the service answers about tracked work, typed. Whole answers keep what they were made from as ``document``.
+
+With a credential that may write and not read, commands are answered with ids, and what was sent: texts are empty then,
+times None, and an object is called by its id.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,9 @@ if TYPE_CHECKING:
     from provgraph.client.answers import JSON
 
 
+_UNTOLD = "to be told why needs the right read"
+
+
 @dataclass(frozen=True, slots=True)
 class Member(Shown):
     """An object by name."""
@@ -25,7 +33,8 @@ class Member(Shown):
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
-        return cls(document["id"], document["kind"], document["key"], document["artifact"])
+        get = document.get
+        return cls(document["id"], get("kind", ""), get("key"), get("artifact") or document["id"])
 
     def brief(self) -> str:
         """See `Shown.brief`."""
@@ -76,7 +85,8 @@ class Refused(Shown):
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
-        return cls(document["id"], document["artifact"], document["reason"])
+        get = document.get
+        return cls(document["id"], get("artifact") or document["id"], get("reason") or _UNTOLD)
 
     def brief(self) -> str:
         """See `Shown.brief`."""
@@ -121,7 +131,8 @@ class GroupName(Shown):
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
-        return cls(document["id"], document["type"], document["name"])
+        get = document.get
+        return cls(get("id"), get("type", ""), get("name", ""))
 
     def brief(self) -> str:
         """See `Shown.brief`."""
@@ -140,7 +151,7 @@ class Run(Shown):
     delete_unused: bool
     actor: str | None
     group: GroupName
-    opened_at: datetime
+    opened_at: datetime | None  # None: not told
     closed_at: datetime | None
     error: str | None  # why it failed
     members: tuple[str, ...] | None  # ids, as it closed; None: it did not
@@ -151,20 +162,21 @@ class Run(Shown):
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
+        get = document.get
         return cls(
             document["id"],
             document["state"],
-            document["identifier"],
-            document["params"],
-            document["branch"],
-            document["delete_unused"],
-            document["actor"],
-            GroupName.read(document["group"]),
-            datetime.fromisoformat(document["opened_at"]),
-            _time(document["closed_at"]),
-            document["error"],
-            _ids(document["members"]),
-            _ids(document["previous_members"]),
+            get("identifier") or "",
+            get("params") or {},
+            get("branch") or "",
+            get("delete_unused", False),
+            get("actor"),
+            GroupName.read(get("group") or {}),
+            _time(get("opened_at")),
+            _time(get("closed_at")),
+            get("error"),
+            _ids(get("members")),
+            _ids(get("previous_members")),
             document["position"],
             document,
         )
@@ -182,11 +194,11 @@ class Group(Shown):
     identifier: str | None
     params: JSON | None
     last_run: str | None
-    live: bool
+    live: bool | None  # None: not told
     values: JSON
     members: tuple[Member, ...] | None  # None: not asked for
     orphaned: str | None  # why its script seems to have left it, when that was asked
-    updated_at: datetime
+    updated_at: datetime | None  # None: not told
     artifact: str
     document: JSON = field(repr=False)
 
@@ -196,19 +208,19 @@ class Group(Shown):
         get = document.get
         return cls(
             document["id"],
-            document["kind"],
-            document["branch"],
-            document["name"],
-            document["description"],
+            get("kind", ""),
+            get("branch", ""),
+            get("name", ""),
+            get("description", ""),
             get("identifier"),
             get("params"),
             get("last_run"),
-            document["live"],
-            document["values"],
+            get("live"),
+            get("values") or {},
             members(get("members")),
             get("orphaned"),
-            datetime.fromisoformat(document["updated_at"]),
-            document["artifact"],
+            _time(get("updated_at")),
+            get("artifact") or document["id"],
             document,
         )
 
@@ -278,7 +290,7 @@ class Plan(Shown):
         """Read one."""
         return cls(
             document["plan"],
-            GroupName.read(document["group"]),
+            GroupName.read(document.get("group") or {}),
             tuple(document["members"]),
             tuple(document["added"]),
             tuple(document["kept"]),
@@ -318,7 +330,7 @@ class CloseReport(Shown):
             tuple(document["added"]),
             tuple(document["kept"]),
             tuple(document["dropped"]),
-            members(document["previous_members"]),
+            members(document.get("previous_members")),
             tuple(document["retired"]),
             tuple(document["released"]),
             refusals(document["refused"]),

@@ -227,7 +227,7 @@ class GroupContextBase:
         self._touched = True
         if not member:
             return
-        (self.related_group_ids if document["is_group"] else self.related_node_ids).append(document["id"])
+        (self.related_group_ids if document.get("is_group") else self.related_node_ids).append(document["id"])
         if in_run is not None and in_run == self._run.id:
             self._run.saved.add(document["id"])
 

@@ -60,6 +60,12 @@ class Record:
         self.protected = document.get("protected")
         self._known = {name: values.spelled(name, value) for name, value in self.values.items()}
 
+    def saved(self, document: JSON) -> None:
+        """Hold what a save is answered with: without the right to read that is what was sent, and the id."""
+        known = self.document or {"branch": self.branch, "key": self.key, "protected": self.protected}
+        values = {**self.values, **document["values"]}
+        self.take(document if "artifact" in document else {**known, **document, "values": values})
+
     def wanted(self) -> Save:
         """
         Return what a save has to say: of an object that is there, what changed.
@@ -206,7 +212,7 @@ class NodeBase:
     @property
     def artifact(self) -> str | None:
         """What it is called in the graph: ``client.why(node.artifact)``."""
-        return None if self._record.document is None else self._record.document["artifact"]
+        return None if self._record.document is None else self._record.document.get("artifact")
 
     @property
     def document(self) -> JSON | None:

@@ -233,7 +233,7 @@ class Session(Generic[NodeT, ContextT]):
         record.unanswered = None
         context.note_told(told)
         for each, document in zip(records, documents, strict=True):
-            each.take(document)
+            each.saved(document)
             context.note_saved(document, member=is_member, in_run=in_run)
         if self.mode is not Mode.TRACKING and member is not False:
             self._note_outside([document["id"] for document in documents])
