@@ -10,6 +10,7 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endp
 from provgraph.errors import InvalidInputError
 from provgraph.events import Right, event_id
 from provgraph.events.clock import now_us
+from provgraph.events.recorder import CHANGED
 from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
@@ -18,6 +19,7 @@ from provgraph.lineage.past import cleaned
 from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
+from provgraph.tracking.documents import placed
 from query.endpoint import json
 from query.params import form
 from query.questions import Given, Parameter
@@ -54,7 +56,8 @@ class Work:
 
     def __init__(self, services: Services) -> None:
         self._log = services.log
-        self._work = TrackedWork(services.catalog.tracking)
+        self._reads = services.catalog.tracking
+        self._work = TrackedWork(self._reads)
         self._kinds = services.tracker.kinds
         self._recorders = services.recorders
         self._cursors = services.cursors
@@ -134,7 +137,11 @@ class Work:
 
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""
-        return {"kinds": self._kinds.definitions()}
+        names = self._recorders.changed_names()
+        found = {name: names.kind(name, since=self._reads.kind_since(name)) for name in names.kinds}
+        changed = [{"kind": name, **change} for name, change in found.items() if change is not None]
+        # Beside the definitions: these are Infrahub's form, and may be sent back as they are.
+        return {"kinds": self._kinds.definitions(), **({CHANGED: changed} if changed else {})}
 
     def _listed(self, name: str, given: Given, page: Callable[[int | None], Page]) -> JSONObject:
         """
@@ -253,8 +260,20 @@ class _Endpoint:
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        answer = await self._turns.run(self._answer, self._work, path_id(request), given)
+        return await self._turns.run(self._answered, path_id(request), given)
+
+    def _answered(self, id_: str, given: Given) -> Response:
+        answer = self._answer(self._work, id_, given)
+        self._mark(answer)
         return json(self._services, answer)
+
+    def _mark(self, answer: JSONObject) -> None:
+        """Add to whatever rests on an event that this was changed, where an operator accepted that."""
+        changes = self._services.recorders.changes()
+        if changes:
+            for told in placed(answer):
+                if told.rests_on in changes:
+                    told[CHANGED] = changes[told.rests_on]
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:
