@@ -102,7 +102,9 @@ class Projector:
         self._lease = lease
         self._is_leading = False
         self._log = log
-        self._reader = CheckedReader(log)
+        # What was appended a moment ago comes from memory: it is what was recorded, and parsed already. A change of it
+        # in the store is seen by the background check, and by whoever builds anew.
+        self._reader = CheckedReader(log, remembered_after=0)
         self._graph = graph
         self._nap_seconds = min(interval_seconds, _NAP_SECONDS)
         self._health = Health("following the log")
@@ -303,6 +305,8 @@ class Projector:
         """Empty the graph, and give up a rebuild of what is no more."""
         head = self._log.head()
         self._require_ours(self._where().epoch, head.epoch)
+        # The graph is built from what is stored. Only what is appended from now on may come from memory again.
+        self._reader = CheckedReader(self._log, remembered_after=head.position)
         # What is served is not given up for a log that was changed: its epoch may have been, too.
         self._reader.read(after=0, limit=1)
         logger.info("the graph starts over, from a log of epoch %s", head.epoch)

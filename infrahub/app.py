@@ -15,11 +15,12 @@ from infrahub.budget import Budget
 from infrahub.documents import read_document
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.mutations import Mutations
-from infrahub.nodes import Nodes
+from infrahub.nodes import Nodes, dashed
 from infrahub.queries import Queries
 from infrahub.schema import is_shown, read_load, schema_document
 from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
+from provgraph.events.recorder import CHANGED
 from provgraph.http import json, read_body
 from provgraph.http.answers import infrahub_errors
 from provgraph.http.openapi import RawRoute
@@ -27,7 +28,7 @@ from provgraph.tracking import MAIN, Command
 from provgraph.tracking.kinds import kind_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.routing import BaseRoute
 
@@ -72,6 +73,7 @@ class _Endpoints:
         self._reads = services.catalog.tracking
         self._body_limit = services.settings.batch_size_limit
         self._access = Access(services)
+        self._recorders = services.recorders
         self._turns = services.turns()
         self._queries = Queries(services)
         self._mutations = Mutations(services)
@@ -150,6 +152,7 @@ class _Endpoints:
     def _answer(self, document: Document, branch: str, writer: Writer | None) -> Response:
         data: JSONObject = {}
         errors: list[JSONObject] = []
+        told_of: dict[str, int] = {}
         kinds = {
             name: kind
             for name, kind in self._tracker.kinds.all().items()
@@ -166,6 +169,7 @@ class _Endpoints:
                     data[call.key] = self._mutations.carry_out(call, nodes, branch, writer)
                 else:
                     data[call.key] = self._queries.answer(call, nodes, branch)
+                told_of.update(nodes.told_of)
             except ProvgraphError as error:
                 if len(document.calls) == 1 and error.status >= 500:
                     raise  # nothing was done: the whole request may be sent again
@@ -173,7 +177,24 @@ class _Endpoints:
                 errors.extend(
                     {**one, "path": [call.key]} for one in infrahub_errors(_told_to(writer, error))["errors"]
                 )
-        return json({"data": data, **({"errors": errors} if errors else {})})
+        # Who may not read is told nothing of what is stored, nor of what was changed there.
+        extensions = {} if writer is not None and not writer.may_read else self._extensions(told_of)
+        return json({"data": data, **({"errors": errors} if errors else {}), **extensions})
+
+    def _extensions(self, told_of: Mapping[str, int]) -> JSONObject:
+        """
+        Return what says that nodes rest on events that were changed after they were recorded, as was accepted.
+
+        :param told_of: the nodes that an answer tells of, by id, with the log positions of these events
+        """
+        changes = self._recorders.changes()
+        changed = [
+            {"id": dashed(id_), "position": position, **changes[position]}
+            for id_, position in told_of.items()
+            if position in changes
+        ]
+        # GraphQL's own place for more: the SDK reads data and errors alone.
+        return {"extensions": {CHANGED: changed}} if changed else {}
 
     async def _body(self, request: Request) -> bytes:
         """Return a body as it came: what is as large as this is parsed where it holds up nobody else."""

@@ -27,6 +27,8 @@ MEMBERS = "members"
 _VALUE = "__value"
 # What Infrahub tells of an attribute or a relationship besides its value, and is not kept here.
 _NOT_KEPT = frozenset({"id", "source", "owner", "updated_at", "updated_by"})
+# What calls a node by name: it may say what another node says.
+_NAMES = frozenset({"hfid", "display_label"})
 _NEVER = frozenset({"is_from_profile", "is_inherited", "is_protected"})
 
 
@@ -57,6 +59,8 @@ class Nodes:
         :param budget: what the document has left
         """
         self.budget = budget
+        # Every node whose content is in the answer, by id: the log position of the event that it rests on.
+        self.told_of: dict[str, int] = {}
         self._reads = reads
         self._kinds = kinds
         self._known: dict[str, StoredObject] = {}
@@ -73,6 +77,7 @@ class Nodes:
         :raises DocumentError: it has no such field, or the answer would be too large
         """
         fields = self._fields(selection, stored.state.kind)
+        self.told_of[stored.state.id] = stored.position
         return {key: self._field(stored, field) for key, field in fields.items()}
 
     def shown_all(self, page: Sequence[StoredObject], selection: Selection) -> list[JSONObject]:
@@ -191,7 +196,11 @@ class Nodes:
         state = stored.state
         plain = _PLAIN.get(field.name)
         if plain is not None:
-            return self._value(_leaf(field, plain(self, stored)))
+            shown = _leaf(field, plain(self, stored))
+            if field.name in _NAMES:
+                others = map(self._known.get, self._naming([stored]))
+                self.told_of.update((one.state.id, one.position) for one in others if one is not None)
+            return self._value(shown)
         attribute = self.attributes(state.kind).get(field.name)
         if attribute is not None:
             return self._attribute(stored, attribute, field)

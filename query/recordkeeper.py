@@ -9,7 +9,7 @@ own, and ``POST /pem`` stays the Receiver's.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from provgraph.catalog import CatalogArtifact, CatalogPem, CatalogTag
+    from provgraph.catalog import CatalogArtifact, CatalogPem, CatalogTag, ListQuery
     from provgraph.http import Services
     from provgraph.lineage.recorders import RecordersOf
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-_Item = TypeVar("_Item")
 _OWN = "/query/"
 _RECEIVERS = "/receiver/"
 _LOOKED_UP_AT_ONCE = 500
@@ -127,7 +126,7 @@ class _Query:
     async def artifacts(self, request: Request) -> Response:
         """Answer with the artifacts that match, all of them unless a page is asked for."""
         asked = list_query(request.scope["query_string"])
-        return self._places.stream(json_list(_dumped(self._catalog.artifacts(asked), artifact_fields)))
+        return self._places.stream(json_list(_dumped_artifacts(self._services, asked)))
 
     async def artifacts_count(self, request: Request) -> Response:
         """Answer with how many artifacts match."""
@@ -145,7 +144,7 @@ class _Query:
 
     async def tags(self, _request: Request) -> Response:
         """Answer with all tags."""
-        return self._places.stream(json_list(_dumped(self._catalog.tags(), tag_fields)))
+        return self._places.stream(json_list(_dumped_tags(self._services)))
 
     async def tags_count(self, _request: Request) -> Response:
         """Answer with how many tags there are."""
@@ -238,26 +237,40 @@ def pem_fields(pem: CatalogPem, recorders: Mapping[int, dict[str, Any]]) -> dict
         **({} if pem.outcome is None else {"Outcome": pem.outcome}),
         **({} if pem.error is None else {"Error": pem.error}),
         **({} if recorder is None else {"RecordedBy": {"ID": recorder["id"], "Name": recorder["name"]}}),
-        **({} if change is None else {"Changed": change["reason"]}),
+        **_changed(change),
     }
 
 
-def artifact_fields(artifact: CatalogArtifact) -> dict[str, Any]:
-    """Return an artifact as Record Keeper's client reads it."""
+def _changed(change: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {} if change is None else {"Changed": change["reason"]}
+
+
+def artifact_fields(artifact: CatalogArtifact, change: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """
+    Return an artifact as Record Keeper's client reads it.
+
+    :param change: of the event that it rests on, see `pem_fields`
+    """
     return {
         "Name": artifact.name,
         "Properties": orjson.Fragment(artifact.properties),
         "CreatedAt": artifact.created_at,
+        **_changed(change),
     }
 
 
-def tag_fields(tag: CatalogTag) -> dict[str, Any]:
-    """Return a tag as Record Keeper's client reads it."""
+def tag_fields(tag: CatalogTag, change: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """
+    Return a tag as Record Keeper's client reads it.
+
+    :param change: of the event that moved it, see `pem_fields`
+    """
     return {
         "NamespaceID": tag.namespace,
         "Tag": tag.tag,
         "EventID": tag.pem_id,
         "UpdatedAt": tag.updated_at,
+        **_changed(change),
     }
 
 
@@ -268,9 +281,16 @@ def _dumped_pems(pems: Iterator[CatalogPem], recorders: RecordersOf) -> Iterator
             yield orjson.dumps(pem_fields(pem, known))
 
 
-def _dumped(items: Iterator[_Item], fields: Callable[[_Item], dict[str, Any]]) -> Iterator[bytes]:
-    for item in items:
-        yield orjson.dumps(fields(item))
+def _dumped_artifacts(services: Services, asked: ListQuery) -> Iterator[bytes]:
+    names = services.recorders.changed_names()
+    for artifact in services.catalog.artifacts(asked):
+        yield orjson.dumps(artifact_fields(artifact, names.artifact(artifact)))
+
+
+def _dumped_tags(services: Services) -> Iterator[bytes]:
+    names = services.recorders.changed_names()
+    for tag in services.catalog.tags():
+        yield orjson.dumps(tag_fields(tag, names.tag(tag)))
 
 
 def _id(request: Request, what: str) -> str:

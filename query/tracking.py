@@ -10,13 +10,16 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endp
 from provgraph.errors import InvalidInputError
 from provgraph.events import Right, event_id
 from provgraph.events.clock import now_us
+from provgraph.events.recorder import CHANGED
 from provgraph.events.tracking import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.cursor import Cursor
+from provgraph.lineage.past import cleaned
 from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
+from provgraph.tracking.documents import placed
 from query.endpoint import json
 from query.params import form
 from query.questions import Given, Parameter
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from provgraph.http.turns import Turns
 
 JSONObject = dict[str, Any]
+Page = tuple[list[JSONObject], int | None]
 
 _DEFAULT_LIMIT = 100
 _MOST = 10_000
@@ -51,21 +55,26 @@ class Work:
     """Answers the calls. Its methods block."""
 
     def __init__(self, services: Services) -> None:
-        self._work = TrackedWork(services.catalog.tracking)
+        self._log = services.log
+        self._reads = services.catalog.tracking
+        self._work = TrackedWork(self._reads)
         self._kinds = services.tracker.kinds
         self._recorders = services.recorders
         self._cursors = services.cursors
 
     def runs(self, _id: str, given: Given) -> JSONObject:
         """List runs."""
-        found, following = self._work.runs(
-            group_id=_stated_id(given, "group"),
-            identifier=given.text("identifier"),
-            state=_state(given.text("state")),
-            before=self._since("runs", given),
-            limit=_limit(given),
-        )
-        return {"runs": found, "cursor": self._cursor("runs", given, following)}
+
+        def page(before: int | None) -> Page:
+            return self._work.runs(
+                group_id=_stated_id(given, "group"),
+                identifier=given.text("identifier"),
+                state=_state(given.text("state")),
+                before=before,
+                limit=_limit(given),
+            )
+
+        return self._listed("runs", given, page)
 
     def run(self, id_: str, _given: Given) -> JSONObject:
         """Tell of a run."""
@@ -84,19 +93,13 @@ class Work:
         wanted = GroupFilter(
             given.text("name"), given.text("type"), given.text("branch"), given.text("identifier")
         )
-        after = self._since("groups", given)
-        if _is_true(given, "orphaned"):
-            return {
-                "groups": self._work.orphaned(wanted, not_since_us=_since(given)),
-                "cursor": None,
-            }
-        found, following = self._work.groups(
-            wanted,
-            after=after or 0,
-            limit=_limit(given),
-            **_members(given),
-        )
-        return {"groups": found, "cursor": self._cursor("groups", given, following)}
+
+        def page(after: int | None) -> Page:
+            if _is_true(given, "orphaned"):
+                return self._work.orphaned(wanted, not_since_us=_since(given)), None
+            return self._work.groups(wanted, after=after or 0, limit=_limit(given), **_members(given))
+
+        return self._listed("groups", given, page)
 
     def group(self, id_: str, given: Given) -> JSONObject:
         """Tell of a group."""
@@ -114,10 +117,11 @@ class Work:
                 name.removesuffix(_VALUE): value for name, value in given.question if name.endswith(_VALUE)
             },
         )
-        found, following = self._work.objects(
-            wanted, after=self._since("objects", given) or 0, limit=_limit(given)
-        )
-        return {"objects": found, "cursor": self._cursor("objects", given, following)}
+
+        def page(after: int | None) -> Page:
+            return self._work.objects(wanted, after=after or 0, limit=_limit(given))
+
+        return self._listed("objects", given, page)
 
     def object(self, id_: str, _given: Given) -> JSONObject:
         """Tell of an object."""
@@ -133,21 +137,30 @@ class Work:
 
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""
-        return {"kinds": self._kinds.definitions()}
+        names = self._recorders.changed_names()
+        found = {name: names.kind(name, since=self._reads.kind_since(name)) for name in names.kinds}
+        changed = [{"kind": name, **change} for name, change in found.items() if change is not None]
+        # Beside the definitions: these are Infrahub's form, and may be sent back as they are.
+        return {"kinds": self._kinds.definitions(), **({CHANGED: changed} if changed else {})}
 
-    def _cursor(self, listed: str, given: Given, following: int | None) -> str | None:
-        """Return the cursor of a list that goes on behind a number; None: that was all."""
+    def _listed(self, name: str, given: Given, page: Callable[[int | None], Page]) -> JSONObject:
+        """
+        Return a page of a list, and the cursor that goes on behind it.
+
+        :param page: returns what is behind a number (None: from the beginning), and the number to go on behind
+        :raises ConflictError: the log was cleaned since the first page
+        """
+        question, stated = (name, given.question), given.text("cursor")
+        epoch = (
+            self._log.head().epoch
+        )  # before anything is read: no page of another log has this one's cursor
+        since = None if stated is None else self._cursors.decode(stated, question)
+        found, following = page(None if since is None else int(since.since[0]))
+        if since is not None and {since.epoch, self._log.head().epoch} != {epoch}:
+            raise cleaned()
         if following is None:
-            return None
-        return self._cursors.encode((listed, given.question), Cursor("", 0, None, [following]))
-
-    def _since(self, listed: str, given: Given) -> int | None:
-        """Return the number that a list goes on behind, None at its beginning."""
-        cursor = given.text("cursor")
-        if cursor is None:
-            return None
-        (number,) = self._cursors.decode(cursor, (listed, given.question)).since
-        return int(number)
+            return {name: found, "cursor": None}
+        return {name: found, "cursor": self._cursors.encode(question, Cursor(epoch, 0, None, [following]))}
 
 
 _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[Parameter, ...]], ...] = (
@@ -219,7 +232,7 @@ def routes(services: Services) -> list[BaseRoute]:
             tags=["tracked work"],
             name=path.rpartition("/")[2],
             summary=summary,
-            responses=problem_answers(400, 401, 403, 404, 503),
+            responses=problem_answers(400, 401, 403, 404, 409, 503),
             openapi_extra={"parameters": [parameter.described() for parameter in parameters]},
         )
         for path, answer, summary, parameters in _ROUTES
@@ -247,8 +260,20 @@ class _Endpoint:
         pairs = form(request.scope["query_string"])
         values = {} if "kind" not in self._parameters else _values(pairs)
         given = Given(pairs, {**self._parameters, **values})
-        answer = await self._turns.run(self._answer, self._work, path_id(request), given)
+        return await self._turns.run(self._answered, path_id(request), given)
+
+    def _answered(self, id_: str, given: Given) -> Response:
+        answer = self._answer(self._work, id_, given)
+        self._mark(answer)
         return json(self._services, answer)
+
+    def _mark(self, answer: JSONObject) -> None:
+        """Add to whatever rests on an event that this was changed, where an operator accepted that."""
+        changes = self._services.recorders.changes()
+        if changes:
+            for told in placed(answer):
+                if told.rests_on in changes:
+                    told[CHANGED] = changes[told.rests_on]
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:

@@ -133,13 +133,17 @@ class EventLog(Protocol):
         :raises StoreError: as `append` does
         """
 
-    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
+    def read(
+        self, *, after: int = 0, limit: int = 1000, stored: bool = False, unparsed: bool = False
+    ) -> list[RecordedEvent]:
         """
         Return up to ``limit`` events behind position ``after``, in log order, up to the first that cannot be read.
 
         Nothing is checked: whoever makes something of them reads through `provgraph.eventlog.checking`.
 
-        :param unparsed: as they are stored now, without content, whatever they say; kinds are never set aside
+        :param stored: as they are stored now; else what this process recorded itself a moment ago may come from its
+            memory
+        :param unparsed: the same, without content, whatever they say; kinds are never set aside
         :raises UnreadableEventError: the first one cannot be read
         :raises StoreError: the log cannot be read
         """

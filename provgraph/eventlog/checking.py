@@ -153,9 +153,15 @@ class CheckedReader:
     It need not be told where to begin: behind another position than the last one it looks up the digest there.
     """
 
-    def __init__(self, log: EventLog) -> None:
-        """Prepare to read ``log``; nothing is asked yet."""
+    def __init__(self, log: EventLog, *, remembered_after: int | None = None) -> None:
+        """
+        Prepare to read ``log``; nothing is asked yet.
+
+        :param remembered_after: behind this position, take what this process recorded itself a moment ago from its
+            memory. That is for whoever follows the log. None: read what is stored, and nothing else
+        """
         self._log = log
+        self._remembered_after = remembered_after
         self._walk: ChainWalk | None = None
 
     def read(self, *, after: int, limit: int) -> list[RecordedEvent]:
@@ -172,16 +178,20 @@ class CheckedReader:
         if walk is None or walk.position != after:
             walk = self._walk = ChainWalk(self._log, after=after)
         try:
-            events = self._log.read(after=after, limit=limit)
+            events = self._log.read(after=after, limit=limit, stored=self._reads_stored(after))
         except UnreadableEventError:
             events = self._set_aside(walk, after)
         if type(events) is Recent:
-            # No store has had them: only that they continue what was read before is to be checked.
+            # They are what this process recorded, whatever the store says by now: only that they continue what was
+            # read before is to be checked. A change there is for those who read what is stored.
             _, change = walk.follow(events[:1])
             if change is None:
                 walk.skip_to(events)
                 return events
         return self._sound(walk, events)
+
+    def _reads_stored(self, after: int) -> bool:
+        return self._remembered_after is None or after < self._remembered_after
 
     def _sound(self, walk: ChainWalk, events: list[RecordedEvent]) -> list[RecordedEvent]:
         """Return events up to the first that is not what was recorded."""
@@ -214,7 +224,7 @@ class CheckedReader:
         """
         found = self._log.read(after=after, limit=1, unparsed=True)
         if found and walk.verifies(found[0]):
-            return self._log.read(after=after, limit=1)  # raises again
+            return self._log.read(after=after, limit=1, stored=True)  # raises again
         return [_aside(event) for event in found]
 
 

@@ -84,7 +84,7 @@ class _Copy:
         if at.position == 0:
             return self._target.restore([], epoch=self._epoch)
         if at.epoch == self._epoch:
-            found = self._source.read(after=at.position - 1, limit=1)
+            found = self._source.read(after=at.position - 1, limit=1, stored=True)
             if found and (found[0].position, found[0].digest) == (at.position, at.digest):
                 return at
         raise ConflictError(

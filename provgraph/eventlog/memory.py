@@ -54,7 +54,14 @@ class InMemoryEventLog:
             self._changed.notify_all()
         return recorded
 
-    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:  # noqa: ARG002 - nothing is parsed here
+    def read(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        stored: bool = False,  # noqa: ARG002 - there is no other store
+        unparsed: bool = False,  # noqa: ARG002 - nothing is parsed here
+    ) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         with self._changed:
             behind = [event for event in self._events if event.position > after]

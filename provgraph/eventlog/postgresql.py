@@ -235,11 +235,13 @@ class PostgreSQLEventLog:
         with self._write_lock, translated(_WHAT):
             return self._writer.run(work)
 
-    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
+    def read(
+        self, *, after: int = 0, limit: int = 1000, stored: bool = False, unparsed: bool = False
+    ) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         if unparsed:
             return list(map(recording.unread, self._rows(SELECT_BEHIND, after, limit)))
-        if self._tail.may_hold(after=after):
+        if not stored and self._tail.may_hold(after=after):
             # Another process may have cleaned the log, or appended more: only the head tells what the tail is worth.
             recent = self._tail.read(self.head(), after=after, limit=limit)
             if recent is not None:

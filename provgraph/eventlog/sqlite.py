@@ -190,10 +190,12 @@ class SQLiteEventLog:
             except sqlite3.IntegrityError:
                 return None
 
-    def read(self, *, after: int = 0, limit: int = 1000, unparsed: bool = False) -> list[RecordedEvent]:
+    def read(
+        self, *, after: int = 0, limit: int = 1000, stored: bool = False, unparsed: bool = False
+    ) -> list[RecordedEvent]:
         """See `EventLog.read`."""
         head = self._head  # asked for before the rows: those behind it may be of an append that has not ended
-        recent = None if unparsed else self._tail.read(head, after=after, limit=limit)
+        recent = None if stored or unparsed else self._tail.read(head, after=after, limit=limit)
         if recent is not None:
             return recent
         with translated(_WHAT), self._readers.connection() as connection:

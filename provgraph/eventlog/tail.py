@@ -18,7 +18,7 @@ _BYTES = 8 * 2**20
 
 
 class Recent(list["RecordedEvent"]):
-    """Events that this process recorded itself a moment ago, without a hole: no store has had them in between."""
+    """Events that this process recorded itself a moment ago, without a hole, and as it recorded them."""
 
     __slots__ = ()
 
@@ -27,8 +27,9 @@ class Tail:
     """
     A run of committed events of one epoch without a hole, already parsed. Safe to use from several threads.
 
-    Events never change while their epoch lasts. So what is here is what the log would answer, as long as the log's
-    head, asked for before, is of the same epoch.
+    Events never change while their epoch lasts, unless an operator accepts that one was. So what is here is what the
+    log would answer, as long as the log's head, asked for before, is of the same epoch, and not beyond the last event
+    here: then another process appended something, which may be that acceptance.
     """
 
     def __init__(self, *, max_events: int = _EVENTS, max_bytes: int = _BYTES) -> None:
@@ -78,7 +79,7 @@ class Tail:
             if head.epoch != self._epoch or not self._events:
                 return None
             first, last = self._events[0].position, self._events[-1].position
-            if after + 1 < first or last < min(head.position, after + limit):
+            if after + 1 < first or last < head.position:
                 return None
             start = after + 1 - first
             return Recent(islice(self._events, start, start + limit))

@@ -205,11 +205,11 @@ def _out_of_order_use(graph: HistoryReader, asked: Past, use: Mismatch) -> Json 
     if is_there and not order.may_differ(use.event_id, use.artifact):
         made, version = use.cause.moment, told.version(use.cause)
     else:
-        (user,) = graph.events([use.event_id])
+        user = past.event(graph, asked, use.event_id)
         cause = versions.version_of(graph, asked, user, use.artifact, use.version)
         if cause is None:
             return None
-        (facts,) = graph.events([cause])
+        facts = past.event(graph, asked, cause)
         made, version = order.moment_of(facts), told.version_of(facts, use.artifact)
     if made < order.moment(use.occurred_us, use.rank, use.event_id):
         return None

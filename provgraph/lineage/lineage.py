@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provgraph.errors import ConflictError
 from provgraph.exports import to_json
 from provgraph.graphstore import WalkQuery
-from provgraph.lineage import answer, details, request, told
+from provgraph.lineage import answer, details, past, request, told
 from provgraph.lineage.cursor import OF_THIS_PROCESS, Cursor
 from provgraph.lineage.recorders import add_to, nobody
 
@@ -64,6 +64,8 @@ def lineage(
     told_node, versions = _node(node), []
     if detailed_by is not None:
         facts = details.facts_of(detailed_by, page.nodes, page.edges, version=node.version)
+        if detailed_by.checkpoint().epoch != epoch:  # what was walked is not what the details are of
+            raise past.cleaned()
         versions = details.add_to(page.nodes, page.edges, facts)
         if (made := facts.get(node.version or "")) is not None:
             told_node |= told.ending(made)

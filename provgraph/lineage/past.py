@@ -9,11 +9,11 @@ changes the order among the events that a question counts, it is asked once more
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, ParamSpec, TypeVar
 
-from provgraph.errors import ConflictError
+from provgraph.errors import ConflictError, CorruptStoreError
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore import View
+from provgraph.graphstore import PemFacts, View
 from provgraph.lineage.order import AS_STORED, Order
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def look_back(
     """
     checkpoint = graph.checkpoint()
     if epoch is not None and epoch != checkpoint.epoch:
-        raise _cleaned()
+        raise cleaned()
     position = checkpoint.position if known_at is None else min(known_at, checkpoint.position)
     view, is_behind = View(position, as_of_us), position < checkpoint.position
     return Past(view, checkpoint.epoch, is_behind, Order.of(graph, view) if is_behind else AS_STORED)
@@ -108,7 +108,7 @@ def check(graph: HistoryReader, past: Past) -> None:
         return
     checkpoint = graph.checkpoint()
     if checkpoint.epoch != past.epoch:
-        raise _cleaned()
+        raise cleaned()
     if (
         checkpoint.position > past.view.position
         and set(graph.unsettled(past.view)) != past.order.moved.keys()
@@ -116,5 +116,44 @@ def check(graph: HistoryReader, past: Past) -> None:
         raise ReorderedError("Events keep arriving that change the order of those that count; ask again")
 
 
-def _cleaned() -> ConflictError:
+class Known(dict[str, PemFacts]):
+    """
+    What a question knows of events, by id. Whoever looks one up here was told of it by the graph.
+
+    So one that is missing was there a moment ago, and most likely the log was cleaned since. Looking it up raises
+    `ConflictError` then, and `CorruptStoreError` when the graph has lost it otherwise.
+    """
+
+    def __init__(self, graph: HistoryReader, past: Past) -> None:
+        """Know of nothing yet."""
+        super().__init__()
+        self._graph = graph
+        self._past = past
+
+    def __missing__(self, id_: str) -> NoReturn:
+        raise _missing(self._graph, self._past, id_)
+
+
+def event(graph: HistoryReader, past: Past, id_: str) -> PemFacts:
+    """
+    Return an event that the graph told of.
+
+    :raises ConflictError: it is not there, for the log was cleaned meanwhile
+    :raises CorruptStoreError: it is not there, though the log was not cleaned
+    """
+    for facts in graph.events([id_]):
+        return facts
+    raise _missing(graph, past, id_)
+
+
+def _missing(graph: HistoryReader, past: Past, id_: str) -> CorruptStoreError:
+    """Return why an event is not there that the graph told of; raise when the log was cleaned meanwhile."""
+    check(graph, past)
+    return CorruptStoreError(
+        f"The graph tells of the event {id_}, and does not have it: have the graph verified and repaired"
+    )
+
+
+def cleaned() -> ConflictError:
+    """Return the refusal of what is about a log that was cleaned since."""
     return ConflictError("The log was cleaned meanwhile; ask again without cursor")

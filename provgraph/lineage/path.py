@@ -63,7 +63,7 @@ def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) 
     looking = _Looking(source)
     walked = Upstream(graph, query, until, seconds=asked.seconds, found=looking.is_there).walk()
     past.check(graph, until)
-    known = ChainMap(walked.facts, _also(graph, until, [source, target], walked.facts))
+    known = ChainMap(_also(graph, until, [source, target], walked.facts), walked.facts)
     cut_by = walked.walk.cut_by if looking.event is None else None
     steps = [] if looking.event is None else path_to(walked, looking.event)[::-1]
     told_steps = [

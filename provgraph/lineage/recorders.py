@@ -17,12 +17,15 @@ from provgraph.errors import CorruptStoreError
 from provgraph.eventlog.checking import CheckedReader, accepted_changes
 from provgraph.events.base import SetAside
 from provgraph.events.recorder import CHANGED, RECORDED_BY
+from provgraph.lineage.changednames import ChangedNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
+    from provgraph.eventlog.checking import Accepted
+    from provgraph.events import ChangeAccepted, RecordedEvent
     from provgraph.lineage.told import Json
 
 # An id that is not in the catalog is asked for again after this time: it may have been built anew meanwhile.
@@ -51,6 +54,8 @@ class Recorders:
         self._names: dict[str, str] = {}  # of credentials, by id; they never change
         # The positions of accepted changes, and which of them nobody can read.
         self._unreadable: tuple[frozenset[int], list[int]] = (frozenset(), [])
+        # The accepted changes, and what their events name.
+        self._names_of_changes: tuple[Accepted, ChangedNames] = ({}, ChangedNames())
         self._missed: dict[str, float] = {}  # ids without a name, and until when they are not asked for again
 
     @property
@@ -70,15 +75,32 @@ class Recorders:
             self._learn(set(senders.values()) - self._names.keys())
             for position, id_ in senders.items():
                 known[position] = {RECORDED_BY: {"id": id_, "name": self._names.get(id_)}}
-        changes = accepted_changes(self._log)
+        changes = self.changes()
         for position in changes.keys() & set(positions):
-            change = changes[position]
-            known.setdefault(position, {})[CHANGED] = {
-                "reason": change.reason,
-                "recorded_digest": change.recorded_digest,
-                "found_digest": change.found_digest,
-            }
+            known.setdefault(position, {})[CHANGED] = changes[position]
         return known
+
+    def changes(self) -> Mapping[int, Json]:
+        """
+        Return the changes that were accepted, by the log positions of the events. Nearly always there are none.
+
+        :raises StoreError: the log cannot be read
+        """
+        return {position: _told(change) for position, change in accepted_changes(self._log).items()}
+
+    def changed_names(self) -> ChangedNames:
+        """
+        Return what the changed events name that were accepted.
+
+        :raises StoreError: the log cannot be read
+        """
+        accepted = accepted_changes(self._log)
+        about, names = self._names_of_changes
+        if accepted != about:
+            events = ((self._as_it_stands(position), _told(change)) for position, change in accepted.items())
+            names = ChangedNames((event, change) for event, change in events if event is not None)
+            self._names_of_changes = accepted, names  # one value: several threads may be here
+        return names
 
     def unreadable(self) -> list[int]:
         """
@@ -94,11 +116,15 @@ class Recorders:
         return unreadable
 
     def _is_set_aside(self, position: int) -> bool:
+        found = self._as_it_stands(position)
+        return found is not None and isinstance(found.kind, SetAside)
+
+    def _as_it_stands(self, position: int) -> RecordedEvent | None:
         try:
             found = CheckedReader(self._log).read(after=position - 1, limit=1)
         except CorruptStoreError:
-            return False  # changed once more since: readiness and verification tell, and answers go on
-        return any(isinstance(event.kind, SetAside) for event in found)
+            return None  # changed once more since: readiness and verification tell, and answers go on
+        return found[0] if found else None
 
     def _learn(self, ids: Collection[str]) -> None:
         now = self._clock()
@@ -110,6 +136,14 @@ class Recorders:
         if len(self._missed) >= _MISSED_AT_MOST:
             self._missed.clear()
         self._missed.update((id_, now + _MISSED_SECONDS) for id_ in asked if id_ not in found)
+
+
+def _told(change: ChangeAccepted) -> Json:
+    return {
+        "reason": change.reason,
+        "recorded_digest": change.recorded_digest,
+        "found_digest": change.found_digest,
+    }
 
 
 def add_to(

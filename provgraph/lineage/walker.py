@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.graphstore import Checkpoint, Walk
 from provgraph.lineage import versions
+from provgraph.lineage.past import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,7 +68,7 @@ class Walker(ABC):
         self._view = past.view
         self._any_version = any_version
         self._give_up_at = time.monotonic() + seconds
-        self._facts: dict[str, PemFacts] = {}
+        self._facts: dict[str, PemFacts] = Known(graph, past)
         self._absent: set[str] = set()
         self._met: set[str] = set()
         self._expanded: set[str] = set()  # artifacts whose versions were all reached

@@ -7,12 +7,33 @@ from typing import TYPE_CHECKING, Any
 from provgraph.events.clock import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
     from provgraph.events.tracking import ObjectState
 
 JSONObject = dict[str, Any]
+
+
+class Placed(dict[str, Any]):
+    """What is told of tracked work, with the log position of the event that it rests on."""
+
+    def __init__(self, document: JSONObject, position: int) -> None:
+        """Take what is told."""
+        super().__init__(document)
+        self.rests_on = position
+
+
+def placed(told: object) -> Iterator[Placed]:
+    """Yield what rests on an event, wherever it is in an answer."""
+    if isinstance(told, Placed):
+        yield told
+    if isinstance(told, dict):
+        for inner in told.values():
+            yield from placed(inner)
+    elif isinstance(told, list):
+        for inner in told:
+            yield from placed(inner)
 
 
 def named(state: ObjectState) -> JSONObject:
@@ -50,15 +71,16 @@ def object_document(
         document.update(state.group)
     if members is not None:
         document["members"] = [
-            object_document(member) if in_full else named(member.state) for member in members
+            object_document(member) if in_full else Placed(named(member.state), member.position)
+            for member in members
         ]
-    return document
+    return Placed(document, stored.position)
 
 
 def run_document(stored: StoredRun) -> JSONObject:
     """Return a run as it is."""
     run = stored.state
-    return {
+    document = {
         "id": run.id,
         "state": run.state,
         "identifier": run.identifier,
@@ -77,12 +99,13 @@ def run_document(stored: StoredRun) -> JSONObject:
         "report": run.report,
         "position": stored.position,
     }
+    return Placed(document, stored.position)
 
 
 def operation_document(stored: StoredOperation) -> JSONObject:
     """Return what was done to an object once, with its values before and after."""
     before, after = stored.before, stored.after
-    return {
+    document = {
         "run": stored.run_id,
         "object": stored.object_id,
         "kind": after.kind,
@@ -96,3 +119,4 @@ def operation_document(stored: StoredOperation) -> JSONObject:
         "at": rfc3339(stored.recorded_us),
         "actor": stored.actor,
     }
+    return Placed(document, stored.position)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events.tracking import Operation
-from provgraph.tracking.documents import named, object_document, operation_document, run_document
+from provgraph.tracking.documents import Placed, named, object_document, operation_document, run_document
 from provgraph.tracking.runs import previous_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
-    from provgraph.events.tracking import ObjectState, RunStatus
+    from provgraph.events.tracking import RunStatus
 
 JSONObject = dict[str, Any]
 
@@ -74,7 +74,7 @@ class TrackedWork:
         """Return objects by name, retired or not, in the order of ``ids``; nothing of those that never were."""
         if ids is None:
             return None
-        return _named({id_: stored.state for id_, stored in self._reads.objects(ids).items()}, ids)
+        return _named(self._reads.objects(ids), ids)
 
     def object_operations(self, id_: str) -> list[JSONObject]:
         """
@@ -130,13 +130,13 @@ class TrackedWork:
         run = self._run(run_id)
         other = previous_run(self._reads, run) if with_id is None else self._run(with_id)
         now, before = _members(run), _members(other)
-        states = {stored.state.id: stored.state for stored in self._reads.objects([*now, *before]).values()}
+        objects = self._reads.objects([*now, *before])
         return {
             "from": other.state.id,
             "to": run.state.id,
-            "added": _named(states, [id_ for id_ in now if id_ not in before]),
-            "kept": _named(states, [id_ for id_ in now if id_ in before]),
-            "dropped": _named(states, [id_ for id_ in before if id_ not in now]),
+            "added": _named(objects, [id_ for id_ in now if id_ not in before]),
+            "kept": _named(objects, [id_ for id_ in now if id_ in before]),
+            "dropped": _named(objects, [id_ for id_ in before if id_ not in now]),
             "changed": self._changed(run_id, before),
         }
 
@@ -184,7 +184,9 @@ class TrackedWork:
                 continue
             reason = _why_orphaned(stored, last, groups, runs, not_since_us)
             if reason is not None:
-                orphans.append({**self._group(stored, with_members=False), "orphaned": reason})
+                group = self._group(stored, with_members=False)
+                group["orphaned"] = reason
+                orphans.append(group)
         return orphans
 
     # ---------------------------------------------------------------------------------------------------------
@@ -246,14 +248,7 @@ class TrackedWork:
             if one.operation is Operation.UPDATED and one.object_id in before:
                 first.setdefault(one.object_id, one)
                 last[one.object_id] = one
-        return [
-            {
-                **named(last[id_].after),
-                "before": None if one.before is None else one.before.values,
-                "after": last[id_].after.values,
-            }
-            for id_, one in first.items()
-        ]
+        return [_difference(first[id_], last[id_]) for id_ in first]
 
     def _stored(self, id_: str) -> StoredObject:
         stored = self._reads.objects([id_]).get(id_)
@@ -278,8 +273,18 @@ def _members(run: StoredRun) -> tuple[str, ...]:
     return run.state.members
 
 
-def _named(states: Mapping[str, ObjectState], ids: Sequence[str]) -> list[JSONObject]:
-    return [named(states[id_]) for id_ in ids if id_ in states]
+def _difference(first: StoredOperation, last: StoredOperation) -> JSONObject:
+    """Return what a run made of an object, from the first to the last that it did to it."""
+    document = {
+        **named(last.after),
+        "before": None if first.before is None else first.before.values,
+        "after": last.after.values,
+    }
+    return Placed(document, last.position)
+
+
+def _named(found: Mapping[str, StoredObject], ids: Sequence[str]) -> list[JSONObject]:
+    return [Placed(named(found[id_].state), found[id_].position) for id_ in ids if id_ in found]
 
 
 def _fits(stored: StoredObject, wanted: GroupFilter) -> bool:

@@ -63,7 +63,7 @@ def test_a_program_that_may_write_alone_tracks_its_work(secured: Secured) -> Non
     token = secured.admin.call("POST", "/admin/credentials", body=asked).json()["token"]
 
     with Client(secured.service.url, token=token) as client:
-        reports = []
+        plans, reports = [], []
         for names in ((name, f"{name}-gone"), (name,)):
             with client.start_tracking(identifier=identifier, delete_unused_nodes=True):
                 nodes = [client.create("Dev", name=each, role="edge") for each in names]
@@ -72,14 +72,14 @@ def test_a_program_that_may_write_alone_tracks_its_work(secured: Secured) -> Non
                 nodes[0].role.value = "core"
                 nodes[0].save()
                 assert nodes[0].name.value == name
-                reports.append(client.group_context.plan())
+                plans.append(client.group_context.plan())
                 reports.append(client.group_context.update_group())
 
     stored = secured.admin.get(f"/api/v1/objects/{nodes[0].id}").json()
     assert stored["values"] == {"name": name, "role": "core"}
-    assert [len(one.members) for one in (reports[0], reports[2])] == [2, 1]
-    assert len(reports[3].retired) == 1
-    assert reports[3].run.identifier == ""
+    assert [len(one.members) for one in plans] == [2, 1]
+    assert len(reports[1].retired) == 1
+    assert reports[1].run.identifier == ""
 
 
 class Call(NamedTuple):

@@ -112,6 +112,16 @@ def test_an_accepted_change_is_passed_over_and_named(filled: EventLog) -> None:
     assert "the disk flipped a bit" in report.accepted[0].sentence
 
 
+def test_who_builds_from_a_log_reads_what_is_stored_also_in_the_process_that_recorded_it(
+    filled: EventLog,
+) -> None:
+    tampering.change(filled, 3, payload=FORGED, is_remembered=True)
+
+    assert ending_of(CheckedReader(filled), limit=EVENTS) == ([1, 2], 3)
+    # Behind what was there when it began, who follows takes what was recorded.
+    assert ending_of(CheckedReader(filled, remembered_after=EVENTS), limit=EVENTS) == ([1, 2], 3)
+
+
 def test_an_accepted_event_counts_as_it_stands_now_for_the_process_that_recorded_it_too(
     filled: EventLog,
 ) -> None:

@@ -17,8 +17,10 @@ from provgraph.eventlog.migrations import LATEST, migrate
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.events import Kind, Repeated, genesis, tag_set
 from provgraph.events.base import chain
+from provgraph.operations.integrity import accept_change
 from provgraph.postgresql import Server
 from tests.contract.builders import pem, pem_id
+from tests.contract.eventlog import tampering
 from tests.effort import examples
 
 if TYPE_CHECKING:
@@ -228,6 +230,19 @@ def test_what_another_process_cleaned_is_not_read_from_memory(
 
     assert [event.kind for event in one.read()] == [Kind.LOG_CLEANED]
     assert one.get(pem_id(1)) is None
+
+
+def test_what_another_process_accepted_is_not_read_from_memory(
+    opened: Callable[..., PostgreSQLEventLog],
+) -> None:
+    one, other = opened(), opened()
+    one.append([pem(number) for number in (1, 2, 3)])
+    forged = pem(2, Type="forged").payload
+    tampering.change(one, 2, payload=forged, is_remembered=True)
+
+    accept_change(other, 2, "by hand")
+
+    assert one.read(after=1, limit=1)[0].payload == forged
 
 
 def test_an_append_of_another_process_wakes_who_waits(opened: Callable[..., PostgreSQLEventLog]) -> None:

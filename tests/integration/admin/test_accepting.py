@@ -98,6 +98,21 @@ def test_a_rebuild_ends_at_a_changed_event_keeps_what_is_served_and_says_so(
 
 
 @pytest.mark.parametrize("what", PROJECTIONS, ids=["graph", "catalog"])
+def test_a_rebuild_ends_at_a_changed_event_also_where_its_process_recorded_it_a_moment_ago(
+    tmp_path: Path, what: dict[str, bool]
+) -> None:
+    with open_service(tmp_path) as service:
+        service.append(*chain_of_pems(EVENTS))
+        tamper(tmp_path, "UPDATE event SET payload = ? WHERE position = 3", FORGED)
+
+        ended = job(service, "/admin/rebuild", what)
+
+        assert ended["state"] == "failed"
+        assert "position 3" in ended["error"]
+        assert "different log position 3" in service.result("/admin/verify", {"deep": True})["message"]
+
+
+@pytest.mark.parametrize("what", PROJECTIONS, ids=["graph", "catalog"])
 def test_an_accepted_change_lets_a_rebuild_go_on(changed: Service, what: dict[str, bool]) -> None:
     job(changed, "/admin/rebuild", what)
 

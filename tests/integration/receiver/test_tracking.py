@@ -67,6 +67,28 @@ def test_lists_go_on_where_their_cursor_says(served: Served) -> None:
     assert found == list("ABCDE")
 
 
+@pytest.mark.parametrize("asked", [f"objects?kind={KIND}", "groups?", "runs?"])
+def test_no_list_goes_on_in_the_log_that_follows_a_clean(served: Served, asked: str) -> None:
+    client = served.client
+
+    def fill() -> None:
+        for name in "AB":
+            run = _command(client, "/runs", identifier=name)
+            _save(client, name, run=run["id"])
+            _command(client, f"/runs/{run['id']}/close")
+
+    fill()
+    cursor = client.get(f"/api/v1/{asked}&limit=1").json()["cursor"]
+    assert client.get(f"/api/v1/{asked}&limit=1&cursor={cursor}").is_success
+    assert client.post("/query/clean", json={}).is_success
+    fill()
+
+    answer = client.get(f"/api/v1/{asked}&limit=1&cursor={cursor}")
+
+    assert answer.status_code == 409, answer.text
+    assert "cleaned meanwhile" in answer.json()["detail"]
+
+
 def test_objects_are_found_by_kind_key_and_values(served: Served) -> None:
     client = served.client
     _save(client, "A", "B")
