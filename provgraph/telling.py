@@ -147,6 +147,19 @@ def reported_after(told: Mapping[str, Any]) -> str:
     return f"reported {late + ' ' if late else ''}after {what}"
 
 
+def contradicted(told: Mapping[str, Any]) -> str:
+    """
+    Return that a use states another digest than its version has, an empty text where it does not.
+
+    :param told: a use of an answer, marked as ``contradicted``
+    """
+    digests = told.get("contradicted")
+    if digests is None:
+        return ""
+    stated, version = (short(str(digests.get(side))) for side in ("stated", "version"))
+    return f"the use stated digest {stated}, the version has {version}"
+
+
 def _short(text: str, *, longest: int = _LONGEST_VALUE) -> str:
     if len(text) <= longest:
         return name(text)

@@ -46,11 +46,11 @@ GAPS = Question(
     summary="What is missing: uses of what nobody made, events nobody reported, clocks that disagree",
     description="""
 Artifacts that were used and `never_produced`, events that were named as predecessors and never reported
-(`unseen_predecessors`), uses of a version that was made only later (`out_of_order`); and of each emitter how much it
-reported and when, whether it is silent, how many of its events name an artifact or a predecessor (`coverage`), how
-many say that their work `failed` or was `aborted`, or something `unknown` (`outcomes` has them all together), how
-long its events take to be recorded, and by how much its clock is ahead at least. Each list has its own `cursor`:
-`list` says which one it goes on with.
+(`unseen_predecessors`), uses of a version that was made only later (`out_of_order`), uses that state another digest
+than the version has that they mean (`contradicted`); and of each emitter how much it reported and when, whether it is
+silent, how many of its events name an artifact or a predecessor (`coverage`), how many say that their work `failed`
+or was `aborted`, or something `unknown` (`outcomes` has them all together), how long its events take to be recorded,
+and by how much its clock is ahead at least. Each list has its own `cursor`: `list` says which one it goes on with.
 """,
     parameters=questions.by_name(
         Parameter("list", {"enum": list(LISTS)}, "this list alone, without the emitters"),
@@ -80,6 +80,7 @@ long its events take to be recorded, and by how much its clock is ahead at least
             **_LIST,
         },
         "out_of_order": {"items": [], **_LIST},
+        "contradicted": {"items": [], **_LIST},
         "emitters": [
             {
                 "emitter": "campaigns",

@@ -54,7 +54,7 @@ def _add_recorders(services: Services, found: Iterable[Json]) -> None:
 
 
 def _kind(services: Services, artifact: Json) -> str:
-    stated = (artifact["version"] or {}).get("kind")
+    stated = (artifact if artifact["version"] is None else artifact["version"]).get("kind")
     return services.kinds.of(
         artifact["artifact"], stated=stated, properties=[orjson.dumps(artifact["properties"]).decode()]
     )
@@ -122,6 +122,7 @@ STATE = Question(
 The artifacts with their latest version (null when nothing produced it: it came from outside) and their kind (as in
 `why`), ordered by name. The
 `properties` are those of the version shown; of what came from outside, those that the latest use gave which gives some.
+So are the `digest` and the kind of what came from outside: of the latest use that states one.
 Then the tags with the events they mark: where their last moves in the log put them (`tag_order` is
 `arrival`), or with `as_of` the latest up to then on the emitters' clocks (`time`).
 

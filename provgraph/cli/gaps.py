@@ -22,12 +22,14 @@ class List(StrEnum):
     NEVER_PRODUCED = "never_produced"
     UNSEEN_PREDECESSORS = "unseen_predecessors"
     OUT_OF_ORDER = "out_of_order"
+    CONTRADICTED = "contradicted"
 
 
 _TITLES = {
     List.NEVER_PRODUCED: "Used, but produced by no event",
     List.UNSEEN_PREDECESSORS: "Named as predecessors, but never reported",
     List.OUT_OF_ORDER: "Used before they were produced, by the emitters' clocks",
+    List.CONTRADICTED: "Used with another digest than the version has",
 }
 
 
@@ -132,6 +134,19 @@ _ROWS: dict[List, tuple[tuple[str, ...], Callable[[JSON], tuple[object, ...]]]] 
             item["event"],
             length(item["seconds_early"]),
             item["version"]["event"],
+            trace.doubts(item),
+            trace.doubts(item["version"]),
+        ),
+    ),
+    List.CONTRADICTED: (
+        ("ARTIFACT", "BY EMITTER", "IN EVENT", "STATED DIGEST", "PRODUCED IN EVENT", "WITH DIGEST", *_DOUBTS),
+        lambda item: (
+            item["artifact"],
+            item["emitter"],
+            item["event"],
+            item["contradicted"]["stated"],
+            item["version"]["event"],
+            item["contradicted"]["version"],
             trace.doubts(item),
             trace.doubts(item["version"]),
         ),

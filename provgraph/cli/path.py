@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from provgraph import telling
 from provgraph.cli import asking, connection, names, output, trace
 from provgraph.cli.asking import JSON, At, KnownAt, Seconds, Wait
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
@@ -72,6 +73,8 @@ def _lines(answer: JSON) -> Iterator[str]:
     by, made = (None, {}) if used is None else (used["artifact"], used.get("made") or {})
     for number, step in enumerate(answer["path"], 1):
         yield from _step(number, step, by, made)
+        if number == 1 and used is not None and (but := telling.contradicted(used)):
+            yield f"      but       {output.printable(but)}"
         by, made = step["by"], step
     yield ""
     yield f"Found {asking.truth(answer)}."

@@ -178,7 +178,7 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
             (
                 each["artifact"],
                 *(
-                    (_OUTSIDE, "", "", "")
+                    (_outside(each), "", "", "")
                     if (version := each["version"]) is None
                     else (
                         version.get("label", ""),
@@ -195,6 +195,11 @@ def _say_artifacts(artifacts: Sequence[JSON]) -> None:
         ),
         rare=2,
     )
+
+
+def _outside(artifact: JSON) -> str:
+    digest = artifact.get("digest")
+    return _OUTSIDE if digest is None else f"{_OUTSIDE}, digest {telling.short(digest)}"
 
 
 def _changed(event: JSON) -> str:
@@ -247,7 +252,7 @@ def _version(artifact: JSON | None, *, with_properties: bool) -> str:
         return ""
     version = artifact["version"]
     if version is None:
-        text = _OUTSIDE
+        text = _outside(artifact)
     else:
         label = f"{version['label']}, " if "label" in version else ""
         text = f"{label}event {version['event']}{_ending(version)}"

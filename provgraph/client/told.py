@@ -69,17 +69,26 @@ class Part(Shown):
     kind: str | None
     version: Version | None  # None: it came from outside
     out_of_order: bool = False  # no version was made before this use, by the emitters' clocks
+    stated: JSON | None = (
+        None  # what the use states of it: {"digest", "kind", "properties"}, as far as it does
+    )
+    contradicted: JSON | None = (
+        None  # it states another digest: {"stated": its own, "version": of the version}
+    )
 
     @classmethod
     def read(cls, document: JSON) -> Part:
         """Read a part."""
         get = document.get
-        return cls(document["artifact"], get("kind"), _version(document), bool(get("out_of_order")))
+        doubt, said = bool(get("out_of_order")), (get("stated"), get("contradicted"))
+        return cls(document["artifact"], get("kind"), _version(document), doubt, *said)
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        made = "from outside" if self.version is None else self.version.brief()
+        made = _outside(self.stated or {}) if self.version is None else self.version.brief()
         doubt = ", out of order" if self.out_of_order else ""
+        if but := telling.contradicted({"contradicted": self.contradicted}):
+            doubt += f"; but {printable(but)}"
         return f"{printable(telling.short(self.artifact))} ({made}{doubt})"
 
 
@@ -203,16 +212,20 @@ class ArtifactState(Shown):
     artifact: str
     version: Version | None  # the latest; None: it came from outside
     properties: JSON
-    kind: str | None = None  # model, data, source, ...; None in a difference
+    kind: str | None = (
+        None  # model, data, source, ...; in a difference, of what came from outside, as it was stated
+    )
+    digest: str | None = None  # of what came from outside, as the latest use that states one has it
 
     @classmethod
     def read(cls, document: JSON) -> ArtifactState:
         """Read an artifact of a state."""
-        return cls(document["artifact"], _version(document), document["properties"], document.get("kind"))
+        said = document["properties"], document.get("kind"), document.get("digest")
+        return cls(document["artifact"], _version(document), *said)
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        made = "from outside" if self.version is None else self.version.brief()
+        made = _outside({"digest": self.digest}) if self.version is None else self.version.brief()
         said = f" {printable(telling.described(self.properties))}" if self.properties else ""
         return f"{printable(telling.short(self.artifact))} ({made}){said}"
 
@@ -278,7 +291,10 @@ class State(Shown):
         if self.artifacts:
             yield Table(
                 ("Artifact", "Version", "Properties"),
-                [(each.artifact, each.version or "from outside", each.properties) for each in self.artifacts],
+                [
+                    (each.artifact, each.version or _outside({"digest": each.digest}), each.properties)
+                    for each in self.artifacts
+                ],
             )
         if self.tags:
             yield Table(
@@ -412,6 +428,9 @@ class Gaps(Shown):
     outcomes: dict[str, int] = field(
         default_factory=dict
     )  # how many events say failed, aborted, or something unknown
+    contradicted: tuple[
+        JSON, ...
+    ] = ()  # {"event", "emitter", "occurred_at", "artifact", "version", "contradicted": {"stated", "version"}}
 
     @classmethod
     def read(cls, document: JSON) -> Gaps:
@@ -426,6 +445,7 @@ class Gaps(Shown):
             document["position"],
             document,
             document.get("outcomes") or {},
+            tuple(lists["contradicted"].get("items", ())),
         )
 
     def pieces(self) -> Iterable[Piece]:
@@ -448,6 +468,7 @@ _LISTS = {
     "never_produced": "Used, but produced by no event",
     "unseen_predecessors": "Named as predecessors, but never reported",
     "out_of_order": "Used before they were produced, by the emitters' clocks",
+    "contradicted": "Used with another digest than the version has",
 }
 _OF_EMITTERS = ("emitter", "events", "last_at", "silent", "coverage", "failed")
 
@@ -463,7 +484,14 @@ def step(document: JSON) -> Step:
 
 def _told(key: str, item: JSON) -> object:
     """Return what stands of an item of a list in a column."""
+    if key == "contradicted":
+        return telling.contradicted(item)
     return Version.read(item[key]) if key == "version" else item.get(key)
+
+
+def _outside(stated: JSON) -> str:
+    digest = stated.get("digest")
+    return "from outside" + ("" if digest is None else f", digest {printable(telling.short(digest))}")
 
 
 def _changed(change: JSON | None) -> str:

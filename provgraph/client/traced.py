@@ -176,6 +176,8 @@ def _origin(edge: JSON) -> str:
         why = "no event produced that version" if named else "from outside: no event produced it"
         return f"{named}  ({why})"
     doubt = "  (out of order: by the clocks it was not there before)" if edge.get("out_of_order") else ""
+    if but := telling.contradicted(edge):
+        doubt += f"  (but {printable(but)})"
     return f"{named}  <- event {printable(edge['version'])}{doubt}"
 
 

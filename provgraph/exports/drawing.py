@@ -33,7 +33,7 @@ class Arrow(NamedTuple):
     head: str
     type: str
     label: str | None
-    is_dubious: bool  # a use out of order
+    is_dubious: bool  # a use out of order, or with another digest than its version has
 
 
 class Drawing(NamedTuple):
@@ -56,11 +56,9 @@ def draw(answer: Mapping[str, Any]) -> Drawing:
     asked_key = f"{asked.get('kind')}:{asked.get('id')}" if marked is None else f"pem:{marked}"
     ids = {key: f"n{place}" for place, key in enumerate(content.nodes)}
     changing = _with_several_versions(content.edges)
-    versions = {
-        edge.target.key: said
-        for edge in content.edges
-        if (said := edge.said_of_version) and edge.target.key not in changing
-    }
+    of_versions = parts.said_of_versions(content.edges)
+    versions = {f"artifact:{version.artifact}": said for version, said in of_versions.items()}
+    versions = {key: said for key, said in versions.items() if key not in changing}
     boxes = [
         Box(
             ids[key], _kind(node), tuple(map(_visible, _lines(node, versions.get(key, {})))), key == asked_key
@@ -71,8 +69,11 @@ def draw(answer: Mapping[str, Any]) -> Drawing:
     for edge in content.edges:
         source, target = ids[edge.source.key], ids[edge.target.key]
         tail, head = (source, target) if edge.flows else (target, source)
-        label = _label(edge, tell_version=edge.target.key in changing)
-        arrows.append(Arrow(tail, head, edge.type, label, bool(edge.facts.get("out_of_order"))))
+        label = _label(
+            edge, tell_version=edge.target.key in changing, in_box=versions.get(edge.target.key, {})
+        )
+        is_dubious = any(edge.facts.get(doubt) for doubt in ("out_of_order", "contradicted"))
+        arrows.append(Arrow(tail, head, edge.type, label, is_dubious))
     return Drawing(boxes, arrows, _note(content.about))
 
 
@@ -141,8 +142,12 @@ def _with_several_versions(edges: list[parts.Edge]) -> set[str]:
     }
 
 
-def _label(edge: parts.Edge, *, tell_version: bool) -> str | None:
-    """Return what is written beside an arrow: the version, where the picture does not show it otherwise."""
+def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -> str | None:
+    """
+    Return what is written beside an arrow: the version, where the picture does not show it otherwise.
+
+    :param in_box: what the artifact's box says of its only version
+    """
     version = edge.version
     if version is None:
         return None
@@ -154,6 +159,12 @@ def _label(edge: parts.Edge, *, tell_version: bool) -> str | None:
     elif tell_version:
         said.append("from outside" if version.producer is None else f"version {version.producer[:8]}")
         said += map(_visible, _of_maker(edge.said_of_version))
+    if version.producer is None:
+        # Each use may state something else of what came from outside.
+        own = {name: value for name, value in edge.said_of_version.items() if in_box.get(name) != value}
+        said += map(_visible, _of_version(own))
+    if contradicted := telling.contradicted(edge.facts):
+        said.append(_visible(contradicted))
     if edge.facts.get("out_of_order"):
         said.append("out of order")
     return ", ".join(said) or None

@@ -66,13 +66,9 @@ def to_graphml(answer: Mapping[str, Any]) -> bytes:
 def _versions(content: parts.Parts) -> dict[str, dict[str, dict[str, Any]]]:
     """Return for each artifact that has versions in an answer their keys, and what they are."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for edge in content.edges:
-        version = edge.version
-        if version is not None:
-            said = found.setdefault(edge.target.key, {}).setdefault(
-                _key(version), {"version": version.producer}
-            )
-            said.update(edge.said_of_version)
+    for version, said in parts.said_of_versions(content.edges).items():
+        of_artifact = found.setdefault(f"artifact:{version.artifact}", {})
+        of_artifact[_key(version)] = {"version": version.producer, **said}
     return found
 
 

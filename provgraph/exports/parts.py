@@ -12,7 +12,7 @@ from provgraph.errors import InvalidInputError
 from provgraph.events.recorder import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # For each type of edge: what its source and its target are, and whether data flows from the source to the target.
 # The edges of an answer point from the event; data flows into it from what it used and what it followed.
@@ -86,6 +86,29 @@ class Parts(NamedTuple):
     about: dict[str, Any]  # all but nodes and edges: node, direction, position, complete, ...
     nodes: dict[str, Node]  # by key, in the answer's order, then those that only edges name
     edges: list[Edge]
+
+
+def said_of_versions(edges: Iterable[Edge]) -> dict[Version, dict[str, Any]]:
+    """
+    Return what edges say of each version.
+
+    What came from outside may be another thing each time that it was used. So of that only those facts count that no
+    use states otherwise; what each states stands on its own edge.
+    """
+    found: dict[Version, dict[str, Any]] = {}
+    disputed: set[tuple[Version, str]] = set()
+    for edge in edges:
+        version = edge.version
+        if version is None:
+            continue
+        said = found.setdefault(version, {})
+        for name, value in edge.said_of_version.items():
+            if version.producer is None and said.get(name, value) != value:
+                disputed.add((version, name))
+            said[name] = value
+    for version, name in disputed:
+        del found[version][name]
+    return found
 
 
 def read(answer: Mapping[str, Any]) -> Parts:

@@ -103,11 +103,10 @@ def _state_agents(document: ProvDocument, content: parts.Parts) -> None:
 
 
 def _state_versions(document: ProvDocument, content: parts.Parts) -> None:
-    facts: dict[parts.Version, _Attributes] = {}
+    facts = {version: _attributes(said) for version, said in parts.said_of_versions(content.edges).items()}
     for edge in content.edges:
-        if edge.version is not None:
-            of_version = facts.setdefault(edge.version, {})
-            of_version.update(_attributes(edge.facts if edge.type == "PRODUCES" else edge.said_of_version))
+        if edge.version is not None and edge.type == "PRODUCES":
+            facts[edge.version].update(_attributes(edge.facts))
     for version, said in facts.items():
         attributes: _Attributes = {_TYPE: _TERM["Version"], _LABEL: version.artifact, **said}
         attributes[_TERM["name"]] = version.artifact
@@ -125,7 +124,9 @@ def _state_edge(document: ProvDocument, edge: parts.Edge) -> None:
     if version is None:
         document.communication(event, _event(edge.target.id))
     elif edge.type == "USES":
-        said = _attributes(edge.facts, {"version", *parts.OF_VERSION})
+        # What came from outside may be another thing each time: what this use states of it is said here, too.
+        of_version = () if version.producer is None else parts.OF_VERSION
+        said = _attributes(edge.facts, {"version", *of_version})
         document.usage(event, _version(version), other_attributes=said)
     else:
         document.generation(_version(version), event)

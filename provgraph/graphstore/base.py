@@ -58,6 +58,13 @@ class UseFacts(NamedTuple):
     version: str | None  # the label that the event stated
     producer: str | None  # id of the event whose version was used; None: from outside
     properties: str = "{}"  # JSON text of an object: what the event said of what it used
+    digest: str | None = None  # that it stated of what it used, as the kind
+    kind: str | None = None
+
+    @property
+    def says(self) -> bool:
+        """Whether the event said anything of what it used."""
+        return self.properties != "{}" or self.digest is not None or self.kind is not None
 
 
 class ProductionFacts(NamedTuple):
@@ -291,6 +298,8 @@ class ArtifactState(NamedTuple):
         str  # of its latest version; from outside: of the latest use that gives some, "{}" if none does
     )
     production: Production | None  # the latest; None: it came from outside
+    digest: str | None = None  # from outside: of the latest use that states one, as the kind; else None
+    kind: str | None = None
 
 
 class EmitterState(NamedTuple):
@@ -457,6 +466,19 @@ class HistoryReader(GraphReader, Protocol):
 
         :param after: id of the event, artifact and version named ("" for none) behind which to go on, in this order
         :param unsettled: events whose uses, and the uses of whose versions, are to be returned as well
+        """
+
+    def doubtful_digests(
+        self, view: View, *, after: tuple[str, str, str], limit: int, is_unsettled: bool = False
+    ) -> list[tuple[str, str, str]]:
+        """
+        Return the uses of a view's events that state another digest than their version has, or may do so.
+
+        Each is the id of the event, the artifact and the version named ("" for none), in this order. What a use means
+        in the whole graph and is not in the view may be another version there: that is for the caller to find out.
+
+        :param after: the use behind which to go on
+        :param is_unsettled: events of the view may stand in another order: return all uses that state a digest
         """
 
     def unsettled(self, view: View) -> list[str]:

@@ -48,7 +48,9 @@ class _SetDigest:
 
 def _use(use: UseFacts) -> list[str | None]:
     # What a use does not say is left out, so that the digests of before hold.
-    *facts, properties = use
+    *facts, properties, digest, kind = use
+    if digest is not None or kind is not None:
+        return [*facts, properties, digest, kind]
     return facts if properties == "{}" else [*facts, properties]
 
 

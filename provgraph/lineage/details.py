@@ -19,7 +19,7 @@ from provgraph.lineage import told
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from provgraph.graphstore import HistoryReader, PemFacts, ProductionFacts
+    from provgraph.graphstore import HistoryReader, PemFacts, ProductionFacts, UseFacts
     from provgraph.lineage.told import Json
 
 REPORTED_AFTER = "reported_after"
@@ -34,9 +34,13 @@ def facts_of(
 
     :param version: the event that made the version that was asked about, which may be none of the nodes
     """
-    ids = {} if version is None else {version: None}
+    ids: dict[str, None] = {} if version is None else {version: None}
     ids.update(dict.fromkeys(node["id"] for node in nodes if node["kind"] == "pem"))
-    ids.update(dict.fromkeys(edge["version"] for edge in edges if "version" in edge))
+    for edge in edges:
+        if edge["type"] == "USES":
+            ids[edge["source"]] = None  # a page has edges whose event is on another one
+        if "version" in edge:
+            ids[edge["version"]] = None
     wanted = list(ids)
     return {
         facts.id: facts
@@ -52,8 +56,9 @@ def add_to(
     Add to the nodes of events their properties and when they were recorded, to edges what was said of the versions.
 
     That stands at the production; and at a use, where the event that made the version is not among the nodes. There
-    stands as well how its work ended, which else the node says. Events that were reported later than what they led to
-    are marked, see `mark_late`.
+    stands as well how its work ended, which else the node says. A use of what came from outside has what the using
+    event said of it, another one has that as ``stated``, and `told.CONTRADICTED` where the digests differ. Events
+    that were reported later than what they led to are marked, see `mark_late`.
 
     :param facts: of the events, by id; those that are missing were never reported
     :returns: the edges whose version was made by an event that is not among the nodes, with its log position
@@ -67,6 +72,8 @@ def add_to(
     unlisted: list[tuple[int, Json]] = []
     for edge in edges:
         said = facts.get(_maker(edge) or "")
+        if edge["type"] == "USES":
+            edge.update(_of_use(edge, facts.get(edge["source"]), said))
         if said is None:
             continue
         is_listed = said.id in there
@@ -85,15 +92,32 @@ def _maker(edge: Json) -> str | None:
     return made
 
 
+def _of_use(edge: Json, user: PemFacts | None, maker: PemFacts | None) -> Json:
+    """
+    Return what a use says of what was used.
+
+    :param maker: of the version that was used; None: that came from outside
+    """
+    use = None if user is None else told.use_of(user, edge["target"], edge.get("named_version"))
+    if use is None or not use.says:
+        return {}
+    said = _said_in(use)
+    if maker is None:
+        return said
+    return {told.STATED: said} | told.contradiction(use, told.version_of(maker, edge["target"]))
+
+
 def _version(said: PemFacts, artifact: str) -> Json:
     made = next((each for each in said.produces if each.artifact == artifact), None)
     return {} if made is None else _said_of(made)
 
 
 def _said_of(made: ProductionFacts) -> Json:
+    return ({} if made.version is None else {"label": made.version}) | _said_in(made)
+
+
+def _said_in(made: ProductionFacts | UseFacts) -> Json:
     said: Json = {}
-    if made.version is not None:
-        said["label"] = made.version
     if made.digest is not None:
         said["digest"] = made.digest
     if made.kind is not None:

@@ -1,7 +1,8 @@
 """
 Gaps: what the record of a platform lacks.
 
-Used but never produced, predecessors never seen, uses out of order; and of each emitter whether it went silent, how its
+Used but never produced, predecessors never seen, uses out of order, uses that state another digest than their version
+has; and of each emitter whether it went silent, how its
 clock goes against the log's, how many of its events say what they worked on, and how many that they failed.
 """
 
@@ -20,7 +21,7 @@ from provgraph.lineage.recorders import add_to, nobody, placed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, View
+    from provgraph.graphstore import ArtifactState, EmitterState, HistoryReader, Mismatch, PemFacts, View
     from provgraph.lineage.cursor import Cursors
     from provgraph.lineage.past import Past
     from provgraph.lineage.recorders import RecordersOf
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 100
 DEFAULT_SECONDS = 20.0
 NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER = "never_produced", "unseen_predecessors", "out_of_order"
-LISTS = (NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER)
+LISTS = (NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER, told.CONTRADICTED)
 _DAY_US = 86_400 * 1_000_000
 _READ_AT_ONCE = 1_000
 _SECOND = 1_000_000
@@ -58,7 +59,7 @@ def gaps(
     cursors: Cursors = OF_THIS_PROCESS,
 ) -> Json:
     """
-    Return what is missing: the three lists, each with ``items``, and ``emitters``.
+    Return what is missing: the four lists, each with ``items``, and ``emitters``.
 
     ``outcomes`` is how many events say that their work did not end well; those of each emitter stand with it.
 
@@ -98,7 +99,9 @@ def gaps(
         found["outcomes"] = {
             name: sum(getattr(each, name) for each in emitters) for name in map(str, Outcome)
         }
-    uses = found[OUT_OF_ORDER]["items"] if OUT_OF_ORDER in found else []
+    uses = [
+        use for name in (OUT_OF_ORDER, told.CONTRADICTED) if name in found for use in found[name]["items"]
+    ]
     users = _add_endings(graph, uses)
     past.check(graph, page.past)
     add_to((), recorders, versions=[*users, *placed(use["version"] for use in uses)])
@@ -194,6 +197,51 @@ def _out_of_order(graph: HistoryReader, asked: Past, place: Sequence[str] | None
     return _taken(uses, since, limits)
 
 
+def _contradicted(graph: HistoryReader, asked: Past, place: Sequence[str] | None, limits: _Limits) -> _Listed:
+    """Return uses that state another digest than the version has that they mean."""
+
+    def behind(after: tuple[str, ...]) -> Iterator[list[tuple[str, str, str]]]:
+        key = (after[0], after[1], after[2])
+        is_moved = bool(asked.order.moved)
+        while page := graph.doubtful_digests(
+            asked.view, after=key, limit=_READ_AT_ONCE, is_unsettled=is_moved
+        ):
+            yield page
+            key = page[-1]
+
+    def keys(after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        return (key for page in behind(after) for key in page)
+
+    since = places.key_at(place or ["", "", ""], keys, texts=3)
+    return _taken(
+        (each for page in behind(since) for each in _contradictions(graph, asked, page)), since, limits
+    )
+
+
+def _contradictions(
+    graph: HistoryReader, asked: Past, uses: Sequence[tuple[str, str, str]]
+) -> Iterator[tuple[tuple[str, str, str], Json | None]]:
+    """Yield uses that state a digest, each with its key; None stands for one that its version agrees with."""
+    users = {facts.id: facts for facts in graph.events(list(dict.fromkeys(id_ for id_, *_ in uses)))}
+    stated = {key: told.use_of(users[key[0]], *key[1:]) for key in uses if key[0] in users}
+    makers = list(dict.fromkeys(use.producer for use in stated.values() if use and use.producer))
+    known = {facts.id: facts for facts in graph.events(makers)} if makers else {}
+    for key, use in stated.items():
+        user = users[key[0]]
+        maker = None if use is None or use.producer is None else known.get(use.producer)
+        is_there = maker is not None and asked.view.holds(maker.occurred_us, maker.position)
+        if not is_there or asked.order.may_differ(user.id, key[1]):
+            cause = versions.version_of(graph, asked, user, key[1], key[2] or None)
+            maker = None if cause is None else next(iter(graph.events([cause])), None)
+        version = None if maker is None else told.version_of(maker, key[1])
+        found = told.contradiction(use, version)
+        yield key, {**_of_user(user), "artifact": key[1], "version": version, **found} if found else None
+
+
+def _of_user(user: PemFacts) -> Json:
+    return {"event": user.id, "emitter": user.emitter, "occurred_at": rfc3339(user.occurred_us)}
+
+
 def _key_of_use(use: Mismatch) -> tuple[str, str, str]:
     return use.event_id, use.artifact, use.version or ""
 
@@ -247,4 +295,9 @@ def _emitter(each: EmitterState, asked: Gaps, view: View) -> Json:
     }
 
 
-_LISTS = {NEVER_PRODUCED: _never_produced, UNSEEN: _unseen, OUT_OF_ORDER: _out_of_order}
+_LISTS = {
+    NEVER_PRODUCED: _never_produced,
+    UNSEEN: _unseen,
+    OUT_OF_ORDER: _out_of_order,
+    told.CONTRADICTED: _contradicted,
+}

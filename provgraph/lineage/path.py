@@ -72,7 +72,7 @@ def path(graph: HistoryReader, asked: Path, *, recorders: RecordersOf = nobody) 
     ]
     ends = [(each, each.told(known)) for each in (source, target)]
     named = [place for each, shown in ends for place in each.placed(shown, known)]
-    used = _with_version(looking.used, known)
+    used = _with_version(looking.used, looking.named, known)
     if used is not None and "made" in used:
         named += placed([used["made"]])
     add_to(told_steps, recorders, versions=named)
@@ -97,10 +97,16 @@ def _also(
     return {facts.id: facts for facts in found if until.view.holds(facts.occurred_us, facts.position)}
 
 
-def _with_version(used: Json | None, known: Mapping[str, PemFacts]) -> Json | None:
-    if used is None or used["version"] is None:
+def _with_version(used: Json | None, named: str, known: Mapping[str, PemFacts]) -> Json | None:
+    if used is None:
         return used
-    return {**used, "made": told.version_of(known[used["version"]], used["artifact"])}
+    use = told.use_of(known[used["event"]], used["artifact"], named)
+    if stated := told.said_of(use):
+        used = {**used, told.STATED: stated}
+    if used["version"] is None:
+        return used
+    made = told.version_of(known[used["version"]], used["artifact"])
+    return {**used, "made": made, **told.contradiction(use, made)}
 
 
 def _event(facts: PemFacts) -> Json:
@@ -115,6 +121,7 @@ class _Looking:
         self._source = source
         self.event: str | None = None  # the first event of the path
         self.used: Json | None = None  # the use of the source by that event, when the source is an artifact
+        self.named = ""  # the version that this use names
 
     def is_there(self, events: Mapping[str, int], uses: Sequence[WalkedUse]) -> bool:
         """Tell whether the source was found; is asked behind each level, with all events and the level's uses."""
@@ -122,10 +129,11 @@ class _Looking:
             if self._source.event_id in events:
                 self.event = self._source.event_id
             return self.event is not None
-        for user, artifact, producer, out_of_order, _ in uses:
+        for user, artifact, producer, out_of_order, named in uses:
             if artifact == self._source.artifact and self._source.event_id in (None, producer):
                 self.event = user
                 self.used = {"event": user, "artifact": artifact, "version": producer}
+                self.named = named
                 if out_of_order:
                     self.used["out_of_order"] = True
                 return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from provgraph import telling
 from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.lineage.kinds import UNKNOWN
-from provgraph.lineage.told import ARRIVAL
+from provgraph.lineage.told import ARRIVAL, CONTRADICTED, STATED
 from provgraph.telling import listed, name
 
 if TYPE_CHECKING:
@@ -112,10 +112,15 @@ def version_parts(part: Json) -> tuple[list[str], str]:
     """
     Return what there is to say of a version beside its label: kind and digest, and its properties.
 
-    :param part: what a step used or produced, with a version
+    Of what came from outside that is what the use stated.
+
+    :param part: what a step used or produced
     """
-    version = part["version"]
-    parts = [] if part["kind"] == UNKNOWN else [telling.short(part["kind"])]
+    version, kind = part["version"], part["kind"]
+    if version is None:
+        version = part.get(STATED, {})
+        kind = version.get("kind", UNKNOWN)
+    parts = [] if kind == UNKNOWN else [telling.short(kind)]
     if "digest" in version:
         parts.append(f"digest {telling.short(version['digest'])}")
     return parts, telling.described(version.get("properties", {}))
@@ -129,7 +134,7 @@ def _produced(made: Json) -> str:
 def _used(used: Json) -> str:
     version = used["version"]
     if version is None:
-        return f"{name(used['artifact'])} ({_origin(used)})"
+        return _version(used, [_origin(used)])
     order = ", by its clock only later" if used.get("out_of_order") else ""
     ended = telling.ended(version)
     by = f" by a step that {ended}" if ended else ""
@@ -142,6 +147,8 @@ def _used(used: Json) -> str:
 def _version(part: Json, said: list[str]) -> str:
     parts, properties = version_parts(part)
     about = ", ".join([*said, *parts])
+    if but := telling.contradicted(part):
+        about += f"; but {but}"
     return (
         name(part["artifact"]) + (f" ({about})" if about else "") + (f" {properties}" if properties else "")
     )
@@ -176,6 +183,13 @@ def _summary(found: Json, unseen: set[str]) -> Iterator[str]:
             f"{name(each['artifact'])} (version {name(each['named_version'])})" for each in unknown
         )
         yield f"Used in a version that no other event is known to have made: {names}."
+    if doubtful := [
+        f"{name(used['artifact'])} (event {step['event']})"
+        for step in found["steps"]
+        for used in step.get("used", ())
+        if CONTRADICTED in used
+    ]:
+        yield f"Used with another digest than the version has: {listed(doubtful)}."
     if ended := [step for step in found["steps"] if step.get("outcome")]:
         told = listed(f"{name(step['type'])} (event {step['event']}, {step['outcome']})" for step in ended)
         yield f"Did not end well: {told}."

@@ -8,6 +8,7 @@ goes on anywhere.
 from __future__ import annotations
 
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -87,7 +88,7 @@ def _in_order(graph: HistoryReader, asked: Past, found: list[ArtifactState]) -> 
     order = asked.order
     if not order.moved:
         return found
-    used = {use.artifact for facts in order.moved.values() for use in facts.uses if use.properties != "{}"}
+    used = {use.artifact for facts in order.moved.values() for use in facts.uses if use.says}
     return [
         _again(graph, asked, each)
         if each.name in (used if each.production is None else order.artifacts)
@@ -101,13 +102,20 @@ def _again(graph: HistoryReader, asked: Past, each: ArtifactState) -> ArtifactSt
     if made is not None:
         return ArtifactState(each.name, made.properties, made)
     users = {effect.event_id for effect in graph.users(each.name, view=asked.view, limit=_ALL)}
-    said = [
-        (asked.order.moment_of(facts), use.version or "", use.properties)
-        for facts in graph.events(sorted(users))
-        for use in facts.uses
-        if use.artifact == each.name and use.properties != "{}"
-    ]
-    return ArtifactState(each.name, max(said)[-1] if said else "{}", None)
+    said = sorted(
+        (
+            (asked.order.moment_of(facts), use.version or "", use)
+            for facts in graph.events(sorted(users))
+            for use in facts.uses
+            if use.artifact == each.name and use.says
+        ),
+        key=itemgetter(0, 1),
+        reverse=True,
+    )
+    properties = next((use.properties for *_, use in said if use.properties != "{}"), "{}")
+    digest = next((use.digest for *_, use in said if use.digest is not None), None)
+    kind = next((use.kind for *_, use in said if use.kind is not None), None)
+    return ArtifactState(each.name, properties, None, digest, kind)
 
 
 def _place(graph: HistoryReader, view: View, since: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
@@ -123,11 +131,16 @@ def _place(graph: HistoryReader, view: View, since: Sequence[str] | None) -> tup
 
 def artifact(each: ArtifactState) -> Json:
     """Return an artifact of a state: its latest version, or null when it came from outside."""
-    found = {
+    found: Json = {
         "artifact": each.name,
         "version": None if each.production is None else told.version(each.production),
         "properties": orjson.loads(each.properties),
     }
+    # Of what came from outside: what its uses state of it.
+    if each.digest is not None:
+        found["digest"] = each.digest
+    if each.kind is not None:
+        found["kind"] = each.kind
     return {**found, "retired": True} if is_retired(each) else found
 
 
@@ -285,7 +298,7 @@ def _shows_the_same(old: ArtifactState | None, new: ArtifactState | None) -> boo
     if old is None or new is None:
         return old is new
     made = [None if each.production is None else each.production.event_id for each in (old, new)]
-    return made[0] == made[1] and old.properties == new.properties
+    return made[0] == made[1] and old._replace(production=None) == new._replace(production=None)
 
 
 def _tag_changes(

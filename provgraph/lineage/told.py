@@ -9,13 +9,17 @@ import orjson
 from provgraph.events.clock import rfc3339
 
 if TYPE_CHECKING:
-    from provgraph.graphstore import PemFacts, Production, ProductionFacts, View
+    from collections.abc import Mapping
+
+    from provgraph.graphstore import PemFacts, Production, ProductionFacts, UseFacts, View
     from provgraph.lineage.past import Past
 
 Json = dict[str, Any]
 
 # How the work ended that an event tells of; they stand only where the event states them.
 OUTCOME, ERROR = "outcome", "error"
+# What an event stated of what it used, and that its digest is not that of the version that it used.
+STATED, CONTRADICTED = "stated", "contradicted"
 
 
 def event(facts: PemFacts) -> Json:
@@ -67,6 +71,39 @@ def _version(event_id: str, position: int, occurred_us: int, made: Production | 
     if made.properties != "{}":
         told["properties"] = orjson.loads(made.properties)
     return told
+
+
+def use_of(facts: PemFacts, artifact: str, named: str | None) -> UseFacts | None:
+    """Return what an event said of a use, or None where it did not use that."""
+    of_it = (use for use in facts.uses if use.artifact == artifact and (use.version or "") == (named or ""))
+    return next(of_it, None)
+
+
+def said_of(use: UseFacts | None) -> Json:
+    """Return what an event stated of what it used: digest, kind, properties, as far as it did."""
+    told: Json = {}
+    if use is None:
+        return told
+    if use.digest is not None:
+        told["digest"] = use.digest
+    if use.kind is not None:
+        told["kind"] = use.kind
+    if use.properties != "{}":
+        told["properties"] = orjson.loads(use.properties)
+    return told
+
+
+def contradiction(use: UseFacts | None, version: Mapping[str, Any] | None) -> Json:
+    """
+    Return that a use states another digest than the version has that it means, nothing where it does not.
+
+    :param version: as `version` returns it; None: what was used came from outside
+    """
+    if use is None or version is None or use.digest is None or "digest" not in version:
+        return {}
+    if use.digest == version["digest"]:
+        return {}
+    return {CONTRADICTED: {"stated": use.digest, "version": version["digest"]}}
 
 
 def named(facts: PemFacts) -> Json:

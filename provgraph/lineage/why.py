@@ -27,7 +27,8 @@ from provgraph.lineage.walker import DEFAULT_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provgraph.graphstore import HistoryReader, PemFacts, View, WalkedUse
+    from provgraph.graphstore import HistoryReader, Moment, PemFacts, UseFacts, View, WalkedUse
+    from provgraph.lineage.order import Order
     from provgraph.lineage.recorders import RecordersOf
     from provgraph.lineage.subject import Subject
     from provgraph.lineage.told import Json
@@ -71,7 +72,7 @@ def why(
     query = WalkQuery(start_of(about, Direction.UPSTREAM), Direction.UPSTREAM, asked.depth, asked.limit)
     walked = Upstream(graph, query, until, seconds=asked.seconds).walk()
     past.check(graph, until)
-    chain = _Chain(walked, kinds or Kinds(), _named_by(graph, until.view, about, walked))
+    chain = _Chain(walked, kinds or Kinds(), _named_by(graph, until.view, about, walked), until.order)
     nodes, edges, unlisted = _graph(walked, query, chain)
     node = about.told(walked.facts)
     cut_by = walked.walk.cut_by
@@ -133,11 +134,13 @@ def _named_by(graph: HistoryReader, view: View, about: Subject, walked: Walked) 
 class _Chain:
     """What a walk found, arranged for people."""
 
-    def __init__(self, walked: Walked, kinds: Kinds, named_by: list[Json]) -> None:
+    def __init__(self, walked: Walked, kinds: Kinds, named_by: list[Json], order: Order) -> None:
         self._facts = walked.facts
         self._named_by = named_by
         self._walked = walked
         self._kinds = kinds
+        self._order = order
+        self._outside = self._said_of_outside()
         self._uses: dict[str, list[WalkedUse]] = defaultdict(list)
         for use in walked.walk.uses:
             self._uses[use[0]].append(use)
@@ -172,17 +175,42 @@ class _Chain:
         }
 
     def _used(self, use: WalkedUse) -> Json:
-        _, artifact, producer, out_of_order, named = use
+        user, artifact, producer, out_of_order, named = use
         made = None if producer is None else self._facts[producer]
+        said = told.use_of(self._facts[user], artifact, named)
+        version = None if made is None else told.version_of(made, artifact)
         found: Json = {
             "artifact": artifact,
-            "kind": self._kinds.of(artifact) if made is None else self._kind_made(made, artifact),
-            "version": None if made is None else told.version_of(made, artifact),
+            "kind": self._kind_outside(artifact) if made is None else self._kind_made(made, artifact),
+            "version": version,
         }
+        if stated := told.said_of(said):
+            found[told.STATED] = stated
+        found |= told.contradiction(said, version)
         if out_of_order:
             found["out_of_order"] = True
         if named:
             found["named_version"] = named
+        return found
+
+    def _kind_outside(self, artifact: str) -> str:
+        stated, properties = self._outside.get(artifact, (None, []))
+        return self._kinds.of(artifact, stated=stated, properties=properties)
+
+    def _said_of_outside(self) -> dict[str, tuple[str | None, list[str]]]:
+        """Return of what came from outside the kind that its latest use states that states one, and properties."""
+        said: dict[str, list[tuple[Moment, str, UseFacts]]] = defaultdict(list)
+        for user, artifact, producer, _, named in self._walked.walk.uses:
+            facts = self._facts[user]
+            use = None if producer is not None else told.use_of(facts, artifact, named)
+            if use is not None and use.says:
+                said[artifact].append((self._order.moment_of(facts), named, use))
+        found: dict[str, tuple[str | None, list[str]]] = {}
+        for artifact, uses in said.items():
+            latest = [use for *_, use in sorted(uses, key=itemgetter(0, 1), reverse=True)]
+            kind = next((use.kind for use in latest if use.kind is not None), None)
+            texts = [use.properties for use in latest if use.properties != "{}"]
+            found[artifact] = kind, texts[:1]
         return found
 
     def _kind_made(self, facts: PemFacts, artifact: str) -> str:
@@ -193,18 +221,23 @@ class _Chain:
         """
         Return every version that took part, by kind.
 
-        What came from outside has none. Neither has one that was named and that no event is known to have made.
+        What came from outside has none; it stands there once for each digest that its uses state. Neither has one
+        that was named and that no event is known to have made.
         """
-        found: dict[tuple[str, str, str], Json] = {}
+        found: dict[tuple[str, str, str, str], Json] = {}
         for use in self._walked.walk.uses:
             _, artifact, producer, _, named = use
             told_ = self._used(use)
+            stated = told_.get(told.STATED, {}) if producer is None else {}
             entry = {key: told_[key] for key in ("artifact", "kind", "version")}
             if producer is None and named:
                 entry["named_version"] = named
-            place = (artifact, producer or "", "" if producer else named)
+            place = (artifact, producer or "", "" if producer else named, stated.get("digest", ""))
             entry = found.setdefault(place, {**entry, "used_by": []})
-            entry["used_by"].append(self._evidence(use[0]))
+            if stated:
+                entry[told.STATED] = {**stated, **entry.get(told.STATED, {})}
+            of_use = {key: told_[key] for key in (told.CONTRADICTED,) if key in told_}
+            entry["used_by"].append(self._evidence(use[0]) | of_use)
         for entry in found.values():
             made = entry["version"] and self._facts[entry["version"]["event"]]
             if made:
@@ -319,21 +352,23 @@ def _credential(recorder: Json) -> str:
 
 def _use(step: Json, used: Json) -> str:
     version = used["version"]
+    parts, properties = version_parts(used)
+    said = (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
     if version is None and "named_version" in used:
-        named = f"version {used['named_version']!r} of {used['artifact']!r}"
+        named = f"version {used['named_version']!r} of {used['artifact']!r}{said}"
         return f"{step['type']!r} used {named}, which no other event is known to have made."
     if version is None:
-        return f"{step['type']!r} used {used['artifact']!r}, which came from outside: no event produced it before."
+        what = f"{used['artifact']!r}{said}"
+        return f"{step['type']!r} used {what}, which came from outside: no event produced it before."
     label = f" {version['label']!r}" if "label" in version else ""
     order = ", though by its clock that was made only later" if used.get("out_of_order") else ""
     ended = telling.ended(version)
     by = f", by an event that {ended}" if ended else ""
     if CHANGED in version:
         by += f", by an event that was CHANGED after it was recorded, which was accepted: {version[CHANGED]['reason']}"
-    parts, properties = version_parts(used)
-    said = (f" ({', '.join(parts)})" if parts else "") + (f" {properties}" if properties else "")
     made = f"made at {version['produced_at']}{said}{by}"
-    return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}."
+    but = f"; but {contradicted}" if (contradicted := telling.contradicted(used)) else ""
+    return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}{but}."
 
 
 def _proof(step: Json) -> Json:

@@ -141,8 +141,8 @@ def artifact_states(
     both = view.as_of_us is not None and view.position < state(connection).checkpoint.position
     statement = schema.ARTIFACT_STATES_BY_BOTH if both else schema.ARTIFACT_STATES
     return [
-        ArtifactState(name, properties or "{}", None if made[0] is None else _production(*made))
-        for name, properties, *made in connection.execute(statement, bounds)
+        ArtifactState(name, properties or "{}", None if made[0] is None else _production(*made), digest, kind)
+        for name, properties, digest, kind, *made in connection.execute(statement, bounds)
     ]
 
 
@@ -194,6 +194,24 @@ def mismatches(
         for raw_id, occurred_us, emitter, name, named, *cause, rank in connection.execute(
             schema.MISMATCHES, bounds
         )
+    ]
+
+
+def doubtful_digests(
+    connection: sqlite3.Connection,
+    view: View,
+    after: tuple[str, str, str],
+    limit: int,
+    *,
+    is_unsettled: bool,
+) -> list[tuple[str, str, str]]:
+    """See `HistoryReader.doubtful_digests`."""
+    id_, artifact, label = after
+    place = {"id": bytes.fromhex(id_), "artifact": artifact, "label": label, "limit": limit}
+    bounds = {**_bounds(view), **place, "is_unsettled": is_unsettled}
+    return [
+        (raw_id.hex(), name, named)
+        for raw_id, name, named in connection.execute(schema.DOUBTFUL_DIGESTS, bounds)
     ]
 
 

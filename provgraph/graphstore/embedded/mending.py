@@ -87,12 +87,14 @@ class Mending:
             self._run(schema.PUT_PRODUCTION, (*made, None if properties == "{}" else properties))
         for index, id_ in enumerate(pem.predecessors):
             self._run(schema.PUT_CAUSE, (key, schema.PREDECESSOR, str(index or ""), self._pem_key(id_)))
-        for artifact, version, producer, properties in pem.uses:
+        for use in pem.uses:
+            artifact, version, producer, properties, digest, kind = use
             cause = None if producer is None else self._pem_key(producer)
             artifact_key, label = self._artifact_key(artifact), version or ""
             self._run(schema.PUT_CAUSE, (key, artifact_key, label, cause))
-            if properties != "{}":
-                self._run(schema.PUT_DESCRIBED, (artifact_key, key, label, properties))
+            if use.says:
+                said = (None if properties == "{}" else properties, digest, kind)
+                self._run(schema.PUT_DESCRIBED, (artifact_key, key, label, *said))
 
     def _empty(self, id_: str) -> int:
         """Make an event a placeholder, whatever it was, and return its key."""

@@ -72,13 +72,13 @@ def facts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> It
     uses: dict[int, list[UseFacts]] = {row[0]: [] for row in rows}
     predecessors: dict[int, list[str]] = {row[0]: [] for row in rows}
     produces: dict[int, list[ProductionFacts]] = {row[0]: [] for row in rows}
-    for key, artifact, label, cause_id, said in connection.execute(schema.SCAN_CAUSES, (keys,)):
+    for key, artifact, label, cause_id, *said in connection.execute(schema.SCAN_CAUSES, (keys,)):
         # An edge may hang loose when somebody meddled with the file: that is for verify to tell, not to stumble over.
         producer = None if cause_id is None else cause_id.hex()
         if artifact is None:
             predecessors[key].append(producer or "")
         else:
-            uses[key].append(UseFacts(artifact, label or None, producer, said or "{}"))
+            uses[key].append(UseFacts(artifact, label or None, producer, *said))
     for key, *production in connection.execute(schema.SCAN_PRODUCTIONS, (keys,)):
         produces[key].append(ProductionFacts(*production))
     for key, raw_id, type_, emitter, text, stated_at, occurred_us, position, recorded_us, *rest in rows:

@@ -59,11 +59,13 @@ CREATE TABLE IF NOT EXISTS cause (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS cause_by_cause ON cause (cause_key, artifact_key);
 CREATE INDEX IF NOT EXISTS cause_by_label ON cause (artifact_key, label) WHERE label <> '' AND artifact_key <> 0;
-CREATE TABLE IF NOT EXISTS described (   -- the few uses that give properties
+CREATE TABLE IF NOT EXISTS described (   -- the few uses that say something of what they use
     artifact_key INTEGER NOT NULL,
     pem_key INTEGER NOT NULL,
     label TEXT NOT NULL,           -- as in `cause`
-    properties TEXT NOT NULL,
+    properties TEXT,               -- NULL: none
+    digest TEXT,
+    kind TEXT,
     PRIMARY KEY (artifact_key, pem_key, label)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS described_by_pem ON described (pem_key);
@@ -231,7 +233,7 @@ ON CONFLICT(rk_id) DO UPDATE SET properties = excluded.properties, created_at = 
 PUT_PLACEHOLDER = "INSERT INTO pem(pem_key, rk_id) VALUES (?, ?)"
 PUT_PRODUCTION = "INSERT OR REPLACE INTO produces VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_CAUSE = "INSERT OR REPLACE INTO cause VALUES (?, ?, ?, ?)"
-PUT_DESCRIBED = "INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?)"
+PUT_DESCRIBED = "INSERT OR REPLACE INTO described VALUES (?, ?, ?, ?, ?, ?)"
 DELETE_PRODUCTIONS_OF = "DELETE FROM produces WHERE pem_key = ?"
 DELETE_CAUSES_OF = "DELETE FROM cause WHERE pem_key = ?"
 DELETE_DESCRIBED_OF = "DELETE FROM described WHERE pem_key = ?"
@@ -374,10 +376,10 @@ SELECT {_PRODUCTION} FROM artifact a JOIN produces p ON p.artifact_key = a.artif
 JOIN pem e ON e.pem_key = p.pem_key
 WHERE a.rk_id = ?1 AND p.moment >= ?2 AND p.moment < ?3 ORDER BY p.moment {{order}} LIMIT ?4
 """
-# What the latest use that gives properties says of artifact t.
+# What the latest use that says such a thing says of artifact t.
 _SAID_OF_OUTSIDE = f"""
-    SELECT d.properties FROM described d JOIN pem u ON u.pem_key = d.pem_key
-    WHERE d.artifact_key = t.artifact_key AND {_COUNTS.format(e="u")}
+    SELECT d.{{what}} FROM described d JOIN pem u ON u.pem_key = d.pem_key
+    WHERE d.artifact_key = t.artifact_key AND d.{{what}} IS NOT NULL AND {_COUNTS.format(e="u")}
     ORDER BY u.occurred_us DESC, u.rank DESC, u.rk_id DESC, d.label DESC LIMIT 1
 """
 _ARTIFACT_STATES = f"""
@@ -388,7 +390,9 @@ WITH s AS (
          ORDER BY p.moment DESC LIMIT 1) AS moment
     FROM artifact a WHERE a.rk_id > :after AND a.since_us <= :until AND a.since <= :position
 ), t AS (SELECT * FROM s WHERE {{exists}} ORDER BY rk_id LIMIT :limit)
-SELECT t.rk_id, iif(t.moment IS NULL, ({_SAID_OF_OUTSIDE}), p.properties), {_PRODUCTION} FROM t
+SELECT t.rk_id, iif(t.moment IS NULL, ({_SAID_OF_OUTSIDE.format(what="properties")}), p.properties),
+    iif(t.moment IS NULL, ({_SAID_OF_OUTSIDE.format(what="digest")}), NULL),
+    iif(t.moment IS NULL, ({_SAID_OF_OUTSIDE.format(what="kind")}), NULL), {_PRODUCTION} FROM t
 LEFT JOIN produces p ON p.artifact_key = t.artifact_key AND p.moment = t.moment LEFT JOIN pem e ON e.pem_key = p.pem_key
 ORDER BY t.rk_id
 """
@@ -461,6 +465,18 @@ AND (k.occurred_us > e.occurred_us OR k.occurred_us = e.occurred_us AND (k.rank,
                                 OR k.pem_key IN (SELECT value FROM json_each(:unsettled))))
 ORDER BY e.rk_id, a.rk_id, c.label LIMIT :limit
 """
+# The few that say something are read, and put in order.
+DOUBTFUL_DIGESTS = f"""
+SELECT e.rk_id, a.rk_id, d.label
+FROM described d JOIN pem e ON e.pem_key = d.pem_key JOIN artifact a ON a.artifact_key = d.artifact_key
+JOIN cause c ON c.pem_key = d.pem_key AND c.artifact_key = d.artifact_key AND c.label = d.label
+LEFT JOIN pem k ON k.pem_key = c.cause_key
+LEFT JOIN produces p INDEXED BY produces_by_pem ON p.pem_key = k.pem_key AND p.artifact_key = c.artifact_key
+WHERE d.digest IS NOT NULL AND {_COUNTS.format(e="e")}
+AND (e.rk_id, a.rk_id, d.label) > (:id, :artifact, :label) AND e.rk_id >= :id
+AND (:is_unsettled OR p.digest <> d.digest OR k.position > :position OR k.occurred_us > :until)
+ORDER BY e.rk_id, a.rk_id, d.label LIMIT :limit
+"""
 
 UNSETTLED = """
 WITH RECURSIVE after(pem_key, occurred_us) AS (
@@ -488,7 +504,7 @@ FROM pem p JOIN emitter e ON e.emitter_key = p.emitter_key WHERE p.rk_id > ? AND
 ORDER BY p.rk_id LIMIT ?
 """
 SCAN_CAUSES = """
-SELECT c.pem_key, a.rk_id, c.label, k.rk_id, d.properties
+SELECT c.pem_key, a.rk_id, c.label, k.rk_id, coalesce(d.properties, '{}'), d.digest, d.kind
 FROM json_each(?) f CROSS JOIN cause c ON c.pem_key = f.value
 LEFT JOIN artifact a ON a.artifact_key = c.artifact_key LEFT JOIN pem k ON k.pem_key = c.cause_key
 LEFT JOIN described d ON d.artifact_key = c.artifact_key AND d.pem_key = c.pem_key AND d.label = c.label

@@ -313,6 +313,13 @@ class EmbeddedGraphStore:
         with self._reading() as connection:
             return history.mismatches(connection, view, after, limit, unsettled)
 
+    def doubtful_digests(
+        self, view: View, *, after: tuple[str, str, str], limit: int, is_unsettled: bool = False
+    ) -> list[tuple[str, str, str]]:
+        """See `HistoryReader.doubtful_digests`."""
+        with self._reading() as connection:
+            return history.doubtful_digests(connection, view, after, limit, is_unsettled=is_unsettled)
+
     def unsettled(self, view: View) -> list[str]:
         """See `HistoryReader.unsettled`."""
         with self._reading() as connection:

@@ -34,7 +34,7 @@ _OF_PLACEHOLDER = (None,) * 11
 Production = tuple[int, bytes, int, str | None, str | None, str | None, str | None]
 Cause = tuple[int, int, str, int]
 Use = tuple[int, int, str, bytes]
-Described = tuple[int, int, str, str]
+Described = tuple[int, int, str, str | None, str | None, str | None]
 Affected = tuple[
     int, int, str, int, int, bytes
 ]  # key of a row in `cause`; occurred_us, rank and id of its event
@@ -321,9 +321,10 @@ def _edges(
             productions.append((artifacts[name], at, key, version, digest, kind, said))
         for index, id_ in enumerate(pem.predecessors):
             predecessors.append((key, schema.PREDECESSOR, str(index or ""), keys[id_]))
-        for name, properties, _created, version, _digest, _kind in pem.uses:
-            if properties != "{}":
-                described.append((artifacts[name], key, version or "", properties))
+        for name, properties, _created, version, digest, kind in pem.uses:
+            if properties != "{}" or digest is not None or kind is not None:
+                said = None if properties == "{}" else properties
+                described.append((artifacts[name], key, version or "", said, digest, kind))
             if version is None:
                 uses.append((key, artifacts[name], "", at))
             else:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from provgraph.graphstore.groups import Place
 
 # Of an artifact: earliest production if there are several, latest one, latest use that names no version if there are
-# several productions, and whether uses name versions. (Moments are texts of `keys.moment`.)
-Noted = tuple[str | None, str | None, str | None, bool | None]
+# several productions, whether uses name versions, and whether they say something of it. (Moments are texts of
+# `keys.moment`.)
+Noted = tuple[str | None, str | None, str | None, bool | None, bool | None]
+# What a use says of what it uses: properties (None: none), digest, kind.
+Said = tuple[str | None, str | None, str | None]
 
 
 class Artifact:
@@ -22,7 +25,7 @@ class Artifact:
 
     __slots__ = (
         *("first", "is_new", "key", "last", "made", "made_named", "name", "named", "node"),
-        *("used", "used_now", "uses_named_now"),
+        *("told", "told_now", "used", "used_now", "uses_named_now"),
     )
 
     def __init__(self, name: str, key: str) -> None:
@@ -36,11 +39,13 @@ class Artifact:
         self.last: str | None = None
         self.used: str | None = None
         self.named: bool | None = None
+        self.told: bool | None = None
         # Of this batch:
         self.made: list[str] | tuple[()] = ()  # productions, in order
         self.made_named: dict[str, list[str]] | None = None  # those that name their version, by label
         self.used_now = ""  # latest use that names no version
         self.uses_named_now = False  # whether a use names a version
+        self.told_now = False  # whether a use says something of it
 
     def add(self, at: str, label: str | None) -> None:
         """Add a production of this batch."""
@@ -70,20 +75,21 @@ class Artifact:
 
     def noted_before(self) -> Noted:
         """Return what the graph keeps with the artifact."""
-        return self.first, self.last, self.used, self.named
+        return self.first, self.last, self.used, self.named, self.told
 
     def noted(self) -> Noted:
         """Return what the graph is to keep with the artifact by the end of the batch."""
         named = self.named or self.uses_named_now or None
+        told = self.told or self.told_now or None
         made = self.made
         if not self.has_several():
-            return None, made[0] if made else self.last, None, named
+            return None, made[0] if made else self.last, None, named, told
         ends = [at for at in (self.first, self.last, *made[:1], *made[-1:]) if at is not None]
-        return min(ends), max(ends), max(self.used or "", self.used_now) or None, named
+        return min(ends), max(ends), max(self.used or "", self.used_now) or None, named, told
 
 
-# A use: event, artifact, moment, version named, properties (None: none).
-Use = tuple[str, Artifact, str, str | None, str | None]
+# A use: event, artifact, moment, version named, what it says (None: nothing).
+Use = tuple[str, Artifact, str, str | None, Said | None]
 
 
 class Production(NamedTuple):
@@ -118,11 +124,15 @@ def content_of(pems: Sequence[tuple[Pem, int, int]], places: Mapping[str, Place]
     for pem, *_ in pems:
         id_ = pem.id
         at = keys.moment(pem.occurred_us, id_, places[id_].rank if id_ in places else 0)
-        for name, properties, _created_at, label, _digest, _kind in pem.uses:
+        for name, properties, _created_at, label, digest, kind in pem.uses:
             artifact = artifacts.get(name)
             if artifact is None:
                 artifact = artifacts[name] = Artifact(name, keys.key_of(name))
-            uses.append((id_, artifact, at, label, None if properties == "{}" else properties))
+            told: Said | None = None
+            if properties != "{}" or digest is not None or kind is not None:
+                told = (None if properties == "{}" else properties, digest, kind)
+                artifact.told_now = True
+            uses.append((id_, artifact, at, label, told))
             if label is not None:
                 artifact.uses_named_now = True
             elif artifact.used_now < at:

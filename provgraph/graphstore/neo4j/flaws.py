@@ -183,7 +183,7 @@ def _of_artifact(row: Row, wrong: list[str]) -> Iterator[Flaw]:
 
 
 def _noted(
-    productions: int, first: str | None, last: str | None, used: str | None, named: bool
+    productions: int, first: str | None, last: str | None, used: str | None, named: bool, told: bool
 ) -> list[str | bool | None]:
     """Return what should be kept with an artifact."""
     several = productions > 1
@@ -192,6 +192,7 @@ def _noted(
         None if last is None else keys.moment_of_stated(last),
         keys.moment_of_stated(used) if several and used is not None else None,
         named or None,
+        told or None,
     ]
 
 

@@ -227,12 +227,13 @@ def artifact_states(graph: Asker, view: View, after: str, limit: int) -> list[Ar
     return _first_behind(after, keys.key_of(after), limit, between, name=attrgetter("name"))
 
 
-def _artifact_state(name: str, made: list[Row], described: list[list[Row]]) -> ArtifactState:
+def _artifact_state(name: str, made: list[Row], described: list[Row]) -> ArtifactState:
     if made:
         production = _production(made[0])
         return ArtifactState(name, production.properties, production)
     # An event may use several versions of an artifact: the last one by the code points of what it names counts.
-    return ArtifactState(name, max(described[0])[1] if described else "{}", None)
+    said = {what: max(latest[0])[1] for what, latest in described if latest}
+    return ArtifactState(name, said.get("_properties", "{}"), None, said.get("_digest"), said.get("_kind"))
 
 
 def tag_states(graph: Asker, view: View, after: tuple[str, str], limit: int) -> list[TagFacts]:
@@ -355,6 +356,17 @@ def mismatches(
     return sorted((each for each in found if _place_of_mismatch(each) > there), key=_place_of_mismatch)[
         :limit
     ]
+
+
+def doubtful_digests(
+    graph: Asker, view: View, after: tuple[str, str, str], limit: int, *, is_unsettled: bool
+) -> list[tuple[str, str, str]]:
+    """See `HistoryReader.doubtful_digests`."""
+    bounds = {**_bounds(view), "is_unsettled": is_unsettled}
+    # Of the event that the last page ended in, there may be no more.
+    (rows,) = graph.ask(views.DOUBTFUL_DIGESTS, **bounds, id=after[0], limit=limit + 1)
+    found = sorted((event_id, name, label) for event_id, uses in rows for name, label in uses)
+    return [place for place in found if place > after][:limit]
 
 
 def unsettled(graph: Asker, view: View) -> list[str]:

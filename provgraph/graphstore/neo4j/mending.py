@@ -118,11 +118,11 @@ def _productions(pem: PemFacts) -> Iterable[Row]:
 
 def _uses(pem: PemFacts) -> Iterable[Row]:
     at = keys.moment(pem.occurred_us, pem.id, pem.rank)
-    for name, version, producer, properties in pem.uses:
+    for name, version, producer, properties, digest, kind in pem.uses:
         named = None if version is None else keys.label_entry(name, version) + at
         label_key = None if version is None else keys.key_of(version)
         said = None if properties == "{}" else properties
-        yield [pem.id, name, keys.key_of(name), version, label_key, named, producer, said]
+        yield [pem.id, name, keys.key_of(name), version, label_key, named, producer, said, digest, kind]
 
 
 def note_anew(work: Work, artifacts: set[int]) -> None:
@@ -130,7 +130,7 @@ def note_anew(work: Work, artifacts: set[int]) -> None:
     found = work.ask_of(mends.NOTED_OF, sorted(artifacts))
     rows = []
     several: dict[int, str] = {}
-    for node, name, productions, first, last, used, named in found:
+    for node, name, productions, first, last, used, named, told in found:
         is_several = productions > 1
         if is_several:
             several[node] = name
@@ -141,6 +141,7 @@ def note_anew(work: Work, artifacts: set[int]) -> None:
                 None if last is None else keys.moment_of_stated(last),
                 keys.moment_of_stated(used) if is_several and used is not None else None,
                 named or None,
+                told or None,
             ]
         )
     work.do(writes.NOTE_PRODUCTIONS, rows)

@@ -140,7 +140,7 @@ def _resolve(work: Work, rows: Sequence[Row]) -> None:
     for key, node, _, *noted in work.ask_of(writes.KNOWN_ARTIFACTS, sorted(artifacts)):
         artifact = artifacts[key]
         artifact.node, artifact.is_new = node, False
-        artifact.first, artifact.last, artifact.used, artifact.named = noted
+        artifact.first, artifact.last, artifact.used, artifact.named, artifact.told = noted
     uses: list[Use] = [
         (id_, artifacts[key], keys.moment_of_stated(stated), label, None)
         for _, id_, stated, _, key, _, label, *_ in distinct.values()

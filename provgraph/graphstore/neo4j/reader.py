@@ -297,14 +297,14 @@ def _uses(uses: list[Row], causes: list[Row]) -> Iterator[UseFacts]:
     for artifact, version, producer in causes:
         named = (readable.text(artifact), readable.optional(version))
         producers.setdefault(named, []).append(readable.text(producer))
-    for name, label, stated, said in uses:
+    for name, label, stated, properties, *said in uses:
         artifact, version, producer = readable.text(name), readable.optional(label), readable.optional(stated)
         told = producers.get((keys.key_of(artifact), None if version is None else keys.key_of(version)), [])
         if producer in told:
             told.remove(producer)
         elif told or producer is not None:
             producer = ""
-        yield UseFacts(artifact, version, producer, readable.text(said))
+        yield UseFacts(artifact, version, producer, readable.text(properties), *map(readable.optional, said))
     for (artifact, version), left in producers.items():
         yield from (UseFacts(artifact, version, producer) for producer in left)
 

@@ -195,6 +195,12 @@ class _Graph:
         """See `HistoryReader.mismatches`."""
         return history.mismatches(self._asker, view, after, limit, unsettled)
 
+    def doubtful_digests(
+        self, view: View, *, after: tuple[str, str, str], limit: int, is_unsettled: bool = False
+    ) -> list[tuple[str, str, str]]:
+        """See `HistoryReader.doubtful_digests`."""
+        return history.doubtful_digests(self._asker, view, after, limit, is_unsettled=is_unsettled)
+
     def unsettled(self, view: View) -> list[str]:
         """See `HistoryReader.unsettled`."""
         return history.unsettled(self._asker, view)

@@ -96,7 +96,7 @@ class _Writer:
             artifact = by_key.pop(key)
             artifact.is_new = False
             artifact.node = node
-            artifact.first, artifact.last, artifact.used, artifact.named = noted
+            artifact.first, artifact.last, artifact.used, artifact.named, artifact.told = noted
             sighting = step.artifacts[artifact.name]
             if sighting.described:
                 fill.append([node, sighting.properties, sighting.described])
@@ -164,7 +164,8 @@ class _Writer:
         """Note with artifacts that were there before what changed in them."""
         rows = []
         for artifact in artifacts:
-            if not artifact.is_new and (artifact.made or artifact.first or artifact.uses_named_now):
+            now = artifact.made or artifact.first or artifact.uses_named_now or artifact.told_now
+            if now and not artifact.is_new:
                 noted = artifact.noted()
                 if noted != artifact.noted_before():
                     rows.append([artifact.node, *noted])
@@ -203,12 +204,12 @@ class _Writer:
                 continue
             named = None if label is None else keys.label_entry(artifact.name, label) + at
             if version is None or cause is None:
-                outside.append([nodes[pem_id], artifact.node, label, named, said])
+                outside.append([nodes[pem_id], artifact.node, label, named, *(said or _NOTHING)])
             else:
                 label_key = None if label is None else keys.key_of(label)
                 out_of_order = True if version > at else None
-                edge = (cause, label, label_key, named, out_of_order, said)
-                stated.append([nodes[pem_id], artifact.node, *edge])
+                edge = (cause, label, label_key, named, out_of_order)
+                stated.append([nodes[pem_id], artifact.node, *edge, *(said or _NOTHING)])
         self._work.do(writes.CREATE_USES, sorted(plain))
         self._work.do(writes.CREATE_USES_FROM_OUTSIDE, outside)
         self._work.do(writes.CREATE_STATED_USES, stated)

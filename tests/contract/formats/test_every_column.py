@@ -54,7 +54,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *chain_of_pems(3),
             pem(9, uses=["a1", "outside"], produces=["b"], Predecessors=[pem_id(3), pem_id(2), pem_id(77)]),
             pem(10, uses=["b"], Outcome="failed", Error="no rows"),
-            pem(11, UsesArtifacts=[{"Name": "outside", "Properties": {"x": 1}}], Predecessor=pem_id(12)),
+            pem(
+                11,
+                UsesArtifacts=[{"Name": "outside", "Properties": {"x": 1}, "Digest": "d", "Kind": "k"}],
+                Predecessor=pem_id(12),
+            ),
             pem(12),
             tag("t", 1),
             tag("t", 2),

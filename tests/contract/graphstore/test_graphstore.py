@@ -163,7 +163,7 @@ def test_everything_that_a_pem_says_is_in_the_graph(store: GraphStore) -> None:
         2,
         2_000_000,
         (pem_id(8), pem_id(9)),
-        (UseFacts("in", None, None), UseFacts("in", "v1", None), UseFacts("in2", None, None)),
+        (UseFacts("in", None, None), UseFacts("in", "v1", None), UseFacts("in2", None, None, digest="d")),
         (ProductionFacts("also", None, None, None), ProductionFacts("out", "v2", "sha", "table")),
     )
 

@@ -90,7 +90,7 @@ DAMAGE = {
         pems=[
             PemFacts(
                 *(pem_id(3), "test", "tester", '{"x":1}', "2020-01-01 00:00:00", at_us(7), 3, 9_000_000, ()),
-                (UseFacts("a", None, pem_id(1)),),
+                (UseFacts("a", None, pem_id(1), digest="d", kind="k"),),
                 (ProductionFacts("b", None, "d", "k", '{"x":2}'), ProductionFacts("a", "v", None, None)),
             )
         ]

@@ -182,6 +182,9 @@ MEDDLED = {
     "a PEM came late, and is not called so": "MATCH (p:PEM {rk_id: 'PEM7'}) REMOVE p:_Late_a",
     "a PEM is said to have come late": f"{_TWO} SET p:_Late_a, p._late = 3",
     "what a use says is another thing": f"{_TWO} MATCH (p)-[r:USES]->({{rk_id: 'a'}}) SET r._properties = '[]'",
+    "a use states another digest": f"{_TWO} MATCH (p)-[r:USES]->({{rk_id: 'a'}}) SET r._digest = 'x'",
+    "a use states another kind": f"{_TWO} MATCH (p)-[r:USES]->({{rk_id: 'a'}}) SET r._kind = 'x'",
+    "a note that uses say something is made up": "MATCH (a:Artifact {rk_id: 'b'}) SET a._told = true",
     "a PEM was informed twice": f"{_TWO} MATCH (p)-[r:INFORMED_BY {{artifact: 'a'}}]->(q) "
     "CREATE (p)-[x:INFORMED_BY]->(q) SET x = properties(r)",
     "a PEM was informed by another one too": f"{_TWO} MATCH (q:PEM {{rk_id: 'PEM3'}}) "

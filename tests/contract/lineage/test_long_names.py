@@ -88,7 +88,10 @@ def test_pages_of_what_is_missing_add_up(stores: Opener, story: list[NewEvent], 
         found = _paged(lambda cursor: gaps(store, Gaps(name, limit=1, cursor=cursor))[name], "items")
 
     assert found == whole["items"]
-    assert len(found) == {"never_produced": 8, "unseen_predecessors": 0, "out_of_order": 15}[name]
+    assert (
+        len(found)
+        == {"never_produced": 8, "unseen_predecessors": 0, "out_of_order": 15, "contradicted": 0}[name]
+    )
 
 
 def test_a_key_of_short_names_is_held_as_it_is() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.graphstore import Checkpoint
-from tests.integration.query.story import AGAIN, DECIDE, INGEST, TRAIN, told
+from tests.integration.query.story import AGAIN, DECIDE, INGEST, TRAIN, Story, told
+from tests.integration.serving import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provgraph.graphstore.base import GraphStore
-    from tests.integration.query.story import Story
     from tests.integration.serving import Served
 
 
@@ -194,3 +194,25 @@ def test_the_first_event_of_all_is_no_cleaning(served: Served, monkeypatch: pyte
 
 
 _EVENT = {"ID": f"{7:032x}", "Type": "odd", "Emitter": "odd", "OccurredAt": "2026-04-01T00:00:00Z"}
+
+
+def test_the_kind_that_a_use_states_of_what_came_from_outside_counts(tmp_path: Path) -> None:
+    events = [
+        {
+            "ID": f"{number:032x}",
+            "Type": "train",
+            "Emitter": "trainer",
+            "OccurredAt": f"2026-03-01T0{number}:00:00Z",
+            "UsesArtifacts": [{"Name": "ext/y", "Digest": f"sha256:{number}", "Kind": kind}],
+        }
+        for number, kind in ((1, "model"), (2, "data"))
+    ]
+    with serving(tmp_path) as served:
+        story = Story(served)
+        story.send(*events)
+        answers = [
+            story.ask("state", **when) for when in ({}, {"as_of": "2026-03-01T01:30:00Z"}, {"known_at": 1})
+        ]
+
+    found = [(shown["kind"], shown["digest"]) for answer in answers for shown in answer["artifacts"]]
+    assert found == [("data", "sha256:2"), ("model", "sha256:1"), ("model", "sha256:1")]

@@ -35,9 +35,11 @@ CALL (a) {
 }
 CALL (a) {
   OPTIONAL MATCH (a)<-[u:USES]-(p) WHERE p.occurred_at IS :: STRING NOT NULL
-  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named
+  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named,
+    count(coalesce(u._properties, u._digest, u._kind)) > 0 AS told
 }
-RETURN a._key, labels(a), '@', a.rk_id, [a._first, a._last, a._used, a._named], productions, first, last, used, named
+RETURN a._key, labels(a), '@', a.rk_id, [a._first, a._last, a._used, a._named, a._told],
+  productions, first, last, used, named, told
 ORDER BY a._key
 """)
 # Emitters: key, labels, letter, name, whether they emitted anything.

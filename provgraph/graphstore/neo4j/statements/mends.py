@@ -89,7 +89,7 @@ CREATE (p)-[:PRODUCES {version: r[3], digest: r[4], kind: r[5], properties: r[6]
 RETURN collect(DISTINCT id(a))
 """)
 # Rows: event, name of the artifact, its key, version, key of the version, _named, event whose version was used,
-# _properties.
+# _properties, _digest, _kind.
 PUT_USES: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p:_PEM_@ {rk_id: r[0]}) USING INDEX SEEK p:_PEM_@(rk_id)
@@ -97,7 +97,7 @@ MATCH (a:_Artifact_@ {_key: r[2]}) USING INDEX SEEK a:_Artifact_@(_key)
 OPTIONAL MATCH (q:_PEM_@ {rk_id: r[6]})
 WITH r, p, a, q, CASE WHEN moment(p) < moment(q) THEN true END AS out_of_order
 CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: out_of_order, _producer: q.rk_id,
-                   _properties: r[7]}]->(a)
+                   _properties: r[7], _digest: r[8], _kind: r[9]}]->(a)
 FOREACH (cause IN CASE WHEN q IS NULL THEN [] ELSE [q] END |
   CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[4], out_of_order: out_of_order}]->(cause))
 RETURN collect(DISTINCT id(a))
@@ -153,9 +153,10 @@ CALL (a) {
 }
 CALL (a) {
   OPTIONAL MATCH (a)<-[u:USES]-(p)
-  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named
+  RETURN max(CASE WHEN u.version IS NULL THEN moment(p) END) AS used, count(u.version) > 0 AS named,
+    count(coalesce(u._properties, u._digest, u._kind)) > 0 AS told
 }
-RETURN collect([artifact, a.rk_id, productions, first, last, used, named])
+RETURN collect([artifact, a.rk_id, productions, first, last, used, named, told])
 """)
 # Productions of artifacts that are not in the index. Returns of each: id, id of the artifact, stated moment.
 NOT_ENTERED: Final = Statement("""

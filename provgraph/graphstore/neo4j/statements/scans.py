@@ -8,7 +8,8 @@ from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
 _PEM_FACTS = """p.rk_id, p.type, p.emitter, p.properties, p.timestamp_client, p.occurred_at, p.position, p.recorded_at,
   COLLECT { MATCH (p)-[:PREDECESSOR]->(q) RETURN q.rk_id },
-  COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a.rk_id, u.version, u._producer, coalesce(u._properties, '{}')] },
+  COLLECT { MATCH (p)-[u:USES]->(a)
+            RETURN [a.rk_id, u.version, u._producer, coalesce(u._properties, '{}'), u._digest, u._kind] },
   COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, q.rk_id] },
   COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a.rk_id, m.version, m.digest, m.kind, coalesce(m.properties, '{}')] },
   p.outcome, p.error, p._rank, coalesce(p._late, 0)"""

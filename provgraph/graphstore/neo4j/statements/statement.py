@@ -12,6 +12,7 @@ the generation; public labels are for the queries of users. Properties that begi
 ``_first``      Artifact                moment of its earliest production, once there are several
 ``_used``       Artifact                once there are several: moment of the latest use that names no version
 ``_named``      Artifact                true once a use names a version of it
+``_told``       Artifact                true once a use says something of it: digest, kind, properties
 ``_since_us``   Artifact                the earliest on the emitters' clocks that an event named it
 ``_since``      Artifact                log position of the first event that named it
 ``_described``  Artifact                log position of the event that gave the properties, if one did
@@ -20,6 +21,8 @@ the generation; public labels are for the queries of users. Properties that begi
 ``_pem``        Tag                     id of the event that it marks, be it there or not
 ``_producer``   USES                    id of the event whose version was used; INFORMED_BY leads to that event
 ``_properties`` USES                    what the event said of what it used, if anything
+``_digest``     USES                    the digest that the event stated of what it used, as the kind
+``_kind``       USES                    see there
 ``_version``    INFORMED_BY             key of the version that the use named
 ``_at_a``       PRODUCES                entry in the index of productions, for artifacts with several
 ``_named_a``    PRODUCES, USES          entry in the index of those that name a version

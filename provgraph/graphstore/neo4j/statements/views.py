@@ -154,7 +154,8 @@ def _behind_and_between(text: str) -> dict[bool, Statement]:
 
 _COUNTS = "p.position <= $position AND p.occurred_at <= $until"
 # Artifacts that a view's events name. Of each: key, name, and the latest production; where there is none, what the
-# latest event that gives properties with its uses says in each: version named ('' for none), properties. What is noted
+# latest events that give properties, a digest, and a kind with their uses say in each: version named ('' for none), and
+# what; a list for each of the three. What is noted
 # with an artifact tells whether an event named it, unless both clocks leave events out: then one has to be found.
 # Should both have come to do so meanwhile, the last value is false: then ask with $strict.
 ARTIFACT_STATES: Final = _behind_and_between(f"""
@@ -180,11 +181,15 @@ CALL (is_by_both) {{
   }}
   WITH n, last + earlier AS made
   CALL (n, made) {{
-    WITH n WHERE made = [] AND n._described <= $position
-    MATCH (n)<-[u:USES]-(p) WHERE u._properties IS NOT NULL AND {_COUNTS}
-    WITH p, collect([coalesce(u.version, ''), u._properties]) AS said
-    WITH said, moment(p) AS moment ORDER BY moment DESC LIMIT 1
-    RETURN collect(said) AS described
+    WITH n WHERE made = [] AND n._told
+    UNWIND ['_properties', '_digest', '_kind'] AS what
+    CALL (n, what) {{
+      MATCH (n)<-[u:USES]-(p) WHERE u[what] IS NOT NULL AND {_COUNTS}
+      WITH p, collect([coalesce(u.version, ''), u[what]]) AS said
+      WITH said, moment(p) AS moment ORDER BY moment DESC LIMIT 1
+      RETURN collect(said) AS latest
+    }}
+    RETURN collect([what, latest]) AS described
   }}
   RETURN collect([n._key, n.rk_id, made, described]) AS states
 }}
@@ -312,5 +317,25 @@ CALL () {{
   WITH e, uses ORDER BY e.rk_id LIMIT $limit
   RETURN collect([e.rk_id, e.occurred_at, e._rank, e.emitter, uses]) AS found
 }}
+RETURN found
+""")
+# Uses of a view's events that state another digest than their version has, whose version is not in the view, or with
+# $is_unsettled all that state a digest. Of each event that has some: id, and of each such use artifact and version
+# named ('' for none).
+DOUBTFUL_DIGESTS: Final = reading("""
+CALL () {
+  MATCH (e:_PEM_@) USING INDEX SEEK e:_PEM_@(rk_id)
+  WHERE e.rk_id >= $id AND e.position <= $position AND e.occurred_at <= $until
+  CALL (e) {
+    MATCH (e)-[u:USES]->(a) WHERE u._digest IS NOT NULL
+    OPTIONAL MATCH (p:_PEM_@ {rk_id: u._producer})-[x:PRODUCES]->(a)
+    WITH a, u, p, x
+    WHERE $is_unsettled OR x.digest <> u._digest OR p.position > $position OR p.occurred_at > $until
+    RETURN collect([a.rk_id, coalesce(u.version, '')]) AS uses
+  }
+  WITH e, uses WHERE uses <> []
+  WITH e, uses ORDER BY e.rk_id LIMIT $limit
+  RETURN collect([e.rk_id, uses]) AS found
+}
 RETURN found
 """)

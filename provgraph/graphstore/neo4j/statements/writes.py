@@ -8,19 +8,19 @@ from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # ------------------------------------------------------------------------------------------------ writing nodes
 
-# Which of these artifacts are there: key, id, _since_us, _first, _last, _used, _named.
+# Which of these artifacts are there: key, id, _since_us, _first, _last, _used, _named, _told.
 KNOWN_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS key
 MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
-RETURN collect([key, id(a), a._since_us, a._first, a._last, a._used, a._named])
+RETURN collect([key, id(a), a._since_us, a._first, a._last, a._used, a._named, a._told])
 """)
-# Rows: key, name (null: the key), properties, created_at, _since_us, _since, _described, _first, _last, _used, _named.
-# Returns key, id.
+# Rows: key, name (null: the key), properties, created_at, _since_us, _since, _described, _first, _last, _used, _named,
+# _told. Returns key, id.
 CREATE_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 CREATE (a:_Artifact_@+Artifact {_key: r[0], rk_id: coalesce(r[1], r[0]), properties: r[2], created_at: r[3],
                                 _since_us: r[4], _since: r[5], _described: r[6],
-                                _first: r[7], _last: r[8], _used: r[9], _named: r[10]})
+                                _first: r[7], _last: r[8], _used: r[9], _named: r[10], _told: r[11]})
 RETURN collect([r[0], id(a)])
 """)
 # Rows: id, properties, _described. The first that are not empty stay.
@@ -29,10 +29,10 @@ UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] AND a.properties = '{}' SET a.pro
 """
 # Rows: id, _since_us.
 SET_SINCE: Final = "UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0] SET a._since_us = r[1]"
-# Rows: id, _first, _last, _used, _named.
+# Rows: id, _first, _last, _used, _named, _told.
 NOTE_PRODUCTIONS: Final = """
 UNWIND $rows AS r MATCH (a) WHERE id(a) = r[0]
-SET a._first = r[1], a._last = r[2], a._used = r[3], a._named = r[4]
+SET a._first = r[1], a._last = r[2], a._used = r[3], a._named = r[4], a._told = r[5]
 """
 # Rows: key, name. Returns key, id.
 MERGE_EMITTERS: Final = Statement("""
@@ -145,21 +145,22 @@ CREATE (p)-[:USES {_producer: q.rk_id}]->(a)
 CREATE (p)-[:INFORMED_BY {artifact: a._key}]->(q)
 """
 # Rows: event, artifact, event whose version was used, version named, its key, _named, whether it is out of order,
-# _properties.
+# _properties, _digest, _kind.
 CREATE_STATED_USES: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
 MATCH (q) WHERE id(q) = r[2]
-CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: r[6], _producer: q.rk_id, _properties: r[7]}]->(a)
+CREATE (p)-[:USES {version: r[3], _named_@: r[5], out_of_order: r[6], _producer: q.rk_id,
+                   _properties: r[7], _digest: r[8], _kind: r[9]}]->(a)
 CREATE (p)-[:INFORMED_BY {artifact: a._key, _version: r[4], out_of_order: r[6]}]->(q)
 """)
-# Rows: event, artifact, version named, _named, _properties.
+# Rows: event, artifact, version named, _named, _properties, _digest, _kind.
 CREATE_USES_FROM_OUTSIDE: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (a) WHERE id(a) = r[1]
-CREATE (p)-[:USES {version: r[2], _named_@: r[3], _properties: r[4]}]->(a)
+CREATE (p)-[:USES {version: r[2], _named_@: r[3], _properties: r[4], _digest: r[5], _kind: r[6]}]->(a)
 """)
 # Rows: event, event before it.
 CREATE_PREDECESSORS: Final = """
