@@ -23,6 +23,7 @@ import psycopg
 from provgraph.errors import StoreError
 from provgraph.eventlog import checking, recording
 from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Head, Loss
+from provgraph.eventlog.format import FORMAT
 from provgraph.eventlog.lease import SessionLease
 from provgraph.eventlog.listening import NOTIFY, HeadWatch
 from provgraph.eventlog.migrations import migrate
@@ -141,6 +142,7 @@ SELECT_WRONG_CLOCK = """
 SELECT s.recorded_us, e.recorded_us FROM log_state s JOIN event e ON e.position = s.position
 WHERE e.recorded_us <> s.recorded_us
 """
+SELECT_LOWER_FORMAT = "SELECT format FROM log_state WHERE format < %s"
 SET_ID = "UPDATE event SET event_id = %s WHERE position = %s"
 REINDEX = f"REINDEX INDEX {_ID_CONSTRAINT}"
 DELETE_ALL = "DELETE FROM event"
@@ -452,6 +454,7 @@ class PostgreSQLEventLog:
             with rolled_back(connection):
                 connection.execute(BEGIN)
                 clocks = connection.execute(SELECT_WRONG_CLOCK).fetchall()
+                formats = connection.execute(SELECT_LOWER_FORMAT, (FORMAT,)).fetchall()
                 connection.execute(WITHOUT_INDEXES)
                 repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
                 connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
@@ -463,6 +466,10 @@ class PostgreSQLEventLog:
                 *(
                     f"log_state says that the last event was recorded at {stated}, the event says {found}"
                     for stated, found in clocks
+                ),
+                *(
+                    f"log_state says that the log has format {stated}, its tables have format {FORMAT}"
+                    for (stated,) in formats
                 ),
                 *(
                     f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"

@@ -110,9 +110,10 @@ class _Waiting:
     def _state(self, followed: bool) -> str:
         if followed:
             return "The graph is still being rebuilt"
-        return (
-            f"The graph is at position {self._graph.checkpoint().position}, not yet at {self._head.position},"
-        )
+        checkpoint = self._graph.checkpoint()
+        if checkpoint.position and checkpoint.epoch != self._log.head().epoch:
+            return "The graph has followed another epoch of the log, and not yet this one,"
+        return f"The graph is at position {checkpoint.position}, not yet at {self._head.position},"
 
 
 def _pauses() -> Iterator[float]:

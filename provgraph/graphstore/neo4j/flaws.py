@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # See `Flaw.what`: what this store mends by itself; the others are in `tagmoves`.
-EMITTER, UNREACHABLE = "emitter", "nodes"
+EMITTER, UNREACHABLE, FROM_OUTSIDE = "emitter", "nodes", "edges"
 
 _PUBLISHING_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
@@ -34,7 +34,7 @@ _LABELS = "labels"
 
 def flaws(graph: Asker) -> Iterator[Flaw]:
     """See `GraphStore.flaws`."""
-    yield from _unreachable(graph)
+    yield from _astray(graph)
     yield from _scan(graph, checks.PEMS, _pem_labels, _of_pem)
     yield from _scan(graph, checks.ARTIFACTS, _labels_of("Artifact"), _of_artifact)
     yield from _scan(graph, checks.EMITTERS, _labels_of("Emitter"), _of_emitter)
@@ -42,11 +42,15 @@ def flaws(graph: Asker) -> Iterator[Flaw]:
     yield from _scan(graph, checks.TAG_MOVES, lambda _: ["TagMoves"], _of_moves)
 
 
-def _unreachable(graph: Asker) -> Iterator[Flaw]:
+def _astray(graph: Asker) -> Iterator[Flaw]:
     for label, statement in checks.COUNT_UNREACHABLE.items():
         (found,) = graph.ask(statement)
         if found:
-            yield Flaw(UNREACHABLE, label, f"{found} without a key that can be read", label)
+            yield Flaw(UNREACHABLE, label, f"{found} that nothing finds by a key", label)
+    for label, statement in checks.COUNT_FROM_OUTSIDE.items():
+        (found,) = graph.ask(statement)
+        if found:
+            yield Flaw(FROM_OUTSIDE, label, f"{found} from nodes that are none of this graph", label)
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -108,8 +112,10 @@ def _pem_labels(row: Row) -> list[str]:
 
 
 def _of_pem(row: Row, wrong: list[str]) -> Iterator[Flaw]:
-    id_, _, _, is_placeholder, _, *facts = row
+    id_, _, _, is_placeholder, _, says_anything, *facts, lead_out = row
+    wrong += lead_out
     if is_placeholder:
+        wrong += ["it says something"] if says_anything else []
         wrong += ["edges"] if any(facts[4:]) else []
     else:
         try:

@@ -137,7 +137,7 @@ class Generations:
         if state.served.token:
             return True
         left = {letter: self._left_in(tx, letter) for letter in self._family.letters}
-        if left[state.served.letter][1] is not None:
+        if left.get(state.served.letter, (0, None))[1] is not None:
             logger.warning(
                 "the graph at %s has another format: it is filled anew from the log", self._server.address
             )

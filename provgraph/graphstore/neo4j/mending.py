@@ -26,6 +26,8 @@ def mend(work: Work, corrections: Corrections) -> None:
     for flaw in corrections.flaws:
         if flaw.what == flaws.UNREACHABLE:
             work.run(checks.DELETE_UNREACHABLE[flaw.key])
+        elif flaw.what == flaws.FROM_OUTSIDE:
+            work.run(checks.DELETE_FROM_OUTSIDE[flaw.key])
     work.do(mends.DELETE_ARTIFACTS, _keys_of_surplus(work, corrections.surplus_artifacts))
     touched = _put_artifacts(work, corrections)
     led_to = work.ask_of(mends.EMPTY_PEMS, corrections.surplus_pems)

@@ -112,11 +112,16 @@ class Asker:
 
         :raises StoreError: the one that was always to be asked is no more
         :raises OverloadedError: they follow each other too quickly
+        :raises CorruptStoreError: the one that is served says that it is not
         """
+        asked = set()
         for _ in range(_MOST_GENERATIONS):
             generation = self.current()
+            asked.add(generation)
             yield generation
             self.is_other_than(generation)
+        if len(asked) == 1:
+            raise _changed_by_hand("not served, which it is")
         raise OverloadedError("One graph after the other is being served; ask again in a moment")
 
     def ask_of(self, generation: Generation, statement: Statement, parameters: dict[str, Any]) -> Row | None:
@@ -190,12 +195,16 @@ def facts(graph: Asker) -> GraphFacts:
         or not isinstance(digest, str)
         or not all(type(number) is int for number in numbers)
     ):
-        raise CorruptStoreError(
-            f"The checkpoint of the graph was changed by hand, to {row}. Delete its node, (:Checkpoint), and the graph "
-            "is filled anew from the log"
-        )
-    position, changed_at, covers = numbers
+        raise _changed_by_hand(row)
+    position, changed_at, covers, _ = numbers
     return GraphFacts(Checkpoint(epoch, position), digest, changed_at, covers)
+
+
+def _changed_by_hand(to: object) -> CorruptStoreError:
+    return CorruptStoreError(
+        f"The checkpoint of the graph was changed by hand, to {to}. Delete its node, (:Checkpoint), and the graph is "
+        "filled anew from the log"
+    )
 
 
 def counts(graph: Asker) -> GraphCounts:
@@ -349,7 +358,11 @@ def tags(graph: Asker) -> Iterator[TagFacts]:
 
 
 def _moves(graph: Asker) -> Iterator[TagFacts]:
-    """Yield the moves of tags, the last one of each as the tag itself has it now."""
+    """
+    Yield the moves of tags.
+
+    The last one of each puts it where the tag itself says that it is, or on no event where the two do not agree.
+    """
     runs = _by_name(
         graph.pages(scans.SCAN_TAG_MOVES), key=lambda row: keys.tag_of_moves(row[0]), name=_run_place
     )
@@ -358,7 +371,7 @@ def _moves(graph: Asker) -> Iterator[TagFacts]:
         if move[:2] == following[:2]:
             yield move
         elif marked is not None:
-            yield move._replace(pem_id=readable.text(marked))
+            yield move if marked == move.pem_id else move._replace(pem_id="")
 
 
 def _run_place(row: Row) -> tuple[str, str, str]:

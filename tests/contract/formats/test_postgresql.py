@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg
 import pytest
 
@@ -105,6 +107,16 @@ def test_a_new_database_says_its_format(postgres_url: str) -> None:
     PostgreSQLEventLog(postgres_url).close()
 
     assert stated_format(postgres_url) == FORMAT
+
+
+def test_a_format_that_is_older_than_the_tables_is_a_fault(postgres_url: str) -> None:
+    with closing(PostgreSQLEventLog(postgres_url)) as log:
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute("UPDATE log_state SET format = %s", (FORMAT - 1,))
+
+        assert log.faults() == [
+            f"log_state says that the log has format {FORMAT - 1}, its tables have format {FORMAT}"
+        ]
 
 
 def test_a_database_of_a_newer_format_is_refused_and_left_alone(postgres_url: str) -> None:

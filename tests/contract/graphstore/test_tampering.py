@@ -12,6 +12,7 @@ from provgraph.errors import CorruptStoreError
 from provgraph.eventlog import EventLog, SQLiteEventLog
 from provgraph.events import tag_set
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
+from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.operations.repair import repair
 from provgraph.operations.verify import verify
 from tests.contract.builders import pem, pem_id, version
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provgraph.graphstore import GraphStore
-    from provgraph.graphstore.neo4j import Neo4jGraphStore
     from provgraph.operations.verify import Verification
     from tests.contract.graphstore.stores import Neo4jOpener
 
@@ -193,6 +193,7 @@ MEDDLED = {
     "an edge leads to something else": f"{_TWO} CREATE (p)-[:PREDECESSOR]->(:Foreign)",
     "a use of something else": f"{_TWO} CREATE (p)-[:USES]->(:Foreign {{rk_id: 7}})",
     "a production left its index": "MATCH (:PEM)-[m:PRODUCES]->(:Artifact {rk_id: 'a'}) SET m._at_a = null",
+    "a placeholder says something": "MATCH (p:PEM {rk_id: 'PEM9'}) SET p.error = 'x'",
     "a placeholder has edges": "MATCH (p:PEM {rk_id: 'PEM9'}) MATCH (a:Artifact {rk_id: 'a'}) CREATE (p)-[:USES]->(a)",
     "a PEM was made up": "CREATE (:_PEM_a:PEM {rk_id: 'x', position: 3})",
     "a placeholder without its label was made up": "CREATE (:_PEM_a:PEM {rk_id: 'x'})",
@@ -208,6 +209,15 @@ MEDDLED = {
     "a tag lost its moves": "MATCH (m:_TagMoves_a {_tag: 't'}) DELETE m",
     "all tags lost their moves": "MATCH (m:_TagMoves_a) DELETE m",
     "the moves of a tag are too few": "MATCH (m:_TagMoves_a {_tag: 't'}) SET m._pems = m._pems[..1]",
+    "a PEM left its generation": f"{_TWO} REMOVE p:_PEM_a",
+    "a PEM that came late left its generation": "MATCH (p:PEM {rk_id: 'PEM7'}) REMOVE p:_PEM_a",
+    "a placeholder left its generation": "MATCH (p:PEM {rk_id: 'PEM9'}) REMOVE p:_PEM_a",
+    "an artifact left its generation": "MATCH (a:Artifact {rk_id: 'b'}) REMOVE a:_Artifact_a",
+    "an emitter left its generation": "MATCH (e:Emitter {rk_id: 'other'}) REMOVE e:_Emitter_a",
+    "a tag left its generation": "MATCH (t:Tag {tag: 't'}) REMOVE t:_Tag_a",
+    "something else uses an artifact": "MATCH (a:Artifact {rk_id: 'b'}) CREATE (:Foreign)-[:USES]->(a)",
+    "the last move of a tag was another one": "MATCH (m:_TagMoves_a {_tag: 't'}) "
+    "SET m._pems = m._pems[..-1] + ['PEM1']",
     "a tag moved out of time": "MATCH (m:_TagMoves_a {_tag: 't'}) SET m._moved_us = [x IN m._pems | toInteger(2^60)]",
 }  # fmt: skip
 
@@ -264,7 +274,9 @@ def test_a_question_about_an_event_that_cannot_be_read_says_so(stores: Stores) -
         stores.graph.events([pem_id(2)])
 
 
-@pytest.mark.parametrize("change", ["c.position = 'x'", "c.epoch = null", "c.covers = 0.5"])
+@pytest.mark.parametrize(
+    "change", ["c.position = 'x'", "c.epoch = null", "c.covers = 0.5", "c._revision = null"]
+)
 def test_a_checkpoint_that_cannot_be_read_says_what_to_do(stores: Stores, change: str) -> None:
     stores.tamper(f"MATCH (c:Checkpoint {{served: true}}) SET {change}")
 
@@ -273,6 +285,21 @@ def test_a_checkpoint_that_cannot_be_read_says_what_to_do(stores: Stores, change
     stores.tamper("MATCH (c:Checkpoint {served: true}) DELETE c")
     stores.follow()
     assert stores.verify().in_sync
+
+
+def test_a_served_graph_that_says_that_it_is_not_served_says_what_to_do(stores: Stores) -> None:
+    stores.tamper("MATCH (c:Checkpoint {served: true}) SET c.served = false")
+
+    with pytest.raises(CorruptStoreError, match="Delete its node"):
+        stores.verify()
+
+
+def test_a_graph_whose_state_names_a_generation_that_cannot_be_is_filled_anew(stores: Stores) -> None:
+    stores.tamper("MATCH (s:GraphState {name: 'graph'}) SET s.generation = 'ax'")
+
+    with closing(Neo4jGraphStore.on(stores.neo4j.server)) as opened_anew:
+        stores.follow(opened_anew)
+        assert verify(stores.log, stores.catalog, opened_anew, deep=True).in_sync
 
 
 def test_labels_on_their_way_are_no_flaws(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,5 +59,5 @@ def test_a_graph_of_a_cleaned_log_has_not_followed(stores: Stores) -> None:
         flush(stores.log, stores.graph, timeout_seconds=30)
     stores.log.clean(keep=())
 
-    with pytest.raises(OverloadedError):
+    with pytest.raises(OverloadedError, match="has followed another epoch of the log"):
         flush(stores.log, stores.graph, timeout_seconds=0)

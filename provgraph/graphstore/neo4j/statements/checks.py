@@ -11,17 +11,27 @@ from typing import Final
 
 from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
-# Events and placeholders: id, labels, letter, whether it is a placeholder, whether it is late; emitter, occurred_at,
-# recorded_at, stated moment; keys of the emitters that it leads to; uses; what informed it; productions.
+# Events and placeholders: id, labels, letter, whether it is a placeholder, is late, says anything; emitter,
+# occurred_at, recorded_at, stated moment; keys of the emitters that it leads to; uses; what informed it; productions;
+# types of edges that lead out of the generation.
 PEMS: Final = Statement("""
 MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after
 WITH p ORDER BY p.rk_id LIMIT $size
 RETURN p.rk_id, labels(p), '@', p.position IS NULL, p._late IS NOT NULL,
+  coalesce(p.type, p.emitter, p.properties, p.timestamp_client, p.occurred_at, p.recorded_at, p.outcome, p.error,
+           p._rank) IS NOT NULL,
   p.emitter, p.occurred_at, p.recorded_at, moment(p),
   COLLECT { MATCH (p)-[:EMITTED_BY]->(e) RETURN CASE WHEN e:_Emitter_@ THEN e._key ELSE '' END },
   COLLECT { MATCH (p)-[u:USES]->(a) RETURN [a._key, a.rk_id, u.version, u._named_@, u.out_of_order] },
   COLLECT { MATCH (p)-[i:INFORMED_BY]->(q) RETURN [i.artifact, i._version, i.out_of_order, moment(q)] },
-  COLLECT { MATCH (p)-[m:PRODUCES]->(a) RETURN [a._key, a.rk_id, m.version, m._named_@, m._at_@, a._first IS NOT NULL] }
+  COLLECT {
+    MATCH (p)-[m:PRODUCES]->(a) RETURN [a._key, a.rk_id, m.version, m._named_@, m._at_@, a._first IS NOT NULL]
+  },
+  COLLECT {
+    MATCH (p)-[r:USES|PRODUCES|INFORMED_BY|PREDECESSOR]->(x)
+    WHERE NOT CASE WHEN type(r) IN ['USES', 'PRODUCES'] THEN x:_Artifact_@ ELSE x:_PEM_@ END
+    RETURN DISTINCT type(r)
+  }
 """)
 # Artifacts: key, labels, letter, name, what is kept with it, and what its edges say: how many productions, stated
 # moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
@@ -55,7 +65,7 @@ MATCH (t:_Tag_@) USING INDEX SEEK t:_Tag_@(_key) WHERE t._key > $after
 WITH t ORDER BY t._key LIMIT $size
 RETURN t._key, labels(t), '@', t.namespace, t.tag, t._pem,
   EXISTS { MATCH (p:_PEM_@ {rk_id: t._pem}) USING INDEX SEEK p:_PEM_@(rk_id) },
-  COLLECT { MATCH (t)-[:MARKS]->(p) RETURN coalesce(p.rk_id, '') }
+  COLLECT { MATCH (t)-[:MARKS]->(p) RETURN CASE WHEN p:_PEM_@ THEN coalesce(p.rk_id, '') ELSE '' END }
 """)
 # Runs of moves: key, labels, letter, and then as in `statements.SCAN_TAG_MOVES`.
 TAG_MOVES: Final = Statement("""
@@ -68,15 +78,38 @@ RETURN m._key, labels(m), '@', m._of, m._namespace, m._tag, m._positions, m._pem
 def _unreachable(what: str) -> dict[str, str]:
     """Return for each label how nodes with it are found that no index on their key finds."""
     key = {"PEM": "rk_id", "Artifact": "_key", "Emitter": "_key", "Tag": "_key", "TagMoves": "_key"}
-    return {
+    without_key = {
         label: f"MATCH (n:_{label}_@) WHERE coalesce(NOT n.{name} IS :: STRING OR n.{name} = '', true) {what}"
         for label, name in key.items()
     }
+    # Labels that nodes have beside another one, and here have without it.
+    alone = {label: f"MATCH (n:_{label}_@) WHERE NOT n:_PEM_@ {what}" for label in ("Placeholder", "Late")}
+    return {**without_key, **alone}
 
 
-# How many nodes there are that nothing finds by a key, for each label.
-COUNT_UNREACHABLE: Final = {label: reading(text) for label, text in _unreachable("RETURN count(n)").items()}
-# Remove them.
-DELETE_UNREACHABLE: Final = {
-    label: Statement(text) for label, text in _unreachable("DETACH DELETE n").items()
-}
+def _from_outside(what: str) -> dict[str, str]:
+    """Return for each label how edges to nodes with it are found that come from none of the generation's nodes."""
+    return {
+        "PEM": f"""
+MATCH (:_PEM_@)<-[r:INFORMED_BY|PREDECESSOR|MARKS]-(x)
+WHERE NOT CASE type(r) WHEN 'MARKS' THEN x:_Tag_@ ELSE x:_PEM_@ END {what}
+""",
+        "Artifact": f"MATCH (:_Artifact_@)<-[r:USES|PRODUCES]-(x) WHERE NOT x:_PEM_@ {what}",
+        "Emitter": f"MATCH (:_Emitter_@)<-[r:EMITTED_BY]-(x) WHERE NOT x:_PEM_@ {what}",
+    }
+
+
+def _readings(texts: dict[str, str]) -> dict[str, Statement]:
+    return {label: reading(text) for label, text in texts.items()}
+
+
+def _writings(texts: dict[str, str]) -> dict[str, Statement]:
+    return {label: Statement(text) for label, text in texts.items()}
+
+
+# How many nodes there are that nothing finds by a key, for each label; and how to remove them.
+COUNT_UNREACHABLE: Final = _readings(_unreachable("RETURN count(n)"))
+DELETE_UNREACHABLE: Final = _writings(_unreachable("DETACH DELETE n"))
+# How many edges lead to nodes with a label from nodes that lost theirs, or were made by hand; and how to remove them.
+COUNT_FROM_OUTSIDE: Final = _readings(_from_outside("RETURN count(r)"))
+DELETE_FROM_OUTSIDE: Final = _writings(_from_outside("DELETE r"))

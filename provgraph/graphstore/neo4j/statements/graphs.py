@@ -89,7 +89,7 @@ REMOVE_NODES: Final = tuple(
 # ------------------------------------------------------------------------------------------------ checkpoint
 
 CHECKPOINT: Final = reading(
-    "RETURN c.epoch, coalesce(c.digest, ''), c.position, c.resolutions_changed_at, c.covers"
+    "RETURN c.epoch, coalesce(c.digest, ''), c.position, c.resolutions_changed_at, c.covers, c._revision"
 )
 # Takes the lock that keeps other writers out; what it guards is read afterwards.
 LOCK_CHECKPOINT: Final = Statement("""

@@ -57,6 +57,7 @@ RETURN t._key, t.namespace, t.tag, coalesce(head(COLLECT { MATCH (t)-[:MARKS]->(
   }
 """)
 SCAN_PLACEHOLDERS: Final = Statement("""
-MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id) WHERE p.rk_id > $after AND p.position IS NULL
+MATCH (p:_Placeholder_@) USING INDEX SEEK p:_Placeholder_@(rk_id)
+WHERE p.rk_id > $after AND p:_PEM_@ AND p.position IS NULL
 RETURN p.rk_id ORDER BY p.rk_id LIMIT $size
 """)
