@@ -35,8 +35,8 @@ def flush(url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) 
     if as_json:
         output.say_json(answer)
     else:
-        seconds = round(answer["seconds"], 2)
-        output.say(f"The graph is at log position {answer['position']} ({seconds} s).")
+        seconds = round(answer.get("seconds", 0), 2)
+        output.say(f"The graph is at log position {answer.get('position')} ({seconds} s).")
 
 
 @app.command()

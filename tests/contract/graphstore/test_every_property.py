@@ -52,7 +52,14 @@ UNPROVABLE_WHEN_GONE = {"Checkpoint.digest": "a graph that has none is no witnes
 
 # What events can say of what they use and produce; and uses that only later versions explain.
 SAYING = [
-    pem(21, at=20, uses=[{**version("b", "v1"), "Properties": {"y": 2}}, {"Name": "outside", "Properties": {"x": 1}, "Digest": "d", "Kind": "k"}]),
+    pem(
+        21,
+        at=20,
+        uses=[
+            {**version("b", "v1"), "Properties": {"y": 2}},
+            {"Name": "outside", "Properties": {"x": 1}, "Digest": "d", "Kind": "k"},
+        ],
+    ),
     pem(22, at=-5, uses=["d", version("d", "v9")]),
     pem(23, at=20, produces=[{"Name": "d", "Kind": "table", "Digest": f"sha256:{5:064x}", "Properties": {"rows": 3}}]),
     pem(24, at=21, produces=[version("d", "v9")]),
