@@ -8,7 +8,7 @@ what is kept with artifacts and edges. None of it is a fact of its own, so none 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from provgraph.events.clock import rfc3339
 from provgraph.graphstore.base import Flaw
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.statements.statement import Statement
 
 # See `Flaw.what`: what this store mends by itself; the others are in `tagmoves`.
-EMITTER, UNREACHABLE, FROM_OUTSIDE = "emitter", "nodes", "edges"
+EMITTER, UNREACHABLE = "emitter", "nodes"
+# Edges that lead to nodes with these labels from none of the generation's nodes.
+FROM_OUTSIDE: Final = {
+    "edges to a PEM": "PEM",
+    "edges to an artifact": "Artifact",
+    "edges to an emitter": "Emitter",
+}
 
 _PUBLISHING_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
@@ -34,7 +40,7 @@ _LABELS = "labels"
 
 def flaws(graph: Asker) -> Iterator[Flaw]:
     """See `GraphStore.flaws`."""
-    yield from _astray(graph)
+    yield from _unreachable(graph)
     yield from _scan(graph, checks.PEMS, _pem_labels, _of_pem)
     yield from _scan(graph, checks.ARTIFACTS, _labels_of("Artifact"), _of_artifact)
     yield from _scan(graph, checks.EMITTERS, _labels_of("Emitter"), _of_emitter)
@@ -42,15 +48,11 @@ def flaws(graph: Asker) -> Iterator[Flaw]:
     yield from _scan(graph, checks.TAG_MOVES, lambda _: ["TagMoves"], _of_moves)
 
 
-def _astray(graph: Asker) -> Iterator[Flaw]:
+def _unreachable(graph: Asker) -> Iterator[Flaw]:
     for label, statement in checks.COUNT_UNREACHABLE.items():
         (found,) = graph.ask(statement)
         if found:
             yield Flaw(UNREACHABLE, label, f"{found} that nothing finds by a key", label)
-    for label, statement in checks.COUNT_FROM_OUTSIDE.items():
-        (found,) = graph.ask(statement)
-        if found:
-            yield Flaw(FROM_OUTSIDE, label, f"{found} from nodes that are none of this graph", label)
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -112,7 +114,7 @@ def _pem_labels(row: Row) -> list[str]:
 
 
 def _of_pem(row: Row, wrong: list[str]) -> Iterator[Flaw]:
-    id_, _, _, is_placeholder, _, says_anything, *facts, lead_out = row
+    id_, _, _, is_placeholder, _, says_anything, *facts, lead_out, has_others = row
     wrong += lead_out
     if is_placeholder:
         wrong += ["it says something"] if says_anything else []
@@ -124,6 +126,8 @@ def _of_pem(row: Row, wrong: list[str]) -> Iterator[Flaw]:
             wrong.append("unreadable")
     if wrong:
         yield Flaw("placeholder" if is_placeholder else "PEM", id_, ", ".join(dict.fromkeys(wrong)))
+    if has_others:
+        yield _from_outside("edges to a PEM", id_, id_)
 
 
 def _wrong_in_event(
@@ -175,7 +179,7 @@ def _is_key(key: object, name: object) -> bool:
 
 
 def _of_artifact(row: Row, wrong: list[str]) -> Iterator[Flaw]:
-    key, _, _, name, noted, productions, *edges = row
+    key, _, _, name, noted, productions, *edges, has_others = row
     if not _is_key(key, name):
         wrong.append("name")
         name = key
@@ -186,6 +190,8 @@ def _of_artifact(row: Row, wrong: list[str]) -> Iterator[Flaw]:
         wrong.append("versions")
     if wrong:
         yield Flaw("artifact", name, ", ".join(wrong))
+    if has_others:
+        yield _from_outside("edges to an artifact", name, key)
 
 
 def _noted(
@@ -203,13 +209,19 @@ def _noted(
 
 
 def _of_emitter(row: Row, wrong: list[str]) -> Iterator[Flaw]:
-    key, _, _, name, has_events = row
+    key, _, _, name, has_events, has_others = row
     if not _is_key(key, name):
         wrong.append("name")
     if not has_events:
         wrong.append("it emitted nothing")
     if wrong:
         yield Flaw(EMITTER, key, ", ".join(wrong), key)
+    if has_others:
+        yield _from_outside("edges to an emitter", key, key)
+
+
+def _from_outside(what: str, name: str, key: str) -> Flaw:
+    return Flaw(what, name, "some come from nodes that are none of this graph", key)
 
 
 def _of_tag(row: Row, wrong: list[str]) -> Iterator[Flaw]:

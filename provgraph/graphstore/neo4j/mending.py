@@ -26,8 +26,9 @@ def mend(work: Work, corrections: Corrections) -> None:
     for flaw in corrections.flaws:
         if flaw.what == flaws.UNREACHABLE:
             work.run(checks.DELETE_UNREACHABLE[flaw.key])
-        elif flaw.what == flaws.FROM_OUTSIDE:
-            work.run(checks.DELETE_FROM_OUTSIDE[flaw.key])
+    for what, label in flaws.FROM_OUTSIDE.items():
+        led_to_from_outside = [flaw.key for flaw in corrections.flaws if flaw.what == what]
+        work.do(checks.DELETE_FROM_OUTSIDE[label], led_to_from_outside)
     work.do(mends.DELETE_ARTIFACTS, _keys_of_surplus(work, corrections.surplus_artifacts))
     touched = _put_artifacts(work, corrections)
     led_to = work.ask_of(mends.EMPTY_PEMS, corrections.surplus_pems)

@@ -13,7 +13,7 @@ from provgraph.graphstore.neo4j.statements.statement import Statement, reading
 
 # Events and placeholders: id, labels, letter, whether it is a placeholder, is late, says anything; emitter,
 # occurred_at, recorded_at, stated moment; keys of the emitters that it leads to; uses; what informed it; productions;
-# types of edges that lead out of the generation.
+# types of edges that lead out of the generation; whether edges lead into it from outside of the generation.
 PEMS: Final = Statement("""
 MATCH (p:_PEM_@) USING INDEX SEEK p:_PEM_@(rk_id) WHERE p.rk_id > $after
 WITH p ORDER BY p.rk_id LIMIT $size
@@ -31,10 +31,14 @@ RETURN p.rk_id, labels(p), '@', p.position IS NULL, p._late IS NOT NULL,
     MATCH (p)-[r:USES|PRODUCES|INFORMED_BY|PREDECESSOR]->(x)
     WHERE NOT CASE WHEN type(r) IN ['USES', 'PRODUCES'] THEN x:_Artifact_@ ELSE x:_PEM_@ END
     RETURN DISTINCT type(r)
+  },
+  EXISTS {
+    MATCH (p)<-[r:INFORMED_BY|PREDECESSOR|MARKS]-(x) WHERE NOT CASE type(r) WHEN 'MARKS' THEN x:_Tag_@ ELSE x:_PEM_@ END
   }
 """)
 # Artifacts: key, labels, letter, name, what is kept with it, and what its edges say: how many productions, stated
-# moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions.
+# moments of the earliest and the latest, and of the latest use that names no version, whether uses name versions
+# and say more of it; whether edges lead to it from outside.
 ARTIFACTS: Final = Statement("""
 MATCH (a:_Artifact_@) USING INDEX SEEK a:_Artifact_@(_key) WHERE a._key > $after
 WITH a ORDER BY a._key LIMIT $size
@@ -49,14 +53,15 @@ CALL (a) {
     count(coalesce(u._properties, u._digest, u._kind)) > 0 AS told
 }
 RETURN a._key, labels(a), '@', a.rk_id, [a._first, a._last, a._used, a._named, a._told],
-  productions, first, last, used, named, told
+  productions, first, last, used, named, told, EXISTS { MATCH (a)<-[:USES|PRODUCES]-(x) WHERE NOT x:_PEM_@ }
 ORDER BY a._key
 """)
-# Emitters: key, labels, letter, name, whether they emitted anything.
+# Emitters: key, labels, letter, name, whether they emitted anything, whether edges lead to them from outside.
 EMITTERS: Final = Statement("""
 MATCH (e:_Emitter_@) USING INDEX SEEK e:_Emitter_@(_key) WHERE e._key > $after
 WITH e ORDER BY e._key LIMIT $size
-RETURN e._key, labels(e), '@', e.rk_id, EXISTS { (e)<-[:EMITTED_BY]-() }
+RETURN e._key, labels(e), '@', e.rk_id, EXISTS { (e)<-[:EMITTED_BY]-() },
+  EXISTS { MATCH (e)<-[:EMITTED_BY]-(x) WHERE NOT x:_PEM_@ }
 """)
 # Tags: key, labels, letter, namespace, tag, id of the event that it should mark, whether there is one, ids of those
 # that it marks.
@@ -87,29 +92,31 @@ def _unreachable(what: str) -> dict[str, str]:
     return {**without_key, **alone}
 
 
-def _from_outside(what: str) -> dict[str, str]:
-    """Return for each label how edges to nodes with it are found that come from none of the generation's nodes."""
-    return {
-        "PEM": f"""
-MATCH (:_PEM_@)<-[r:INFORMED_BY|PREDECESSOR|MARKS]-(x)
-WHERE NOT CASE type(r) WHEN 'MARKS' THEN x:_Tag_@ ELSE x:_PEM_@ END {what}
-""",
-        "Artifact": f"MATCH (:_Artifact_@)<-[r:USES|PRODUCES]-(x) WHERE NOT x:_PEM_@ {what}",
-        "Emitter": f"MATCH (:_Emitter_@)<-[r:EMITTED_BY]-(x) WHERE NOT x:_PEM_@ {what}",
-    }
-
-
-def _readings(texts: dict[str, str]) -> dict[str, Statement]:
-    return {label: reading(text) for label, text in texts.items()}
-
-
-def _writings(texts: dict[str, str]) -> dict[str, Statement]:
-    return {label: Statement(text) for label, text in texts.items()}
-
-
-# How many nodes there are that nothing finds by a key, for each label; and how to remove them.
-COUNT_UNREACHABLE: Final = _readings(_unreachable("RETURN count(n)"))
-DELETE_UNREACHABLE: Final = _writings(_unreachable("DETACH DELETE n"))
-# How many edges lead to nodes with a label from nodes that lost theirs, or were made by hand; and how to remove them.
-COUNT_FROM_OUTSIDE: Final = _readings(_from_outside("RETURN count(r)"))
-DELETE_FROM_OUTSIDE: Final = _writings(_from_outside("DELETE r"))
+# How many nodes there are that nothing finds by a key, for each label.
+COUNT_UNREACHABLE: Final = {label: reading(text) for label, text in _unreachable("RETURN count(n)").items()}
+# Remove them.
+DELETE_UNREACHABLE: Final = {
+    label: Statement(text) for label, text in _unreachable("DETACH DELETE n").items()
+}
+# Rows: keys. Remove the edges that lead to nodes with these keys from outside of the generation: somebody took the
+# labels of the nodes that they come from, or made them by hand.
+DELETE_FROM_OUTSIDE: Final = {
+    "PEM": Statement("""
+UNWIND $rows AS rk_id
+MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
+MATCH (p)<-[r:INFORMED_BY|PREDECESSOR|MARKS]-(x) WHERE NOT CASE type(r) WHEN 'MARKS' THEN x:_Tag_@ ELSE x:_PEM_@ END
+DELETE r
+"""),
+    "Artifact": Statement("""
+UNWIND $rows AS key
+MATCH (a:_Artifact_@ {_key: key}) USING INDEX SEEK a:_Artifact_@(_key)
+MATCH (a)<-[r:USES|PRODUCES]-(x) WHERE NOT x:_PEM_@
+DELETE r
+"""),
+    "Emitter": Statement("""
+UNWIND $rows AS key
+MATCH (e:_Emitter_@ {_key: key}) USING INDEX SEEK e:_Emitter_@(_key)
+MATCH (e)<-[r:EMITTED_BY]-(x) WHERE NOT x:_PEM_@
+DELETE r
+"""),
+}

@@ -34,8 +34,6 @@ _MAY_READ_EVERYTHING = {
         mends.MARK_AGAIN,
         *checks.COUNT_UNREACHABLE.values(),
         *checks.DELETE_UNREACHABLE.values(),
-        *checks.COUNT_FROM_OUTSIDE.values(),
-        *checks.DELETE_FROM_OUTSIDE.values(),
     )
 }
 _REPEATED = re.compile(r"\$([a-z_]+)")
