@@ -29,9 +29,11 @@ _DAMAGE = {
     "a PEM lost its place in its moment": ["UPDATE pem SET rank = NULL WHERE pem_key = 6"],
     "a PEM is said to have come late": ["UPDATE pem SET late = 9 WHERE pem_key = 4"],
     "a use says something": [
-        "INSERT INTO described SELECT artifact_key, pem_key, '', '{\"x\":1}' FROM cause WHERE artifact_key > 0"
+        "INSERT INTO described SELECT artifact_key, pem_key, '', '{}', 'd', 'k' FROM cause WHERE artifact_key > 0"
     ],
-    "something is said of a use that is not there": ["INSERT INTO described VALUES (1, 777, '', '{}')"],
+    "something is said of a use that is not there": [
+        "INSERT INTO described VALUES (1, 777, '', '{}', NULL, NULL)"
+    ],
     "a production has another place in its moment": [
         "UPDATE produces SET moment = CAST(x'00' || substr(moment, 2) AS BLOB) WHERE pem_key = 4"
     ],
