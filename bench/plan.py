@@ -26,7 +26,7 @@ class Plan:
     """Connections for single PEMs."""
     batch_clients: int = 4
     """Connections for batches."""
-    beside: int = 2_000
+    beside: int = 10_000
     """How many single PEMs are sent beside heavy readers, and as many before without them."""
     beside_clients: int = 8
     arriving_per_second: int = 1_000
