@@ -28,11 +28,9 @@ THE_GRAPH_SERVER = dict.fromkeys(
 # Where each service has a Neo4j server; elsewhere one is started in a moment.
 SERVICES_ON_NEO4J = dict.fromkeys(
     (
-        "tests/e2e/test_credentials.py",
         "tests/e2e/test_infrahub_sdk.py",
         "tests/e2e/test_questions.py",
         "tests/e2e/test_cypher_api.py",
-        "tests/e2e/test_bad_input.py",
         "tests/e2e/test_recordkeeper_client.py",
         "tests/e2e/test_recordkeeper_factory.py",
     ),

@@ -105,10 +105,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 
 @pytest.fixture(scope="session")
 def half_secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """A service that asks for credentials, except for sending PEMs. It is about the log alone."""
-    folder = tmp_path_factory.mktemp("half-secured") / "data"
-    pairs.stores(folder, graph=False)
-    with guarded(folder, pem_auth_required=False) as started:
+    """A service that asks for credentials, except for sending PEMs."""
+    with guarded(tmp_path_factory.mktemp("half-secured") / "data", pem_auth_required=False) as started:
         yield started
 
 

@@ -48,6 +48,9 @@ IS_LOCAL = Pair("sqlite", "embedded") == PAIR
 local_only = pytest.mark.skipif(not IS_LOCAL, reason="about files in a data folder")
 about_http = pytest.mark.skipif(not IS_LOCAL, reason="about requests and connections, whatever the stores")
 client_side = pytest.mark.skipif(not IS_LOCAL, reason="about the client, whatever the stores")
+# A Neo4j server takes most of a minute of a processor until it is warm: what does not ask it much is tested with the
+# log on PostgreSQL and the embedded graph.
+log_side = pytest.mark.skipif(PAIR.graph == "neo4j", reason="about log and catalog, whatever the graph")
 # They need not run once more for every pair.
 chooses_stores = pytest.mark.skipif(not IS_LOCAL, reason="chooses its stores itself")
 
@@ -66,12 +69,12 @@ class _Servers:
         self._graphs: dict[Path, Neo4jServer] = {}
         self._idle: list[Neo4jServer] = []
 
-    def stores(self, folder: Path, *, graph: bool) -> dict[str, str]:
+    def stores(self, folder: Path) -> dict[str, str]:
         """Return the settings that put a service of this folder on its own stores: those that it had before."""
         found = self._stores.get(folder)
         if found is None:
             try:
-                found = self._stores[folder] = self._made(folder, graph=graph)
+                found = self._stores[folder] = self._made(folder)
             except ServerUnavailableError as error:
                 if os.environ.get("PROVGRAPH_REQUIRE_SERVICES"):
                     pytest.fail(f"A server is required and missing: {error}")
@@ -91,11 +94,11 @@ class _Servers:
         """End the servers."""
         self._ended.close()
 
-    def _made(self, folder: Path, *, graph: bool) -> dict[str, str]:
+    def _made(self, folder: Path) -> dict[str, str]:
         settings = {}
         if PAIR.log == "postgresql":
             settings["PROVGRAPH_LOG_URL"] = create_database(shared_postgresql(Run.current()).url)
-        if PAIR.graph == "neo4j" and graph:
+        if PAIR.graph == "neo4j":
             server = self._idle.pop() if self._idle else self._ended.enter_context(start_neo4j())
             self._graphs[folder] = server
             settings["PROVGRAPH_GRAPH_URL"] = server.uri
@@ -105,14 +108,9 @@ class _Servers:
 _SERVERS = _Servers()
 
 
-def stores(folder: Path, *, graph: bool = True) -> dict[str, str]:
-    """
-    Return the settings that put a service of this folder on its stores; none where they are in the folder.
-
-    :param graph: False leaves the graph in the folder, for tests of what concerns the log alone. A graph server takes
-        most of a minute of a processor until it is warm. Whoever asks first for a folder decides.
-    """
-    return {} if IS_LOCAL else _SERVERS.stores(folder, graph=graph)
+def stores(folder: Path) -> dict[str, str]:
+    """Return the settings that put a service of this folder on its stores; none where they are in the folder."""
+    return {} if IS_LOCAL else _SERVERS.stores(folder)
 
 
 def release(folder: Path) -> None:

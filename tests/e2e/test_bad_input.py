@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.builders import artifact, nested, pem, tag_path, unique
+from tests.e2e.pairs import log_side
 from tests.e2e.wire import Answer, Wire, read_answer, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+pytestmark = log_side
 
 
 def holding(value: str, *, field: str = "Properties") -> bytes:

@@ -13,12 +13,15 @@ import pytest
 from provgraph.client import Client
 from tests.e2e.builders import new_id, pem, tag_path, unique
 from tests.e2e.conftest import HEADERS, KINDS, ROLES, Secured
+from tests.e2e.pairs import log_side
 from tests.e2e.service import Service, ServiceFailedError, command, create_credential
 from tests.e2e.wire import Answer, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+pytestmark = log_side
 
 COUNT = '{"query": "MATCH (a:Artifact) RETURN count(a);", "type": "%s"}'
 WRITE = '{"query": "CREATE (n:Artifact {rk_id: \'x\'})", "type": "%s"}'

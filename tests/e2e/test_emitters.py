@@ -14,9 +14,9 @@ import rkclient
 
 from provgraph.client import Client, SpoolDelivery
 from provgraph.client.recordkeeper import RKClient
-from tests.e2e import pairs
 from tests.e2e.builders import pem, tag_path, unique
 from tests.e2e.clients import TIMEOUT_SECONDS
+from tests.e2e.pairs import log_side
 from tests.e2e.service import Service, command, create_credential
 from tests.e2e.waiting import eventually
 from tests.e2e.wire import Wire
@@ -24,6 +24,8 @@ from tests.e2e.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+pytestmark = log_side
 
 
 class Place(NamedTuple):
@@ -37,7 +39,6 @@ class Place(NamedTuple):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("emitters") / "data"
-    pairs.stores(folder, graph=False)
     first = create_credential(folder, name="first admin", kind="user", role="admin")["token"]
     settings = {"PROVGRAPH_AUTH_REQUIRED": "true", "PROVGRAPH_PEM_AUTH_REQUIRED": "false"}
     with Service(folder, settings=settings) as started:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.native import batch
-from tests.e2e.pairs import chooses_stores
+from tests.e2e.pairs import chooses_stores, client_side
 
 if TYPE_CHECKING:
     from tests.e2e.wire import Wire
@@ -29,6 +29,7 @@ def test_every_command_prints_what_is_written_there() -> None:
     assert ended.stdout.count("$ provgraph ") >= 12
 
 
+@client_side
 def test_the_program_for_notebooks_runs_as_it_stands(fresh: Wire) -> None:
     found = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert found is not None

@@ -231,8 +231,8 @@ def test_a_rebuild_asked_for_on_one_process_is_done_by_another_while_questions_a
 ) -> None:
     receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
     deployment.start("graphbuilder")
-    with Persistent(receiver, batch=100) as emitter:
-        emitter.wait_for(2_000)
+    with Persistent(receiver) as emitter:
+        emitter.wait_for(quick_or_long(800, 2_000))
         wire = Wire(query.url)
         assert wire.post_json("/admin/flush", {}).ok
         started = wire.post_json("/admin/rebuild", {"graph": True, "catalog": False}).json()

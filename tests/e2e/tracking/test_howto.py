@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typer.testing import CliRunner
 
 from provgraph.cli.app import app
+from tests.e2e.pairs import client_side
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.e2e.wire import Wire
+
+pytestmark = client_side
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "track.md"
 ADDRESS = "http://127.0.0.1:8082"
