@@ -157,7 +157,7 @@ class CheckedReader:
         """
         Prepare to read ``log``; nothing is asked yet.
 
-        :param remembered_after: behind this position, take what this process recorded itself a moment ago from its
+        :param remembered_after: after this position, take what this process recorded itself a moment ago from its
             memory. That is for whoever follows the log. None: read what is stored, and nothing else
         """
         self._log = log

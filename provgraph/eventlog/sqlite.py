@@ -194,7 +194,7 @@ class SQLiteEventLog:
         self, *, after: int = 0, limit: int = 1000, stored: bool = False, unparsed: bool = False
     ) -> list[RecordedEvent]:
         """See `EventLog.read`."""
-        head = self._head  # asked for before the rows: those behind it may be of an append that has not ended
+        head = self._head  # asked for before the rows: those after it may be of an append that has not ended
         recent = None if stored or unparsed else self._tail.read(head, after=after, limit=limit)
         if recent is not None:
             return recent

@@ -477,7 +477,7 @@ class HistoryReader(GraphReader, Protocol):
         Each is the id of the event, the artifact and the version named ("" for none), in this order. What a use means
         in the whole graph and is not in the view may be another version there: that is for the caller to find out.
 
-        :param after: the use behind which to go on
+        :param after: the use after which to continue
         :param is_unsettled: events of the view may stand in another order: return all uses that state a digest
         """
 
