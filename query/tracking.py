@@ -145,15 +145,14 @@ class Work:
 
     def _listed(self, name: str, given: Given, page: Callable[[int | None], Page]) -> JSONObject:
         """
-        Return a page of a list, and the cursor that goes on behind it.
+        Return a page of a list, and the cursor that continues after it.
 
-        :param page: returns what is behind a number (None: from the beginning), and the number to go on behind
+        :param page: returns what is after a number (None: from the beginning), and the number to continue after
         :raises ConflictError: the log was cleaned since the first page
         """
         question, stated = (name, given.question), given.text("cursor")
-        epoch = (
-            self._log.head().epoch
-        )  # before anything is read: no page of another log has this one's cursor
+        # Asked for before anything is read: no page of another log has this one's cursor.
+        epoch = self._log.head().epoch
         since = None if stated is None else self._cursors.decode(stated, question)
         found, following = page(None if since is None else int(since.since[0]))
         if since is not None and {since.epoch, self._log.head().epoch} != {epoch}:

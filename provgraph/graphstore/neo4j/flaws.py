@@ -221,7 +221,7 @@ def _of_emitter(row: Row, wrong: list[str]) -> Iterator[Flaw]:
 
 
 def _from_outside(what: str, name: str, key: str) -> Flaw:
-    return Flaw(what, name, "some come from nodes that are none of this graph", key)
+    return Flaw(what, name, "some come from nodes that are not of this graph", key)
 
 
 def _of_tag(row: Row, wrong: list[str]) -> Iterator[Flaw]:
