@@ -47,16 +47,23 @@ _UNREADABLE = {readable.NO_TEXT, readable.NO_NUMBER, readable.NO_TIME_US}
 
 def events(graph: Asker, ids: Sequence[str]) -> list[PemFacts]:
     """See `HistoryReader.events`."""
-    (rows,) = graph.ask(scans.EVENTS, ids=list(dict.fromkeys(ids)))
-    return [_told(reader.pem_facts(row)) for row in rows]
+    asked = list(dict.fromkeys(ids))
+
+    def read() -> list[PemFacts]:
+        (rows,) = graph.ask(scans.EVENTS, ids=asked)
+        return [reader.pem_facts(row) for row in rows]
+
+    found = reader.settled(read, lambda events: all(map(_is_readable, events)))
+    for facts in found:
+        if not _is_readable(facts):
+            raise CorruptStoreError(
+                f"The graph's event {facts.id} was changed by hand: have the graph verified and repaired"
+            )
+    return found
 
 
-def _told(facts: PemFacts) -> PemFacts:
-    if not _UNREADABLE.isdisjoint((*facts[:8], facts.outcome, facts.error)):
-        raise CorruptStoreError(
-            f"The graph's event {facts.id} was changed by hand: have the graph verified and repaired"
-        )
-    return facts
+def _is_readable(facts: PemFacts) -> bool:
+    return _UNREADABLE.isdisjoint((*facts[:8], facts.outcome, facts.error))
 
 
 # ------------------------------------------------------------------------------------------------ edges between events

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from heapq import merge
 from itertools import chain, groupby, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from provgraph.errors import CorruptStoreError, OverloadedError, StoreError
 from provgraph.events import version_label
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from provgraph.graphstore.neo4j.server import Row, Server
     from provgraph.graphstore.neo4j.statements.statement import Statement
 
+_T = TypeVar("_T")
+
 _ALL = 2**31 - 1
 _MOST_GENERATIONS = 10
 _FIRST_PAGE = 200
@@ -36,6 +39,8 @@ _LARGEST_PAGE = 1_000
 # Pages shrink when what is read is large, so that a page stays in this order of magnitude.
 _PAGE_CHARACTERS = 4_000_000
 _ITEM_CHARACTERS = 40  # of an item in a list, more or less
+# Between reads of what does not fit together; a commit is applied within milliseconds, a pause for garbage takes longer.
+_SETTLING_SECONDS = (0.0, 0.001, 0.01, 0.1, 0.5, 1.0)
 _NO_MOVE = TagFacts("", "", "", 0, 0)
 
 
@@ -186,18 +191,35 @@ def _characters(value: object) -> int:
 # ------------------------------------------------------------------------------------------------ looking up
 
 
+def settled(read: Callable[[], _T], is_whole: Callable[[_T], bool]) -> _T:
+    """
+    Return what is read, once it is whole, or as it is when it stays otherwise.
+
+    Reads are not isolated from a commit that is being applied: a node that it changes shows old values beside new ones,
+    and may lack one for a moment. So what does not fit together is read again before it is taken for damage.
+    """
+    found = read()
+    for pause_seconds in _SETTLING_SECONDS:
+        if is_whole(found):
+            break
+        time.sleep(pause_seconds)
+        found = read()
+    return found
+
+
 def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
-    row = graph.ask(graphs.CHECKPOINT)
-    epoch, digest, *numbers = row
-    if (
-        not isinstance(epoch, str)
-        or not isinstance(digest, str)
-        or not all(type(number) is int for number in numbers)
-    ):
-        raise _changed_by_hand(row)
-    position, changed_at, covers, _ = numbers
+    said, _ = settled(lambda: graph.ask(graphs.CHECKPOINT), lambda row: row[0] == row[1] and _is_whole(row[0]))
+    if not _is_whole(said):
+        raise _changed_by_hand(said)
+    epoch, digest, position, changed_at, covers, _ = said
     return GraphFacts(Checkpoint(epoch, position), digest, changed_at, covers)
+
+
+def _is_whole(said: Row) -> bool:
+    epoch, digest, *numbers = said
+    is_text = isinstance(epoch, str) and isinstance(digest, str)
+    return is_text and all(type(number) is int for number in numbers)
 
 
 def _changed_by_hand(to: object) -> CorruptStoreError:

@@ -108,6 +108,8 @@ class Walker:
         if row is None:
             raise ReplacedError
         epoch, position, revision, is_unchanged, *found = row
+        if not isinstance(epoch, str):  # a commit is being applied, see `reader.settled`
+            raise MovedError
         if self._state is None:
             self._state = State(Checkpoint(epoch, position), revision)
         is_same = is_unchanged and revision == self._state.revision

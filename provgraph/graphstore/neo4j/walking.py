@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provgraph.errors import OverloadedError
 from provgraph.graphstore.base import Direction
+from provgraph.graphstore.neo4j import reader
 from provgraph.graphstore.neo4j.downstream import Downstream
 from provgraph.graphstore.neo4j.upstream import Upstream, WalkMemory
 from provgraph.graphstore.neo4j.walker import MovedError, ReplacedError
@@ -32,4 +34,7 @@ def walk(graph: Asker, query: WalkQuery, memory: WalkMemory) -> Walk:
                 break
             except MovedError:
                 continue
+        else:
+            reader.facts(graph)  # says whether it is damaged
+            raise OverloadedError("The graph changes while it is read; ask again in a moment")
     raise AssertionError("unreachable")

@@ -88,9 +88,14 @@ REMOVE_NODES: Final = tuple(
 
 # ------------------------------------------------------------------------------------------------ checkpoint
 
-CHECKPOINT: Final = reading(
-    "RETURN c.epoch, coalesce(c.digest, ''), c.position, c.resolutions_changed_at, c.covers, c._revision"
-)
+_SAID: Final = "[@.epoch, coalesce(@.digest, ''), @.position, @.resolutions_changed_at, @.covers, @._revision]"
+# What the checkpoint says, and what it says when it is read once more: while a commit changes a node, Neo4j shows old
+# values beside new ones, and may show none for a moment.
+CHECKPOINT: Final = reading(f"""
+WITH {_SAID.replace("@", "c")} AS said
+MATCH (again:Checkpoint {{name: '@'}}) USING INDEX SEEK again:Checkpoint(name) WHERE again._token = $token
+RETURN said, {_SAID.replace("@", "again")}
+""")
 # Takes the lock that keeps other writers out; what it guards is read afterwards.
 LOCK_CHECKPOINT: Final = Statement("""
 MATCH (c:Checkpoint {name: '@'}) USING INDEX SEEK c:Checkpoint(name) WHERE c._token = $token

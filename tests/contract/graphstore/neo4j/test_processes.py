@@ -25,6 +25,7 @@ from provgraph.graphstore import (
 from provgraph.graphstore.neo4j import Neo4jGraphStore, writer
 from tests.contract.builders import pem, pem_id
 from tests.contract.graphstore.stores import EPOCH, apply
+from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,40 @@ def test_two_who_write_at_once_let_each_batch_in_once(
     with closing(EmbeddedGraphStore(tmp_path / "embedded")) as right:
         right.apply(project(log.read()), expected=Checkpoint(), to=Checkpoint(EPOCH, 300))
         assert store.digest() == right.digest()
+
+
+def test_who_asks_how_far_the_graph_is_while_it_is_written_hears_of_whole_states(
+    store: Neo4jGraphStore, other: Neo4jGraphStore
+) -> None:
+    written = {(Checkpoint(), "")}
+    done = threading.Event()
+    seen: set[tuple[Checkpoint, str]] = set()
+
+    def ask() -> None:
+        while not done.is_set():
+            found = other.followed()
+            seen.add((found.checkpoint, found.digest))
+
+    store.checkpoint()
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        for start in range(quick_or_long(6, 60)):
+            store.clear(covers=start)
+            here = Checkpoint()
+            for position in (1, 40, 2**40):
+                to = Checkpoint(f"{start:032x}", position)
+                digest = f"{position:064x}"
+                written.add((to, digest))
+                store.apply(project([]), expected=here, to=to, digest=digest)
+                here = to
+    finally:
+        done.set()
+        for asker in askers:
+            asker.join()
+
+    assert seen <= written
 
 
 @pytest.mark.parametrize("committed", [True, False])
