@@ -39,7 +39,7 @@ _LARGEST_PAGE = 1_000
 # Pages shrink when what is read is large, so that a page stays in this order of magnitude.
 _PAGE_CHARACTERS = 4_000_000
 _ITEM_CHARACTERS = 40  # of an item in a list, more or less
-# Between reads of what does not fit together; a commit is applied within milliseconds, a pause for garbage takes longer.
+# Between reads of what does not fit together: a commit is applied within milliseconds, or Java collects garbage.
 _SETTLING_SECONDS = (0.0, 0.001, 0.01, 0.1, 0.5, 1.0)
 _NO_MOVE = TagFacts("", "", "", 0, 0)
 
@@ -209,7 +209,9 @@ def settled(read: Callable[[], _T], is_whole: Callable[[_T], bool]) -> _T:
 
 def facts(graph: Asker) -> GraphFacts:
     """Return what the graph says of itself."""
-    said, _ = settled(lambda: graph.ask(graphs.CHECKPOINT), lambda row: row[0] == row[1] and _is_whole(row[0]))
+    said, _ = settled(
+        lambda: graph.ask(graphs.CHECKPOINT), lambda row: row[0] == row[1] and _is_whole(row[0])
+    )
     if not _is_whole(said):
         raise _changed_by_hand(said)
     epoch, digest, position, changed_at, covers, _ = said

@@ -10,17 +10,17 @@ from provgraph.errors import CorruptStoreError, OverloadedError
 from provgraph.graphstore.base import Checkpoint, Direction, WalkQuery, WalkStart
 from provgraph.graphstore.neo4j import history, reader, walking
 from provgraph.graphstore.neo4j.generations import Generation
-from provgraph.graphstore.neo4j.reader import Asker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provgraph.graphstore.neo4j.reader import Asker
     from provgraph.graphstore.neo4j.server import Row
 
 _BEFORE = ["", "", 0, 0, 7, 0]
 _AFTER = ["e1", "d1", 7, 0, 7, 0]
 _EVENT = ["p1", "T", "e", "{}", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000000Z", 1]
-_EVENT_REST = ["2026-01-01T00:00:00.000000Z", [], [], [], [], None, None, None, 1]
+_EVENT_REST: list[Any] = ["2026-01-01T00:00:00.000000Z", [], [], [], [], None, None, None, 1]
 
 
 class _Graph:
@@ -86,7 +86,7 @@ def test_an_event_that_lacks_something_for_a_moment_is_waited_for() -> None:
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_walk_does_not_begin_in_a_state_without_an_epoch(direction: Direction) -> None:
     query = WalkQuery(WalkStart(("p1",)), direction, depth=None, max_nodes=10)
-    state = [None, 7, 0, True, *([[]] * 3)]
+    state: list[Any] = [None, 7, 0, True, *([[]] * 3)]
 
     with pytest.raises(OverloadedError, match="ask again"):
         walking.walk(_asker(*[state] * 4, [_AFTER, _AFTER]), query, walking.WalkMemory())

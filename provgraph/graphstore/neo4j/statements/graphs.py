@@ -88,7 +88,9 @@ REMOVE_NODES: Final = tuple(
 
 # ------------------------------------------------------------------------------------------------ checkpoint
 
-_SAID: Final = "[@.epoch, coalesce(@.digest, ''), @.position, @.resolutions_changed_at, @.covers, @._revision]"
+_SAID: Final = (
+    "[@.epoch, coalesce(@.digest, ''), @.position, @.resolutions_changed_at, @.covers, @._revision]"
+)
 # What the checkpoint says, and what it says when it is read once more: while a commit changes a node, Neo4j shows old
 # values beside new ones, and may show none for a moment.
 CHECKPOINT: Final = reading(f"""
