@@ -160,6 +160,32 @@ def contradicted(told: Mapping[str, Any]) -> str:
     return f"the use stated digest {stated}, the version has {version}"
 
 
+def also_stated(told: Mapping[str, Any], version: Mapping[str, Any]) -> str:
+    """
+    Return what a use states of a version beyond what that says itself, an empty text where it states no more.
+
+    Another digest than the version has is not told here, see `contradicted`.
+
+    :param told: a use of an answer, with what it ``stated``
+    :param version: what the version says
+    """
+    stated = told.get("stated") or {}
+    parts = [
+        f"{label} {short(str(stated[key]))}"
+        for key, label in (("kind", "kind"), ("artifact_kind", "kind"), ("digest", "digest"))
+        if key in stated
+        and (version.get(key) is None if key == "digest" else version.get(key) != stated[key])
+    ]
+    known = version.get("properties") or {}
+    more = {
+        key: value
+        for key, value in (stated.get("properties") or {}).items()
+        if key not in known or _json(known[key]) != _json(value)
+    }
+    parts += filter(None, [described(more)])
+    return f"the use stated {', '.join(parts)}" if parts else ""
+
+
 def _short(text: str, *, longest: int = _LONGEST_VALUE) -> str:
     if len(text) <= longest:
         return name(text)

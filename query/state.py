@@ -9,7 +9,7 @@ import orjson
 from provgraph.graphstore import View
 from provgraph.lineage import pages
 from provgraph.lineage.recorders import add_to
-from provgraph.lineage.state import diff, state
+from provgraph.lineage.state import STATED_AT, diff, state
 from query import endpoint, questions
 from query.endpoint import Question
 from query.questions import Parameter
@@ -40,6 +40,7 @@ def _state(services: Services, given: Given) -> Response:
         cursor=given.text("cursor"),
         cursors=services.cursors,
         question=given.question,
+        sourced=services.recorders.changed_names().artifacts,
     )
     for artifact in answer["artifacts"]:
         artifact["kind"] = _kind(services, artifact)
@@ -49,8 +50,11 @@ def _state(services: Services, given: Given) -> Response:
 
 def _add_recorders(services: Services, found: Iterable[Json]) -> None:
     """Add who recorded versions of artifacts and moves of tags, and that such an event was changed since."""
-    told = (each["version"] if "artifact" in each else each for each in found)
-    add_to([each for each in told if each is not None], services.recorders)
+    shown = list(found)
+    told = [each["version"] if "artifact" in each else each for each in shown]
+    # What came from outside has no event of its own: it rests on those that state what is shown of it.
+    outside = [(position, each) for each in shown for position in each.pop(STATED_AT, ())]
+    add_to([each for each in told if each is not None], services.recorders, versions=outside)
 
 
 def _kind(services: Services, artifact: Json) -> str:
@@ -73,6 +77,7 @@ def _diff(services: Services, given: Given) -> Response:
         cursor=given.text("cursor"),
         cursors=services.cursors,
         question=given.question,
+        sourced=services.recorders.changed_names().artifacts,
     )
     sides = (change[side] for change in answer["changes"] for side in ("before", "after"))
     _add_recorders(services, [side for side in sides if side is not None])

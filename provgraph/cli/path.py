@@ -75,6 +75,8 @@ def _lines(answer: JSON) -> Iterator[str]:
         yield from _step(number, step, by, made)
         if number == 1 and used is not None and (but := telling.contradicted(used)):
             yield f"      but       {output.printable(but)}"
+        if number == 1 and made and used is not None and (more := telling.also_stated(used, made)):
+            yield f"      also      {output.printable(more)}"
         by, made = step["by"], step
     yield ""
     yield f"Found {asking.truth(answer)}."

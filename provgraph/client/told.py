@@ -89,6 +89,8 @@ class Part(Shown):
         doubt = ", out of order" if self.out_of_order else ""
         if but := telling.contradicted({"contradicted": self.contradicted}):
             doubt += f"; but {printable(but)}"
+        if self.version is not None:
+            doubt += _also(self.stated, self.version, self.kind)
         return f"{printable(telling.short(self.artifact))} ({made}{doubt})"
 
 
@@ -379,11 +381,14 @@ class Route(Shown):
     reason: str | None
     document: JSON = field(repr=False)
     made: Version | None = None  # what was used of the source; None: that is an event, or came from outside
+    stated: JSON | None = None  # what the use of the source states of it, as in `Part`
+    contradicted: JSON | None = None  # see `Part`
 
     @classmethod
     def read(cls, document: JSON) -> Route:
         """Read an answer."""
         get = document.get
+        used = get("used") or {}
         return cls(
             document["connected"],
             tuple(document["path"]),
@@ -391,7 +396,9 @@ class Route(Shown):
             document["complete"],
             get("reason"),
             document,
-            Version.read(used["made"]) if (used := get("used") or {}).get("made") else None,
+            Version.read(used["made"]) if used.get("made") else None,
+            used.get("stated"),
+            used.get("contradicted"),
         )
 
     def pieces(self) -> Iterable[Piece]:
@@ -399,7 +406,12 @@ class Route(Shown):
         answer = {True: "Yes", False: "No", None: "Not known"}[self.connected]
         yield f"{answer}, {truth(self.position)}"
         if self.made is not None:
-            yield f"It used {self.made.brief()}"
+            but = telling.contradicted({"contradicted": self.contradicted})
+            yield (
+                f"It used {self.made.brief()}"
+                + (f"; but {printable(but)}" if but else "")
+                + _also(self.stated, self.made, self.made.kind)
+            )
         if self.path:
             rows = [
                 [*(each.get(name) for name in ("event", "type", "emitter", "by")), doubts(each)]
@@ -492,6 +504,12 @@ def _told(key: str, item: JSON) -> object:
 def _outside(stated: JSON) -> str:
     digest = stated.get("digest")
     return "from outside" + ("" if digest is None else f", digest {printable(telling.short(digest))}")
+
+
+def _also(stated: JSON | None, version: Version, kind: str | None) -> str:
+    said = {"kind": kind, "digest": version.digest, "properties": version.properties}
+    more = telling.also_stated({"stated": stated}, said)
+    return f"; {printable(more)}" if more else ""
 
 
 def _changed(change: JSON | None) -> str:

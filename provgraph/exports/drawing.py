@@ -163,8 +163,8 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
         # Each use may state something else of what came from outside.
         own = {name: value for name, value in edge.said_of_version.items() if in_box.get(name) != value}
         said += map(_visible, _of_version(own))
-    if contradicted := telling.contradicted(edge.facts):
-        said.append(_visible(contradicted))
+    told = (telling.contradicted(edge.facts), telling.also_stated(edge.facts, in_box or edge.said_of_version))
+    said += map(_visible, filter(None, told))
     if edge.facts.get("out_of_order"):
         said.append("out of order")
     return ", ".join(said) or None

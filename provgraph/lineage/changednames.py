@@ -17,7 +17,7 @@ from provgraph.events.artifact import Sighting, note
 from provgraph.events.clock import second_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from provgraph.catalog import CatalogArtifact, CatalogTag
     from provgraph.events import RecordedEvent
@@ -47,6 +47,11 @@ class ChangedNames:
             if is_described or seen.created_at == artifact.created_at:
                 return change
         return None
+
+    @property
+    def artifacts(self) -> Container[str]:
+        """The names of the artifacts that an accepted event uses or produces."""
+        return self._artifacts.keys()
 
     def tag(self, tag: CatalogTag) -> Json | None:
         """Return the change of the event that moved a tag to where it is, None where there is none."""

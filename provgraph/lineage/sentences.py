@@ -126,6 +126,12 @@ def version_parts(part: Json) -> tuple[list[str], str]:
     return parts, telling.described(version.get("properties", {}))
 
 
+def also_stated(used: Json) -> str:
+    """Return what a use states of a known version beyond what that says, see `telling.also_stated`."""
+    version = used["version"]
+    return "" if version is None else telling.also_stated(used, {**version, "kind": used["kind"]})
+
+
 def _produced(made: Json) -> str:
     label = made["version"].get("label")
     return _version(made, [] if label is None else [name(label)])
@@ -149,6 +155,8 @@ def _version(part: Json, said: list[str]) -> str:
     about = ", ".join([*said, *parts])
     if but := telling.contradicted(part):
         about += f"; but {but}"
+    if more := also_stated(part):
+        about += f"; {more}"
     return (
         name(part["artifact"]) + (f" ({about})" if about else "") + (f" {properties}" if properties else "")
     )

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from provgraph.events.clock import rfc3339
-from provgraph.graphstore import ArtifactState, View
+from provgraph.graphstore import ArtifactState, UseFacts, View
 from provgraph.lineage import pages, past, places, told, versions
 from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.merging import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from provgraph.graphstore import HistoryReader, TagFacts
     from provgraph.lineage.cursor import Cursors
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _READ_AT_ONCE = 1_000
 _ALL = 2**31 - 1
 _ARTIFACTS, _TAGS = "artifacts", "tags"
+STATED_AT = "stated_at"
 
 
 @past.steadily
@@ -43,11 +44,14 @@ def state(
     cursor: str | None = None,
     cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
+    sourced: Container[str] = (),
 ) -> Json:
     """
     Return a page of the platform's state: ``artifacts`` and ``tags``.
 
     :param question: what else makes it the same question, for the cursor
+    :param sourced: names of artifacts to which, should they have come from outside, ``stated_at`` is added: the log
+        positions of the events that state what is shown
     :raises InvalidInputError: the limit or the cursor is none
     :raises ConflictError: the log was cleaned since the first page
     """
@@ -71,9 +75,11 @@ def state(
         if len(tags) > left:
             tags = tags[:left]
             following = [_TAGS, *places.held(tags[-1][:2] if tags else after)]
+    shown = [artifact(each) for each in artifacts]
+    _with_sources(graph, page.past, shown, sourced)
     past.check(graph, page.past)
     return {
-        "artifacts": [artifact(each) for each in artifacts],
+        "artifacts": shown,
         "tags": _with_endings(graph, [tag(each) for each in tags]),
         "tag_order": told.tag_order(view),
         **told.truth(page.past),
@@ -101,21 +107,35 @@ def _again(graph: HistoryReader, asked: Past, each: ArtifactState) -> ArtifactSt
     made = versions.latest(graph, asked, each.name)
     if made is not None:
         return ArtifactState(each.name, made.properties, made)
-    users = {effect.event_id for effect in graph.users(each.name, view=asked.view, limit=_ALL)}
+    return _from_outside(graph, asked, each.name)[0]
+
+
+def _from_outside(graph: HistoryReader, asked: Past, name: str) -> tuple[ArtifactState, list[int]]:
+    """Return what uses state of an artifact that nothing produced, and the log positions of those that count."""
+    users = {effect.event_id for effect in graph.users(name, view=asked.view, limit=_ALL)}
     said = sorted(
         (
-            (asked.order.moment_of(facts), use.version or "", use)
+            (asked.order.moment_of(facts), use.version or "", facts.position, use)
             for facts in graph.events(sorted(users))
             for use in facts.uses
-            if use.artifact == each.name and use.says
+            if use.artifact == name and use.says
         ),
         key=itemgetter(0, 1),
         reverse=True,
     )
-    properties = next((use.properties for *_, use in said if use.properties != "{}"), "{}")
-    digest = next((use.digest for *_, use in said if use.digest is not None), None)
-    kind = next((use.kind for *_, use in said if use.kind is not None), None)
-    return ArtifactState(each.name, properties, None, digest, kind)
+    nothing = (None, None, 0, UseFacts(name, None, None))
+    *_, described_at, described = next((one for one in said if one[-1].properties != "{}"), nothing)
+    *_, digest_at, digested = next((one for one in said if one[-1].digest is not None), nothing)
+    *_, kind_at, sorted_ = next((one for one in said if one[-1].kind is not None), nothing)
+    state = ArtifactState(name, described.properties, None, digested.digest, sorted_.kind)
+    return state, sorted({described_at, digest_at, kind_at} - {0})
+
+
+def _with_sources(graph: HistoryReader, asked: Past, found: Iterable[Json], sourced: Container[str]) -> None:
+    """Add to what came from outside, where that is asked for, which events state what is shown."""
+    for each in found:
+        if each["version"] is None and each["artifact"] in sourced:
+            each[STATED_AT] = _from_outside(graph, asked, each["artifact"])[1]
 
 
 def _place(graph: HistoryReader, view: View, since: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
@@ -192,12 +212,14 @@ def diff(
     cursor: str | None = None,
     cursors: Cursors = OF_THIS_PROCESS,
     question: Sequence[object] = (),
+    sourced: Container[str] = (),
 ) -> Json:
     """
     Return a page of how one state differs from another: what ``appeared``, ``changed``, ``disappeared``, or ``moved``.
 
     :param before: of the state that is compared with
     :param seconds: stop looking after so long; the cursor goes on from there
+    :param sourced: see `state`
     :raises InvalidInputError: the limit or the cursor is none
     :raises ConflictError: the log was cleaned since the first page
     """
@@ -219,6 +241,9 @@ def diff(
         graph, sides, what, since, _Limits(limit, time.monotonic() + seconds)
     )
     _with_endings(graph, [side for each in found for side in _sides(each) if "tag" in side])
+    for end, asked_of in zip(("before", "after"), sides, strict=True):
+        shown = (change[end] for change in found if "artifact" in change and change[end] is not None)
+        _with_sources(graph, asked_of, shown, sourced)
     for each in (page.past, *sides):
         past.check(graph, each)
     following = None if reached is None else pages.encode(cursors, asked, page.past, [ends, *reached])

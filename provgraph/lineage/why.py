@@ -19,7 +19,7 @@ from provgraph.lineage import answer, details, past, subject, told
 from provgraph.lineage import recorders as recording
 from provgraph.lineage.kinds import Kinds
 from provgraph.lineage.recorders import nobody
-from provgraph.lineage.sentences import aloud, version_parts
+from provgraph.lineage.sentences import aloud, also_stated, version_parts
 from provgraph.lineage.trace import start_of
 from provgraph.lineage.upstream import Upstream
 from provgraph.lineage.walker import DEFAULT_SECONDS
@@ -368,7 +368,8 @@ def _use(step: Json, used: Json) -> str:
         by += f", by an event that was CHANGED after it was recorded, which was accepted: {version[CHANGED]['reason']}"
     made = f"made at {version['produced_at']}{said}{by}"
     but = f"; but {contradicted}" if (contradicted := telling.contradicted(used)) else ""
-    return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}{but}."
+    more = f"; {more}" if (more := also_stated(used)) else ""
+    return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}{but}{more}."
 
 
 def _proof(step: Json) -> Json:

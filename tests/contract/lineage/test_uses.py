@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from provgraph.client.told import Gaps as TypedGaps
+from provgraph.client.told import Route as TypedRoute
 from provgraph.client.told import State as TypedState
 from provgraph.client.told import Why as TypedWhy
 from provgraph.exports import FORMATS
@@ -44,7 +45,7 @@ EVENTS = [
             OUTSIDE,
             {"Name": "agreed", "Digest": "sha256:cc", "Version": "7"},
             {"Name": "other", "Digest": "sha256:OTHER", "Kind": "data"},
-            {"Name": "silent", "Digest": "sha256:dd"},
+            {"Name": "silent", "Digest": "sha256:dd", "Properties": {"rows": 5}},
             {"Name": "unknown", "Digest": "sha256:ee", "Version": "8"},
         ],
         produces=["report"],
@@ -54,6 +55,8 @@ USER = pem_id(2)
 CONTRADICTED = {"stated": "sha256:OTHER", "version": "sha256:cc"}
 SAID = {"digest": "sha256:aa", "kind": "model", "properties": {"rows": 3}}
 SENTENCE = "the use stated digest sha256:OTHER, the version has sha256:cc"
+# What is stated of a version that says nothing of it itself.
+MORE = "the use stated digest sha256:dd, {rows: 5}"
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_why_says_what_each_use_stated(answer: dict[str, Any]) -> None:
         "ext/y": SAID,
         "agreed": {"digest": "sha256:cc"},
         "other": {"digest": "sha256:OTHER", "kind": "data"},
-        "silent": {"digest": "sha256:dd"},
+        "silent": {"digest": "sha256:dd", "properties": {"rows": 5}},
         "unknown": {"digest": "sha256:ee"},
     }
     assert {name: each.get("contradicted") for name, each in used(answer).items()} == dict.fromkeys(
@@ -103,7 +106,10 @@ def test_the_text_says_it(answer: dict[str, Any]) -> None:
 
     assert "ext/y (from outside, model, digest sha256:aa) {rows: 3}" in lines
     assert "agreed (7, made at position 1, digest sha256:cc)" in lines
-    assert f"other (7, made at position 1, digest sha256:cc; but {SENTENCE})" in lines
+    assert (
+        f"other (7, made at position 1, digest sha256:cc; but {SENTENCE}; the use stated kind data)" in lines
+    )
+    assert f"silent (made at position 1; {MORE})" in lines
     assert "unknown (version 8, which no other event is known to have made, digest sha256:ee)" in lines
     assert f"Used with another digest than the version has: other (event {USER})." in lines
 
@@ -116,7 +122,12 @@ def test_the_claims_say_it(answer: dict[str, Any]) -> None:
         "no event produced it before."
     ) in claims
     assert [claim for claim in claims if "but the use" in claim] == [
-        claim for claim in claims if "'other'" in claim and claim.endswith(f"; but {SENTENCE}.")
+        claim
+        for claim in claims
+        if "'other'" in claim and claim.endswith(f"; but {SENTENCE}; the use stated kind data.")
+    ]
+    assert [claim for claim in claims if claim.endswith(f"; {MORE}.")] == [
+        claim for claim in claims if "'silent'" in claim and "used version" in claim
     ]
     assert sum(SENTENCE in claim for claim in claims) == 1
 
@@ -157,6 +168,7 @@ def test_each_export_says_it(answer: dict[str, Any], name: str) -> None:
 
     assert "sha256:aa" in text
     assert "sha256:OTHER" in text
+    assert "sha256:dd" in text
     assert "model" in text
     assert "contradicted" in text or SENTENCE in text
 
@@ -225,6 +237,19 @@ def test_the_client_prints_it(store: GraphStore, answer: dict[str, Any]) -> None
     parts = {part.artifact: part.brief() for part in read.steps[0].used}
 
     assert parts["ext/y"] == "ext/y (from outside, digest sha256:aa)"
-    assert parts["other"].endswith(f"; but {SENTENCE})")
+    assert parts["other"].endswith(f"; but {SENTENCE}; the use stated kind data)")
+    assert parts["silent"].endswith(f"; {MORE})")
+    assert parts["agreed"] == f"agreed (7, event {pem_id(1)}, position 1)"
+    routes = {
+        name: str(
+            TypedRoute.read(
+                orjson.loads(orjson.dumps(path(store, Path(f"artifact:{name}", "artifact:report"))))
+            )
+        )
+        for name in ("other", "silent", "agreed")
+    }
+    assert SENTENCE in routes["other"]
+    assert MORE in routes["silent"]
+    assert "the use stated" not in routes["agreed"]
     assert SENTENCE in str(TypedGaps.read(gaps(store, Gaps())))
     assert "from outside, digest sha256:aa" in str(TypedState.read(state(store)))

@@ -195,3 +195,48 @@ def test_what_rests_on_no_changed_event_is_not_marked(accepted: Filled) -> None:
     assert "changed" not in served.client.get(f"/api/v1/objects/{uuid.UUID(id_).hex}").json()
     listed = served.client.get("/query/artifacts").json()
     assert ["Changed" in artifact for artifact in listed if artifact["Name"] == "new"] == [False]
+
+
+def _outside(*uses: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return events that use `ext`, each saying more of it, a day after each other."""
+    return [
+        {
+            "OccurredAt": f"2026-01-0{day}T00:00:00Z",
+            "UsesArtifacts": [{"Name": "ext", **said}, {"Name": "plain"}],
+        }
+        for day, said in enumerate(uses, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uses", "changed", "is_marked"),
+    [
+        ([{"Digest": "sha256:1", "Properties": {"a": 1}}], 1, True),
+        ([{"Digest": "sha256:1"}, {"Properties": {"a": 1}}], 1, True),
+        ([{"Digest": "sha256:1"}, {"Properties": {"a": 1}}], 2, True),
+        ([{"Kind": "weights"}, {"Digest": "sha256:1"}], 1, True),
+        ([{"Digest": "sha256:1"}, {"Digest": "sha256:2"}], 1, False),
+        ([{"Properties": {"a": 1}}, {}], 2, False),
+        ([{"Properties": {"a": 1}}, {"Properties": {"a": 2}}], 2, True),
+    ],
+)
+def test_what_came_from_outside_is_marked_where_a_changed_event_states_what_is_shown(
+    tmp_path: Path, uses: list[dict[str, Any]], changed: int, is_marked: bool
+) -> None:
+    with serving(tmp_path) as served:
+        for event in _outside(*uses):
+            served.send(**event)
+        served.flush()
+    with contextlib.closing(sqlite3.connect(tmp_path / "provgraph.db")) as connection, connection:
+        connection.execute("UPDATE event SET salt = zeroblob(16) WHERE position = ?", (changed,))
+
+    with serving(tmp_path) as served:
+        accept_change(served.services.log, changed, REASON)
+        found = {}
+        for path in ("state", "state?as_of=now", "diff?from=2020-01-01&to=now"):
+            answer = served.client.get(f"/api/v1/{path}").json()
+            parts = answer.get("artifacts") or [change["after"] for change in answer["changes"]]
+            found[path] = {each["artifact"]: "changed" in each for each in parts}
+            assert "stated_at" not in str(answer)
+
+    assert list(found.values()) == [{"ext": is_marked, "plain": False}] * 3
