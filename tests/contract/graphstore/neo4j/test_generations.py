@@ -28,6 +28,8 @@ from tests.contract.graphstore.stores import apply
 from tests.effort import quick_or_long
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.contract.graphstore.stores import Neo4jOpener
 
 
@@ -340,11 +342,15 @@ def test_a_tag_whose_node_is_gone_is_not_where_its_last_move_was(
     assert [(move.tag, move.position) for move in store.tags()] == [("t", 1), ("u", 3)]
 
 
-def test_who_asks_during_switches_sees_whole_states(
-    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener
-) -> None:
+@pytest.fixture
+def asking(neo4j_stores: Neo4jOpener) -> Iterator[Generations]:
+    """The generations as another process sees them, which tidies them too."""
+    with closing(Generations(neo4j_stores.server, GRAPH)) as found:
+        yield found
+
+
+def test_who_asks_during_switches_sees_whole_states(store: Neo4jGraphStore, asking: Generations) -> None:
     store.checkpoint()
-    asking = Generations(neo4j_stores.server, GRAPH)
     done = threading.Event()
     seen = []
 
@@ -374,11 +380,15 @@ def test_who_asks_during_switches_sees_whole_states(
 
 @pytest.mark.parametrize("letter", [None, "b"])
 def test_what_was_next_is_not_so_any_more_once_it_is_served(
-    store: Neo4jGraphStore, neo4j_stores: Neo4jOpener, monkeypatch: pytest.MonkeyPatch, letter: str | None
+    store: Neo4jGraphStore,
+    asking: Generations,
+    neo4j_stores: Neo4jOpener,
+    monkeypatch: pytest.MonkeyPatch,
+    letter: str | None,
 ) -> None:
     store.checkpoint()
-    asking = Generations(neo4j_stores.server, GRAPH)
     asking.state()
+    asking.close()  # nobody tidies by what is made up here
     # What Neo4j answers when a switch comes between two looks at the same node.
     monkeypatch.setattr(neo4j_stores.server, "read", lambda *_, **__: ["b", "token", letter, "token", False])
 
