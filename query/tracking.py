@@ -271,8 +271,9 @@ class _Endpoint:
         changes = self._services.recorders.changes()
         if changes:
             for told in placed(answer):
-                if told.rests_on in changes:
-                    told[CHANGED] = changes[told.rests_on]
+                found = [changes[position] for position in told.rests_on if position in changes]
+                if found:
+                    told[CHANGED] = found[0]
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:

@@ -16,12 +16,12 @@ JSONObject = dict[str, Any]
 
 
 class Placed(dict[str, Any]):
-    """What is told of tracked work, with the log position of the event that it rests on."""
+    """What is told of tracked work, with the log positions of the events that it rests on."""
 
-    def __init__(self, document: JSONObject, position: int) -> None:
+    def __init__(self, document: JSONObject, *positions: int) -> None:
         """Take what is told."""
         super().__init__(document)
-        self.rests_on = position
+        self.rests_on = positions
 
 
 def placed(told: object) -> Iterator[Placed]:
@@ -43,7 +43,7 @@ def named(state: ObjectState) -> JSONObject:
 
 def object_document(
     stored: StoredObject, *, members: Sequence[StoredObject] | None = None, in_full: bool = False
-) -> JSONObject:
+) -> Placed:
     """
     Return an object, or a group, as it is.
 

@@ -134,6 +134,8 @@ class TrackedWork:
         return {
             "from": other.state.id,
             "to": run.state.id,
+            # What is in which list rests on what these two listed: they are marked here, once for all.
+            "runs": {"from": _compared(other), "to": _compared(run)},
             "added": _named(objects, [id_ for id_ in now if id_ not in before]),
             "kept": _named(objects, [id_ for id_ in now if id_ in before]),
             "dropped": _named(objects, [id_ for id_ in before if id_ not in now]),
@@ -184,9 +186,9 @@ class TrackedWork:
                 continue
             reason = _why_orphaned(stored, last, groups, runs, not_since_us)
             if reason is not None:
-                group = self._group(stored, with_members=False)
-                group["orphaned"] = reason
-                orphans.append(group)
+                group = object_document(stored)
+                document = {**group, "orphaned": reason.text}
+                orphans.append(Placed(document, *group.rests_on, *reason.rests_on))
         return orphans
 
     # ---------------------------------------------------------------------------------------------------------
@@ -273,6 +275,11 @@ def _members(run: StoredRun) -> tuple[str, ...]:
     return run.state.members
 
 
+def _compared(run: StoredRun) -> JSONObject:
+    """Return a run that is compared, with the event that says what it listed."""
+    return Placed({"id": run.state.id, "state": run.state.state, "position": run.position}, run.position)
+
+
 def _difference(first: StoredOperation, last: StoredOperation) -> JSONObject:
     """Return what a run made of an object, from the first to the last that it did to it."""
     document = {
@@ -280,7 +287,7 @@ def _difference(first: StoredOperation, last: StoredOperation) -> JSONObject:
         "before": None if first.before is None else first.before.values,
         "after": last.after.values,
     }
-    return Placed(document, last.position)
+    return Placed(document, last.position, first.position)
 
 
 def _named(found: Mapping[str, StoredObject], ids: Sequence[str]) -> list[JSONObject]:
@@ -298,13 +305,20 @@ def _fits(stored: StoredObject, wanted: GroupFilter) -> bool:
     )
 
 
+class _Reason(NamedTuple):
+    """Why a group seems to be left behind, and the log positions of the events that say so."""
+
+    text: str
+    rests_on: tuple[int, ...]
+
+
 def _why_orphaned(
     stored: StoredObject,
     last: StoredRun,
     groups: Sequence[StoredObject],
     runs: Mapping[str, StoredRun],
     not_since_us: int | None,
-) -> str | None:
+) -> _Reason | None:
     closed_us = last.state.closed_us or last.state.opened_us
     names = sorted(last.state.params)
     for other in groups:
@@ -318,9 +332,10 @@ def _why_orphaned(
         )
         if same_script and sorted(newer.state.params) != names:
             told = ", ".join(sorted(newer.state.params)) or "none"
-            return f"{last.state.identifier} runs with other parameters by now: {told}"
+            text = f"{last.state.identifier} runs with other parameters by now: {told}"
+            return _Reason(text, (last.position, newer.position))
     if not_since_us is not None and closed_us < not_since_us:
-        return "no run has closed since the time asked for"
+        return _Reason("no run has closed since the time asked for", (last.position,))
     return None
 
 
