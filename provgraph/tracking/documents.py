@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events.clock import rfc3339
+from provgraph.events.recorder import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
     from provgraph.events.tracking import ObjectState
@@ -22,6 +23,23 @@ class Placed(dict[str, Any]):
         """Take what is told."""
         super().__init__(document)
         self.rests_on = positions
+
+    def with_more(self, *positions: int, **members: Any) -> Placed:
+        """Return it with further members, and with the positions that these rest on besides."""
+        return Placed({**self, **members}, *self.rests_on, *positions)
+
+
+def mark(answer: JSONObject, changes: Mapping[int, JSONObject]) -> None:
+    """
+    Add to whatever rests on an event in an answer that this was changed, where an operator accepted that.
+
+    :param changes: what is to be told of these changes, by the log positions of the events
+    """
+    if changes:
+        for told in placed(answer):
+            found = [changes[position] for position in told.rests_on if position in changes]
+            if found:
+                told[CHANGED] = found[0]
 
 
 def placed(told: object) -> Iterator[Placed]:

@@ -52,7 +52,7 @@ class TrackedWork:
 
     # ------------------------------------------------------------------------------------------------ objects
 
-    def object(self, id_: str) -> JSONObject:
+    def object(self, id_: str) -> Placed:
         """
         Return an object, retired or not.
 
@@ -75,6 +75,11 @@ class TrackedWork:
         if ids is None:
             return None
         return _named(self._reads.objects(ids), ids)
+
+    def refusals(self, refused: Sequence[JSONObject]) -> list[JSONObject]:
+        """Return what a command answers of objects that it refused, each with the event that its name comes from."""
+        known = self._reads.objects([one["id"] for one in refused])
+        return [Placed(one, known[one["id"]].position) if one["id"] in known else one for one in refused]
 
     def object_operations(self, id_: str) -> list[JSONObject]:
         """
@@ -179,16 +184,14 @@ class TrackedWork:
         """
         groups = [stored for stored in self._live_groups() if stored.state.group]
         runs = {run.state.id: run for run in self._last_runs(groups)}
-        orphans = []
+        orphans: list[JSONObject] = []
         for stored in groups:
             last = runs.get((stored.state.group or {}).get("last_run") or "")
             if last is None or not _fits(stored, wanted):
                 continue
             reason = _why_orphaned(stored, last, groups, runs, not_since_us)
             if reason is not None:
-                group = object_document(stored)
-                document = {**group, "orphaned": reason.text}
-                orphans.append(Placed(document, *group.rests_on, *reason.rests_on))
+                orphans.append(object_document(stored).with_more(*reason.rests_on, orphaned=reason.text))
         return orphans
 
     # ---------------------------------------------------------------------------------------------------------
