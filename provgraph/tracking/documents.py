@@ -8,7 +8,7 @@ from provgraph.events.clock import rfc3339
 from provgraph.events.recorder import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
     from provgraph.events.tracking import ObjectState
@@ -22,11 +22,28 @@ class Placed(dict[str, Any]):
     def __init__(self, document: JSONObject, *positions: int) -> None:
         """Take what is told."""
         super().__init__(document)
-        self.rests_on = positions
+        self._positions = positions
+        self._further: Callable[[], int | None] = _nowhere
 
     def with_more(self, *positions: int, **members: Any) -> Placed:
         """Return it with further members, and with the positions that these rest on besides."""
-        return Placed({**self, **members}, *self.rests_on, *positions)
+        return Placed({**self, **members}, *self._positions, *positions).resting_on(self._further)
+
+    def resting_on(self, further: Callable[[], int | None]) -> Placed:
+        """Have it rest on one position more, if any, that is looked up only where events were changed; return it."""
+        self._further = further
+        return self
+
+    def rests_on(self) -> Iterator[int]:
+        """Yield the log positions of the events that it rests on."""
+        yield from self._positions
+        further = self._further()
+        if further is not None:
+            yield further
+
+
+def _nowhere() -> None:
+    """Tell of no position."""
 
 
 def mark(answer: JSONObject, changes: Mapping[int, JSONObject]) -> None:
@@ -37,9 +54,9 @@ def mark(answer: JSONObject, changes: Mapping[int, JSONObject]) -> None:
     """
     if changes:
         for told in placed(answer):
-            found = [changes[position] for position in told.rests_on if position in changes]
-            if found:
-                told[CHANGED] = found[0]
+            change = next((changes[position] for position in told.rests_on() if position in changes), None)
+            if change is not None:
+                told[CHANGED] = change
 
 
 def placed(told: object) -> Iterator[Placed]:

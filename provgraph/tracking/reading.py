@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
@@ -244,7 +245,9 @@ class TrackedWork:
         members = self._reads.members(stored.state.id)
         known = self._reads.objects(members)
         listed = [known[id_] for id_ in members if id_ in known]
-        return object_document(stored, members=listed, in_full=in_full)
+        document = object_document(stored, members=listed, in_full=in_full)
+        # Whoever saved the group's values since listed nobody.
+        return document.resting_on(partial(self._reads.listed_at, stored.state.id))
 
     def _changed(self, run_id: str, before: Sequence[str]) -> list[JSONObject]:
         first: dict[str, StoredOperation] = {}

@@ -8,6 +8,7 @@ of which the log takes one each. Who comes second decides anew.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
@@ -188,14 +189,16 @@ class Tracker:
         def told(one: Refused) -> JSONObject:
             return Placed(one._asdict(), concerned[one.id].position)
 
-        group = {
-            "id": None if wanted.group is None else wanted.group.id,
-            "type": stored.state.group_type,
-            "name": stored.state.group_name,
-        }
+        group_id = None if wanted.group is None else wanted.group.id
+        group = Placed(
+            {"id": group_id, "type": stored.state.group_type, "name": stored.state.group_name},
+            stored.position,
+        )
+        if group_id is not None:  # whom it keeps and whom it drops depends on whom it listed
+            group.resting_on(partial(self._reads.listed_at, group_id))
         return {
             "plan": swept.token,
-            "group": Placed(group, stored.position),
+            "group": group,
             "members": list(swept.members),
             "added": list(swept.added),
             "kept": list(swept.kept),

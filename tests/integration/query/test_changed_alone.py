@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tests.integration.accepting import REASON, accepted
+from tests.integration.infrahub.asking import ask
 from tests.integration.serving import serving
 
 if TYPE_CHECKING:
@@ -124,3 +125,60 @@ def test_why_a_group_is_orphaned_rests_on_the_runs_that_show_it(tmp_path: Path) 
 
     assert marked(told) == ["/groups/0"]
     assert "other parameters by now: new" in told["groups"][0]["orphaned"]
+
+
+@pytest.mark.parametrize("asked", ["?members=true", "?members=full"])
+def test_a_groups_members_rest_on_the_event_that_listed_them(tmp_path: Path, asked: str) -> None:
+    filled = fill(tmp_path)
+    with serving(tmp_path) as served:
+        wanted = [{"id": filled.group, "values": {"description": "hello"}}]
+        command(served, "/objects", objects=wanted)
+
+    with accepted(tmp_path, [filled.second["run"]["position"]]) as served:
+        told = get(served, f"/groups/{filled.group}{asked}")
+        alone = get(served, f"/groups/{filled.group}")
+        listed = get(served, f"/groups{asked}")
+        nodes = ask(served, "{ CoreStandardGroup { edges { node { id members { count } } } } }")
+
+    assert (marked(told), marked(alone), marked(listed)) == ([""], [], ["/groups/0"])
+    (change,) = nodes["extensions"]["changed"]
+    assert uuid.UUID(change["id"]).hex == filled.group
+    assert change["position"] == filled.second["run"]["position"]
+
+
+def test_nodes_without_their_members_do_not_rest_on_the_list(tmp_path: Path) -> None:
+    filled = fill(tmp_path)
+    with serving(tmp_path) as served:
+        command(served, "/objects", objects=[{"id": filled.group, "values": {"description": "hello"}}])
+
+    with accepted(tmp_path, [filled.second["run"]["position"]]) as served:
+        told = ask(served, "{ CoreStandardGroup { edges { node { id description { value } } } } }")
+
+    assert "extensions" not in told
+
+
+@pytest.mark.parametrize("name", ["hfid", "display_label"])
+def test_a_node_that_is_named_after_its_parent_rests_on_the_parent(tmp_path: Path, name: str) -> None:
+    text = {"name": "name", "kind": "Text"}
+    device = {"namespace": "Net", "name": "Dev", "human_friendly_id": ["name__value"], "attributes": [text]}
+    port = {
+        "namespace": "Net",
+        "name": "Port",
+        "human_friendly_id": ["device__name__value", "name__value"],
+        "attributes": [text],
+        "relationships": [{"name": "device", "peer": "NetDev", "kind": "Parent", "cardinality": "one"}],
+    }
+    with serving(tmp_path) as served:
+        command(served, "/kinds", nodes=[device, port])
+        (parent,) = command(served, "/objects", objects=[{"kind": "NetDev", "values": {"name": "core"}}])[
+            "objects"
+        ]
+        # Nothing but `parent` says which device it is of.
+        eth0 = {"kind": "NetPort", "values": {"name": "eth0"}, "parent": parent["id"]}
+        command(served, "/objects", objects=[eth0])
+
+    with accepted(tmp_path, [parent["position"]]) as served:
+        told = ask(served, f"{{ NetPort {{ edges {{ node {{ {name} }} }} }} }}")
+
+    assert "core" in str(told["data"])
+    assert [uuid.UUID(one["id"]).hex for one in told["extensions"]["changed"]] == [parent["id"]]
