@@ -28,7 +28,7 @@ from provgraph.tracking import MAIN, Command
 from provgraph.tracking.kinds import kind_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
     from starlette.routing import BaseRoute
 
@@ -152,7 +152,8 @@ class _Endpoints:
     def _answer(self, document: Document, branch: str, writer: Writer | None) -> Response:
         data: JSONObject = {}
         errors: list[JSONObject] = []
-        told_of: dict[str, int] = {}
+        told_of: dict[tuple[str, int], None] = {}
+        told_lists_of: dict[str, None] = {}
         kinds = {
             name: kind
             for name, kind in self._tracker.kinds.all().items()
@@ -170,6 +171,7 @@ class _Endpoints:
                 else:
                     data[call.key] = self._queries.answer(call, nodes, branch)
                 told_of.update(nodes.told_of)
+                told_lists_of.update(nodes.told_lists_of)
             except ProvgraphError as error:
                 if len(document.calls) == 1 and error.status >= 500:
                     raise  # nothing was done: the whole request may be sent again
@@ -178,19 +180,26 @@ class _Endpoints:
                     {**one, "path": [call.key]} for one in infrahub_errors(_told_to(writer, error))["errors"]
                 )
         # Who may not read is told nothing of what is stored, nor of what was changed there.
-        extensions = {} if writer is not None and not writer.may_read else self._extensions(told_of)
+        may_read = writer is None or writer.may_read
+        extensions = self._extensions(told_of, told_lists_of) if may_read else {}
         return json({"data": data, **({"errors": errors} if errors else {}), **extensions})
 
-    def _extensions(self, told_of: Mapping[str, int]) -> JSONObject:
+    def _extensions(self, told_of: Iterable[tuple[str, int]], told_lists_of: Iterable[str]) -> JSONObject:
         """
         Return what says that nodes rest on events that were changed after they were recorded, as was accepted.
 
         :param told_of: the nodes that an answer tells of, by id, with the log positions of these events
+        :param told_lists_of: the groups of which it tells the members
         """
         changes = self._recorders.changes()
+        if not changes:
+            return {}
+        lists = [
+            (id_, position) for id_ in told_lists_of if (position := self._reads.listed_at(id_)) is not None
+        ]
         changed = [
             {"id": dashed(id_), "position": position, **changes[position]}
-            for id_, position in told_of.items()
+            for id_, position in dict.fromkeys((*told_of, *lists))
             if position in changes
         ]
         # GraphQL's own place for more: the SDK reads data and errors alone.

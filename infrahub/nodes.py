@@ -59,8 +59,9 @@ class Nodes:
         :param budget: what the document has left
         """
         self.budget = budget
-        # Every node whose content is in the answer, by id: the log position of the event that it rests on.
-        self.told_of: dict[str, int] = {}
+        # Every node whose content is in the answer, by id, with the log position of an event that it rests on.
+        self.told_of: dict[tuple[str, int], None] = {}
+        self.told_lists_of: dict[str, None] = {}  # ids of the groups whose members are in the answer
         self._reads = reads
         self._kinds = kinds
         self._known: dict[str, StoredObject] = {}
@@ -77,7 +78,7 @@ class Nodes:
         :raises DocumentError: it has no such field, or the answer would be too large
         """
         fields = self._fields(selection, stored.state.kind)
-        self.told_of[stored.state.id] = stored.position
+        self._tell_of(stored)
         return {key: self._field(stored, field) for key, field in fields.items()}
 
     def shown_all(self, page: Sequence[StoredObject], selection: Selection) -> list[JSONObject]:
@@ -89,7 +90,7 @@ class Nodes:
             for kind in {stored.state.kind for stored in page}
         }
         self.know(
-            id_ for stored in page for name in names[stored.state.kind] for id_ in self._stated(stored, name)
+            id_ for stored in page for name in names[stored.state.kind] for id_ in self._said(stored, name)
         )
         self.know(self._naming(page))
         return [self.shown(stored, selection) for stored in page]
@@ -198,8 +199,8 @@ class Nodes:
         if plain is not None:
             shown = _leaf(field, plain(self, stored))
             if field.name in _NAMES:
-                others = map(self._known.get, self._naming([stored]))
-                self.told_of.update((one.state.id, one.position) for one in others if one is not None)
+                for other in self._named_after(stored):
+                    self._tell_of(other)
             return self._value(shown)
         attribute = self.attributes(state.kind).get(field.name)
         if attribute is not None:
@@ -235,6 +236,8 @@ class Nodes:
 
     def _many(self, stored: StoredObject, field: Selected) -> JSONObject:
         others = self.related(stored, field.name)
+        if stored.state.group is not None and field.name == MEMBERS:
+            self.told_lists_of[stored.state.id] = None
         answer: JSONObject = {}
         for key, one in self._fields(_selection(field)).items():
             if one.name == "count":
@@ -267,17 +270,13 @@ class Nodes:
         if state.group is not None and name == MEMBERS:
             self.budget.take_look_up()
             return self._children_first(self._reads.members(state.id))
-        if name in state.values:
-            return self._stated(stored, name)
         relationship = self.relationships(state.kind).get(name, {})
-        if relationship.get("kind") == "Parent":
-            return [] if state.parent is None else [state.parent]
-        if relationship.get("kind") == "Component":
+        if relationship.get("kind") == "Component" and name not in state.values:
             peer = relationship.get("peer", NODE)
             self.budget.take_look_up()
             children = self._reads.children([state.id])
             return [child.state.id for child in children if self.is_a(child.state.kind, peer)]
-        return []
+        return self._said(stored, name)
 
     def _children_first(self, ids: Sequence[str]) -> Sequence[str]:
         """
@@ -295,10 +294,15 @@ class Nodes:
             layer = {parent for parent in parents.values() if parent is not None and parent not in above}
         return sorted(ids, key=lambda id_: -_depth(id_, above)) if above else ids
 
-    def _stated(self, stored: StoredObject, name: str) -> list[str]:
-        if name not in self.relationships(stored.state.kind):
+    def _said(self, stored: StoredObject, name: str) -> list[str]:
+        """Return the ids of those that an object itself says it is related to."""
+        state = stored.state
+        relationship = self.relationships(state.kind).get(name)
+        if relationship is None:
             return []
-        value = stored.state.values.get(name)
+        if name not in state.values and relationship.get("kind") == "Parent":
+            return [] if state.parent is None else [state.parent]
+        value = state.values.get(name)
         return [id_ for id_ in (value if isinstance(value, list) else [value]) if isinstance(id_, str)]
 
     def hfid(self, stored: StoredObject) -> list[str] | None:
@@ -331,11 +335,20 @@ class Nodes:
         return {**({} if kind is None else kind.defaults), **other.state.values}
 
     def _naming(self, objects: Iterable[StoredObject]) -> Iterator[str]:
-        """Yield the ids of the objects whose values are in the names of others."""
+        """Yield the ids of the objects whose values are in the names of others, as far as these say it themselves."""
         for stored in objects:
             for part in self.key_parts(stored.state.kind):
                 if part.relationship is not None:
-                    yield from self._stated(stored, part.relationship)
+                    yield from self._said(stored, part.relationship)
+
+    def _named_after(self, stored: StoredObject) -> Iterator[StoredObject]:
+        """Yield the objects whose values are in the name of one that was named before."""
+        for part in self.key_parts(stored.state.kind):
+            if part.relationship is not None:
+                yield from self._related.get((stored.state.id, part.relationship), ())[:1]
+
+    def _tell_of(self, stored: StoredObject) -> None:
+        self.told_of[stored.state.id, stored.position] = None
 
     def label(self, stored: StoredObject) -> str:
         """Return what a person calls an object."""

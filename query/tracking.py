@@ -19,7 +19,7 @@ from provgraph.lineage.past import cleaned
 from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
-from provgraph.tracking.documents import placed
+from provgraph.tracking.documents import mark
 from query.endpoint import json
 from query.params import form
 from query.questions import Given, Parameter
@@ -263,16 +263,8 @@ class _Endpoint:
 
     def _answered(self, id_: str, given: Given) -> Response:
         answer = self._answer(self._work, id_, given)
-        self._mark(answer)
+        mark(answer, self._services.recorders.changes())
         return json(self._services, answer)
-
-    def _mark(self, answer: JSONObject) -> None:
-        """Add to whatever rests on an event that this was changed, where an operator accepted that."""
-        changes = self._services.recorders.changes()
-        if changes:
-            for told in placed(answer):
-                if told.rests_on in changes:
-                    told[CHANGED] = changes[told.rests_on]
 
 
 def _values(pairs: list[tuple[str, str]]) -> dict[str, Parameter]:

@@ -17,6 +17,7 @@ from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.times import read_time
 from provgraph.tracking import Closing, Command, Limit, Opening, Save, TrackedWork
+from provgraph.tracking.documents import Placed, mark
 from receiver import unread
 from receiver.trackingbodies import (
     AdoptBody,
@@ -98,14 +99,15 @@ class Commands:
         if not may_read:
             return unread.saved(body, done)
         saved = [
-            {**self._work.object(one["id"]), "operation": one["operation"]} for one in done.answer["objects"]
+            self._work.object(one["id"]).with_more(operation=one["operation"])
+            for one in done.answer["objects"]
         ]
-        return {"objects": saved, "position": done.position}
+        return _placed(done, {"objects": saved, "position": done.position})
 
     def retire(self, _id: str, body: RetireBody, command: Command, may_read: bool) -> JSONObject:
         """Retire objects."""
         done = self._tracker.retire(command, body.ids, run_id=body.run)
-        return _told(done) if may_read else unread.told(done)
+        return self._told(done) if may_read else unread.told(done)
 
     def plan(self, run_id: str, body: PlanBody, _command: Command, may_read: bool) -> JSONObject:
         """Tell what closing a run would do."""
@@ -123,12 +125,13 @@ class Commands:
             group = None if group_id is None else {"id": group_id}
             return {**unread.told(done), "run": self._unread_run(run_id), "group": group}
         run = self._work.run(run_id)
-        return {
-            **_told(done),
+        answer = {
+            **self._told(done),
             "run": run,
             "group": None if group_id is None else self._work.group(group_id, with_members=False),
             "previous_members": self._work.names(run["previous_members"]),
         }
+        return _placed(done, answer)
 
     def fail(self, run_id: str, body: FailBody, command: Command, may_read: bool) -> JSONObject:
         """Say that a run failed."""
@@ -140,7 +143,7 @@ class Commands:
         done = self._tracker.roll_back(command, run_id, force=body.force)
         if not may_read:
             return {**unread.told(done), "run": self._unread_run(run_id)}
-        return {**_told(done), "run": self._work.run(run_id)}
+        return _placed(done, {**self._told(done), "run": self._work.run(run_id)})
 
     def roll_back_login(
         self, _id: str, body: RollBackLoginBody, command: Command, may_read: bool
@@ -150,27 +153,36 @@ class Commands:
         done = self._tracker.roll_back_login(
             command, body.login, since_us=since_us, since=rfc3339(since_us), force=body.force
         )
-        return _told(done) if may_read else unread.told(done)
+        return self._told(done) if may_read else unread.told(done)
 
     def adopt(self, group_id: str, body: AdoptBody, command: Command, may_read: bool) -> JSONObject:
         """Hand a group's members over to another one."""
         done = self._tracker.adopt(command, group_id, into=body.into)
         if not may_read:
             return {"group": {"id": group_id}, "into": {"id": body.into}, "position": done.position}
-        return {
+        answer = {
             "group": self._work.group(group_id, with_members=True),
             "into": self._work.group(body.into, with_members=True),
             "position": done.position,
         }
+        return _placed(done, answer)
 
     def remove(self, group_id: str, body: RemoveBody, command: Command, may_read: bool) -> JSONObject:
         """Retire a group with its members."""
         done = self._tracker.remove(command, group_id, limit=_limit(body.limit))
-        return _told(done) if may_read else unread.told(done)
+        return self._told(done) if may_read else unread.told(done)
 
     def define(self, _id: str, body: DefineBody, command: Command, _may_read: bool) -> JSONObject:
         """Define kinds of objects. It answers with their names, which were sent."""
-        return _told(self._tracker.define(command, {"nodes": body.nodes}))
+        return self._told(self._tracker.define(command, {"nodes": body.nodes}))
+
+    def _told(self, done: Outcome) -> JSONObject:
+        named: JSONObject = {
+            name: self._work.refusals(done.answer[name])
+            for name in ("refused", "deferred")
+            if name in done.answer
+        }
+        return _placed(done, {**done.answer, **named, "position": done.position})
 
     def _unread_run(self, run_id: str) -> JSONObject:
         return unread.run(self._work.run(run_id))
@@ -233,6 +245,7 @@ class _Endpoint:
         self._authenticator = services.authenticator
         self._body_limit = services.settings.batch_size_limit
         self._commands = commands
+        self._recorders = services.recorders
         self._route = route
 
     async def post(self, request: Request) -> Response:
@@ -255,6 +268,8 @@ class _Endpoint:
         id_ = path_id(request)
         command = _command(self._route, id_, body, sender=sender)
         answer = self._route.act(self._commands, id_, body, command, may_read)
+        if may_read:
+            mark(answer, self._recorders.changes())
         return json(answer, status=self._route.status)
 
 
@@ -284,5 +299,6 @@ def _limit(body: LimitBody | None) -> Limit | None:
     return None if body is None else Limit(body.count, body.percent)
 
 
-def _told(done: Outcome) -> JSONObject:
-    return {**done.answer, "position": done.position}
+def _placed(done: Outcome, answer: JSONObject) -> JSONObject:
+    """Return an answer; that of a command which came before rests on the event that was recorded then."""
+    return Placed(answer, done.position) if done.repeated else answer

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 _TABLES = Tables()
 _STEP, _OBJECT, _MEMBER = _TABLES.step, _TABLES.object, _TABLES.member
 _RUN, _OPERATION, _KIND = _TABLES.run, _TABLES.operation, _TABLES.kind
+_PEM = _TABLES.pem
+# The type of a step that puts an object back, be it a group, and lists nobody.
+_PUT_BACK = f"object.{Operation.RESTORED}"
 # So many ids are asked for in one statement.
 _IDS_AT_ONCE = 500
+_OPERATIONS_AT_ONCE = 10
 # SQLite takes 1,000 conditions that are joined, and there are others.
 _MOST_TEXTS = 100
 
@@ -197,6 +201,19 @@ class TrackingQueries:
         wanted = select(_MEMBER.c.member_id).where(_MEMBER.c.group_id == group_id).order_by(_MEMBER.c.ordinal)
         return tuple(row[0] for row in self._stream(wanted))
 
+    def listed_at(self, group_id: str) -> int | None:
+        """Return the log position of the event that a group's members come from; None: there is no such group."""
+        for sequence, position, document in self._newest_first(group_id):
+            operation = orjson.loads(document)["operation"]
+            if operation in (Operation.GROUPED, Operation.RETIRED):
+                # The last step of a command has the members of all groups that it lists anew.
+                return self._end_of_command(sequence)
+            if operation == Operation.CREATED:
+                return int(position)
+            if operation == Operation.RESTORED and self._type_at(position) != _PUT_BACK:
+                return int(position)
+        return None
+
     def groups_of(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the ids of the groups that list each of ``ids``, ordered; nothing of those in no group."""
         found: dict[str, list[str]] = {}
@@ -314,6 +331,38 @@ class TrackingQueries:
         lookups = [defined_lookup(kind, from_file=from_file) for from_file in (False, True)]
         wanted = select(func.max(_KIND.c.sequence)).where(_KIND.c.kind.in_(lookups))
         return next((number or 0 for (number,) in self._stream(wanted)), 0)
+
+    def _newest_first(self, object_id: str) -> Iterator[Row[*tuple[Any, ...]]]:
+        """Yield what was done to an object, the newest first. It is read in parts: who asks seldom needs it all."""
+        before: int | None = None
+        while True:
+            wanted = (
+                select(_OPERATION.c.sequence, _OPERATION.c.position, _OPERATION.c.document)
+                .where(_OPERATION.c.object_id == object_id)
+                .order_by(_OPERATION.c.sequence.desc(), _OPERATION.c.ordinal.desc())
+                .limit(_OPERATIONS_AT_ONCE)
+            )
+            if before is not None:
+                wanted = wanted.where(_OPERATION.c.sequence < before)
+            part = list(self._stream(wanted))
+            yield from part
+            if len(part) < _OPERATIONS_AT_ONCE:
+                return
+            before = part[-1].sequence
+
+    def _type_at(self, position: int) -> str | None:
+        wanted = select(_PEM.c.type).where(_PEM.c.position == position)
+        return next((type_ for (type_,) in self._stream(wanted)), None)
+
+    def _end_of_command(self, sequence: int) -> int | None:
+        """Return the log position of the last step of the command that a step belongs to: only that one answers."""
+        wanted = (
+            select(_STEP.c.position)
+            .where(_STEP.c.sequence >= sequence, _STEP.c.answer != canonical.text({}))
+            .order_by(_STEP.c.sequence)
+            .limit(1)
+        )
+        return next((position for (position,) in self._stream(wanted)), None)
 
     def _kinds(self) -> list[dict[str, Any]]:
         wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)

@@ -6,7 +6,7 @@ import typer
 
 from provgraph.cli import connection, lists, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
-from provgraph.cli.lists import CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
+from provgraph.cli.lists import CHANGED, CountOnly, Descending, Everything, Filters, Page, PageSize, Sort
 
 
 def artifacts(
@@ -50,8 +50,16 @@ def artifacts(
             output.say_json(found)
             return
         total = len(found) if everything else client.artifacts_count(filters=wanted)
-    output.say_table(
-        ("FIRST SEEN (UTC)", "NAME", "FIRST STATED PROPERTIES"),
-        ((artifact["CreatedAt"], artifact["Name"], artifact["Properties"] or "") for artifact in found),
+    output.say_table_with_rare(
+        ("FIRST SEEN (UTC)", "NAME", "FIRST STATED PROPERTIES", CHANGED),
+        (
+            (
+                artifact["CreatedAt"],
+                artifact["Name"],
+                artifact["Properties"] or "",
+                artifact.get("Changed") or "",
+            )
+            for artifact in found
+        ),
     )
     lists.say_whereabouts(len(found), total, page=page, page_size=page_size)

@@ -10,6 +10,7 @@ import typer
 from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
 from provgraph.cli.exits import ExitCode, UsageError
+from provgraph.cli.lists import CHANGED, CHANGED_FACT, accepted
 from provgraph.cli.runs import Yes, moment
 from provgraph.client.tracking import Limit
 from provgraph.errors import NotFoundError
@@ -43,8 +44,8 @@ def list_(
     if as_json:
         output.say_json([group.document for group in found])
         return
-    output.say_table(
-        ("GROUP", "NAME", "KIND", "BRANCH", "MEMBERS", "DESCRIPTION", "UPDATED"),
+    output.say_table_with_rare(
+        ("GROUP", "NAME", "KIND", "BRANCH", "MEMBERS", "DESCRIPTION", "UPDATED", CHANGED),
         (
             (
                 group.id,
@@ -54,6 +55,7 @@ def list_(
                 len(group.members or ()),
                 group.description,
                 moment(group.updated_at),
+                accepted(group.changed),
             )
             for group in found
         ),
@@ -85,12 +87,13 @@ def show(
         "last run": group.last_run,
         "updated": moment(group.updated_at),
         "state": None if group.live else "retired",
+        CHANGED_FACT: accepted(group.changed),
     }
     output.say_facts(
         f"Group {output.printable(group.name)}", {name: value for name, value in facts.items() if value}
     )
     for member in group.members or ():
-        output.say(f"  {member.id}  {output.printable(member.artifact)}")
+        output.say(f"  {member.id}  {member.brief()}")
     output.note(output.counted(len(group.members or ()), "member"))
 
 
@@ -112,9 +115,12 @@ def orphaned(
     if as_json:
         output.say_json([group.document for group in found])
         return
-    output.say_table(
-        ("GROUP", "NAME", "UPDATED", "REASON"),
-        ((group.id, group.name, moment(group.updated_at), group.orphaned) for group in found),
+    output.say_table_with_rare(
+        ("GROUP", "NAME", "UPDATED", "REASON", CHANGED),
+        (
+            (group.id, group.name, moment(group.updated_at), group.orphaned, accepted(group.changed))
+            for group in found
+        ),
     )
     output.note(f"{len(found)} in all")
 
@@ -169,7 +175,7 @@ def remove(
         gone = [id_ for id_ in done.retired if id_ != group.id]
         output.say(f"{output.counted(len(gone), 'member')} retired, {len(done.released)} released.")
         for one in done.refused:  # the group stays, with these
-            output.say(f"  refused  {output.printable(one.artifact)}: {output.printable(one.reason)}")
+            output.say(f"  refused  {one.brief()}")
     if done.refused:
         raise typer.Exit(ExitCode.NEGATIVE)
 

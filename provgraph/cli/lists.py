@@ -1,6 +1,6 @@
 """What the commands that print lists have in common: filters, order, paging."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +27,15 @@ CountOnly = Annotated[bool, typer.Option("--count", help="Only how many match.")
 # The heading of a column that says why it was accepted that an event was changed after it was recorded.
 CHANGED = "EVENT CHANGED, ACCEPTED"
 
+# The same of a line that is no row.
+CHANGED_FACT = "event changed"
+
 Fetch = Callable[..., list[dict[str, Any]]]
+
+
+def accepted(change: Mapping[str, Any] | None) -> str:
+    """Return why it was accepted that an event was changed, for such a column; nothing where none was."""
+    return "" if change is None else str(change["reason"])
 
 
 def parse_filters(stated: Sequence[str] | None) -> dict[str, str]:

@@ -9,6 +9,8 @@ import typer
 
 from provgraph.cli import connection, names, output
 from provgraph.cli.connection import DEFAULT_URL, AsJson, Token, Url
+from provgraph.cli.lists import CHANGED, CHANGED_FACT, accepted
+from provgraph.client.shown import changed as and_changed
 from provgraph.client.tracking import ChangedSinceError
 from provgraph.events import canonical
 
@@ -60,8 +62,8 @@ def list_(
         output.say_json([run.document for run in found])
         return
     shown = names.short(run.id for run in found)
-    output.say_table(
-        ("RUN", "STATE", "SCRIPT", "OPENED (UTC)", "ACTOR", "MEMBERS"),
+    output.say_table_with_rare(
+        ("RUN", "STATE", "SCRIPT", "OPENED (UTC)", "ACTOR", "MEMBERS", CHANGED),
         (
             (
                 shown[run.id],
@@ -70,6 +72,7 @@ def list_(
                 moment(run.opened_at)[:16],
                 _cut(run.actor or "", _ACTOR_WIDTH),
                 "" if run.members is None else len(run.members),
+                accepted(run.changed),
             )
             for run in found
         ),
@@ -104,7 +107,7 @@ def show(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: As
     output.say_facts(f"Run {run.id}", _facts(run))
     if done:
         output.say()
-        output.say_table(("OPERATION", "OBJECT", "CHANGES", "EVENT"), map(_row, done))
+        output.say_table_with_rare(("OPERATION", "OBJECT", "CHANGES", "EVENT", CHANGED), map(_row, done))
 
 
 @app.command()
@@ -126,11 +129,15 @@ def diff(
     if as_json:
         output.say_json(found.document)
         return
-    output.say(f"From run {found.from_run} to run {found.to_run}")
+    output.say(
+        f"From run {found.from_run}{and_changed(found.from_changed)} to run {found.to_run}"
+        f"{and_changed(found.to_changed)}"
+    )
     changed = {one.id for one in found.changed}
     _say_members("added", found.added)
     for one in found.changed:
-        output.say(f"  changed  {output.printable(one.artifact)}: {_difference(one)}")
+        told = f"{output.printable(one.artifact)}{and_changed(one.changed)}"
+        output.say(f"  changed  {told}: {_difference(one)}")
     _say_members("dropped", found.dropped)
     output.note(f"{sum(1 for member in found.kept if member.id not in changed)} kept as they were")
 
@@ -143,11 +150,11 @@ def plan(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: As
     if as_json:
         output.say_json(found.document)
         return
-    output.say(f"Plan {found.token} for group {output.printable(found.group.name)}")
+    output.say(f"Plan {found.token} for group {found.group.brief()}")
     _say_members("retire", found.retire)
     _say_members("release", found.release)
     for one in found.refused:
-        output.say(f"  refused  {output.printable(one.artifact)}: {output.printable(one.reason)}")
+        output.say(f"  refused  {one.brief()}")
     output.note(
         f"{len(found.added)} added, {len(found.kept)} kept, {len(found.dropped)} dropped; "
         f"{found.share:g} % of the members would be retired"
@@ -257,12 +264,13 @@ def _facts(run: Run) -> dict[str, object]:
         "closed": None if run.closed_at is None else moment(run.closed_at),
         "members": None if run.members is None else len(run.members),
         "error": run.error,
+        CHANGED_FACT: accepted(run.changed) or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
 
 
 def _row(one: Operation) -> tuple[object, ...]:
-    return one.operation, one.artifact, _difference(one), one.event
+    return one.operation, one.artifact, _difference(one), one.event, accepted(one.changed)
 
 
 def _difference(one: Operation | Changed) -> str:
@@ -285,4 +293,4 @@ def _shown(values: dict[str, object], name: str) -> str:
 
 def _say_members(what: str, members: Iterable[Member]) -> None:
     for member in members:
-        output.say(f"  {what:<7}  {output.printable(member.artifact)}")
+        output.say(f"  {what:<7}  {member.brief()}")

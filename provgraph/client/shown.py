@@ -93,6 +93,15 @@ def ending(told: Ended) -> str:
     return f" ({printable(ended)})" if ended else ""
 
 
+def changed(change: object) -> str:
+    """
+    Return that an event was changed after it was recorded, to stand behind what rests on it.
+
+    :param change: what the service says of that; None: nothing
+    """
+    return "" if change is None else " CHANGED after it was recorded"
+
+
 def more(cursor: str | None, reason: str | None = None) -> str:
     """Return the line that says that an answer is not complete."""
     why = f" ({printable(reason)})" if reason else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
-from provgraph.client.shown import Piece, Shown, Table, ending
+from provgraph.client.shown import Piece, Shown, Table, changed, ending
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
 
@@ -63,6 +63,7 @@ class StoredPem(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         told = f"{self.occurred_at} {printable(self.emitter)} {printable(self.type)}: event {self.id}{ending(self)}"
+        told += changed(self.changed)
         parts = (("uses", self.uses), ("produces", self.produces))
         return told + "".join(
             f", {what} {telling.listed(printable(telling.short(name)) for name in names)}"
@@ -78,16 +79,17 @@ class StoredArtifact(Shown):
     name: str
     properties: JSON  # the first that were not empty
     created_at: str  # YYYY-MM-DD HH:MM:SS, UTC: when it was first seen
+    changed: str | None = None  # an event that says so was changed after it was recorded: see `StoredPem`
 
     @classmethod
     def read(cls, document: JSON) -> StoredArtifact:
         """Read one artifact."""
-        return cls(document["Name"], document["Properties"], document["CreatedAt"])
+        return cls(document["Name"], document["Properties"], document["CreatedAt"], document.get("Changed"))
 
     def brief(self) -> str:
         """See `Shown.brief`."""
         said = f" {printable(telling.described(self.properties))}" if self.properties else ""
-        return f"{printable(telling.short(self.name))}{said}, first seen {self.created_at}"
+        return f"{printable(telling.short(self.name))}{said}, first seen {self.created_at}{changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,24 @@ class Tag(Shown):
     tag: str
     event: str
     updated_at: str  # YYYY-MM-DD HH:MM:SS, UTC
+    changed: str | None = None  # the event that moved it there was changed: see `StoredPem`
 
     @classmethod
     def read(cls, document: JSON) -> Tag:
         """Read one tag."""
-        return cls(document["NamespaceID"], document["Tag"], document["EventID"], document["UpdatedAt"])
+        get = document.get
+        return cls(
+            document["NamespaceID"],
+            document["Tag"],
+            document["EventID"],
+            document["UpdatedAt"],
+            get("Changed"),
+        )
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        return f"{printable(joined((self.namespace, self.tag)))} marks event {self.event}, since {self.updated_at}"
+        marks = f"{printable(joined((self.namespace, self.tag)))} marks event {self.event}"
+        return f"{marks}, since {self.updated_at}{changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)

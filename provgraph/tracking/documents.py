@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events.clock import rfc3339
+from provgraph.events.recorder import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
     from provgraph.events.tracking import ObjectState
@@ -16,12 +17,46 @@ JSONObject = dict[str, Any]
 
 
 class Placed(dict[str, Any]):
-    """What is told of tracked work, with the log position of the event that it rests on."""
+    """What is told of tracked work, with the log positions of the events that it rests on."""
 
-    def __init__(self, document: JSONObject, position: int) -> None:
+    def __init__(self, document: JSONObject, *positions: int) -> None:
         """Take what is told."""
         super().__init__(document)
-        self.rests_on = position
+        self._positions = positions
+        self._further: Callable[[], int | None] = _nowhere
+
+    def with_more(self, *positions: int, **members: Any) -> Placed:
+        """Return it with further members, and with the positions that these rest on besides."""
+        return Placed({**self, **members}, *self._positions, *positions).resting_on(self._further)
+
+    def resting_on(self, further: Callable[[], int | None]) -> Placed:
+        """Have it rest on one position more, if any, that is looked up only where events were changed; return it."""
+        self._further = further
+        return self
+
+    def rests_on(self) -> Iterator[int]:
+        """Yield the log positions of the events that it rests on."""
+        yield from self._positions
+        further = self._further()
+        if further is not None:
+            yield further
+
+
+def _nowhere() -> None:
+    """Tell of no position."""
+
+
+def mark(answer: JSONObject, changes: Mapping[int, JSONObject]) -> None:
+    """
+    Add to whatever rests on an event in an answer that this was changed, where an operator accepted that.
+
+    :param changes: what is to be told of these changes, by the log positions of the events
+    """
+    if changes:
+        for told in placed(answer):
+            change = next((changes[position] for position in told.rests_on() if position in changes), None)
+            if change is not None:
+                told[CHANGED] = change
 
 
 def placed(told: object) -> Iterator[Placed]:
@@ -43,7 +78,7 @@ def named(state: ObjectState) -> JSONObject:
 
 def object_document(
     stored: StoredObject, *, members: Sequence[StoredObject] | None = None, in_full: bool = False
-) -> JSONObject:
+) -> Placed:
     """
     Return an object, or a group, as it is.
 

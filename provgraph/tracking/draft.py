@@ -456,10 +456,13 @@ def refuse_taken_key(state: ObjectState, *, wanted_by: str | None = None) -> Con
 
     :param wanted_by: id of the object that was to take it; None: a new one, which an upsert would save as this one
     """
-    advice = (
-        "save it with upsert to update it" if wanted_by is None else f"{wanted_by} cannot have the same key"
+    there = f"There is a {state.kind} {state.key!r} already, with the id {state.id}"
+    if wanted_by is not None:
+        return UniqueError(f"{there}: {wanted_by} cannot have the same key")
+    return UniqueError(
+        f"{there}: save it with upsert to update it",
+        unread="Another object has this key already: save it with upsert to update that one, or under another key",
     )
-    return UniqueError(f"There is a {state.kind} {state.key!r} already, with the id {state.id}: {advice}")
 
 
 class UniqueError(ConflictError):
@@ -467,9 +470,17 @@ class UniqueError(ConflictError):
 
     title = "Not unique"
     # The key may be made of what another object says.
-    unread_text = (
-        "Another object has this key already: save it with upsert to update that one, or under another key"
-    )
+    unread_text = "By this an object would get a key that another one has already. Nothing was changed"
+
+    def __init__(self, message: str, *, unread: str | None = None) -> None:
+        """
+        Say which object has the key.
+
+        :param unread: what is told without the right to read, where there is more to say than that nothing was changed
+        """
+        super().__init__(message)
+        if unread is not None:
+            self.unread_text = unread
 
     @property
     def members(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
@@ -52,7 +53,7 @@ class TrackedWork:
 
     # ------------------------------------------------------------------------------------------------ objects
 
-    def object(self, id_: str) -> JSONObject:
+    def object(self, id_: str) -> Placed:
         """
         Return an object, retired or not.
 
@@ -75,6 +76,11 @@ class TrackedWork:
         if ids is None:
             return None
         return _named(self._reads.objects(ids), ids)
+
+    def refusals(self, refused: Sequence[JSONObject]) -> list[JSONObject]:
+        """Return what a command answers of objects that it refused, each with the event that its name comes from."""
+        known = self._reads.objects([one["id"] for one in refused])
+        return [Placed(one, known[one["id"]].position) if one["id"] in known else one for one in refused]
 
     def object_operations(self, id_: str) -> list[JSONObject]:
         """
@@ -134,6 +140,8 @@ class TrackedWork:
         return {
             "from": other.state.id,
             "to": run.state.id,
+            # What is in which list rests on what these two listed: they are marked here, once for all.
+            "runs": {"from": _compared(other), "to": _compared(run)},
             "added": _named(objects, [id_ for id_ in now if id_ not in before]),
             "kept": _named(objects, [id_ for id_ in now if id_ in before]),
             "dropped": _named(objects, [id_ for id_ in before if id_ not in now]),
@@ -177,16 +185,14 @@ class TrackedWork:
         """
         groups = [stored for stored in self._live_groups() if stored.state.group]
         runs = {run.state.id: run for run in self._last_runs(groups)}
-        orphans = []
+        orphans: list[JSONObject] = []
         for stored in groups:
             last = runs.get((stored.state.group or {}).get("last_run") or "")
             if last is None or not _fits(stored, wanted):
                 continue
             reason = _why_orphaned(stored, last, groups, runs, not_since_us)
             if reason is not None:
-                group = self._group(stored, with_members=False)
-                group["orphaned"] = reason
-                orphans.append(group)
+                orphans.append(object_document(stored).with_more(*reason.rests_on, orphaned=reason.text))
         return orphans
 
     # ---------------------------------------------------------------------------------------------------------
@@ -239,7 +245,9 @@ class TrackedWork:
         members = self._reads.members(stored.state.id)
         known = self._reads.objects(members)
         listed = [known[id_] for id_ in members if id_ in known]
-        return object_document(stored, members=listed, in_full=in_full)
+        document = object_document(stored, members=listed, in_full=in_full)
+        # Whoever saved the group's values since listed nobody.
+        return document.resting_on(partial(self._reads.listed_at, stored.state.id))
 
     def _changed(self, run_id: str, before: Sequence[str]) -> list[JSONObject]:
         first: dict[str, StoredOperation] = {}
@@ -273,6 +281,11 @@ def _members(run: StoredRun) -> tuple[str, ...]:
     return run.state.members
 
 
+def _compared(run: StoredRun) -> JSONObject:
+    """Return a run that is compared, with the event that says what it listed."""
+    return Placed({"id": run.state.id, "state": run.state.state, "position": run.position}, run.position)
+
+
 def _difference(first: StoredOperation, last: StoredOperation) -> JSONObject:
     """Return what a run made of an object, from the first to the last that it did to it."""
     document = {
@@ -280,7 +293,7 @@ def _difference(first: StoredOperation, last: StoredOperation) -> JSONObject:
         "before": None if first.before is None else first.before.values,
         "after": last.after.values,
     }
-    return Placed(document, last.position)
+    return Placed(document, last.position, first.position)
 
 
 def _named(found: Mapping[str, StoredObject], ids: Sequence[str]) -> list[JSONObject]:
@@ -298,13 +311,20 @@ def _fits(stored: StoredObject, wanted: GroupFilter) -> bool:
     )
 
 
+class _Reason(NamedTuple):
+    """Why a group seems to be left behind, and the log positions of the events that say so."""
+
+    text: str
+    rests_on: tuple[int, ...]
+
+
 def _why_orphaned(
     stored: StoredObject,
     last: StoredRun,
     groups: Sequence[StoredObject],
     runs: Mapping[str, StoredRun],
     not_since_us: int | None,
-) -> str | None:
+) -> _Reason | None:
     closed_us = last.state.closed_us or last.state.opened_us
     names = sorted(last.state.params)
     for other in groups:
@@ -318,9 +338,10 @@ def _why_orphaned(
         )
         if same_script and sorted(newer.state.params) != names:
             told = ", ".join(sorted(newer.state.params)) or "none"
-            return f"{last.state.identifier} runs with other parameters by now: {told}"
+            text = f"{last.state.identifier} runs with other parameters by now: {told}"
+            return _Reason(text, (last.position, newer.position))
     if not_since_us is not None and closed_us < not_since_us:
-        return "no run has closed since the time asked for"
+        return _Reason("no run has closed since the time asked for", (last.position,))
     return None
 
 

@@ -74,7 +74,9 @@ def _refuse_one_name_for_two(draft: Draft, renamings: dict[str, _Renaming]) -> N
             raise UniqueError(
                 f"By this definition two objects of the kind {state.kind} would be called {called.key!r}: "
                 f"{other.artifact} ({other.id}) and {state.artifact} ({state.id}). Nothing was changed: give one of "
-                "them other values, or define another human-friendly id"
+                "them other values, or define another human-friendly id",
+                unread="By this definition two objects of one kind would have one name. Nothing was changed: define "
+                "another human-friendly id",
             )
 
 

@@ -8,6 +8,7 @@ of which the log takes one each. Who comes second decides anew.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
@@ -15,7 +16,7 @@ from provgraph.events import canonical
 from provgraph.events.clock import now_us
 from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
 from provgraph.events.tracking import FROM_FILE, RunState, RunStatus
-from provgraph.tracking import documents
+from provgraph.tracking.documents import Placed, named
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
 from provgraph.tracking.kinds import MAIN, STANDARD_GROUP, kind_name, read_schema, refuse_two_of_one_name
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save
-    from provgraph.tracking.sweep import Limit
+    from provgraph.tracking.sweep import Limit, Refused
 
 JSONObject = dict[str, Any]
 
@@ -178,22 +179,34 @@ class Tracker:
         draft.run = stored
         wanted = intended(draft, stored.state, closing)
         swept = wanted.sweep
-        concerned = self._reads.objects([*swept.retire, *swept.release])
+        concerned = self._reads.objects(
+            [*swept.retire, *swept.release, *(one.id for one in (*swept.refused, *swept.deferred))]
+        )
+
+        def by_name(id_: str) -> JSONObject:
+            return Placed(named(concerned[id_].state), concerned[id_].position)
+
+        def told(one: Refused) -> JSONObject:
+            return Placed(one._asdict(), concerned[one.id].position)
+
+        group_id = None if wanted.group is None else wanted.group.id
+        group = Placed(
+            {"id": group_id, "type": stored.state.group_type, "name": stored.state.group_name},
+            stored.position,
+        )
+        if group_id is not None:  # whom it keeps and whom it drops depends on whom it listed
+            group.resting_on(partial(self._reads.listed_at, group_id))
         return {
             "plan": swept.token,
-            "group": {
-                "id": None if wanted.group is None else wanted.group.id,
-                "type": stored.state.group_type,
-                "name": stored.state.group_name,
-            },
+            "group": group,
             "members": list(swept.members),
             "added": list(swept.added),
             "kept": list(swept.kept),
             "dropped": list(swept.dropped),
-            "retire": [documents.named(concerned[id_].state) for id_ in swept.retire],
-            "release": [documents.named(concerned[id_].state) for id_ in swept.release],
-            "refused": [one._asdict() for one in swept.refused],
-            "deferred": [one._asdict() for one in swept.deferred],
+            "retire": list(map(by_name, swept.retire)),
+            "release": list(map(by_name, swept.release)),
+            "refused": list(map(told, swept.refused)),
+            "deferred": list(map(told, swept.deferred)),
             "share": swept.percent,
         }
 

@@ -430,6 +430,49 @@ def test_a_save_is_answered_with_what_was_sent_and_what_was_done(sending: Sendin
     assert answer.json() == {"objects": [{**sent, "operation": "updated"}], "position": position}
 
 
+_BY_SECRET = {**NETWORK["nodes"][0], "human_friendly_id": ["secret__value"]}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("call", "is_advised"),
+    [
+        (_save(409, kind=DEVICE, values={"name": "core-1"}), True),
+        (_save(409, id="%device", key="r"), False),
+        (_save(409, id="%device", values={"name": "edge-1"}), False),
+        (_tracked("/api/v1/kinds", 409, nodes=[_BY_SECRET]), False),
+        (_graphql('NetDevCreate(data: {name: {value: "core-1"}}) { ok }'), True),
+        (_graphql('NetDevUpdate(data: {id: "%device", name: {value: "edge-1"}}) { ok }'), False),
+    ],
+    ids=["new", "a given key", "another name", "a definition", "a new node", "another name of a node"],
+)
+def test_whoever_saves_something_new_is_advised_to_upsert_and_nobody_else(
+    sending: Sending, call: Call, is_advised: bool
+) -> None:
+    answer = _ask(sending, call)
+
+    assert ("upsert" in answer.text) == is_advised
+    assert SECRET not in answer.text
+    if sending.headers:
+        assert "Nothing was changed" in answer.text or is_advised
+
+
+def test_a_rollback_that_meets_a_taken_name_is_not_advised_to_upsert(sending: Sending) -> None:
+    served, world, headers = sending
+    run = _open(served, "mine")
+    _new(served, Save(id=world.device, values={"name": "renamed"}), run=run)
+    taken = served.services.tracker.kinds.of(PORT).key(("core-1", "eth9"))
+    port = {"name": "eth9", "device": world.device}  # to be core-1's again
+    _new(served, Save(kind=PORT, values=port, parent=world.device), Save(kind=PORT, key=taken))
+
+    answer = served.client.post(
+        f"/api/v1/runs/{run}/rollback", json={"request": _id(), "force": True}, headers=headers
+    )
+
+    assert answer.status_code == (409 if headers else 401), answer.text
+    assert "upsert" not in answer.text
+    assert ("Nothing was changed" in answer.text) == bool(headers)
+
+
 def test_a_repeated_opening_does_not_tell_what_became_of_the_run(sending: Sending) -> None:
     served, world, headers = sending
     body = {"request": _id(), "identifier": "mine"}

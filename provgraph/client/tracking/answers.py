@@ -1,6 +1,9 @@
 """
 What the service answers about tracked work, typed. Whole answers keep what they were made from as ``document``.
 
+Where what is told rests on an event that was changed after it was recorded, ``changed`` says why that was accepted:
+``{"reason", ...}``; else it is None.
+
 With a credential that may write and not read, commands are answered with ids, and what was sent: texts are empty then,
 times None, and an object is called by its id.
 """
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from provgraph.client.shown import Shown
+from provgraph.client.shown import Shown, changed
 from provgraph.telling import printable
 
 if TYPE_CHECKING:
@@ -29,16 +32,23 @@ class Member(Shown):
     kind: str
     key: str | None
     artifact: str  # what it is called in the graph
+    changed: JSON | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
         get = document.get
-        return cls(document["id"], get("kind", ""), get("key"), get("artifact") or document["id"])
+        return cls(
+            document["id"],
+            get("kind", ""),
+            get("key"),
+            get("artifact") or document["id"],
+            get("changed"),
+        )
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        return printable(self.artifact)
+        return f"{printable(self.artifact)}{changed(self.changed)}"
 
     @property
     def typename(self) -> str:
@@ -60,6 +70,7 @@ class Changed(Shown):
     artifact: str
     before: JSON | None
     after: JSON | None
+    changed: JSON | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -71,6 +82,7 @@ class Changed(Shown):
             document["artifact"],
             document["before"],
             document["after"],
+            document.get("changed"),
         )
 
 
@@ -81,16 +93,22 @@ class Refused(Shown):
     id: str
     artifact: str
     reason: str
+    changed: JSON | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
         get = document.get
-        return cls(document["id"], get("artifact") or document["id"], get("reason") or _UNTOLD)
+        return cls(
+            document["id"],
+            get("artifact") or document["id"],
+            get("reason") or _UNTOLD,
+            get("changed"),
+        )
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        return f"{printable(self.artifact)}: {printable(self.reason)}"
+        return f"{printable(self.artifact)}{changed(self.changed)}: {printable(self.reason)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +145,17 @@ class GroupName(Shown):
     id: str | None  # None: it is not there
     type: str
     name: str
+    changed: JSON | None = None  # of a plan: also of the event that listed whom it keeps and drops
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
         get = document.get
-        return cls(get("id"), get("type", ""), get("name", ""))
+        return cls(get("id"), get("type", ""), get("name", ""), get("changed"))
 
     def brief(self) -> str:
         """See `Shown.brief`."""
-        return printable(self.name)
+        return f"{printable(self.name)}{changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +177,7 @@ class Run(Shown):
     previous_members: tuple[str, ...] | None
     position: int
     document: JSON = field(repr=False)
+    changed: JSON | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -179,6 +199,7 @@ class Run(Shown):
             _ids(get("previous_members")),
             document["position"],
             document,
+            get("changed"),
         )
 
 
@@ -201,6 +222,7 @@ class Group(Shown):
     updated_at: datetime | None  # None: not told
     artifact: str
     document: JSON = field(repr=False)
+    changed: JSON | None = None  # with its members: also of the event that listed them
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -222,6 +244,7 @@ class Group(Shown):
             _time(get("updated_at")),
             get("artifact") or document["id"],
             document,
+            get("changed"),
         )
 
 
@@ -319,6 +342,7 @@ class CloseReport(Shown):
     position: int
     document: JSON = field(repr=False)
     deferred: tuple[Refused, ...] = ()  # left to the next run, because another one works on them
+    changed: JSON | None = None  # of an answer that was given before
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -337,6 +361,7 @@ class CloseReport(Shown):
             document["position"],
             document,
             refusals(document.get("deferred", [])),
+            document.get("changed"),
         )
 
     @property
@@ -359,10 +384,13 @@ class RunDiff(Shown):
     dropped: tuple[Member, ...]
     changed: tuple[Changed, ...]
     document: JSON = field(repr=False)
+    from_changed: JSON | None = None  # the end of that run was changed after it was recorded
+    to_changed: JSON | None = None
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
+        runs = document.get("runs") or {}
         return cls(
             document["from"],
             document["to"],
@@ -371,6 +399,7 @@ class RunDiff(Shown):
             _members(document["dropped"]),
             tuple(Changed.read(one) for one in document["changed"]),
             document,
+            *(runs.get(end, {}).get("changed") for end in ("from", "to")),
         )
 
 
@@ -383,6 +412,7 @@ class RolledBack(Shown):
     retired: tuple[str, ...]
     position: int
     document: JSON = field(repr=False)
+    changed: JSON | None = None  # of an answer that was given before
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -393,6 +423,7 @@ class RolledBack(Shown):
             tuple(document["retired"]),
             document["position"],
             document,
+            document.get("changed"),
         )
 
 
@@ -405,6 +436,7 @@ class RolledBackLogin(Shown):
     retired: tuple[str, ...]
     position: int
     document: JSON = field(repr=False)
+    changed: JSON | None = None  # of an answer that was given before
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -415,6 +447,7 @@ class RolledBackLogin(Shown):
             tuple(document["retired"]),
             document["position"],
             document,
+            document.get("changed"),
         )
 
 
@@ -427,6 +460,7 @@ class Retired(Shown):
     released: tuple[str, ...]
     position: int
     document: JSON = field(repr=False)
+    changed: JSON | None = None  # of an answer that was given before
 
     @classmethod
     def read(cls, document: JSON) -> Self:
@@ -437,6 +471,7 @@ class Retired(Shown):
             tuple(document.get("released") or ()),
             document["position"],
             document,
+            document.get("changed"),
         )
 
 
@@ -448,12 +483,13 @@ class Adopted(Shown):
     into: Group
     position: int
     document: JSON = field(repr=False)
+    changed: JSON | None = None  # of an answer that was given before
 
     @classmethod
     def read(cls, document: JSON) -> Self:
         """Read one."""
         groups = Group.read(document["group"]), Group.read(document["into"])
-        return cls(*groups, document["position"], document)
+        return cls(*groups, document["position"], document, document.get("changed"))
 
 
 def members(listed: Any) -> tuple[Member, ...] | None:
