@@ -95,7 +95,7 @@ def ending(told: Ended) -> str:
 
 def changed(change: object) -> str:
     """
-    Return that an event was changed after it was recorded, to stand behind what rests on it.
+    Return that an event was changed after it was recorded, to stand after what rests on it.
 
     :param change: what the service says of that; None: nothing
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
 from provgraph.client.answers import JSON, typed
-from provgraph.client.shown import Block, Piece, Shown, Table, ending, more, place, truth
+from provgraph.client.shown import Block, Piece, Shown, Table, changed, ending, more, place, truth
 from provgraph.client.traced import doubts
 from provgraph.joined import joined
 from provgraph.telling import counted, printable
@@ -58,7 +58,7 @@ class Version(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         label = "" if self.label is None else f"{printable(telling.short(self.label))}, "
-        return f"{label}{place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
+        return f"{label}{place(self.event, self.position)}{ending(self)}{changed(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Step(Shown):
             return f"event {self.event}, named by others and never reported"
         told = (_time(self.occurred_at), printable(self.emitter), printable(self.type))
         what = " ".join(each for each in told if each)
-        return f"{what}: {place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
+        return f"{what}: {place(self.event, self.position)}{ending(self)}{changed(self.changed)}"
 
     def pieces(self) -> Iterable[Piece]:
         """See `Shown.pieces`."""
@@ -256,7 +256,7 @@ class TagState(Shown):
     def brief(self) -> str:
         """See `Shown.brief`."""
         named = printable(joined((self.namespace, self.tag)))
-        event = f"{place(self.event, self.position)}{ending(self)}{_changed(self.changed)}"
+        event = f"{place(self.event, self.position)}{ending(self)}{changed(self.changed)}"
         return f"{named} marks {event}, since {_time(self.since)}"
 
 
@@ -304,7 +304,7 @@ class State(Shown):
                 [
                     (
                         joined((each.namespace, each.tag)),
-                        f"{each.event}{ending(each)}{_changed(each.changed)}",
+                        f"{each.event}{ending(each)}{changed(each.changed)}",
                         each.since,
                     )
                     for each in self.tags
@@ -510,10 +510,6 @@ def _also(stated: JSON | None, version: Version, kind: str | None) -> str:
     said = {"kind": kind, "digest": version.digest, "properties": version.properties}
     more = telling.also_stated({"stated": stated}, said)
     return f"; {printable(more)}" if more else ""
-
-
-def _changed(change: JSON | None) -> str:
-    return "" if change is None else " CHANGED after it was recorded"
 
 
 def _time(moment: datetime | None) -> str:
