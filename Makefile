@@ -6,8 +6,10 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 # Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
 COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
+# How many tests run at once. They wait for servers and disks a third of the time.
+WORKERS ?= 2
 # Says at the end which tests took longest.
-PYTEST = $(VENV)/python -m pytest -n 2 --durations=20 --durations-min=2
+PYTEST = $(VENV)/python -m pytest -n $(WORKERS) --durations=20 --durations-min=2
 # Tests start hundreds of programs: with their bytecode kept, each starts faster.
 unexport PYTHONDONTWRITEBYTECODE
 
