@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS tag_move (
 ) WITHOUT ROWID;
 """
 # Of what is written above; a file with another one is filled anew from the log.
-FORMAT = 4
+FORMAT = 5
 TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "described", "tag", "tag_move")
 PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
