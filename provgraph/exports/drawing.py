@@ -161,7 +161,11 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
         said += map(_visible, _of_maker(edge.said_of_version))
     if version.producer is None:
         # Each use may state something else of what came from outside.
-        own = {name: value for name, value in edge.said_of_version.items() if in_box.get(name) != value}
+        own = {
+            name: value
+            for name, value in edge.said_of_version.items()
+            if not parts.same(in_box.get(name), value)
+        }
         said += map(_visible, _of_version(own))
     if contradicted := telling.contradicted(edge.facts):
         said.append(_visible(contradicted))
