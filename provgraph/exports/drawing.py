@@ -175,9 +175,13 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
 
 
 def _note(about: Mapping[str, Any]) -> str | None:
-    if about.get("complete") is not False:
-        return None
-    return _visible(f"Not complete: cut off by {about.get('reason')}")
+    notes = []
+    if about.get("complete") is False:
+        notes.append(f"Not complete: cut off by {about.get('reason')}")
+    if unreadable := about.get("unreadable"):
+        sentence = telling.unreadable(unreadable).rstrip(".")
+        notes.append(sentence[0].upper() + sentence[1:])
+    return _visible(". ".join(notes)) if notes else None
 
 
 def _visible(text: str) -> str:

@@ -206,6 +206,12 @@ def test_answers_go_on_when_an_accepted_event_was_changed_once_more(folder: Path
         assert service.call("GET", "/api/v1/why?node=artifact:a5").status_code == 200
 
 
+EXPORTS = ("json", "ndjson", "prov-json", "prov-n", "graphml", "node-link", "dot", "mermaid")
+FILES = [
+    *(f"/api/v1/lineage?node=artifact:a5&format={name}" for name in EXPORTS),
+    *(f"/api/v1/lineage?node=artifact:a5&as_of=now&format={name}" for name in EXPORTS),
+    *(f"/api/v1/why?node=artifact:a5&format={name}" for name in EXPORTS),
+]
 # Each is about what the third event tells, or told.
 ABOUT_IT = [
     "/api/v1/why?node=artifact:a5",
@@ -237,6 +243,27 @@ def test_every_answer_says_that_an_event_is_left_out_which_nobody_can_read(folde
                 assert "nobody can read what it says and that was accepted: log position 3." in answer.text
             else:
                 assert orjson.loads(answer.content.splitlines()[-1])["unreadable"] == [3]
+
+
+def test_every_export_says_so_too(folder: Path) -> None:
+    with open_service(folder) as service:
+        told = {path: service.call("GET", path).text for path in FILES}
+        assert [path for path, text in told.items() if "unreadable" in text or "left out" in text] == []
+    tamper(folder, "UPDATE event SET payload = CAST('x' || substr(payload, 2) AS BLOB) WHERE position = 3")
+    with open_service(folder) as service:
+        accept_change(service)
+
+        for path in FILES:
+            answer = service.call("GET", path)
+            assert answer.is_success, answer.text
+            if path.endswith(("dot", "mermaid")):
+                assert "left out" in answer.text, path
+                assert "log position 3" in answer.text, path
+            else:
+                assert "unreadable" in answer.text, path
+                assert "[3]" in answer.text, path
+            if path.endswith("format=json"):
+                assert answer.json()["unreadable"] == [3], path
 
 
 # None of these lists the third event itself: a version that it made stands there alone.

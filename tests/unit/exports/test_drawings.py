@@ -254,3 +254,13 @@ def test_what_uses_state_alike_of_what_came_from_outside_stands_in_its_box_alone
 
     assert [edge.get("label") for edge in parsed(asked).get_edges()] == [None, None]
     assert "n: 1" in next(iter(dot_boxes(parsed(asked)).values()))
+
+
+def test_a_drawing_says_that_events_are_left_out() -> None:
+    told = answer([artifact("raw", 0)], [], unreadable=[3, 7])
+    cut = {**told, "complete": False, "reason": "limit"}
+
+    assert "2 events of the log are left out" in to_dot(told)
+    assert "log position 3, 7" in to_dot(told)
+    assert "Not complete: cut off by limit. 2 events of the log are left out" in to_dot(cut)
+    assert "2 events of the log are left out" in to_mermaid(told)
