@@ -69,7 +69,10 @@ class ChangedNames:
         return {name for name, _ in self._kinds}
 
     def _take(self, event: RecordedEvent, change: Json) -> None:
-        content, recorded_at = event.content, second_text(event.recorded_us)
+        content = event.content
+        if content is None:
+            return  # set aside: it counts nowhere
+        recorded_at = second_text(event.recorded_us)
         if isinstance(content, Tracked):
             for kind in content.step.kinds:
                 self._take_kind(kind, _Kind(content.step.sequence, change))

@@ -18,6 +18,7 @@ from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.events import Grant, Role
+from provgraph.events.soundness import is_sound
 from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.credentials import token_sha256
 from provgraph.operations.verify import verify
@@ -75,6 +76,14 @@ def test_a_folder_of_format_1_opens_and_its_log_is_what_it_was(name: str, tmp_pa
         assert stores.log.verify_chain().intact
         assert all(event.salt == b"" and event.sender is None for event in stores.log.read())
     assert header(folder / "provgraph.db") == (sqliteformat.APPLICATION_ID, FORMAT)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_event_of_format_1_counts_if_a_change_of_it_is_accepted(name: str, tmp_path: Path) -> None:
+    with opened_place(str(unpacked(name, tmp_path / "data"))) as stores:
+        events = stores.log.read(limit=10_000)
+
+    assert [event.position for event in events if not is_sound(event)] == []
 
 
 @pytest.mark.parametrize("name", FOLDERS)
