@@ -16,8 +16,9 @@ from provgraph.eventlog.base import ChainReport, WrongPlace
 from provgraph.eventlog.recording import digest_of
 from provgraph.eventlog.tail import Recent
 from provgraph.eventlog.witnesses import lost_sentence
-from provgraph.events import ChangeAccepted, Kind, Pem, Repeated, SetAside, UnknownKind
+from provgraph.events import ChangeAccepted, Kind, Pem, Repeated, SetAside, Tracked, UnknownKind
 from provgraph.events.soundness import is_sound
+from provgraph.events.tracking import step_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -212,7 +213,7 @@ class CheckedReader:
                 if not good:
                     raise
                 return events[:good]
-            if _counts_nowhere(change.event):
+            if _counts_nowhere(change.event, walk.epoch):
                 events[good] = _aside(change.event)
             walk.pass_over(change)
             good += 1
@@ -254,17 +255,23 @@ def is_repeated(log: EventLog, event: RecordedEvent) -> bool:
     return first is not None and first.position < event.position
 
 
-def _counts_nowhere(event: RecordedEvent) -> bool:
+def _counts_nowhere(event: RecordedEvent, epoch: str) -> bool:
     """Tell whether a change leaves nothing of an event that anything could be made of."""
     if not isinstance(event.kind, Kind):
         return type(event.kind) is UnknownKind
-    return _has_another_id(event) or not is_sound(event)
+    return _has_another_id(event) or _has_another_number(event, epoch) or not is_sound(event)
 
 
 def _has_another_id(event: RecordedEvent) -> bool:
     """Tell whether an event says that it is another than its row."""
     said = getattr(event.content, "pem", event.content)
     return isinstance(said, Pem) and said.id != event.event_id
+
+
+def _has_another_number(event: RecordedEvent, epoch: str) -> bool:
+    """Tell whether an event says that it is another step than its id stands for: that number may be another's."""
+    content = event.content
+    return isinstance(content, Tracked) and event.event_id != step_id(epoch, content.step.sequence)
 
 
 def _aside(event: RecordedEvent) -> RecordedEvent:

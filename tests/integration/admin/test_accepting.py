@@ -303,6 +303,21 @@ def test_an_accepted_event_that_says_what_nobody_wrote_keeps_no_list_and_no_rebu
         assert service.result("/admin/verify", {"deep": True})["in_sync"]
 
 
+def test_an_accepted_step_that_says_it_is_another_one_keeps_no_rebuild_from_its_work(tmp_path: Path) -> None:
+    with open_service(tmp_path) as service:
+        for label in ("one", "two"):
+            body = {"schemas": [{"nodes": [PORT | {"label": label}]}]}
+            assert service.call("POST", "/api/schema/load", json=body).is_success
+    replace_in_payload(tmp_path, 2, '"sequence":2', '"sequence":1')
+
+    with open_service(tmp_path) as service:
+        accept_change(service, 2)
+        rebuild_both(service)
+
+        assert service.get("/api/v1/state")["unreadable"] == [2]
+        assert [kind["label"] for kind in service.get("/api/v1/kinds")["kinds"]][-1] == "one"
+
+
 def test_a_time_of_recording_that_no_calendar_has_keeps_no_list_and_no_rebuild_from_its_work(
     folder: Path,
 ) -> None:
