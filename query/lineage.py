@@ -121,7 +121,8 @@ def _quickly(services: Services, asked: LineageRequest, *, detailed: bool) -> by
 
 
 def _in_format(services: Services, asked: LineageRequest, format_: str, *, detailed: bool) -> Response:
-    return _rendered(orjson.loads(_quickly(services, asked, detailed=detailed)), format_)
+    answer = orjson.loads(_quickly(services, asked, detailed=detailed))
+    return _rendered(services, answer, format_)
 
 
 def _walk(services: Services, given: Given) -> Response:
@@ -145,11 +146,12 @@ def _walk(services: Services, given: Given) -> Response:
     )
     format_ = _format(given)
     answer = trace(services.graph, asked, recorders=services.recorders, cursors=services.cursors)
-    return endpoint.json(services, answer) if format_ is None else _rendered(answer, format_)
+    return endpoint.json(services, answer) if format_ is None else _rendered(services, answer, format_)
 
 
-def _rendered(answer: dict[str, Any], format_: str) -> Response:
-    return formats.rendered(answer, format_, title=f"lineage-{answer['direction']}")
+def _rendered(services: Services, answer: dict[str, Any], format_: str) -> Response:
+    whole = {**answer, **endpoint.unreadable(services)}
+    return formats.rendered(whole, format_, title=f"lineage-{answer['direction']}")
 
 
 def _direction(given: Given) -> str:

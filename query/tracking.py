@@ -20,12 +20,13 @@ from provgraph.lineage.recorders import add_to
 from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
 from provgraph.tracking.documents import mark
+from provgraph.tracking.kinds import kind_name
 from query.endpoint import json
 from query.params import form
 from query.questions import Given, Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from starlette.routing import BaseRoute
 
@@ -137,11 +138,19 @@ class Work:
 
     def kinds(self, _id: str, _given: Given) -> JSONObject:
         """List the kinds that are defined."""
-        names = self._recorders.changed_names()
-        found = {name: names.kind(name, since=self._reads.kind_since(name)) for name in names.kinds}
-        changed = [{"kind": name, **change} for name, change in found.items() if change is not None]
+        definitions = self._kinds.definitions()
+        changed = list(self._changed_kinds(map(kind_name, definitions)))
         # Beside the definitions: these are Infrahub's form, and may be sent back as they are.
-        return {"kinds": self._kinds.definitions(), **({CHANGED: changed} if changed else {})}
+        return {"kinds": definitions, **({CHANGED: changed} if changed else {})}
+
+    def _changed_kinds(self, listed: Iterable[str]) -> Iterator[JSONObject]:
+        """Yield those of the kinds whose definition, as it is listed, comes from an event that was changed since."""
+        names = self._recorders.changed_names()
+        for name in filter(names.kinds.__contains__, listed):
+            shown = self._reads.kind_shown(name)
+            change = None if shown is None else names.kind(name, since=shown.since, from_file=shown.from_file)
+            if change is not None:
+                yield {"kind": name, **change}
 
     def _listed(self, name: str, given: Given, page: Callable[[int | None], Page]) -> JSONObject:
         """

@@ -30,7 +30,8 @@ def _why(services: Services, given: Given) -> Response:
     )
     format_ = formats.chosen(given, formats.TEXT, limit=asked.limit)
     answer = why(services.graph, asked, kinds=services.kinds, recorders=services.recorders)
-    if positions := services.recorders.unreadable():
+    answer |= endpoint.unreadable(services)
+    if positions := answer.get("unreadable"):
         answer["text"] += f"{telling.unreadable(positions)}\n"
     if format_ is None:
         return endpoint.json(services, answer)
@@ -48,7 +49,8 @@ def _file(answer: dict[str, Any], format_: str, *, depth: int | None) -> Respons
 
 def as_lineage(answer: dict[str, Any], *, depth: int | None) -> dict[str, Any]:
     """Return an answer's graph in the form of a lineage answer, with what it is true for."""
-    about = {name: answer[name] for name in ("position", "as_of", "complete", "reason")}
+    names = ("position", "as_of", "complete", "reason", "unreadable")
+    about = {name: answer[name] for name in names if name in answer}
     return {**answer["graph"], "direction": "upstream", "depth": depth, **about, "cursor": None}
 
 

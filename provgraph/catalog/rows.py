@@ -76,6 +76,10 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
     """
     found = Rows([], [], {}, {}, [], [])
     for event in events:
+        if type(event.kind) is not Kind:
+            if type(event.kind) is UnknownKind:
+                raise newer(event)
+            continue  # set aside: it counts nowhere, whatever its row says
         received = second_text(event.recorded_us)
         if event.kind is Kind.PEM:
             _pem(event.content, event, received, found)  # type: ignore[arg-type] # its kind says so
@@ -88,8 +92,6 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
             found.tags[tag.namespace, tag.tag] = (tag.namespace, tag.tag, tag.pem_id, received)
         elif event.kind in RARE:
             found.others.append(event)
-        elif type(event.kind) is UnknownKind:
-            raise newer(event)
     return found
 
 

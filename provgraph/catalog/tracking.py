@@ -78,6 +78,13 @@ class StoredOperation(NamedTuple):
     dropped: tuple[str, ...]  # see `Change`
 
 
+class KindShown(NamedTuple):
+    """Where the definition of a kind comes from that counts."""
+
+    since: int  # number of the step that recorded it
+    from_file: bool  # it is what the schema file said then; else it came over HTTP
+
+
 class LastStep(NamedTuple):
     """The newest step of all."""
 
@@ -363,6 +370,19 @@ class TrackingQueries:
             .limit(1)
         )
         return next((position for (position,) in self._stream(wanted)), None)
+
+    def kind_shown(self, kind: str) -> KindShown | None:
+        """Return where the definition of a kind comes from that counts, None where no step defined it."""
+        by_lookup = {defined_lookup(kind, from_file=from_file): from_file for from_file in (False, True)}
+        wanted = select(_KIND.c.kind, _KIND.c.sequence, _KIND.c.document).where(_KIND.c.kind.in_(by_lookup))
+        found = {
+            by_lookup[lookup]: (sequence, document) for lookup, sequence, document in self._stream(wanted)
+        }
+        if False in found:  # what came over HTTP takes the place of what the file says
+            return KindShown(found[False][0], from_file=False)
+        if True in found and orjson.loads(found[True][1])[FROM_FILE]:
+            return KindShown(found[True][0], from_file=True)
+        return None
 
     def _kinds(self) -> list[dict[str, Any]]:
         wanted = select(_KIND.c.document).order_by(_KIND.c.sequence, _KIND.c.kind)

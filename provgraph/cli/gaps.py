@@ -111,7 +111,9 @@ def _say_list(name: List, found: JSON) -> None:
     )
     if items:
         columns, row = _ROWS[name]
-        output.say_table_with_rare(columns, map(row, items), rare=len(set(columns) & set(_DOUBTS)))
+        output.say_table_with_rare(
+            columns, map(row, items), rare=len(set(columns) & {*_DOUBTS, _DOUBTS_OF_NAMING})
+        )
     if not found["complete"]:
         output.note(f"NOT complete: {asking.more(found)}, with --list {name}.")
     output.say()
@@ -119,11 +121,12 @@ def _say_list(name: List, found: JSON) -> None:
 
 # What there is to say against the event that used, and against the one that produced.
 _DOUBTS = ("USED BY AN EVENT THAT", "PRODUCED BY ONE THAT")
+_DOUBTS_OF_NAMING = "NAMED BY ONE THAT"
 _ROWS: dict[List, tuple[tuple[str, ...], Callable[[JSON], tuple[object, ...]]]] = {
     List.NEVER_PRODUCED: (("ARTIFACT",), lambda item: (item["artifact"],)),
     List.UNSEEN_PREDECESSORS: (
-        ("EVENT", "NAMED BY", "TIMES"),
-        lambda item: (item["event"], item["named_by"], item["times"]),
+        ("EVENT", "NAMED BY", "TIMES", _DOUBTS_OF_NAMING),
+        lambda item: (item["event"], item["named_by"], item["times"], trace.doubts(item)),
     ),
     List.OUT_OF_ORDER: (
         ("ARTIFACT", "USED AT (UTC)", "BY EMITTER", "IN EVENT", "PRODUCED LATER BY", "IN EVENT", *_DOUBTS),

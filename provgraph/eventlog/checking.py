@@ -16,7 +16,9 @@ from provgraph.eventlog.base import ChainReport, WrongPlace
 from provgraph.eventlog.recording import digest_of
 from provgraph.eventlog.tail import Recent
 from provgraph.eventlog.witnesses import lost_sentence
-from provgraph.events import ChangeAccepted, Pem, Repeated, SetAside, UnknownKind
+from provgraph.events import ChangeAccepted, Kind, Pem, Repeated, SetAside, Tracked, UnknownKind
+from provgraph.events.soundness import is_sound
+from provgraph.events.tracking import step_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -168,8 +170,8 @@ class CheckedReader:
         """
         Return up to ``limit`` events behind position ``after``, up to the first that is not what was recorded.
 
-        An accepted change is among them; set aside (`SetAside`), when it cannot be read. Nothing is returned when the
-        log was cleaned meanwhile.
+        An accepted change is among them; set aside (`SetAside`), when it cannot be read, or says what no version would
+        have written. Nothing is returned when the log was cleaned meanwhile.
 
         :raises ChangedEventError: the first one is not what was recorded
         :raises StoreError: the log cannot be read
@@ -211,7 +213,7 @@ class CheckedReader:
                 if not good:
                     raise
                 return events[:good]
-            if type(change.event.kind) is UnknownKind or _has_another_id(change.event):
+            if _counts_nowhere(change.event, walk.epoch):
                 events[good] = _aside(change.event)
             walk.pass_over(change)
             good += 1
@@ -253,10 +255,23 @@ def is_repeated(log: EventLog, event: RecordedEvent) -> bool:
     return first is not None and first.position < event.position
 
 
+def _counts_nowhere(event: RecordedEvent, epoch: str) -> bool:
+    """Tell whether a change leaves nothing of an event that anything could be made of."""
+    if not isinstance(event.kind, Kind):
+        return type(event.kind) is UnknownKind
+    return _has_another_id(event) or _has_another_number(event, epoch) or not is_sound(event)
+
+
 def _has_another_id(event: RecordedEvent) -> bool:
     """Tell whether an event says that it is another than its row."""
     said = getattr(event.content, "pem", event.content)
     return isinstance(said, Pem) and said.id != event.event_id
+
+
+def _has_another_number(event: RecordedEvent, epoch: str) -> bool:
+    """Tell whether an event says that it is another step than its id stands for: that number may be another's."""
+    content = event.content
+    return isinstance(content, Tracked) and event.event_id != step_id(epoch, content.step.sequence)
 
 
 def _aside(event: RecordedEvent) -> RecordedEvent:

@@ -35,6 +35,7 @@ from provgraph.events import (
 )
 from provgraph.events import loss_accepted as events_loss_accepted
 from provgraph.events.clock import now_us
+from provgraph.events.soundness import is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -108,7 +109,7 @@ def stored(row: Row) -> RecordedEvent:
     event_id = raw_id.hex()
     try:
         read = content(kind, event_id, payload)
-    except (LookupError, ValueError, TypeError, ProvgraphError) as error:
+    except (AttributeError, LookupError, ValueError, TypeError, ProvgraphError) as error:
         raise UnreadableEventError(
             f"The event at position {position} of the event log cannot be read: {error!r}", position=position
         ) from error
@@ -217,11 +218,13 @@ def has_acceptance(recorded: Sequence[RecordedEvent]) -> bool:
 
 
 def acceptances(rows: Iterable[Row]) -> list[RecordedEvent]:
-    """Return the events in rows; one that cannot be read accepts nothing."""
+    """Return the events in rows; one that cannot be read, or says what nobody wrote, accepts nothing."""
     found = []
     for row in rows:
         with suppress(UnreadableEventError):
-            found.append(stored(row))
+            event = stored(row)
+            if is_sound(event):
+                found.append(event)
     return found
 
 
@@ -266,11 +269,15 @@ def counting(rows: Iterable[Row], accepted: Collection[int]) -> Iterator[Recorde
     :raises UnreadableEventError: one of the others cannot be read
     """
     for row in rows:
+        is_accepted = row[0] in accepted
         try:
-            yield stored(row)
+            event = stored(row)
         except UnreadableEventError:
-            if row[0] not in accepted:
+            if not is_accepted:
                 raise
+        else:
+            if not is_accepted or is_sound(event):
+                yield event
 
 
 def cleaned(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from provgraph.events.base import Kind, NewEvent, event
+from provgraph.events.base import Kind, NewEvent, event, texts
 from provgraph.events.clock import parse_time
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ def artifacts_removed(names: Iterable[str], *, report_id: str) -> NewEvent:
 def read(payload: bytes) -> ArtifactsRemoved:
     """Return the removal in a stored payload."""
     fields = orjson.loads(payload)
-    return ArtifactsRemoved(tuple(fields["Names"]), fields["ReportID"])
+    return ArtifactsRemoved(texts(fields["Names"]), fields["ReportID"])

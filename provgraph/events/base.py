@@ -122,6 +122,17 @@ def newer(event: RecordedEvent) -> NewerEventError:
     )
 
 
+def texts(listed: object) -> tuple[str, ...]:
+    """
+    Return the texts of a stored list.
+
+    :raises TypeError: it is no list, or holds something else
+    """
+    if type(listed) is not list or not all(type(each) is str for each in listed):
+        raise TypeError("not a list of texts")
+    return tuple(listed)
+
+
 def event(
     kind: Kind, event_id: str, content: object, fields: Mapping[str, Any], *, sender: str | None = None
 ) -> NewEvent:

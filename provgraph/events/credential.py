@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from provgraph.events.base import Kind, NewEvent, event
+from provgraph.events.base import Kind, NewEvent, event, texts
 from provgraph.events.clock import parse_time, rfc3339
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def read_created(event_id: str, payload: bytes) -> CredentialCreated:
     fields = orjson.loads(payload)
     expires = fields.get("ExpiresAt")
     grant = Grant(
-        in_order(fields["Rights"]) if "Rights" in fields else Role(fields["Role"]).rights,
-        tuple(fields.get("Emitters", ())),
+        in_order(texts(fields["Rights"])) if "Rights" in fields else Role(fields["Role"]).rights,
+        texts(fields.get("Emitters", [])),
         fields.get("Only", False),
         None if expires is None else parse_time(expires, field="ExpiresAt"),
     )

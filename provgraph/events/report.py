@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from provgraph.events.base import Kind, NewEvent, event
+from provgraph.events.base import Kind, NewEvent, event, texts
 
 CONNECTIONS = "connections"  # artifacts that no PEM uses or produces
 REMOVAL = "removal"  # what was removed after a connection report
@@ -52,4 +52,4 @@ def read_opened(event_id: str, payload: bytes) -> ReportOpened:
 def read_closed(payload: bytes) -> ReportClosed:
     """Return the closing in a stored payload."""
     fields = orjson.loads(payload)
-    return ReportClosed(fields["ReportID"], fields["Status"], fields["Report"], tuple(fields["Names"]))
+    return ReportClosed(fields["ReportID"], fields["Status"], fields["Report"], texts(fields["Names"]))

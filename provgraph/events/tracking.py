@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from provgraph.events import canonical, pem
-from provgraph.events.base import Kind, NewEvent
+from provgraph.events.base import Kind, NewEvent, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,7 +198,7 @@ def _read_step(fields: JSONObject) -> Step:
             "run": None if fields["run"] is None else read_run(fields["run"]),
             "changes": tuple(_read_change(change) for change in fields["changes"]),
             "members": tuple(
-                Members(listed["group_id"], tuple(listed["members"])) for listed in fields["members"]
+                Members(listed["group_id"], texts(listed["members"])) for listed in fields["members"]
             ),
             "kinds": tuple(fields["kinds"]),
         }
@@ -212,7 +212,7 @@ def _read_change(fields: JSONObject) -> Change:
         None if before is None else read_object(before),
         read_object(fields["after"]),
         fields["member"],
-        tuple(fields.get("dropped", ())),
+        texts(fields.get("dropped", [])),
     )
 
 
@@ -234,4 +234,4 @@ def read_run(fields: JSONObject) -> RunState:
 
 
 def _ids(listed: list[str] | None) -> tuple[str, ...] | None:
-    return None if listed is None else tuple(listed)
+    return None if listed is None else texts(listed)

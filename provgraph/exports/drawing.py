@@ -161,7 +161,11 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
         said += map(_visible, _of_maker(edge.said_of_version))
     if version.producer is None:
         # Each use may state something else of what came from outside.
-        own = {name: value for name, value in edge.said_of_version.items() if in_box.get(name) != value}
+        own = {
+            name: value
+            for name, value in edge.said_of_version.items()
+            if not parts.same(in_box.get(name), value)
+        }
         said += map(_visible, _of_version(own))
     told = (telling.contradicted(edge.facts), telling.also_stated(edge.facts, in_box or edge.said_of_version))
     said += map(_visible, filter(None, told))
@@ -171,9 +175,13 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
 
 
 def _note(about: Mapping[str, Any]) -> str | None:
-    if about.get("complete") is not False:
-        return None
-    return _visible(f"Not complete: cut off by {about.get('reason')}")
+    notes = []
+    if about.get("complete") is False:
+        notes.append(f"Not complete: cut off by {about.get('reason')}")
+    if unreadable := about.get("unreadable"):
+        sentence = telling.unreadable(unreadable).rstrip(".")
+        notes.append(sentence[0].upper() + sentence[1:])
+    return _visible(". ".join(notes)) if notes else None
 
 
 def _visible(text: str) -> str:

@@ -103,7 +103,7 @@ def said_of_versions(edges: Iterable[Edge]) -> dict[Version, dict[str, Any]]:
             continue
         said = found.setdefault(version, {})
         for name, value in edge.said_of_version.items():
-            if version.producer is None and said.get(name, value) != value:
+            if version.producer is None and not same(said.get(name, value), value):
                 disputed.add((version, name))
             said[name] = value
     for version, name in disputed:
@@ -138,9 +138,25 @@ def to_json(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
+def same(one: object, other: object) -> bool:
+    """
+    Tell whether two facts are one.
+
+    To Python 1, 1.0 and true are equal, and so are lists and objects that hold them.
+    """
+    return one is other or _in_order(one) == _in_order(other)
+
+
 def encode(text: str, *, safe: str = "") -> str:
     """Percent-encode a text so that it can stand in any name; `urllib.parse.unquote` takes it back."""
     return quote(text, safe=safe, errors="surrogatepass")
+
+
+def _in_order(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # as in `to_json`
+        return json.dumps(value, sort_keys=True).encode()
 
 
 def _node(stated: Mapping[str, Any]) -> Node:

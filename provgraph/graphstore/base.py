@@ -327,6 +327,7 @@ class Unseen(NamedTuple):
     event_id: str
     named_by: str  # one of the events that name it: the first by id
     times: int
+    position: int  # of the event that names it
 
 
 class Mismatch(NamedTuple):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.events import Pem, TagSet, Tracked
 from provgraph.events.artifact import Sighting, note
 from provgraph.events.clock import second_text
+from provgraph.events.tracking import FROM_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -36,7 +37,7 @@ class ChangedNames:
         """Take the events as they are now, each with its change."""
         self._artifacts: dict[str, list[tuple[Sighting, Json]]] = defaultdict(list)
         self._tags: dict[tuple[str, str, str], Json] = {}  # namespace, tag, updated_at
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds: dict[tuple[str, bool], _Kind] = {}  # by name, and whether a schema file defined it
         for event, change in events:
             self._take(event, change)
 
@@ -57,25 +58,29 @@ class ChangedNames:
         """Return the change of the event that moved a tag to where it is, None where there is none."""
         return self._tags.get((tag.namespace, tag.tag, tag.updated_at))
 
-    def kind(self, name: str, *, since: int) -> Json | None:
+    def kind(self, name: str, *, since: int, from_file: bool) -> Json | None:
         """
         Return the change of the event that defined a kind as it is, None where there is none.
 
         :param since: number of the step that defined it last
+        :param from_file: whether that recorded what a schema file says
         """
-        found = self._kinds.get(name)
+        found = self._kinds.get((name, from_file))
         return None if found is None or found.sequence != since else found.change
 
     @property
-    def kinds(self) -> Iterable[str]:
+    def kinds(self) -> set[str]:
         """The kinds that an accepted event defined; another one may have since."""
-        return self._kinds.keys()
+        return {name for name, _ in self._kinds}
 
     def _take(self, event: RecordedEvent, change: Json) -> None:
-        content, recorded_at = event.content, second_text(event.recorded_us)
+        content = event.content
+        if content is None:
+            return  # set aside: it counts nowhere
+        recorded_at = second_text(event.recorded_us)
         if isinstance(content, Tracked):
             for kind in content.step.kinds:
-                self._kinds[kind["namespace"] + kind["name"]] = _Kind(content.step.sequence, change)
+                self._take_kind(kind, _Kind(content.step.sequence, change))
             content = content.pem
         if isinstance(content, TagSet):
             self._tags[content.namespace, content.tag, recorded_at] = change
@@ -94,3 +99,10 @@ class ChangedNames:
                 )
                 for name, sighting in seen.items():
                     self._artifacts[name].append((sighting, change))
+
+    def _take_kind(self, definition: Json, found: _Kind) -> None:
+        """Note who defined a kind, unless a later one did: changes are accepted in any order."""
+        key = definition["namespace"] + definition["name"], FROM_FILE in definition
+        known = self._kinds.get(key)
+        if known is None or known.sequence < found.sequence:
+            self._kinds[key] = found

@@ -31,6 +31,7 @@ DEFAULT_LIMIT = 100
 DEFAULT_SECONDS = 20.0
 NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER = "never_produced", "unseen_predecessors", "out_of_order"
 LISTS = (NEVER_PRODUCED, UNSEEN, OUT_OF_ORDER, told.CONTRADICTED)
+_PLACE = "place"  # of an event that is named and unseen: where in the log the one stands that names it
 _DAY_US = 86_400 * 1_000_000
 _READ_AT_ONCE = 1_000
 _SECOND = 1_000_000
@@ -103,8 +104,9 @@ def gaps(
         use for name in (OUT_OF_ORDER, told.CONTRADICTED) if name in found for use in found[name]["items"]
     ]
     users = _add_endings(graph, uses)
+    named = [(item.pop(_PLACE), item) for item in found.get(UNSEEN, {}).get("items", ())]
     past.check(graph, page.past)
-    add_to((), recorders, versions=[*users, *placed(use["version"] for use in uses)])
+    add_to((), recorders, versions=[*users, *named, *placed(use["version"] for use in uses)])
     return {**found, **told.truth(page.past)}
 
 
@@ -176,7 +178,10 @@ def _unseen(graph: HistoryReader, asked: Past, place: Sequence[str] | None, limi
     since = place[0] if place else ""
     found = graph.unseen(asked.view, after=since, limit=limits.most + 1)
     told_ = (
-        ((each.event_id,), {"event": each.event_id, "named_by": each.named_by, "times": each.times})
+        (
+            (each.event_id,),
+            {"event": each.event_id, "named_by": each.named_by, "times": each.times, _PLACE: each.position},
+        )
         for each in found
     )
     return _taken(told_, (since,), limits)

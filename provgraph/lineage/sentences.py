@@ -202,14 +202,22 @@ def _summary(found: Json, unseen: set[str]) -> Iterator[str]:
         told = listed(f"{name(step['type'])} (event {step['event']}, {step['outcome']})" for step in ended)
         yield f"Did not end well: {told}."
     if unseen:
-        placeholders = (step["event"] for step in found["steps"] if step["event"] in unseen)
-        yield f"Never reported: {listed(f'event {id_}' for id_ in placeholders)}."
+        placeholders = (step for step in found["steps"] if step["event"] in unseen)
+        yield f"Never reported: {listed(f'event {_unseen(step)}' for step in placeholders)}."
     if found["complete"]:
         everything = "everything that was reported" if unseen else "everything"
         yield f"That is {everything}, by the log up to position {found['position']}."
     else:
         truth = f"it is true for the log up to position {found['position']}"
         yield f"There is more than this ({found['reason']}); {truth}."
+
+
+def _unseen(step: Json) -> str:
+    """Return the id of an event that was never reported; and that who named it was changed since."""
+    is_changed = any(CHANGED in named for named in step["named_by"])
+    return (
+        f"{step['event']} (named by an event CHANGED after it was recorded)" if is_changed else step["event"]
+    )
 
 
 def _heading(kind: str) -> str:

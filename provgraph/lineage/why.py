@@ -96,10 +96,11 @@ def why(
 
 
 def _versions(found: Json) -> Iterator[Json]:
-    """Yield what an answer tells of versions, and of the events that made them."""
+    """Yield what an answer tells of versions, of the events that made them, and of those that named one unseen."""
     for step in found["steps"]:
         parts = (part["version"] for name in ("used", "produced") for part in step.get(name, ()))
         yield from (version for version in parts if version is not None)
+        yield from step.get("named_by", ())
     for entry in chained.from_iterable(found["artifacts"].values()):
         yield from (entry[name] for name in ("version", "produced_by") if entry.get(name) is not None)
 
@@ -300,7 +301,7 @@ def _claims(found: Json, about: Subject) -> Iterator[Json]:
         yield {"claim": f"No event produced {about.id!r}: it came from outside.", "evidence": []}
     for step in found["steps"]:
         if step.get("placeholder"):
-            named = " was named as a predecessor and" if step["named_by"] else ""
+            named = f" was named as a predecessor{_by_changed(step)} and" if step["named_by"] else ""
             yield {
                 "claim": f"Event {step['event']}{named} was never reported.",
                 "evidence": step["named_by"],
@@ -370,6 +371,14 @@ def _use(step: Json, used: Json) -> str:
     but = f"; but {contradicted}" if (contradicted := telling.contradicted(used)) else ""
     more = f"; {more}" if (more := also_stated(used)) else ""
     return f"{step['type']!r} used version{label} of {used['artifact']!r} {made}{order}{but}{more}."
+
+
+def _by_changed(step: Json) -> str:
+    """Return that an event which named another one was changed since, an empty text where none was."""
+    changed = next((named[CHANGED] for named in step["named_by"] if CHANGED in named), None)
+    if changed is None:
+        return ""
+    return f" (by an event that was CHANGED after it was recorded, which was accepted: {changed['reason']})"
 
 
 def _proof(step: Json) -> Json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from provgraph.errors import InvalidInputError
 from provgraph.events import canonical
+from provgraph.events.kinddefinition import require_kind
 from provgraph.joined import SEPARATOR, joined
 
 if TYPE_CHECKING:
@@ -278,22 +279,8 @@ def read_schema(document: object, *, where: str = "schema") -> list[JSONObject]:
     if not isinstance(nodes, list):
         raise InvalidInputError(f"{where} has no list `nodes`", field="nodes", rule="list")
     for index, node in enumerate(nodes):
-        _check(node, f"{where}: nodes[{index}]")
+        require_kind(node, f"{where}: nodes[{index}]")
     return nodes
-
-
-def _check(node: object, path: str) -> None:
-    if not isinstance(node, dict):
-        raise InvalidInputError(f"{path} is not an object", field=path, rule="object")
-    for member in ("namespace", "name"):
-        if not isinstance(node.get(member), str) or not node[member]:
-            raise InvalidInputError(f"{path} has no {member}", field=f"{path}.{member}", rule="required")
-    for member in ("attributes", "relationships"):
-        for index, part in enumerate(node.get(member) or []):
-            if not isinstance(part, dict) or not isinstance(part.get("name"), str):
-                raise InvalidInputError(
-                    f"{path}.{member}[{index}] has no name", field=f"{path}.{member}", rule="required"
-                )
 
 
 def _kind(name: str, definition: JSONObject) -> ObjectKind:

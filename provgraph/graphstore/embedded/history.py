@@ -173,8 +173,8 @@ def unseen(connection: sqlite3.Connection, view: View, after: str, limit: int) -
     everything = view.as_of_us is None and view.position >= state(connection).checkpoint.position
     statement = schema.UNSEEN_NOW if everything else schema.UNSEEN
     return [
-        Unseen(raw_id.hex(), named_by.hex(), times)
-        for raw_id, named_by, times in connection.execute(statement, bounds)
+        Unseen(raw_id.hex(), named_by.hex(), times, position)
+        for raw_id, named_by, times, position in connection.execute(statement, bounds)
     ]
 
 

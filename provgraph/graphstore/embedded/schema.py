@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS tag_move (
 ) WITHOUT ROWID;
 """
 # Of what is written above; a file with another one is filled anew from the log.
-FORMAT = 4
+FORMAT = 5
 TABLES = ("state", "emitter", "pem", "artifact", "produces", "cause", "described", "tag", "tag_move")
 PREDECESSOR = 0  # the artifact key of a predecessor in `cause`
 
@@ -437,8 +437,9 @@ SELECT m.rk_id, count(*),
 FROM pem e JOIN emitter m ON m.emitter_key = e.emitter_key WHERE {_COUNTS.format(e="e")}
 GROUP BY e.emitter_key ORDER BY m.rk_id
 """
+# The position is that of the event with the least id: SQLite takes bare columns from the row that has the `min`.
 _UNSEEN = """
-SELECT k.rk_id, min(e.rk_id), count(*) FROM {source}
+SELECT k.rk_id, min(e.rk_id), count(*), e.position FROM {source}
 WHERE k.rk_id > :after AND {unseen} AND {counts} GROUP BY k.pem_key ORDER BY k.rk_id LIMIT :limit
 """
 UNSEEN_NOW = _UNSEEN.format(

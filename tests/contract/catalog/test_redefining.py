@@ -280,3 +280,21 @@ def test_many_objects_are_renamed_by_one_command(script: Script) -> None:
 
     again = script.tracker.save(command(), wanted, upsert=True).answer["objects"]
     assert {one["operation"] for one in again} == {"unchanged"}
+
+
+def test_a_definition_over_http_counts_before_one_of_the_file_whichever_is_newer(
+    stores: Stores, script: Script
+) -> None:
+    shown = stores.catalog.tracking.kind_shown
+    script.tracker = with_file(stores, site("name"))
+    assert shown(KIND) is None
+    script.tracker.take_schema_file()
+    assert shown(KIND) == (1, True)
+
+    with_file(stores, port("name__value")).take_schema_file()
+    assert shown(KIND) is None  # the file has it no more
+    define(script, site("serial"))
+    assert shown(KIND) == (3, False)
+    with_file(stores, site("region")).take_schema_file()
+    assert shown(KIND) == (3, False)
+    assert shown("NetPort") is None

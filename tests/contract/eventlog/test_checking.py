@@ -183,10 +183,15 @@ def test_there_is_nothing_to_accept_where_nothing_was_changed(filled: EventLog) 
     assert filled.count() == EVENTS
 
 
-def test_what_nobody_can_read_is_named_and_counts_nowhere_once_accepted(filled: EventLog) -> None:
+@pytest.mark.parametrize(
+    "payload", [b"\xff{", pem(3, produces=["made"]).payload.replace(b'{"Name":"made"}', b'"made"')]
+)
+def test_what_nobody_can_read_is_named_and_counts_nowhere_once_accepted(
+    filled: EventLog, payload: bytes
+) -> None:
     if isinstance(filled, InMemoryEventLog):
         pytest.skip("nothing is parsed there")
-    tampering.change(filled, 3, payload=b"\xff{")
+    tampering.change(filled, 3, payload=payload)
     assert [event.position for event in CheckedReader(filled).read(after=0, limit=10)] == [1, 2]
     with pytest.raises(UnreadableEventError, match="position 3"):
         filled.read(after=2)
@@ -198,6 +203,39 @@ def test_what_nobody_can_read_is_named_and_counts_nowhere_once_accepted(filled: 
     found = [e for after in (0, 2, 3) for e in CheckedReader(filled).read(after=after, limit=10)]
     assert {event.position for event in found} == set(range(1, EVENTS + 2))
     assert [type(event.kind) for event in found if event.position == 3] == [SetAside]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b"2020-01-01 00:00:00", b"2020-01-01 00:00:xx"),
+        (b'"Name":"made"', b'"Name":[5]'),
+        (b"dd", b"\\u0000"),
+    ],
+)
+def test_what_can_be_read_and_says_what_nobody_wrote_counts_nowhere_once_accepted(
+    filled: EventLog, right: bytes, wrong: bytes
+) -> None:
+    made = {"Name": "made", "CreatedAt": "2020-01-01 00:00:00", "Digest": "dd"}
+    payload = pem(3, produces=[made]).payload
+    assert payload.count(right) == 1
+    tampering.change(filled, 3, payload=payload.replace(right, wrong))
+
+    accept_change(filled, 3, "no version wrote that")
+
+    found = CheckedReader(filled).read(after=0, limit=10)
+    assert [event.position for event in found if isinstance(event.kind, SetAside)] == [3]
+    assert len(found) == EVENTS + 1
+
+
+def test_an_accepted_change_that_says_what_it_may_counts(filled: EventLog) -> None:
+    tampering.change(filled, 3, payload=FORGED)
+
+    accept_change(filled, 3, "it may")
+
+    (found,) = CheckedReader(filled).read(after=2, limit=1)
+    assert found.kind is Kind.PEM
+    assert found.payload == FORGED
 
 
 def test_a_copy_ends_before_a_changed_event_and_takes_an_accepted_one_along(filled: EventLog) -> None:

@@ -17,7 +17,9 @@ from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
-from provgraph.events import Grant, Role
+from provgraph.events import Grant, Role, Tracked
+from provgraph.events.soundness import is_sound
+from provgraph.events.tracking import step_id
 from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.credentials import token_sha256
 from provgraph.operations.verify import verify
@@ -75,6 +77,20 @@ def test_a_folder_of_format_1_opens_and_its_log_is_what_it_was(name: str, tmp_pa
         assert stores.log.verify_chain().intact
         assert all(event.salt == b"" and event.sender is None for event in stores.log.read())
     assert header(folder / "provgraph.db") == (sqliteformat.APPLICATION_ID, FORMAT)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_event_of_format_1_counts_if_a_change_of_it_is_accepted(name: str, tmp_path: Path) -> None:
+    with opened_place(str(unpacked(name, tmp_path / "data"))) as stores:
+        events, epoch = stores.log.read(limit=10_000), stores.log.head().epoch
+
+    assert [event.position for event in events if not is_sound(event)] == []
+    steps = {
+        event.event_id: step_id(epoch, event.content.step.sequence)
+        for event in events
+        if isinstance(event.content, Tracked)
+    }
+    assert list(steps) == list(steps.values()) != []
 
 
 @pytest.mark.parametrize("name", FOLDERS)

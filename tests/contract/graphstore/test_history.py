@@ -600,12 +600,15 @@ def test_what_a_view_names_and_does_not_hold_was_not_seen(store: GraphStore) -> 
         pem(6, at=1, after=[9]),
     )
 
-    assert all_unseen(store, ALL) == [Unseen(pem_id(8), pem_id(1), 1), Unseen(pem_id(9), pem_id(5), 2)]
-    assert all_unseen(store, View(1)) == [Unseen(pem_id(1), pem_id(5), 1), Unseen(pem_id(9), pem_id(5), 1)]
-    assert all_unseen(store, View(2)) == [Unseen(pem_id(1), pem_id(4), 2), Unseen(pem_id(9), pem_id(5), 1)]
-    assert all_unseen(store, by(5)) == [Unseen(pem_id(1), pem_id(4), 2), Unseen(pem_id(9), pem_id(5), 2)]
-    assert all_unseen(store, by(4)) == [Unseen(pem_id(1), pem_id(4), 1), Unseen(pem_id(9), pem_id(6), 1)]
-    assert all_unseen(store, by(4, 2)) == [Unseen(pem_id(1), pem_id(4), 1)]
+    def unseen(number: int, named_by: int, times: int, position: int) -> Unseen:
+        return Unseen(pem_id(number), pem_id(named_by), times, position)
+
+    assert all_unseen(store, ALL) == [unseen(8, 1, 1, 3), unseen(9, 5, 2, 1)]
+    assert all_unseen(store, View(1)) == [unseen(1, 5, 1, 1), unseen(9, 5, 1, 1)]
+    assert all_unseen(store, View(2)) == [unseen(1, 4, 2, 2), unseen(9, 5, 1, 1)]
+    assert all_unseen(store, by(5)) == [unseen(1, 4, 2, 2), unseen(9, 5, 2, 1)]
+    assert all_unseen(store, by(4)) == [unseen(1, 4, 1, 2), unseen(9, 6, 1, 4)]
+    assert all_unseen(store, by(4, 2)) == [unseen(1, 4, 1, 2)]
     assert all_unseen(store, View(0)) == []
 
 

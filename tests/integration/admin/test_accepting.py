@@ -11,7 +11,7 @@ import pytest
 
 from provgraph.events import Grant, Holder, Role
 from provgraph.operations import rebuild
-from provgraph.operations.credentials import Credentials
+from provgraph.operations.credentials import Credentials, token_sha256
 from tests.integration.graphbuilder.service import open_service
 from tests.unit.operations.stores import chain_of_pems, eventually, pem, pem_id
 
@@ -52,6 +52,13 @@ def tamper(folder: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
+def replace_in_payload(folder: Path, position: int, right: str, wrong: str) -> None:
+    statement = (
+        "UPDATE event SET payload = CAST(replace(CAST(payload AS TEXT), ?, ?) AS BLOB) WHERE position = ?"
+    )
+    tamper(folder, statement, right, wrong, position)
+
+
 def job(service: Service, path: str, body: object = None) -> dict[str, Any]:
     """Start a job, and return it as it ended."""
     job_id = service.call("POST", path, json=body).json()["id"]
@@ -65,6 +72,11 @@ def accept_change(service: Service, position: int = 3) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     said: dict[str, Any] = answer.json()
     return said
+
+
+def rebuild_both(service: Service) -> None:
+    for what in PROJECTIONS:
+        assert job(service, "/admin/rebuild", what)["state"] == "done"
 
 
 def gauge(service: Service, name: str) -> float:
@@ -206,6 +218,12 @@ def test_answers_go_on_when_an_accepted_event_was_changed_once_more(folder: Path
         assert service.call("GET", "/api/v1/why?node=artifact:a5").status_code == 200
 
 
+EXPORTS = ("json", "ndjson", "prov-json", "prov-n", "graphml", "node-link", "dot", "mermaid")
+FILES = [
+    *(f"/api/v1/lineage?node=artifact:a5&format={name}" for name in EXPORTS),
+    *(f"/api/v1/lineage?node=artifact:a5&as_of=now&format={name}" for name in EXPORTS),
+    *(f"/api/v1/why?node=artifact:a5&format={name}" for name in EXPORTS),
+]
 # Each is about what the third event tells, or told.
 ABOUT_IT = [
     "/api/v1/why?node=artifact:a5",
@@ -237,6 +255,97 @@ def test_every_answer_says_that_an_event_is_left_out_which_nobody_can_read(folde
                 assert "nobody can read what it says and that was accepted: log position 3." in answer.text
             else:
                 assert orjson.loads(answer.content.splitlines()[-1])["unreadable"] == [3]
+
+
+def test_every_export_says_so_too(folder: Path) -> None:
+    with open_service(folder) as service:
+        told = {path: service.call("GET", path).text for path in FILES}
+        assert [path for path, text in told.items() if "unreadable" in text or "left out" in text] == []
+    tamper(folder, "UPDATE event SET payload = CAST('x' || substr(payload, 2) AS BLOB) WHERE position = 3")
+    with open_service(folder) as service:
+        accept_change(service)
+
+        for path in FILES:
+            answer = service.call("GET", path)
+            assert answer.is_success, answer.text
+            if path.endswith(("dot", "mermaid")):
+                assert "left out" in answer.text, path
+                assert "log position 3" in answer.text, path
+            else:
+                assert "unreadable" in answer.text, path
+                assert "[3]" in answer.text, path
+            if path.endswith("format=json"):
+                assert answer.json()["unreadable"] == [3], path
+
+
+PORT = {"namespace": "Test", "name": "Port", "attributes": [{"name": "name", "kind": "Text"}]}
+LISTS = ("/query/pems", "/query/artifacts", "/query/tags", "/api/v1/kinds", "/api/v1/state", "/api/v1/gaps")
+
+
+@pytest.mark.parametrize("position", [1, 2])
+def test_an_accepted_event_that_says_what_nobody_wrote_keeps_no_list_and_no_rebuild_from_its_work(
+    tmp_path: Path, position: int
+) -> None:
+    with open_service(tmp_path) as service:
+        service.append(pem(1, ProducesArtifacts=[{"Name": "x", "CreatedAt": "2020-01-01 00:00:00"}]))
+        assert service.call("POST", "/api/schema/load", json={"schemas": [{"nodes": [PORT]}]}).is_success
+        service.append(pem(3, uses=["x"], produces=["y"]))
+    right, wrong = {1: ("00:00:00", "00:00:xx"), 2: ('"name":"Port"', '"xame":"Port"')}[position]
+    replace_in_payload(tmp_path, position, right, wrong)
+
+    with open_service(tmp_path) as service:
+        accept_change(service, position)
+        rebuild_both(service)
+
+        assert [service.call("GET", path).status_code for path in LISTS] == [200] * len(LISTS)
+        assert service.get("/api/v1/state")["unreadable"] == [position]
+        assert service.call("GET", "/readyz").status_code == 200
+        assert service.result("/admin/verify", {"deep": True})["in_sync"]
+
+
+def test_an_accepted_step_that_says_it_is_another_one_keeps_no_rebuild_from_its_work(tmp_path: Path) -> None:
+    with open_service(tmp_path) as service:
+        for label in ("one", "two"):
+            body = {"schemas": [{"nodes": [PORT | {"label": label}]}]}
+            assert service.call("POST", "/api/schema/load", json=body).is_success
+    replace_in_payload(tmp_path, 2, '"sequence":2', '"sequence":1')
+
+    with open_service(tmp_path) as service:
+        accept_change(service, 2)
+        rebuild_both(service)
+
+        assert service.get("/api/v1/state")["unreadable"] == [2]
+        assert [kind["label"] for kind in service.get("/api/v1/kinds")["kinds"]][-1] == "one"
+
+
+def test_a_time_of_recording_that_no_calendar_has_keeps_no_list_and_no_rebuild_from_its_work(
+    folder: Path,
+) -> None:
+    tamper(folder, "UPDATE event SET recorded_us = ? WHERE position = 3", 2**62)
+
+    with open_service(folder) as service:
+        accept_change(service)
+        rebuild_both(service)
+
+        assert [service.call("GET", path).status_code for path in LISTS] == [200] * len(LISTS)
+        assert service.get("/api/v1/state")["unreadable"] == [3]
+
+
+def test_a_credential_that_was_changed_into_what_nobody_wrote_is_worth_nothing(folder: Path) -> None:
+    with open_service(folder) as service:
+        created = Credentials(service.services.log, service.services.catalog).create(
+            "ada", holder=Holder.USER, grant=Grant.of(Role.READER)
+        )
+        position = service.services.log.head().position
+        service.append(*chain_of_pems(1, start=EVENTS + 1))
+    replace_in_payload(folder, position, '["read"]', '"read"')
+
+    with open_service(folder) as service:
+        accept_change(service, position)
+        rebuild_both(service)
+
+        assert service.get("/api/v1/state")["unreadable"] == [position]
+        assert service.services.catalog.credential(token_sha256(created.token)) is None
 
 
 # None of these lists the third event itself: a version that it made stands there alone.

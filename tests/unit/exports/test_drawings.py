@@ -224,3 +224,43 @@ def test_a_flowchart_writes_beside_an_arrow_what_is_odd_about_a_use(further: Jso
     arrows = mermaid_arrows(to_mermaid(answer([event(TRAIN)], [use(TRAIN, "a", **further)])))
 
     assert arrows == [("n1", "n0", "out of order" if "version" in further else "unknown version 1")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "texts"),
+    [
+        ({"n": 1}, {"n": True}, ("n: 1", "n: true")),
+        ({"n": 1}, {"n": 1.0}, ("n: 1", "n: 1.0")),
+        ({"n": [0]}, {"n": [False]}, ("n: [0]", "n: [false]")),
+    ],
+)
+def test_what_uses_state_otherwise_of_what_came_from_outside_is_told_apart(
+    one: Json, other: Json, texts: tuple[str, str]
+) -> None:
+    uses = [use(INGEST, "raw", properties=one), use(TRAIN, "raw", properties=other)]
+    asked = answer([artifact("raw", 0), event(INGEST), event(TRAIN)], uses)
+
+    labels = [dot_label(edge.get("label")) for edge in parsed(asked).get_edges()]
+
+    assert labels == list(texts)
+
+
+def test_what_uses_state_alike_of_what_came_from_outside_stands_in_its_box_alone() -> None:
+    uses = [
+        use(INGEST, "raw", properties={"n": 1, "m": 2**70}),
+        use(TRAIN, "raw", properties={"m": 2**70, "n": 1}),
+    ]
+    asked = answer([artifact("raw", 0), event(INGEST), event(TRAIN)], uses)
+
+    assert [edge.get("label") for edge in parsed(asked).get_edges()] == [None, None]
+    assert "n: 1" in next(iter(dot_boxes(parsed(asked)).values()))
+
+
+def test_a_drawing_says_that_events_are_left_out() -> None:
+    told = answer([artifact("raw", 0)], [], unreadable=[3, 7])
+    cut = {**told, "complete": False, "reason": "limit"}
+
+    assert "2 events of the log are left out" in to_dot(told)
+    assert "log position 3, 7" in to_dot(told)
+    assert "Not complete: cut off by limit. 2 events of the log are left out" in to_dot(cut)
+    assert "2 events of the log are left out" in to_mermaid(told)

@@ -58,7 +58,7 @@ import re
 from typing import Final
 
 # Of what is written below; a generation with another one is none.
-FORMAT: Final = 4
+FORMAT: Final = 5
 
 # What users' queries call the nodes.
 PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})

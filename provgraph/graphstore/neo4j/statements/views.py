@@ -269,17 +269,17 @@ RETURN states
 # ------------------------------------------------------------------------------------------------ what was not seen
 
 # Events that a view's events name as their predecessors and that are not among them: id, one that names it, how many
-# do.
+# do, and the position of that one.
 _UNSEEN = f"""
 CALL () {{
   MATCH (k:LABEL) USING INDEX SEEK k:LABEL(rk_id) WHERE k.rk_id > $after CONDITION
   CALL (k) {{
     MATCH (k)<-[:PREDECESSOR]-(p) WHERE {_COUNTS}
-    RETURN min(p.rk_id) AS named_by, count(p) AS times
+    RETURN min([p.rk_id, p.position]) AS first, count(p) AS times
   }}
-  WITH k, named_by, times WHERE times > 0
-  WITH k, named_by, times ORDER BY k.rk_id LIMIT $limit
-  RETURN collect([k.rk_id, named_by, times]) AS unseen
+  WITH k, first, times WHERE times > 0
+  WITH k, first, times ORDER BY k.rk_id LIMIT $limit
+  RETURN collect([k.rk_id, first[0], times, first[1]]) AS unseen
 }}
 """
 UNSEEN: Final = reading(
