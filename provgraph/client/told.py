@@ -469,7 +469,7 @@ class Gaps(Shown):
             yield f"{title}: {len(found) or 'none'}{more_of_it}"
             if found:
                 keys = dict.fromkeys(key for each in found for key in each)
-                columns = [key for key in keys if key != "changed"]
+                columns = sorted(keys, key="changed".__eq__)  # last
                 yield Table(columns, [[_told(key, each) for key in columns] for each in found])
         if self.emitters:
             yield f"Emitters: {len(self.emitters)}"
@@ -498,6 +498,8 @@ def _told(key: str, item: JSON) -> object:
     """Return what stands of an item of a list in a column."""
     if key == "contradicted":
         return telling.contradicted(item)
+    if key == "changed":
+        return changed(item.get(key)).strip()
     return Version.read(item[key]) if key == "version" else item.get(key)
 
 

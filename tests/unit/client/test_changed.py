@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.client.stored import StoredArtifact, StoredPem, Tag
+from provgraph.client.told import Gaps
 from provgraph.client.tracking.answers import (
     Adopted,
     CloseReport,
@@ -93,3 +94,19 @@ def test_a_plan_keeps_which_part_it_is_of() -> None:
     assert plan.group.changed == _CHANGE
     assert [one.changed for one in plan.retire] == [_CHANGE]
     assert [one.changed for one in plan.refused] == [_CHANGE]
+
+
+def test_printed_gaps_say_which_of_them_rest_on_a_changed_event() -> None:
+    named = [
+        {"event": "a" * 32, "named_by": "b" * 32, "times": 1},
+        {"event": "c" * 32, "named_by": "d" * 32, **MARK},
+    ]
+
+    marked = str(Gaps((), tuple(named), (), (), {}, 5, {}))
+    plain = str(Gaps((), tuple(named[:1]), (), (), {}, 5, {}))
+
+    assert [AFTERWARDS in line for line in marked.splitlines() if "a" * 32 in line or "c" * 32 in line] == [
+        False,
+        True,
+    ]
+    assert AFTERWARDS not in plain
