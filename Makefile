@@ -6,7 +6,7 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 # Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
 COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
-# How many tests run at once. They wait for servers and disks a third of the time.
+# How many tests run at once. More than processors take longer: each worker has servers of its own.
 WORKERS ?= 2
 # Says at the end which tests took longest.
 PYTEST = $(VENV)/python -m pytest -n $(WORKERS) --durations=20 --durations-min=2
