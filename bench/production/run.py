@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     folder = Path(tempfile.mkdtemp(prefix="provgraph-bench-"))
     try:
-        with Servers(heap_megabytes=options.neo4j_heap) as servers:
+        with Servers(heap_megabytes=options.neo4j_heap, optimises=not options.quick) as servers:
             found = _run(options, _plan(options, folder), servers)
     except (ServerUnavailableError, ServerFailedError) as error:
         sys.stderr.write(f"There is no server to measure: {error}\n")

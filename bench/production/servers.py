@@ -30,8 +30,14 @@ NEO4J_SETTINGS = {"server.memory.pagecache.size": "1g", "db.memory.transaction.m
 class Servers:
     """PostgreSQL and Neo4j, each started when it is first wanted; use it as a context manager."""
 
-    def __init__(self, *, heap_megabytes: int = HEAP_MEGABYTES) -> None:
+    def __init__(self, *, heap_megabytes: int = HEAP_MEGABYTES, optimises: bool = True) -> None:
+        """
+        Start nothing yet.
+
+        :param optimises: let Neo4j reach its full speed, see `start_neo4j`
+        """
         self._heap_megabytes = heap_megabytes
+        self._optimises = optimises
         self._running = ExitStack()
         self.remarks: list[str] = []
         """A sentence about each that was started."""
@@ -61,7 +67,9 @@ class Servers:
         :raises ServerUnavailableError: this machine has no way to it
         """
         server = self._running.enter_context(
-            start_neo4j(heap_megabytes=self._heap_megabytes, settings=NEO4J_SETTINGS, optimises=True)
+            start_neo4j(
+                heap_megabytes=self._heap_megabytes, settings=NEO4J_SETTINGS, optimises=self._optimises
+            )
         )
         self.remarks.append(f"Neo4j: {server.route}, heap of {self._heap_megabytes:,} MiB.")
         return server
