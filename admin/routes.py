@@ -31,7 +31,7 @@ from admin.schemas import (
     VerifyBody,
 )
 from provgraph.errors import InvalidInputError
-from provgraph.events import Right
+from provgraph.families.credential.events import Right
 from provgraph.http import Services, read_body
 from provgraph.http.models import Body, describe_body, parse_body
 from provgraph.http.openapi import problem_answers

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
-from provgraph.events import Holder, Right, Role
 from provgraph.events.clock import to_datetime
+from provgraph.families.credential.events import Holder, Right, Role
 from provgraph.http.models import Body
 from provgraph.operations.credentials import credential_fields, read_grant
 
 if TYPE_CHECKING:
     from provgraph.catalog import CatalogCredential, CatalogReport
-    from provgraph.events import ChangeAccepted, Grant, LossAccepted, RecordedEvent
+    from provgraph.events import RecordedEvent
+    from provgraph.families.acceptance.events import ChangeAccepted, LossAccepted
+    from provgraph.families.credential.events import Grant
     from provgraph.operations.credentials import IssuedCredential
     from provgraph.operations.info import Status
     from provgraph.operations.jobs import Job

@@ -28,7 +28,8 @@ from graphbuilder.repeats import set_aside
 from provgraph.errors import CheckpointMismatchError, CorruptStoreError, StoreError, TooMuchAtOnceError
 from provgraph.eventlog import Head, witnesses
 from provgraph.eventlog.checking import CheckedReader
-from provgraph.events import Kind, known
+from provgraph.events import known
+from provgraph.families.operation.events import REBUILD_REQUESTED
 from provgraph.graphstore.base import Checkpoint
 from provgraph.graphstore.projection import project
 from provgraph.operations.integrity import Integrity
@@ -342,7 +343,7 @@ class Projector:
                 self._unmet.add(position)
 
     def _notice_requests(self, events: Sequence[RecordedEvent]) -> None:
-        requests = [event.position for event in events if event.kind is Kind.REBUILD_REQUESTED]
+        requests = [event.position for event in events if event.kind is REBUILD_REQUESTED]
         for position in requests:
             self._ask(position)
         if requests:

@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import InvalidInputError
-from provgraph.events import Right, canonical
+from provgraph.events import canonical
+from provgraph.families.credential.events import Right
 from provgraph.http import json, read_body, text
 from provgraph.operations.flush import flush_async
 from provgraph.operations.info import counts

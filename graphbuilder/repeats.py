@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provgraph.events import Kind
+from provgraph.families.pem.events import PEM
+from provgraph.families.tracking.events import TRACKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def set_aside(log: EventLog, graph: GraphStore, events: Sequence[RecordedEvent])
 def _has_repeated(graph: GraphStore, events: Sequence[RecordedEvent]) -> bool:
     positions: dict[str, int] = {}
     for event in events:
-        if event.kind in (Kind.PEM, Kind.TRACKED):
+        if event.kind in (PEM, TRACKED):
             if event.event_id in positions:
                 return True
             positions[event.event_id] = event.position

@@ -16,7 +16,8 @@ from starlette.requests import Request
 
 from provgraph.auth import presented
 from provgraph.errors import ForbiddenError, InvalidInputError, UnauthenticatedError
-from provgraph.events import NOBODY, Right, Sender
+from provgraph.families.credential.emitters import NOBODY, Sender
+from provgraph.families.credential.events import Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

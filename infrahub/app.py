@@ -13,7 +13,7 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endp
 from infrahub.access import Access
 from infrahub.budget import Budget
 from infrahub.documents import read_document
-from infrahub.errors import DocumentError, UnsupportedError
+from infrahub.errors import DocumentError, UnsupportedError, infrahub_errors
 from infrahub.mutations import Mutations
 from infrahub.nodes import Nodes, dashed
 from infrahub.queries import Queries
@@ -22,7 +22,6 @@ from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
 from provgraph.events.recorder import CHANGED
 from provgraph.http import json, read_body
-from provgraph.http.answers import infrahub_errors
 from provgraph.http.openapi import RawRoute
 from provgraph.tracking import MAIN, Command
 from provgraph.tracking.kinds import kind_name

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from provgraph.errors import InvalidInputError
+from provgraph.http.answers import encodable, error_json
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from provgraph.errors import ProvgraphError
 
 
 class DocumentError(InvalidInputError):
@@ -15,3 +23,14 @@ class UnsupportedError(InvalidInputError):
     """A call of Infrahub's that is not served here; the text says what is."""
 
     title = "Not supported"
+
+
+def infrahub_errors(error: ProvgraphError) -> dict[str, Any]:
+    """Return an error as a list of one, with its status and further facts."""
+    extensions = {**error.members, "code": error.status, "http_status": error.status, "title": error.title}
+    return {"data": None, "errors": [{"message": encodable(str(error)), "extensions": extensions}]}
+
+
+def infrahub_answer(error: ProvgraphError) -> Response:
+    """Answer with an error."""
+    return error_json(error, infrahub_errors(error))

@@ -12,8 +12,9 @@ from infrahub.queries import SUPPORTED
 from infrahub.values import refuse_other_value
 from provgraph.catalog.tracking import StoredObject
 from provgraph.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from provgraph.events import Right, event_id
-from provgraph.events.tracking import ObjectState
+from provgraph.families.credential.events import Right
+from provgraph.families.pem.events import event_id
+from provgraph.families.tracking.events import ObjectState
 from provgraph.joined import joined
 from provgraph.tracking import Command, Listing, Save
 

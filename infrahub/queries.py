@@ -11,7 +11,7 @@ from infrahub.documents import merged, strings
 from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import dashed
 from provgraph.errors import InvalidInputError
-from provgraph.events import event_id
+from provgraph.families.pem.events import event_id
 from provgraph.tracking.kinds import NODE
 
 if TYPE_CHECKING:

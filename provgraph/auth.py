@@ -11,8 +11,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import ForbiddenError, UnauthenticatedError
-from provgraph.events import NOBODY, Holder, Right, Sender
 from provgraph.events.clock import now_us, rfc3339
+from provgraph.families.credential.emitters import NOBODY, Sender
+from provgraph.families.credential.events import Holder, Right
 from provgraph.operations.credentials import token_sha256
 
 if TYPE_CHECKING:

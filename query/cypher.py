@@ -9,8 +9,8 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import ForbiddenError, InvalidInputError
-from provgraph.events import Right
 from provgraph.events.canonical import loads
+from provgraph.families.credential.events import Right
 from provgraph.http import enclosed, read_body
 from provgraph.http.openapi import RawRoute, problem_answers
 

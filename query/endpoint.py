@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
-from provgraph.events import Right
 from provgraph.exports import to_json
+from provgraph.families.credential.events import Right
 from provgraph.http.openapi import RawRoute, problem_answers
 from query import questions
 from query.waiting import wait_for

@@ -17,10 +17,11 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
-from provgraph.events import Right, event_id
 from provgraph.events.recorder import CHANGED, RECORDED_BY
+from provgraph.families.credential.events import Right
+from provgraph.families.pem.events import event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
-from provgraph.http.answers import area
+from provgraph.http.doors import area
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
 from query import graphquery, literals

@@ -8,10 +8,11 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoi
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import Right, event_id
 from provgraph.events.clock import now_us
 from provgraph.events.recorder import CHANGED
-from provgraph.events.tracking import RunStatus
+from provgraph.families.credential.events import Right
+from provgraph.families.pem.events import event_id
+from provgraph.families.tracking.events import RunStatus
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.cursor import Cursor

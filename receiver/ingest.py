@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
 from provgraph.eventlog import Verdict
-from provgraph.events import accept, arrays, canonical, event_id, fieldnames
+from provgraph.events import arrays, canonical, fieldnames
 from provgraph.events.canonical import loads
 from provgraph.events.unkept import Unkept, is_kept, unkept
+from provgraph.families.pem.events import accept, event_id
 from receiver import batches
 from receiver.tagmoves import check_move
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from provgraph.eventlog import Appended
-    from provgraph.events import NewEvent, Pem, Sender
+    from provgraph.events import NewEvent
+    from provgraph.families.credential.emitters import Sender
+    from provgraph.families.pem.events import Pem
     from provgraph.http import Services
 
 INVALID = "invalid"

@@ -9,7 +9,9 @@ from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import EmitterError, InvalidInputError, NotFoundError
-from provgraph.events import PEM_VERSION, Right, event_id, tag_set
+from provgraph.families.credential.events import Right
+from provgraph.families.pem.events import PEM_VERSION, event_id
+from provgraph.families.tag.events import tag_set
 from provgraph.http import json, read_body, tagpath, text
 from receiver.tagmoves import check_move
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from provgraph.events import Pem
+    from provgraph.families.pem.events import Pem
     from provgraph.http import Services
     from receiver.ingest import Ingest
 

@@ -8,7 +8,7 @@ from provgraph.errors import EmitterError
 
 if TYPE_CHECKING:
     from provgraph.catalog import Catalog
-    from provgraph.events import Sender
+    from provgraph.families.credential.emitters import Sender
 
 
 def check_move(catalog: Catalog, sender: Sender, *, namespace: str, tag: str) -> None:

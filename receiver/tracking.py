@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
-    from provgraph.events import Sender
+    from provgraph.families.credential.emitters import Sender
     from provgraph.http import Services
     from provgraph.http.models import Body
     from provgraph.tracking import Outcome

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, FailFast, Field, StrictBool, StrictFloat, StrictInt
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import event_id
+from provgraph.families.pem.events import event_id
 from provgraph.http.models import Body
 
 

@@ -17,7 +17,11 @@ from typing import Any
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import accept
+
+try:
+    from provgraph.families.pem.events import accept
+except ModuleNotFoundError:  # an older checkout
+    from provgraph.events import accept  # type: ignore[attr-defined, no-redef] # it is there
 
 _BATCH = 500
 _SENDER = "00112233445566778899aabbccddeeff"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from neo4j import Driver, ManagedTransaction
 
-    from provgraph.events import NewEvent, Pem
+    from provgraph.events import NewEvent
+    from provgraph.families.pem.events import Pem
     from tests.servers.neo4j import Neo4jServer
 
 Rows = list[list[Any]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import workload
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import accept
+from provgraph.families.pem.events import accept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

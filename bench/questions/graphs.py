@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import workload
 from bench.production.servers import HEAP_MEGABYTES, NEO4J_SETTINGS
-from provgraph.events import RecordedEvent, accept
+from provgraph.events import RecordedEvent
+from provgraph.families.pem.events import accept
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
 from provgraph.graphstore.neo4j import Neo4jGraphStore
 from tests.servers.neo4j import start_neo4j

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog.tracking import TrackingQueries
     from provgraph.eventlog import EventLog
-    from provgraph.events import Grant, Holder
+    from provgraph.families.credential.events import Grant, Holder
 
 
 class CatalogPem(NamedTuple):

@@ -17,7 +17,10 @@ from provgraph.catalog.trackingrows import tracking_rows
 from provgraph.errors import ConflictError, StoreError
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.migrations import migrate
-from provgraph.events import Kind, canonical
+from provgraph.events import canonical
+from provgraph.families.artifact.events import ARTIFACTS_REMOVED
+from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED
+from provgraph.families.report.events import REPORT_CLOSED, REPORT_OPENED
 from provgraph.postgresql import (
     LOG_LOCK,
     Server,
@@ -143,11 +146,11 @@ class PostgreSQLCatalogProjection:
         self._fill_properties = FILL_PROPERTIES.format(p=prefix)
         self._move_tags = MOVE_TAGS.format(p=prefix)
         self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
-            Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
-            Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
-            Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
-            Kind.CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
-            Kind.CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
+            ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
+            REPORT_OPENED: (OPEN_REPORT, rule.report_row),
+            REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
+            CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
+            CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
         }
 
     def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:

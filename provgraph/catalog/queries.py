@@ -23,7 +23,7 @@ from provgraph.catalog.schema import LOG_EVENTS, Tables
 from provgraph.catalog.spelling import names_in, position_in, same_text
 from provgraph.catalog.tracking import TrackingQueries
 from provgraph.errors import InvalidInputError, OverloadedError, StoreError
-from provgraph.events import Grant, Holder, in_order
+from provgraph.families.credential.events import Grant, Holder, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

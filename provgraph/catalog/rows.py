@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.events import Kind, UnknownKind, canonical, newer
-from provgraph.events.artifact import note
 from provgraph.events.clock import second_text
+from provgraph.families.artifact.events import note
+from provgraph.families.pem.events import Pem
+from provgraph.families.registry import ALONE, pem_of
+from provgraph.families.tag.events import TagSet
+from provgraph.families.tracking.events import Tracked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.events import (
-        ArtifactsRemoved,
-        ArtifactStatement,
-        CredentialCreated,
-        CredentialRevoked,
-        Pem,
-        RecordedEvent,
-        ReportClosed,
-        ReportOpened,
-        Sighting,
-        TagSet,
-        Tracked,
-    )
+    from provgraph.events import RecordedEvent
+    from provgraph.families.artifact.events import ArtifactsRemoved, Sighting
+    from provgraph.families.credential.events import CredentialCreated, CredentialRevoked
+    from provgraph.families.pem.events import ArtifactStatement
+    from provgraph.families.report.events import ReportClosed, ReportOpened
 
 PemRow = tuple[int, str, str, str | None, str, str, str, str, str, str | None, str | None, str, str]
 OutcomeRow = tuple[int, str | None, str | None]  # position, outcome, error
@@ -45,22 +41,13 @@ class Rows(NamedTuple):
     tracked: list[RecordedEvent]  # whose tables are their own
 
 
-# Families whose effect depends on the rows before them: a run of events is cut at each of these.
-RARE = frozenset(
-    {
-        *(Kind.ARTIFACTS_REMOVED, Kind.REPORT_OPENED, Kind.REPORT_CLOSED),
-        *(Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED),
-    }
-)
-
-
 def runs(events: Sequence[RecordedEvent]) -> list[Sequence[RecordedEvent]]:
     """Cut events so that a rare one is always the last of its run."""
-    if not any(event.kind in RARE for event in events):
+    if not any(event.kind in ALONE for event in events):
         return [events]
     cut, start = [], 0
     for index, event in enumerate(events):
-        if event.kind in RARE:
+        if event.kind in ALONE:
             cut.append(events[start : index + 1])
             start = index + 1
     if start < len(events):
@@ -81,16 +68,17 @@ def rows(events: Sequence[RecordedEvent]) -> Rows:
                 raise newer(event)
             continue  # set aside: it counts nowhere, whatever its row says
         received = second_text(event.recorded_us)
-        if event.kind is Kind.PEM:
-            _pem(event.content, event, received, found)  # type: ignore[arg-type] # its kind says so
-        elif event.kind is Kind.TRACKED:
-            tracked: Tracked = event.content  # type: ignore[assignment] # its kind says so
-            _pem(tracked.pem, event, received, found)
+        pem = pem_of(event)
+        if pem is not None:
+            _pem(pem, event, received, found)
+        if type(event.content) is Pem:
+            continue  # nearly all are: nothing more is asked of them
+        if isinstance(event.content, Tracked):
             found.tracked.append(event)
-        elif event.kind is Kind.TAG_SET:
-            tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
-            found.tags[tag.namespace, tag.tag] = (tag.namespace, tag.tag, tag.pem_id, received)
-        elif event.kind in RARE:
+        elif isinstance(event.content, TagSet):
+            namespace, tag, pem_id = event.content
+            found.tags[namespace, tag] = (namespace, tag, pem_id, received)
+        elif event.kind in ALONE:
             found.others.append(event)
     return found
 

@@ -18,7 +18,10 @@ from provgraph.errors import StoreError
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.sqlite import SELECT_EPOCH
 from provgraph.eventlog.sqliteformat import prepare
-from provgraph.events import Kind, canonical
+from provgraph.events import canonical
+from provgraph.families.artifact.events import ARTIFACTS_REMOVED
+from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED
+from provgraph.families.report.events import REPORT_CLOSED, REPORT_OPENED
 from provgraph.sqlite import connect, insert_rows, our_error, transaction, translated
 
 if TYPE_CHECKING:
@@ -129,11 +132,11 @@ class SQLiteCatalogProjection:
         self._fill_where_empty = FILL_WHERE_EMPTY.format(p=prefix)
         self._insert_tags = INSERT_TAGS.format(p=prefix)
         self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
-            Kind.ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
-            Kind.REPORT_OPENED: (OPEN_REPORT, rule.report_row),
-            Kind.REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
-            Kind.CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
-            Kind.CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
+            ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
+            REPORT_OPENED: (OPEN_REPORT, rule.report_row),
+            REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
+            CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
+            CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
         }
 
     def apply(self, connection: sqlite3.Connection, events: Sequence[RecordedEvent]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from provgraph.catalog.schema import Tables
 from provgraph.catalog.trackingrows import artifact_lookup, defined_lookup, kind_lookup, object_lookup
 from provgraph.events import canonical
-from provgraph.events.tracking import (
+from provgraph.families.tracking.events import (
     FROM_FILE,
     ObjectState,
     Operation,

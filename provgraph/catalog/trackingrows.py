@@ -6,13 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from provgraph.events import canonical
-from provgraph.events.tracking import FROM_FILE, Operation
+from provgraph.families.tracking.events import FROM_FILE, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provgraph.events import RecordedEvent, Tracked
-    from provgraph.events.tracking import Change, RunState, Step
+    from provgraph.events import RecordedEvent
+    from provgraph.families.tracking.events import Change, RunState, Step, Tracked
 
 Value = str | int | None
 Row = tuple[Value, ...]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import importlib
-import importlib.util
 import logging
 import os
 import resource
@@ -26,20 +24,23 @@ from fastapi import FastAPI
 
 import provgraph
 from provgraph.auth import Authenticator
+from provgraph.cli.parts import PARTS
 from provgraph.cli.stores import opened_facts, opened_place, opened_stores
 from provgraph.errors import ConflictError, SettingsError, StoreError
 from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit, Head, witnesses
 from provgraph.eventlog.copying import copy_log
-from provgraph.events import Holder, Right, Role
+from provgraph.families.credential.events import Holder, Right, Role
 from provgraph.http import (
     Bodies,
     BrowserGuard,
     Building,
+    Doors,
     Edge,
     Gauge,
     Metrics,
     ProjectorStatus,
     Services,
+    front_door,
     install,
     probes,
 )
@@ -61,7 +62,6 @@ from provgraph.tracking.schemafile import read_schema_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from provgraph.catalog import Catalog
@@ -71,11 +71,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARTS = ("receiver", "graphbuilder", "query", "admin", "infrahub")
-# Parts that a process with all of them does without when their library is not installed.
-_OPTIONAL = {"infrahub": "graphql"}
-_NEED_GRAPH = frozenset({"graphbuilder", "query", "admin"})
-_TAKE_OBJECTS = frozenset({"receiver", "infrahub"})
 _CHECK_LEASE = "log check"
 _BACKLOG = 2_048
 # How long a connection may be idle between requests. A proxy in front has to close idle ones earlier: see edge.conf.
@@ -102,12 +97,14 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 def installed_parts() -> tuple[str, ...]:
     """Return the parts that this installation can serve: all but optional ones whose library is not there."""
-    parts = []
-    for part in PARTS:
-        library = _OPTIONAL.get(part)
-        if library is None or (importlib.util.find_spec(library) and importlib.util.find_spec(part)):
-            parts.append(part)
-    return tuple(parts)
+    return tuple(part for part in PARTS if not _is_left_out(part))
+
+
+def _is_left_out(part: str) -> bool:
+    try:
+        return not front_door(part).is_installed
+    except ModuleNotFoundError:  # who serves it is told what is not installed
+        return False
 
 
 def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
@@ -127,11 +124,12 @@ def serve(settings: Settings, parts: Collection[str] = PARTS) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for sentence in misspelt(os.environ):
         logger.warning("%s", sentence)
-    for part in _OPTIONAL:
-        if part not in parts and {*parts, part} == set(PARTS):
-            logger.info(
-                '%s is not served: its library is not installed (pip install "provgraph[%s]")', part, part
-            )
+    left_out = [part for part in PARTS if part not in parts]
+    if len(left_out) == 1 and left_out[0] not in installed_parts():
+        (part,) = left_out
+        logger.info(
+            '%s is not served: its library is not installed (pip install "provgraph[%s]")', part, part
+        )
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     with opened(settings, parts) as services, _listening(settings.host, settings.port) as listener:
         warn_without_credentials(settings, services)
@@ -174,7 +172,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
     _require_who_fills_the_graph(settings, parts)
     with ExitStack() as stack:
         is_alone = settings.log_url is None
-        with_graph = is_alone or bool(_NEED_GRAPH & set(parts))
+        with_graph = is_alone or _need_graph(parts)
         stores = stack.enter_context(opened_stores(settings, with_graph=with_graph))
         if stores.graph is not None:
             _ask_graph(stores.log, stores.graph)
@@ -188,7 +186,7 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             building = _building(stack, settings, stores.log, stores.graph, integrity, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
         tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema))
-        if _TAKE_OBJECTS & set(parts):
+        if any(front_door(part).takes_objects for part in parts):
             _take_schema_file(tracker)
         if is_alone or "graphbuilder" in parts:
             metrics.show(*_check_gauges(_checking(stack, settings, stores.log)))
@@ -213,6 +211,10 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             integrity=integrity,
             building=building,
         )
+
+
+def _need_graph(parts: Collection[str]) -> bool:
+    return any(front_door(part).needs_graph for part in parts)
 
 
 def _take_schema_file(tracker: Tracker) -> None:
@@ -246,7 +248,7 @@ def _require_who_fills_the_graph(settings: Settings, parts: Collection[str]) -> 
     :raises SettingsError: it is in this process's own folder, and no part of it follows the log, nor can another one
     """
     is_own_graph = settings.log_url is not None and settings.graph_url is None
-    if is_own_graph and _NEED_GRAPH & set(parts) and "graphbuilder" not in parts:
+    if is_own_graph and _need_graph(parts) and "graphbuilder" not in parts:
         raise SettingsError(
             f"Nothing would fill the graph in {settings.data_dir}, which this process has for itself: add graphbuilder "
             f"to what it serves (provgraph serve {' '.join(['graphbuilder', *parts])}), or set PROVGRAPH_GRAPH_URL to "
@@ -310,7 +312,8 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise SettingsError(f"There is no service {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    routes = [route for part in PARTS if part in parts for route in _routes(part, services)]
+    doors = [front_door(part) for part in PARTS if part in parts]
+    routes = [route for door in doors for route in door.routes(services)]
     app = FastAPI(
         title="provgraph",
         version=provgraph.__version__,
@@ -323,7 +326,7 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
     install(app)
     settings = services.settings
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
-    return Edge(app, services.metrics, bodies=bodies, guard=_guard(settings))
+    return Edge(app, services.metrics, doors=Doors(doors), bodies=bodies, guard=_guard(settings))
 
 
 def _guard(settings: Settings) -> BrowserGuard | None:
@@ -335,12 +338,6 @@ def _guard(settings: Settings) -> BrowserGuard | None:
         own_name=socket.gethostname(),
         is_open=settings.is_open,
     )
-
-
-def _routes(part: str, services: Services) -> list[BaseRoute]:
-    # Loaded by name, so that an image holds only the services that it serves.
-    routes: list[BaseRoute] = importlib.import_module(f"{part}.app").routes(services)
-    return routes
 
 
 class OfflineCredentials:

@@ -11,24 +11,18 @@ from typing import Annotated
 import typer
 
 from provgraph.cli.exits import UsageError
+from provgraph.cli.parts import PARTS
 from provgraph.errors import StoreError
 from provgraph.settings import read_settings
 
 _DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO})
-_SERVICES = frozenset({"receiver", "graphbuilder", "query", "admin", "infrahub"})
 # Libraries of parts that not everybody needs, with the extra that brings them.
 _EXTRAS = {"graphql": "server,infrahub"}
 
 
-class Part(StrEnum):
-    """What a process serves."""
-
-    ALL = "all"
-    RECEIVER = "receiver"
-    GRAPHBUILDER = "graphbuilder"
-    QUERY = "query"
-    ADMIN = "admin"
-    INFRAHUB = "infrahub"
+_ALL = "all"
+# What a process serves.
+Part = StrEnum("Part", {name.upper(): name for name in (_ALL, *PARTS)})  # type: ignore[misc] # its members are PARTS
 
 
 class MissingServerError(UsageError):
@@ -60,7 +54,7 @@ def what_is_missing_named() -> Iterator[None]:
         missing = (error.name or "").partition(".")[0]
         if missing == "provgraph":
             raise
-        if missing in _SERVICES:
+        if missing in PARTS:
             raise MissingServerError(
                 f"The service `{missing}` is not installed: the wheel holds the client and the command line. Install "
                 'from a checkout of the sources (pip install -e ".[server]").'
@@ -121,8 +115,8 @@ def serve(
     compose = composition()
     naming = _naming(settings.data_dir.absolute()) if settings.is_local else nullcontext()
     with naming, what_is_missing_named():
-        wanted = {part.value for part in parts or [Part.ALL]}
-        compose.serve(settings, compose.installed_parts() if Part.ALL in wanted else sorted(wanted))
+        wanted = {part.value for part in parts or []} or {_ALL}
+        compose.serve(settings, compose.installed_parts() if _ALL in wanted else sorted(wanted))
 
 
 @contextmanager

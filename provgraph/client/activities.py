@@ -32,7 +32,7 @@ from provgraph.client.ids import new_id
 from provgraph.client.pems import Artifact, Pem, artifact_of, artifacts_of, check_one_version, id_of, ids_of
 from provgraph.client.plain import plain_object, text
 from provgraph.client.texts import message_of, sendable
-from provgraph.events.pem import LONGEST_ERROR, Outcome
+from provgraph.families.pem.events import LONGEST_ERROR, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -19,7 +19,7 @@ from provgraph.client.errors import OversizedEventError, UnsendableError
 from provgraph.client.ids import new_id
 from provgraph.client.plain import AROUND_PROPERTIES_OF_ARTIFACT, plain_object, text
 from provgraph.errors import InvalidEventError
-from provgraph.events.pem import PEM_VERSION, STATED_OUTCOMES, event_id, other_version
+from provgraph.families.pem.events import PEM_VERSION, STATED_OUTCOMES, event_id, other_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from provgraph.events import ChangeAccepted, Kind, NewEvent, RecordedEvent
+    from provgraph.events import Kind, NewEvent, RecordedEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
 
 NOTHING_ACCEPTED: Final[Mapping[int, ChangeAccepted]] = MappingProxyType({})
 

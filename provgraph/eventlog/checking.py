@@ -16,9 +16,11 @@ from provgraph.eventlog.base import ChainReport, WrongPlace
 from provgraph.eventlog.recording import digest_of
 from provgraph.eventlog.tail import Recent
 from provgraph.eventlog.witnesses import lost_sentence
-from provgraph.events import ChangeAccepted, Kind, Pem, Repeated, SetAside, Tracked, UnknownKind
-from provgraph.events.soundness import is_sound
-from provgraph.events.tracking import step_id
+from provgraph.events import Kind, Repeated, SetAside, UnknownKind
+from provgraph.families.acceptance.events import ChangeAccepted
+from provgraph.families.pem.events import Pem
+from provgraph.families.registry import is_sound
+from provgraph.families.tracking.events import Tracked, step_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

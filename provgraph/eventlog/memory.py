@@ -12,13 +12,15 @@ from provgraph.eventlog.base import NOTHING_ACCEPTED, Appended, ChainReport, Hea
 from provgraph.eventlog.local import LocalLease
 from provgraph.eventlog.recording import further
 from provgraph.eventlog.witnesses import lost_error
-from provgraph.events import ACCEPTANCES, Repeated, UnknownKind, genesis, newer
+from provgraph.events import Repeated, UnknownKind, genesis, newer
+from provgraph.families.acceptance.events import ACCEPTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from provgraph.events import ChangeAccepted, Kind, RecordedEvent
+    from provgraph.events import Kind, RecordedEvent
     from provgraph.events.base import NewEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
 
 
 class InMemoryEventLog:

@@ -30,6 +30,7 @@ from provgraph.eventlog.migrations import migrate
 from provgraph.eventlog.tail import Tail
 from provgraph.eventlog.witnesses import STATE, lost_error
 from provgraph.events import Kind, RecordedEvent, genesis
+from provgraph.families.registry import KINDS
 from provgraph.postgresql import (
     LOG_LOCK,
     Connections,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from psycopg import Cursor
     from psycopg.rows import TupleRow
 
-    from provgraph.events import ChangeAccepted
     from provgraph.events.base import NewEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
     from provgraph.postgresql import Connection
 
 logger = logging.getLogger(__name__)
@@ -106,19 +107,12 @@ SELECT_TAKEN = "SELECT event_id FROM event WHERE event_id = ANY(%b)"
 SELECT_SENDERS = "SELECT position, sender FROM event WHERE position = ANY(%b) AND sender IS NOT NULL"
 COUNT_BEHIND = "SELECT count(*) FROM event WHERE position > %s"
 # What our tables take, with their indexes; also those of a catalog that is being rebuilt.
+# The database is ours alone: no list of tables here can forget one.
 STORED_BYTES = """
 SELECT coalesce(sum(pg_total_relation_size(t.oid)), 0)::bigint
 FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
-WHERE n.nspname = current_schema() AND t.relkind = 'r' AND t.relname = ANY(%s)
+WHERE n.nspname = current_schema() AND t.relkind = 'r'
 """
-_OUR_TABLES = [
-    *("event", "log_state", "log_probe"),
-    *(
-        f"{prefix}{name}"
-        for prefix in ("", "next_")
-        for name in ("pem", "artifact", "tag", "report", "credential")
-    ),
-]
 # Without indexes: they are not to be trusted here.
 WITHOUT_INDEXES = """
 SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true),
@@ -307,7 +301,7 @@ class PostgreSQLEventLog:
         """See `EventLog.stored_bytes`."""
 
         def work(connection: Connection) -> int:
-            row = connection.execute(STORED_BYTES, (_OUR_TABLES,)).fetchone()
+            row = connection.execute(STORED_BYTES).fetchone()
             return 0 if row is None else int(row[0])
 
         with translated(_WHAT):
@@ -327,7 +321,7 @@ class PostgreSQLEventLog:
                 state.require_whole()
                 old, last_us = state.head, state.recorded_us
                 recording.check_ends(old, at)
-                unknown = connection.execute(SELECT_UNKNOWN, (texts(Kind),), binary=True)
+                unknown = connection.execute(SELECT_UNKNOWN, (texts(KINDS),), binary=True)
                 recording.require_known(unknown, accepted)
                 kinds = texts(recording.read_to_clean(keep))
                 rows = connection.execute(SELECT_KINDS, (kinds,), binary=True).fetchall()

@@ -18,24 +18,21 @@ from provgraph.eventlog.base import Appended, Head, Loss, Verdict
 from provgraph.events import (
     DIGEST_BYTES,
     SALT_BYTES,
-    ChangeAccepted,
     Kind,
-    LogCleaned,
-    LossAccepted,
     NewEvent,
     RecordedEvent,
     Repeated,
     SetAside,
     UnknownKind,
     chain,
-    content,
     genesis,
-    log_cleaned,
     newer,
 )
-from provgraph.events import loss_accepted as events_loss_accepted
 from provgraph.events.clock import now_us
-from provgraph.events.soundness import is_sound
+from provgraph.families.acceptance.events import ChangeAccepted, LossAccepted
+from provgraph.families.acceptance.events import loss_accepted as events_loss_accepted
+from provgraph.families.operation.events import LOG_CLEANED, LogCleaned, log_cleaned
+from provgraph.families.registry import KINDS, content, is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -43,7 +40,6 @@ if TYPE_CHECKING:
 # position, event id, kind, recorded_us, payload, digest, salt, sender
 Row = tuple[int, bytes, str, int, bytes, bytes, bytes, bytes | None]
 
-_KINDS = {kind.value: kind for kind in Kind}
 _KIND = re.compile(r"[a-z.]+").fullmatch
 _ID_BYTES = 16
 _MARKED_ID_BYTES = _ID_BYTES + 8
@@ -103,7 +99,7 @@ def stored(row: Row) -> RecordedEvent:
             "version of provgraph writes there",
             position=position,
         )
-    found = _KINDS.get(kind)
+    found = KINDS.get(kind)
     if found is None or len(raw_id) > _ID_BYTES:
         return unread(row)
     event_id = raw_id.hex()
@@ -126,7 +122,7 @@ def unread(row: Row) -> RecordedEvent:
     if not _is_well_formed(row):
         return _never_verifying(row)
     position, raw_id, kind, recorded_us, payload, digest, salt, sender = row
-    stated: Kind | UnknownKind | SetAside = _KINDS.get(kind) or UnknownKind(kind)
+    stated: Kind | UnknownKind | SetAside = KINDS.get(kind) or UnknownKind(kind)
     if len(raw_id) > _ID_BYTES:
         stated = Repeated(kind)
     return RecordedEvent(
@@ -308,7 +304,7 @@ def cleaned(
 
 def read_to_clean(keep: Collection[Kind]) -> list[Kind]:
     """Return the kinds of the events that `cleaned` has to see."""
-    return [Kind.LOG_CLEANED, *keep]
+    return [LOG_CLEANED, *keep]
 
 
 def distinct(events: Sequence[NewEvent]) -> Sequence[NewEvent]:

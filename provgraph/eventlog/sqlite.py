@@ -24,6 +24,7 @@ from provgraph.eventlog.sqliteformat import prepare
 from provgraph.eventlog.tail import Tail
 from provgraph.eventlog.witnesses import HEAD_FILE, SEQUENCE, ask, lost_error
 from provgraph.events import Kind, genesis
+from provgraph.families.registry import KINDS
 from provgraph.sqlite import (
     Readers,
     connect,
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from provgraph.eventlog.headfile import HeadFile
-    from provgraph.events import ChangeAccepted, RecordedEvent
+    from provgraph.events import RecordedEvent
     from provgraph.events.base import NewEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +274,7 @@ class SQLiteEventLog:
             recording.check_ends(old, at)
             epoch = uuid.uuid4().hex
             with transaction(self._writer):
-                unknown = _rows_of_any_text(self._writer, SELECT_UNKNOWN, dumps(list(Kind)))
+                unknown = _rows_of_any_text(self._writer, SELECT_UNKNOWN, dumps(list(KINDS)))
                 recording.require_known(unknown, accepted)
                 rows = self._writer.execute(SELECT_KINDS, (dumps(recording.read_to_clean(keep)),))
                 events = recording.counting(rows, accepted)

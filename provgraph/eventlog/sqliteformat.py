@@ -67,7 +67,7 @@ _SALT_AND_SENDER = {
         "DROP TABLE tracked_object_of_format_1",
     ),
 }
-# How events say that their work ended, as `provgraph.events.pem` reads it, which has a rule for it since format 2.
+# How events say that their work ended, as `families.pem.events` reads it, which has a rule for it since format 2.
 # Events of before may say anything there. The whole log is looked through: some seconds for a million events.
 _OUTCOMES = """
 INSERT INTO pem_outcome

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import LostEventsError, UnreadableEventError
 from provgraph.eventlog.base import Head, Loss
-from provgraph.events import LogCleaned, LossAccepted
+from provgraph.families.acceptance.events import LossAccepted
+from provgraph.families.operation.events import LogCleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable

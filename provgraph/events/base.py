@@ -7,7 +7,6 @@ events can recompute it without a store.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from hashlib import sha256 as _sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,25 +25,10 @@ _SALTED = b"\x02"
 _SALTED_AND_SENT = b"\x03"
 
 
-class Kind(StrEnum):
-    """The families of events in the log. The values are stored: never change one."""
+class Kind(str):
+    """A kind of events that this version knows: some family has it. Its text is stored: never change one."""
 
-    PEM = "pem"
-    TAG_SET = "tag.set"
-    ARTIFACTS_REMOVED = "artifacts.removed"
-    REPORT_OPENED = "report.opened"
-    REPORT_CLOSED = "report.closed"
-    CREDENTIAL_CREATED = "credential.created"
-    CREDENTIAL_REVOKED = "credential.revoked"
-    LOG_CLEANED = "log.cleaned"
-    REBUILD_REQUESTED = "rebuild.requested"
-    TRACKED = "tracking.step"
-    CHANGE_ACCEPTED = "change.accepted"
-    LOSS_ACCEPTED = "loss.accepted"
-
-
-# By these an operator lets the log go on where something is wrong with it.
-ACCEPTANCES = frozenset({Kind.CHANGE_ACCEPTED, Kind.LOSS_ACCEPTED})
+    __slots__ = ()
 
 
 class UnknownKind(str):

@@ -84,7 +84,7 @@ class PemFacts(NamedTuple):
     How its work ended stands in the graph, beside the rest, and is not looked up in the log when an answer is made:
     a walk reads it in the same look at the same moment, `gaps` counts it for any view, and users' own queries find it.
     Of an event that states nothing no store keeps more for it than that: on Neo4j a property that is not there, in the
-    embedded store two bytes. Of a long error all have the beginning (`provgraph.events.pem.LONGEST_ERROR`).
+    embedded store two bytes. Of a long error all have the beginning (`provgraph.families.pem.events.LONGEST_ERROR`).
     """
 
     id: str

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from provgraph.events import Pem
+    from provgraph.families.pem.events import Pem
 
 _Event = TypeVar("_Event", int, str)  # what stands for an event: a key or its id
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.events import Kind, UnknownKind, newer
-from provgraph.events.artifact import note
+from provgraph.events import UnknownKind, newer
 from provgraph.events.clock import second_text
+from provgraph.families.artifact.events import ArtifactsRemoved, note
+from provgraph.families.registry import pem_of
+from provgraph.families.tag.events import TagSet
 from provgraph.graphstore.base import TagFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.events import ArtifactsRemoved, Pem, RecordedEvent, Sighting, TagSet, Tracked
+    from provgraph.events import RecordedEvent
+    from provgraph.families.artifact.events import Sighting
+    from provgraph.families.pem.events import Pem
 
 
 class GraphStep(NamedTuple):
@@ -43,18 +47,14 @@ def project(events: Sequence[RecordedEvent]) -> GraphBatch:
     steps: GraphBatch = []
     step = GraphStep([], {}, [], ())
     for event in events:
-        if event.kind is Kind.PEM:
-            _add_pem(step, event.content, event)  # type: ignore[arg-type] # its kind says so
-        elif event.kind is Kind.TRACKED:
-            tracked: Tracked = event.content  # type: ignore[assignment] # its kind says so
-            _add_pem(step, tracked.pem, event)
-        elif event.kind is Kind.TAG_SET:
-            tag: TagSet = event.content  # type: ignore[assignment] # its kind says so
-            step.tags.append(TagFacts(tag.namespace, tag.tag, tag.pem_id, event.recorded_us, event.position))
-        elif event.kind is Kind.ARTIFACTS_REMOVED:
-            removed: ArtifactsRemoved = event.content  # type: ignore[assignment] # its kind says so
-            # What is removed depends on everything before it and on nothing behind it.
-            steps.append(step._replace(removed=removed.names))
+        pem = pem_of(event)
+        if pem is not None:
+            _add_pem(step, pem, event)
+        elif isinstance(event.content, TagSet):
+            step.tags.append(TagFacts(*event.content, event.recorded_us, event.position))
+        elif isinstance(event.content, ArtifactsRemoved):
+            # What is removed depends on everything before it and on nothing after it.
+            steps.append(step._replace(removed=event.content.names))
             step = GraphStep([], {}, [], ())
         elif type(event.kind) is UnknownKind:
             raise newer(event)

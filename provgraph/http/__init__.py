@@ -4,6 +4,7 @@ from provgraph.http import tagpath
 from provgraph.http.answers import error_answer, json, text
 from provgraph.http.body import Bodies, read_body
 from provgraph.http.browsers import BrowserGuard
+from provgraph.http.doors import Doors, FrontDoor, front_door
 from provgraph.http.edge import Edge, install
 from provgraph.http.metrics import Gauge, Metrics
 from provgraph.http.services import Building, ProjectorStatus, Services
@@ -13,7 +14,9 @@ __all__ = [
     "Bodies",
     "BrowserGuard",
     "Building",
+    "Doors",
     "Edge",
+    "FrontDoor",
     "Gauge",
     "Metrics",
     "Places",
@@ -21,6 +24,7 @@ __all__ = [
     "Services",
     "enclosed",
     "error_answer",
+    "front_door",
     "install",
     "json",
     "json_list",

@@ -7,6 +7,7 @@ Everything else speaks problem documents (RFC 9457).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 # Says with a refusal in plain text that it is about this one event, and would be the same if it came again.
 RULE_HEADER = "X-Provgraph-Rule"
-# Parts of the origin that speak plain text when something is wrong.
-_PLAIN_TEXT = frozenset({"receiver", "query", "graph_builder"})
-# The same for lists of errors, as Infrahub's clients read them.
-_GRAPHQL = "graphql"
-_INFRAHUB = tuple(f"/api/{part}" for part in ("schema", "auth", "query", "storage", "artifact"))
+# Where a request's scope has the front doors that it came to (`provgraph.http.doors.Doors`).
+DOORS = "provgraph.doors"
+
+# How a refusal looks.
+ErrorForm = Callable[[ProvgraphError], Response]
 
 
 class MethodNotAllowedError(ProvgraphError):
@@ -73,19 +74,24 @@ def json(content: Any, *, status: int = 200) -> Response:
 
 def error_answer(scope: Scope, error: ProvgraphError) -> Response:
     """Answer with an error, in the form that this part of the origin speaks."""
-    if area(scope["path"]) in _PLAIN_TEXT:
-        return Response(_one_line(str(error)), error.status, _headers(error), "text/plain")
-    if area(scope["path"]) == _GRAPHQL or scope["path"].startswith(_INFRAHUB):
-        return Response(
-            orjson.dumps(infrahub_errors(error)), error.status, _headers(error), "application/json"
-        )
-    return Response(orjson.dumps(problem(error)), error.status, _headers(error), "application/problem+json")
+    doors = scope.get(DOORS)
+    form: ErrorForm = problem_answer if doors is None else doors.form(scope["path"])
+    return form(error)
 
 
-def infrahub_errors(error: ProvgraphError) -> dict[str, Any]:
-    """Return an error as Infrahub's clients read it: a list of one, with its status and further facts."""
-    extensions = {**error.members, "code": error.status, "http_status": error.status, "title": error.title}
-    return {"data": None, "errors": [{"message": _encodable(str(error)), "extensions": extensions}]}
+def problem_answer(error: ProvgraphError) -> Response:
+    """Answer with a problem document (RFC 9457)."""
+    return error_json(error, problem(error), media_type="application/problem+json")
+
+
+def plain_answer(error: ProvgraphError) -> Response:
+    """Answer with one line of plain text, as Record Keeper's clients read it."""
+    return Response(_one_line(str(error)), error.status, error_headers(error), "text/plain")
+
+
+def error_json(error: ProvgraphError, content: object, *, media_type: str = "application/json") -> Response:
+    """Answer with an error in a form of JSON, with its status and headers."""
+    return Response(orjson.dumps(content), error.status, error_headers(error), media_type)
 
 
 def problem(error: ProvgraphError) -> dict[str, object]:
@@ -96,13 +102,8 @@ def problem(error: ProvgraphError) -> dict[str, object]:
         "type": f"urn:provgraph:problem:{kind}",
         "title": error.title,
         "status": error.status,
-        "detail": _encodable(str(error)),
+        "detail": encodable(str(error)),
     }
-
-
-def area(path: str) -> str:
-    """Return the first segment of a path."""
-    return path[1:].partition("/")[0]
 
 
 def from_framework(error: HTTPException, scope: Scope) -> ProvgraphError:
@@ -125,7 +126,8 @@ def from_validation(error: RequestValidationError) -> InvalidInputError:
     return InvalidInputError(f"{field}: {first['msg']}", field=field, rule=str(first["type"]))
 
 
-def _headers(error: ProvgraphError) -> dict[str, str]:
+def error_headers(error: ProvgraphError) -> dict[str, str]:
+    """Return the headers that go with an error."""
     if isinstance(error, UnauthenticatedError):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, OverloadedError):
@@ -140,9 +142,9 @@ def _headers(error: ProvgraphError) -> dict[str, str]:
 
 
 def _one_line(message: str) -> str:
-    return " ".join(_encodable(message).split())
+    return " ".join(encodable(message).split())
 
 
-def _encodable(message: str) -> str:
+def encodable(message: str) -> str:
     """Return a text that UTF-8 can write, whatever a client put into it."""
     return message.encode("utf-8", "backslashreplace").decode()

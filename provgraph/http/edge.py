@@ -16,15 +16,16 @@ from starlette.requests import ClientDisconnect
 
 from provgraph.errors import ProvgraphError
 from provgraph.http.answers import (
+    DOORS,
     RefusedError,
     UnexpectedError,
-    area,
     error_answer,
     from_framework,
     from_validation,
 )
 from provgraph.http.body import BODIES, Bodies, Held, discard
 from provgraph.http.browsers import SAFE_HEADERS
+from provgraph.http.doors import Doors
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -38,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 # Path and query string together. The HTTP parser itself cannot take 64 KiB.
 MAX_TARGET_BYTES = 64_000
-# Request counts are grouped by the first segment of the path; whatever else somebody asks for is one group.
-_GROUPS = frozenset({"receiver", "query", "graph_builder", "api", "admin", "graphql"})
 _CLIENT_WENT_AWAY = 0
 
 
@@ -55,17 +54,20 @@ class Edge:
         app: ASGIApp,
         metrics: Metrics,
         *,
+        doors: Doors | None = None,
         bodies: Bodies | None = None,
         guard: BrowserGuard | None = None,
     ) -> None:
         """
         Wrap an application.
 
+        :param doors: what the services that it serves say of themselves
         :param bodies: what the bodies of all requests together may take; without it as much as they like
         :param guard: who tells foreign web pages; without it nobody does
         """
         self._app = app
         self._metrics = metrics
+        self._doors = doors or Doors()
         self._bodies = bodies
         self._guard = guard
 
@@ -83,6 +85,7 @@ class Edge:
                 message = {**message, "headers": [*message.get("headers", ()), *SAFE_HEADERS]}
             await send(message)
 
+        scope[DOORS] = self._doors
         held = None
         if self._bodies is not None:
             scope[BODIES] = held = Held(self._bodies)
@@ -96,8 +99,7 @@ class Edge:
         finally:
             if held is not None and held.size:
                 held.release()
-            group = area(scope["path"])
-            self._metrics.count_request(group if group in _GROUPS else "other", status)
+            self._metrics.count_request(self._doors.group(scope["path"]), status)
 
     def _refusal(self, scope: Scope) -> ProvgraphError | None:
         if target_bytes(scope) > MAX_TARGET_BYTES:

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events import canonical, event_id
+from provgraph.events import canonical
 from provgraph.events.unkept import unkept
+from provgraph.families.pem.events import event_id
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.events import Pem, TagSet, Tracked
-from provgraph.events.artifact import Sighting, note
 from provgraph.events.clock import second_text
-from provgraph.events.tracking import FROM_FILE
+from provgraph.families.artifact.events import Sighting, note
+from provgraph.families.pem.events import Pem
+from provgraph.families.tag.events import TagSet
+from provgraph.families.tracking.events import FROM_FILE, Tracked
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable

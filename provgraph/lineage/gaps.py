@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import Outcome
 from provgraph.events.clock import now_us, rfc3339
+from provgraph.families.pem.events import Outcome
 from provgraph.lineage import pages, past, places, told, versions
 from provgraph.lineage.cursor import OF_THIS_PROCESS
 from provgraph.lineage.recorders import add_to, nobody, placed

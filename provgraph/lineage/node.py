@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
-from provgraph.events import event_id
+from provgraph.families.pem.events import event_id
 from provgraph.joined import SEPARATOR, joined, parted
 
 _MOST_SHOWN = 100

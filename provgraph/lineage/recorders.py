@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.eventlog.checking import Accepted
-    from provgraph.events import ChangeAccepted, RecordedEvent
+    from provgraph.events import RecordedEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
     from provgraph.lineage.told import Json
 
 # An id that is not in the catalog is asked for again after this time: it may have been built anew meanwhile.

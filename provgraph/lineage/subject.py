@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import version_label
+from provgraph.families.pem.events import version_label
 from provgraph.lineage import node, told, versions
 from provgraph.lineage.node import Asked
 

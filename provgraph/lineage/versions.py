@@ -12,7 +12,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from provgraph.events import version_label
+from provgraph.families.pem.events import version_label
 from provgraph.graphstore import Moment
 
 if TYPE_CHECKING:

@@ -6,14 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from provgraph.errors import CorruptStoreError, OverloadedError
-from provgraph.events import Kind
+from provgraph.families.registry import SURVIVING
 from provgraph.operations.flush import has_followed
 
 if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, Head
     from provgraph.graphstore.base import GraphStore
 
-KEPT = frozenset({Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED})
 _PAUSE_SECONDS = 0.005
 
 
@@ -38,7 +37,7 @@ def clean(
     :raises OverloadedError: the log is clean, but the graph did not follow within ``timeout_seconds``
     """
     _require_unchanged(log)
-    head = log.clean(keep=KEPT, sender=sender, at=at)
+    head = log.clean(keep=SURVIVING, sender=sender, at=at)
     give_up_at = time.monotonic() + timeout_seconds
     while not has_followed(log, graph, head=head) or graph.has_next_generation():
         if time.monotonic() >= give_up_at:

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError, InvalidEventError, NotFoundError, ProvgraphError, told
-from provgraph.events import artifacts_removed, event_id, report_closed, report_opened
-from provgraph.events.report import CONNECTIONS, DONE, FAILED, IN_PROGRESS, REMOVAL
+from provgraph.families.artifact.events import artifacts_removed
+from provgraph.families.pem.events import event_id
+from provgraph.families.report.events import (
+    CONNECTIONS,
+    DONE,
+    FAILED,
+    IN_PROGRESS,
+    REMOVAL,
+    report_closed,
+    report_opened,
+)
 from provgraph.merging import side_by_side
 from provgraph.operations.wording import counted, one_line
 

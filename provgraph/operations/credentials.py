@@ -11,8 +11,15 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidEventError, InvalidInputError, NotFoundError
-from provgraph.events import Grant, Right, credential_created, credential_revoked, event_id, in_order
 from provgraph.events.clock import LATEST_US, now_us, parse_zoned, rfc3339
+from provgraph.families.credential.events import (
+    Grant,
+    Right,
+    credential_created,
+    credential_revoked,
+    in_order,
+)
+from provgraph.families.pem.events import event_id
 from provgraph.lineage.times import read_duration
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog import Catalog, CatalogCredential
     from provgraph.eventlog import EventLog
-    from provgraph.events import Holder, Role
+    from provgraph.families.credential.events import Holder, Role
 
 _TOKEN_BYTES = 32
 _LONGEST_NAME = 200
@@ -105,7 +112,7 @@ def read_grant(
     Return what a credential is to allow, as people state it.
 
     :param role: a set of rights that has a name; either this or ``rights``
-    :param emitters: patterns of those that it may speak for, see `provgraph.events.emitters`; none: any
+    :param emitters: patterns of those that it may speak for, see `provgraph.families.credential.emitters`; none: any
     :param only: they are reserved: only credentials that were issued with `only` for them may speak for them
     :param expires: a length of time from now on such as ``90d``, or an RFC 3339 time with its zone; None: never
     :param present_us: what now is; None: the present

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from provgraph.errors import ChangedEventError, ConflictError, InvalidInputError, NotFoundError
 from provgraph.eventlog.checking import ChainWalk, CheckedReader, accepted_changes
-from provgraph.events import ChangeAccepted, change_accepted
+from provgraph.families.acceptance.events import ChangeAccepted, change_accepted
 from provgraph.operations.progress import unreported
 from provgraph.operations.rebuild import rebuild_catalog
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from provgraph.errors import StoreError
-from provgraph.events import Kind, rebuild_requested
+from provgraph.families.operation.events import REBUILD_REQUESTED, rebuild_requested
 from provgraph.operations.progress import RebuildProgress, unreported
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def is_rebuild_due(log: EventLog, graph: GraphStore) -> bool:
     if checkpoint.epoch not in ("", head.epoch):
         return False  # the log was cleaned: the graph starts over, which is what a request asks for
     behind = log.read(after=checkpoint.position, limit=_SEARCHED_EVENTS)
-    return any(event.kind is Kind.REBUILD_REQUESTED for event in behind)
+    return any(event.kind is REBUILD_REQUESTED for event in behind)
 
 
 def rebuild_graph(builder: GraphBuilder, *, sender: str | None = None, report: Report = unreported) -> int:

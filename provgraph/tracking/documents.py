@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
-    from provgraph.events.tracking import ObjectState
+    from provgraph.families.tracking.events import ObjectState
 
 JSONObject = dict[str, Any]
 

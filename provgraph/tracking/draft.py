@@ -12,10 +12,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, NotFoundError
-from provgraph.events import NOBODY, Outcome
 from provgraph.events.clock import rfc3339
-from provgraph.events.groupname import DEFAULT_IDENTIFIER
-from provgraph.events.tracking import (
+from provgraph.families.credential.emitters import NOBODY
+from provgraph.families.pem.events import Outcome
+from provgraph.families.tracking.events import (
     Change,
     Members,
     ObjectState,
@@ -25,6 +25,7 @@ from provgraph.events.tracking import (
     step_id,
     tracked,
 )
+from provgraph.families.tracking.groupname import DEFAULT_IDENTIFIER
 from provgraph.tracking.naming import (
     GROUP_ARTIFACT_KIND,
     RUN_ARTIFACT_KIND,
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredRun, TrackingQueries
-    from provgraph.events import NewEvent, Sender
-    from provgraph.events.tracking import RunState
+    from provgraph.events import NewEvent
+    from provgraph.families.credential.emitters import Sender
+    from provgraph.families.tracking.events import RunState
 
 JSONObject = dict[str, Any]
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provgraph.events.tracking import Operation
+from provgraph.families.tracking.events import Operation
 from provgraph.joined import SEPARATOR, parted
 from provgraph.tracking.draft import refuse_taken_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from provgraph.events.tracking import ObjectState
+    from provgraph.families.tracking.events import ObjectState
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKind, ObjectKinds
 

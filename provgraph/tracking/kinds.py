@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from provgraph.errors import InvalidInputError
 from provgraph.events import canonical
-from provgraph.events.kinddefinition import require_kind
+from provgraph.families.tracking.kinddefinition import require_kind
 from provgraph.joined import SEPARATOR, joined
 
 if TYPE_CHECKING:

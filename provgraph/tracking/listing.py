@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError
-from provgraph.events.tracking import RunState, RunStatus
+from provgraph.families.tracking.events import RunState, RunStatus
 from provgraph.tracking.draft import new_id, refuse_taken_key
 from provgraph.tracking.kinds import MAIN
 from provgraph.tracking.runs import listed, put_group, report_of
@@ -16,13 +16,13 @@ from provgraph.tracking.sweep import sweep
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provgraph.events.tracking import ObjectState
+    from provgraph.families.tracking.events import ObjectState
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKinds
 
 JSONObject = dict[str, Any]
 
-# See `provgraph.events.groupname`: the digest of a script's parameters comes last.
+# See `provgraph.families.tracking.groupname`: the digest of a script's parameters comes last.
 _WITH_PARAMS = re.compile(r"(.+)-[0-9a-f]{32}", re.DOTALL)
 
 

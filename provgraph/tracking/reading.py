@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events.tracking import Operation
+from provgraph.families.tracking.events import Operation
 from provgraph.tracking.documents import Placed, named, object_document, operation_document, run_document
 from provgraph.tracking.runs import previous_run
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
-    from provgraph.events.tracking import RunStatus
+    from provgraph.families.tracking.events import RunStatus
 
 JSONObject = dict[str, Any]
 

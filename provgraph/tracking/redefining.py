@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from provgraph.events.tracking import Operation
+from provgraph.families.tracking.events import Operation
 from provgraph.tracking import keys
 from provgraph.tracking.draft import UniqueError
 from provgraph.tracking.keys import Called
@@ -16,7 +16,7 @@ from provgraph.tracking.keys import Called
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provgraph.events.tracking import ObjectState
+    from provgraph.families.tracking.events import ObjectState
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKinds
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
 from provgraph.events.clock import rfc3339
-from provgraph.events.groupname import description
-from provgraph.events.tracking import ObjectState, Operation, RunState, RunStatus
+from provgraph.families.tracking.events import ObjectState, Operation, RunState, RunStatus
+from provgraph.families.tracking.groupname import description
 from provgraph.tracking import keys
 from provgraph.tracking.draft import new_id
 from provgraph.tracking.keys import Called

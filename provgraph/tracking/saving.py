@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events.tracking import ObjectState, Operation
+from provgraph.families.tracking.events import ObjectState, Operation
 from provgraph.tracking import keys
 from provgraph.tracking.draft import new_id, refuse_taken_key
 from provgraph.tracking.keys import Called

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError, OverloadedError
 from provgraph.events import canonical
 from provgraph.events.clock import now_us
-from provgraph.events.groupname import DEFAULT_IDENTIFIER, check_params, group_name
-from provgraph.events.tracking import FROM_FILE, RunState, RunStatus
+from provgraph.families.tracking.events import FROM_FILE, RunState, RunStatus
+from provgraph.families.tracking.groupname import DEFAULT_IDENTIFIER, check_params, group_name
 from provgraph.tracking.documents import Placed, named
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from provgraph.catalog import Catalog
     from provgraph.catalog.tracking import Answered, StoredRun
     from provgraph.eventlog import EventLog
-    from provgraph.events import NewEvent, Tracked
-    from provgraph.events.tracking import ObjectState
+    from provgraph.events import NewEvent
+    from provgraph.families.tracking.events import ObjectState, Tracked
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from provgraph.events import Kind, NewEvent, RecordedEvent, accept, content
+from provgraph.events import NewEvent, RecordedEvent
+from provgraph.families.credential.events import CREDENTIAL_CREATED
+from provgraph.families.pem.events import accept
+from provgraph.families.registry import content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,4 +80,4 @@ def old_credential(number: int, role: str) -> NewEvent:
         f'{{"Kind":"user","Name":"{role} {number}","Role":"{role}","TokenSHA256":"{number:064x}"}}'.encode()
     )
     id_ = f"{number:032x}"
-    return NewEvent(id_, Kind.CREDENTIAL_CREATED, payload, content(Kind.CREDENTIAL_CREATED, id_, payload))
+    return NewEvent(id_, CREDENTIAL_CREATED, payload, content(CREDENTIAL_CREATED, id_, payload))

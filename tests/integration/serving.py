@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from provgraph.cli.compose import build_app, opened
-from provgraph.events import Grant, Holder, Role
+from provgraph.families.credential.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.flush import flush
 from provgraph.settings import read_settings

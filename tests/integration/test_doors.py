@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from starlette.routing import Mount, Route
 
-from provgraph.cli.compose import PARTS
-from provgraph.events import Grant, Holder, Kind, Role, report_opened
-from provgraph.events.groupname import DEFAULT_IDENTIFIER
-from provgraph.events.report import CONNECTIONS
+from provgraph.cli.parts import PARTS
+from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED, Grant, Holder, Role
+from provgraph.families.operation.events import LOG_CLEANED, REBUILD_REQUESTED
+from provgraph.families.pem.events import PEM
+from provgraph.families.report.events import CONNECTIONS, REPORT_CLOSED, REPORT_OPENED, report_opened
+from provgraph.families.tag.events import TAG_SET
+from provgraph.families.tracking.events import TRACKED
+from provgraph.families.tracking.groupname import DEFAULT_IDENTIFIER
 from provgraph.operations.connections import report_connections
 from provgraph.operations.credentials import Credentials
 from provgraph.tracking import Closing, Command, Opening, Save
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     import httpx
     from starlette.routing import BaseRoute
 
-    from provgraph.events import RecordedEvent
+    from provgraph.events import Kind, RecordedEvent
 
 EMITTER = "loan-app"
 KIND = "TestNodeKind"
@@ -118,21 +122,21 @@ _GRAPHQL = {
 _SCHEMA = {
     "nodes": [{"namespace": "Test", "name": "Thing", "attributes": [{"name": "name", "kind": "Text"}]}]
 }
-_TRACKED = frozenset({Kind.TRACKED})
-_REPORTED = frozenset({Kind.REPORT_OPENED, Kind.REPORT_CLOSED})
+_TRACKED = frozenset({TRACKED})
+_REPORTED = frozenset({REPORT_OPENED, REPORT_CLOSED})
 
 DOORS: dict[str, Door] = {
     "POST /receiver/pem": Door(
-        lambda _: Asked("/receiver/pem", {"json": pem(Emitter=EMITTER)}), frozenset({Kind.PEM}), True
+        lambda _: Asked("/receiver/pem", {"json": pem(Emitter=EMITTER)}), frozenset({PEM}), True
     ),
     "POST /receiver/tag/{rest:path}": Door(
         lambda served: _tagging(_stored(served)),
-        frozenset({Kind.TAG_SET}),
+        frozenset({TAG_SET}),
         True,
     ),
     "POST /api/v1/events": Door(
         lambda _: Asked("/api/v1/events", {"json": [pem(Emitter=EMITTER, Tag="t")]}),
-        frozenset({Kind.PEM}),
+        frozenset({PEM}),
         True,
     ),
     "POST /api/v1/runs": Door(lambda _: Asked("/api/v1/runs", _command(identifier=EMITTER)), _TRACKED, True),
@@ -183,7 +187,7 @@ DOORS: dict[str, Door] = {
     "POST /graphql": Door(lambda _: Asked("/graphql", _GRAPHQL), _TRACKED, True),
     "POST /graphql/{branch:path}": Door(lambda _: Asked("/graphql/main", _GRAPHQL), _TRACKED, True),
     "POST /graph_builder/rebuild": Door(
-        lambda _: Asked("/graph_builder/rebuild", {}), frozenset({Kind.REBUILD_REQUESTED})
+        lambda _: Asked("/graph_builder/rebuild", {}), frozenset({REBUILD_REQUESTED})
     ),
     "POST /query/verify_artifact_connections": Door(
         lambda _: Asked("/query/verify_artifact_connections", {}), _REPORTED
@@ -191,7 +195,7 @@ DOORS: dict[str, Door] = {
     "POST /query/remove_unconnected_artifacts/{id}": Door(
         lambda served: Asked(f"/query/remove_unconnected_artifacts/{_report(served)}", {}), _REPORTED
     ),
-    "POST /query/clean": Door(lambda _: Asked("/query/clean", {}), frozenset({Kind.LOG_CLEANED})),
+    "POST /query/clean": Door(lambda _: Asked("/query/clean", {}), frozenset({LOG_CLEANED})),
     # The same at the Receiver's address.
     "POST /receiver/verify_artifact_connections": Door(
         lambda _: Asked("/receiver/verify_artifact_connections", {}), _REPORTED
@@ -199,23 +203,23 @@ DOORS: dict[str, Door] = {
     "POST /receiver/remove_unconnected_artifacts/{id}": Door(
         lambda served: Asked(f"/receiver/remove_unconnected_artifacts/{_report(served)}", {}), _REPORTED
     ),
-    "POST /receiver/clean": Door(lambda _: Asked("/receiver/clean", {}), frozenset({Kind.LOG_CLEANED})),
+    "POST /receiver/clean": Door(lambda _: Asked("/receiver/clean", {}), frozenset({LOG_CLEANED})),
     "POST /admin/clean": Door(
         lambda served: Asked("/admin/clean", {"json": {"position": served.services.log.head().position}}),
-        frozenset({Kind.LOG_CLEANED}),
+        frozenset({LOG_CLEANED}),
     ),
     "POST /admin/verify-connections": Door(lambda _: Asked("/admin/verify-connections", {}), _REPORTED),
     "POST /admin/reports/{report_id}/remove-unconnected": Door(
         lambda served: Asked(f"/admin/reports/{_report(served)}/remove-unconnected", {}), _REPORTED
     ),
-    "POST /admin/rebuild": Door(lambda _: Asked("/admin/rebuild", {}), frozenset({Kind.REBUILD_REQUESTED})),
+    "POST /admin/rebuild": Door(lambda _: Asked("/admin/rebuild", {}), frozenset({REBUILD_REQUESTED})),
     "POST /admin/credentials": Door(
         lambda _: Asked("/admin/credentials", {"json": {"name": "new", "kind": "puc", "role": "reader"}}),
-        frozenset({Kind.CREDENTIAL_CREATED}),
+        frozenset({CREDENTIAL_CREATED}),
     ),
     "DELETE /admin/credentials/{credential_id}": Door(
         lambda served: Asked(f"/admin/credentials/{_issued(served)}", {}, "DELETE"),
-        frozenset({Kind.CREDENTIAL_REVOKED}),
+        frozenset({CREDENTIAL_REVOKED}),
     ),
 }
 # Routes that take a body, and record nothing.
@@ -267,7 +271,7 @@ def ask(served: Served, asked: Asked, headers: dict[str, str] | None = None) -> 
 def recorded(served: Served, *, after: int) -> list[RecordedEvent]:
     """Return what was recorded since; what a cleaning keeps is only moved."""
     events = served.services.log.read(after=after, limit=1_000)
-    if events and events[0].kind is Kind.LOG_CLEANED:
+    if events and events[0].kind is LOG_CLEANED:
         return events[:1]
     return events
 
@@ -613,5 +617,5 @@ def test_what_provgraph_does_of_its_own_accord_has_no_sender(tmp_path: Path) -> 
 
     with serving(tmp_path) as served:  # which closes the report that was left open
         (closed,) = served.services.log.read(after=head)
-        assert (closed.kind, closed.sender) == (Kind.REPORT_CLOSED, None)
+        assert (closed.kind, closed.sender) == (REPORT_CLOSED, None)
         assert served.client.get("/admin/info", headers=headers).is_success

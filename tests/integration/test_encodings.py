@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.cli.compose import PARTS
+from provgraph.cli.parts import PARTS
 from provgraph.operations.jobs import JobState
 from tests.e2e.waiting import eventually
 from tests.integration.serving import pem, serving

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from provgraph.eventlog import SQLiteEventLog, Verdict
-from provgraph.events import accept
+from provgraph.families.pem.events import accept
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
 from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.lineage import LARGEST_LIMIT, LineageRequest, lineage

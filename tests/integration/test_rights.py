@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from provgraph.cli.compose import PARTS
-from provgraph.events import Grant, Right, Role
+from provgraph.cli.parts import PARTS
+from provgraph.families.credential.events import Grant, Right, Role
 from provgraph.tracking import Closing, Command, Opening, Save
 from tests.integration.serving import Served, pem, serving
 from tests.integration.test_doors import DOORS, RECORD_NOTHING, REPAIR, changing, issue

@@ -10,7 +10,8 @@ from provgraph.auth import PUC_HEADER, USER_HEADER, Authenticator, presented
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import EmitterError, ForbiddenError, UnauthenticatedError
 from provgraph.eventlog import SQLiteEventLog
-from provgraph.events import NOBODY, Grant, Holder, Right, Role, Sender
+from provgraph.families.credential.emitters import NOBODY, Sender
+from provgraph.families.credential.events import Grant, Holder, Right, Role
 from provgraph.operations.credentials import Credentials
 
 if TYPE_CHECKING:

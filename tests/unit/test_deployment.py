@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from provgraph.cli import compose
-from provgraph.cli.compose import PARTS, opened
+from provgraph.cli.compose import opened
+from provgraph.cli.parts import PARTS
 from provgraph.http.browsers import SAFE_HEADERS
 from provgraph.http.protocol import Limits
 from provgraph.settings import Settings, read_settings, unknown_settings

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from provgraph.catalog import trackingrows
 from provgraph.client.calls import tag_segments
 from provgraph.client.told import Change
-from provgraph.events.tracking import step_id
 from provgraph.exports import networks, parts, w3cprov
+from provgraph.families.tracking.events import step_id
 from provgraph.graphstore.neo4j import keys as neo4j_keys
 from provgraph.joined import joined
 from provgraph.lineage import cursor, node

@@ -109,7 +109,7 @@ class GroupContextBase:
     @property
     def name(self) -> str:
         """What the group is called."""
-        from provgraph.events.groupname import group_name  # noqa: PLC0415 - see `settings.checked_params`
+        from provgraph.families.tracking.groupname import group_name  # noqa: PLC0415 - see `settings.checked_params`
 
         return group_name(self.identifier, self.params)
 

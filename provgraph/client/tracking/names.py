@@ -6,7 +6,7 @@ import re
 
 from provgraph.client.tracking.errors import ImpossibleNameError
 from provgraph.errors import InvalidEventError
-from provgraph.events import event_id
+from provgraph.families.pem.events import event_id
 
 # The name of an object's artifact is KIND/KEY: a kind with a slash would be taken for another.
 _NOT_IN_A_KIND = re.compile(r"[\s/~]")

@@ -113,7 +113,7 @@ def checked_params(stated: object, *, field_name: str) -> dict[str, Any]:
     """
     # Loaded only where something is tracked: the event model takes as long to import as the rest of the client.
     from provgraph.errors import InvalidInputError  # noqa: PLC0415 - see above
-    from provgraph.events.groupname import check_params  # noqa: PLC0415 - see above
+    from provgraph.families.tracking.groupname import check_params  # noqa: PLC0415 - see above
 
     if stated is None:
         return {}

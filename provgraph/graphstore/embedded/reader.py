@@ -5,7 +5,7 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
-from provgraph.events import version_label
+from provgraph.families.pem.events import version_label
 from provgraph.graphstore.base import (
     ArtifactFacts,
     GraphCounts,

@@ -9,7 +9,7 @@ from provgraph.graphstore.neo4j import keys
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provgraph.events import Pem
+    from provgraph.families.pem.events import Pem
     from provgraph.graphstore.groups import Place
 
 # Of an artifact: earliest production if there are several, latest one, latest use that names no version if there are

@@ -8,7 +8,7 @@ from itertools import chain, groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from provgraph.errors import CorruptStoreError, OverloadedError, StoreError
-from provgraph.events import version_label
+from provgraph.families.pem.events import version_label
 from provgraph.graphstore.base import (
     ArtifactFacts,
     Checkpoint,

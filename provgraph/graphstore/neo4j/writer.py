@@ -20,7 +20,8 @@ from provgraph.graphstore.neo4j.statements import graphs, writes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from provgraph.events import Pem, Sighting
+    from provgraph.families.artifact.events import Sighting
+    from provgraph.families.pem.events import Pem
     from provgraph.graphstore.base import Checkpoint
     from provgraph.graphstore.groups import Place
     from provgraph.graphstore.neo4j.content import Artifact, Content, Production, Use

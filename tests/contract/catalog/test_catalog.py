@@ -17,22 +17,21 @@ from provgraph.catalog import (
     CatalogTag,
     ListQuery,
 )
-from provgraph.events import (
+from provgraph.events.clock import second_text
+from provgraph.families.artifact.events import artifacts_removed
+from provgraph.families.credential.events import (
+    CREDENTIAL_CREATED,
+    CREDENTIAL_REVOKED,
     Grant,
     Holder,
-    Kind,
     Right,
     Role,
-    artifacts_removed,
     credential_created,
     credential_revoked,
-    rebuild_requested,
-    report_closed,
-    report_opened,
-    tag_set,
 )
-from provgraph.events.clock import second_text
-from provgraph.events.report import CONNECTIONS, DONE
+from provgraph.families.operation.events import rebuild_requested
+from provgraph.families.report.events import CONNECTIONS, DONE, report_closed, report_opened
+from provgraph.families.tag.events import tag_set
 from tests.contract.builders import Stated, pem, pem_id
 from tests.contract.catalog.stores import Stores, filtered
 
@@ -446,7 +445,7 @@ def test_cleaning_the_log_empties_the_catalog_but_for_what_is_kept(stores: Store
         artifacts_removed(["x"], report_id=pem_id(1)),
     )
 
-    stores.log.clean(keep=[Kind.CREDENTIAL_CREATED, Kind.CREDENTIAL_REVOKED])
+    stores.log.clean(keep=[CREDENTIAL_CREATED, CREDENTIAL_REVOKED])
 
     catalog = stores.catalog
     assert (catalog.pems_count(ListQuery()), catalog.artifacts_count(ListQuery()), catalog.tags_count()) == (

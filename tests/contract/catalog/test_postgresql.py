@@ -12,8 +12,9 @@ import pytest
 from provgraph.catalog import ListQuery
 from provgraph.catalog import postgresql as catalog_on_postgresql
 from provgraph.catalog.postgresql import PostgreSQLCatalog
+from provgraph.catalog.schema import TABLES
 from provgraph.errors import ConflictError, OverloadedError, StoreError
-from provgraph.events import Grant, Holder, Role, credential_created
+from provgraph.families.credential.events import Grant, Holder, Role, credential_created
 from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.conftest import postgresql_stores, sqlite_stores
 from tests.contract.catalog.test_rebuild import append_in_batches, events
@@ -39,6 +40,19 @@ def stores(url: str) -> Iterator[Stores]:
     """An empty log with its catalog."""
     with postgresql_stores(url) as made:
         yield made
+
+
+# --------------------------------------------------------------------------------------------------------- room
+
+
+def test_the_room_that_is_taken_counts_every_table(stores: Stores, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT pg_total_relation_size(name) FROM unnest(%s::regclass[]) AS name", ([*TABLES],)
+        )
+        catalog = sum(size for (size,) in rows)
+
+    assert (stores.log.stored_bytes() or 0) > catalog
 
 
 # ------------------------------------------------------------------------------------------------ both databases

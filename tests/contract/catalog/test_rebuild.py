@@ -10,19 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provgraph.catalog import ListQuery
-from provgraph.events import (
-    Grant,
-    Holder,
-    Kind,
-    Role,
-    artifacts_removed,
-    credential_created,
-    credential_revoked,
-    report_closed,
-    report_opened,
-    tag_set,
-)
-from provgraph.events.report import CONNECTIONS, DONE
+from provgraph.families.artifact.events import artifacts_removed
+from provgraph.families.credential.events import Grant, Holder, Role, credential_created, credential_revoked
+from provgraph.families.pem.events import PEM
+from provgraph.families.report.events import CONNECTIONS, DONE, report_closed, report_opened
+from provgraph.families.tag.events import tag_set
 from tests.contract.builders import pem, pem_id
 from tests.effort import examples
 
@@ -162,7 +154,7 @@ def test_appends_go_on_during_a_rebuild_and_nothing_of_them_is_lost(stores: Stor
     digest = stores.catalog.digest()
 
     assert stores.catalog.pems_count(ListQuery()) == sum(
-        event.kind is Kind.PEM for event in stores.log.read(limit=1_000_000)
+        event.kind is PEM for event in stores.log.read(limit=1_000_000)
     )
     stores.catalog.rebuild(stores.log)
     assert stores.catalog.digest() == digest

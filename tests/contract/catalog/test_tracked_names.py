@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provgraph.errors import ConflictError, InvalidInputError
-from provgraph.events.groupname import group_name
+from provgraph.families.tracking.groupname import group_name
 from provgraph.tracking import Save
 from tests.contract.catalog.tracked import KIND, Script, command
 

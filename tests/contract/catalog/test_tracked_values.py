@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provgraph.events import canonical
-from provgraph.events.tracking import ObjectState
+from provgraph.families.tracking.events import ObjectState
 from provgraph.tracking import ChangedSinceError, Save
 from tests.contract.catalog.tracked import KIND, Script, command
 

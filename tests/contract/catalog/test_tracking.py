@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import ConflictError, InvalidInputError, NotFoundError
-from provgraph.events import Kind, clock
+from provgraph.events import clock
+from provgraph.families.credential.events import CREDENTIAL_CREATED
+from provgraph.families.tracking.events import TRACKED
 from provgraph.tracking import (
     Closing,
     GroupFilter,
@@ -319,7 +321,7 @@ def test_a_rebuilt_catalog_is_the_same(stores: Stores, script: Script) -> None:
 def test_a_clean_forgets_tracked_work_and_goes_on(stores: Stores, script: Script) -> None:
     first = script.once("A")
 
-    stores.log.clean(keep=frozenset({Kind.CREDENTIAL_CREATED}))
+    stores.log.clean(keep=frozenset({CREDENTIAL_CREATED}))
 
     with pytest.raises(NotFoundError):
         script.work.group(first["group"], with_members=False)
@@ -331,7 +333,7 @@ def test_the_log_tells_steps_as_it_was_told(stores: Stores, script: Script) -> N
 
     for event in stores.log.read(limit=10_000):
         tracked: Any = event.content
-        assert event.kind is Kind.TRACKED
+        assert event.kind is TRACKED
         assert tracked.pem.id == event.event_id
         assert stores.catalog.pem(event.event_id) is not None
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from provgraph.client import Artifact, Pem, UnsendableError
 from provgraph.errors import InvalidInputError
-from provgraph.events import pem as door
 from provgraph.events.canonical import loads
+from provgraph.families.pem import events as door
 
 _TEXTS = st.text(st.characters(codec=None), max_size=8)
 _VALUES = st.recursive(

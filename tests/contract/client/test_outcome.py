@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.client import UnsendableError
-from provgraph.events import Outcome, accept
-from provgraph.events.pem import LONGEST_ERROR
+from provgraph.families.pem.events import LONGEST_ERROR, Outcome, accept
 
 if TYPE_CHECKING:
-    from provgraph.events import Pem
+    from provgraph.families.pem.events import Pem
     from tests.contract.client.service import FakeService
 
 

@@ -11,7 +11,7 @@ import psycopg
 from provgraph.eventlog import EventLog, InMemoryEventLog, SQLiteEventLog
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.eventlog.tail import Tail
-from provgraph.events import content
+from provgraph.families.registry import content
 
 if TYPE_CHECKING:
     from provgraph.events import RecordedEvent

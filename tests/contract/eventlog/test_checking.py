@@ -18,7 +18,11 @@ from provgraph.errors import (
 from provgraph.eventlog import InMemoryEventLog
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.copying import copy_log
-from provgraph.events import ChangeAccepted, Kind, SetAside, tag_set
+from provgraph.events import SetAside
+from provgraph.families.acceptance.events import ChangeAccepted
+from provgraph.families.operation.events import LOG_CLEANED
+from provgraph.families.pem.events import PEM
+from provgraph.families.tag.events import tag_set
 from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog import tampering
@@ -92,7 +96,7 @@ def test_what_was_cleaned_meanwhile_is_no_change(filled: EventLog) -> None:
     filled.clean(keep=())
 
     assert reader.read(after=last.position, limit=10) == []
-    assert [event.kind for event in reader.read(after=0, limit=10)] == [Kind.LOG_CLEANED]
+    assert [event.kind for event in reader.read(after=0, limit=10)] == [LOG_CLEANED]
 
 
 def test_an_accepted_change_is_passed_over_and_named(filled: EventLog) -> None:
@@ -234,7 +238,7 @@ def test_an_accepted_change_that_says_what_it_may_counts(filled: EventLog) -> No
     accept_change(filled, 3, "it may")
 
     (found,) = CheckedReader(filled).read(after=2, limit=1)
-    assert found.kind is Kind.PEM
+    assert found.kind is PEM
     assert found.payload == FORGED
 
 

@@ -10,7 +10,7 @@ from provgraph.errors import ConflictError, CorruptStoreError, StoreError
 from provgraph.eventlog import EventLog, InMemoryEventLog, SQLiteEventLog
 from provgraph.eventlog.base import NOTHING_ACCEPTED
 from provgraph.eventlog.copying import copy_log
-from provgraph.events import Kind, tag_set
+from provgraph.families.tag.events import TAG_SET, tag_set
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog.vectors import stored, vectors
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provgraph.eventlog import Head
-    from provgraph.events import ChangeAccepted, RecordedEvent
+    from provgraph.events import RecordedEvent
+    from provgraph.families.acceptance.events import ChangeAccepted
 
 MANY = 4_500
 
@@ -29,7 +30,7 @@ def source(tmp_path: Path) -> Iterator[SQLiteEventLog]:
     """A log on SQLite with more events than fit into one part, in its second epoch."""
     source = SQLiteEventLog(tmp_path / "source.db")
     source.append([pem(1), tag_set("ns", "t", pem_id(1))])
-    source.clean(keep=[Kind.TAG_SET])
+    source.clean(keep=[TAG_SET])
     source.append([pem(number, uses=["a"], Properties={"n": number}) for number in range(MANY)])
     yield source
     source.close()

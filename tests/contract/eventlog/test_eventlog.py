@@ -10,8 +10,12 @@ import pytest
 
 from provgraph.errors import ConflictError, NewerEventError
 from provgraph.eventlog import EventLog, InMemoryEventLog, Verdict
-from provgraph.events import SALT_BYTES, Kind, LogCleaned, UnknownKind, content, genesis, tag_set
+from provgraph.events import SALT_BYTES, UnknownKind, genesis
 from provgraph.events.clock import now_us
+from provgraph.families.operation.events import LOG_CLEANED, LogCleaned
+from provgraph.families.pem.events import PEM
+from provgraph.families.registry import content
+from provgraph.families.tag.events import TAG_SET, tag_set
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog.vectors import stored, vectors
 
@@ -42,7 +46,7 @@ def test_events_are_read_in_the_order_they_were_appended(log: EventLog) -> None:
     log.append([tag_set("ns", "t", pem_id(3))])
     log.append([pem(2)])
 
-    assert [event.event_id for event in log.read() if event.kind is Kind.PEM] == [
+    assert [event.event_id for event in log.read() if event.kind is PEM] == [
         pem_id(number) for number in (3, 1, 2)
     ]
 
@@ -153,7 +157,7 @@ def test_another_family_under_a_known_id_is_a_conflict(log: EventLog) -> None:
     new = pem(1)
     log.append([new])
 
-    assert verdicts(log.append([new._replace(kind=Kind.TAG_SET)])) == [Verdict.CONFLICT]
+    assert verdicts(log.append([new._replace(kind=TAG_SET)])) == [Verdict.CONFLICT]
 
 
 def test_within_one_call_the_first_of_two_events_with_one_id_counts(log: EventLog) -> None:
@@ -291,7 +295,7 @@ def test_a_cleaned_log_begins_with_an_event_that_names_the_old_head(log: EventLo
     log.clean(keep=())
 
     (opening,) = log.read()
-    assert opening.kind is Kind.LOG_CLEANED
+    assert opening.kind is LOG_CLEANED
     assert opening.content == LogCleaned(old.epoch, old.position, old.digest.hex())
 
 
@@ -304,7 +308,7 @@ def test_a_cleaning_is_recorded_with_who_asked_for_it_and_what_is_kept_with_its_
     ]
     log.append([pem(1), *kept])
 
-    log.clean(keep=[Kind.TAG_SET], sender="ab" * 16)
+    log.clean(keep=[TAG_SET], sender="ab" * 16)
 
     assert [event.sender for event in log.read()] == ["ab" * 16, "cd" * 16, None]
     assert log.verify_chain().intact
@@ -314,7 +318,7 @@ def test_cleaning_keeps_the_kinds_asked_for_with_ids_payloads_and_order(log: Eve
     tags = [tag_set("ns", str(number), pem_id(1)) for number in range(3)]
     log.append([pem(1), tags[0], pem(2), tags[1], tags[2], pem(3)])
 
-    log.clean(keep=[Kind.TAG_SET])
+    log.clean(keep=[TAG_SET])
 
     _, *kept = log.read()
     assert [(event.event_id, event.payload, event.content) for event in kept] == [
@@ -324,7 +328,7 @@ def test_cleaning_keeps_the_kinds_asked_for_with_ids_payloads_and_order(log: Eve
 
 def test_a_cleaned_log_goes_on(log: EventLog) -> None:
     log.append([pem(1), tag_set("ns", "t", pem_id(1))])
-    log.clean(keep=[Kind.TAG_SET])
+    log.clean(keep=[TAG_SET])
     cleaned = log.head()
 
     answers = log.append([pem(1), pem(2)])
@@ -345,7 +349,7 @@ def test_removed_events_are_gone(log: EventLog) -> None:
 def test_the_chain_of_each_epoch_verifies(log: EventLog) -> None:
     for number in range(3):
         log.append([pem(number), tag_set("ns", "t", pem_id(number))])
-        log.clean(keep=[Kind.TAG_SET])
+        log.clean(keep=[TAG_SET])
         log.append([pem(10 + number)])
 
         assert log.verify_chain().intact
@@ -433,9 +437,9 @@ def test_senders_are_looked_up_by_position(log: EventLog) -> None:
 def test_what_cleaning_keeps_keeps_its_sender(log: EventLog) -> None:
     log.append([pem(1), tag_set("prod", "current", pem_id(1)).sent_by(SENDER)])
 
-    log.clean(keep=[Kind.TAG_SET])
+    log.clean(keep=[TAG_SET])
 
-    assert [event.sender for event in stored(log) if event.kind is Kind.TAG_SET] == [SENDER]
+    assert [event.sender for event in stored(log) if event.kind is TAG_SET] == [SENDER]
     assert log.verify_chain().intact
 
 
@@ -476,7 +480,7 @@ def test_cleaning_a_log_with_an_event_of_an_unknown_kind_is_refused(log: EventLo
     before = log.head()
 
     with pytest.raises(NewerEventError, match=r"position 11 of the log is of the kind subject\.erasing"):
-        log.clean(keep=[Kind.TAG_SET])
+        log.clean(keep=[TAG_SET])
 
     assert log.head() == before
     assert len(stored(log)) == len(events)
@@ -507,7 +511,7 @@ def other() -> InMemoryEventLog:
     """A log with a history: cleaned once, some events of each kind."""
     other = InMemoryEventLog()
     other.append([pem(1), tag_set("ns", "t", pem_id(1))])
-    other.clean(keep=[Kind.TAG_SET])
+    other.clean(keep=[TAG_SET])
     for number in range(10, 20):
         other.append([pem(number, uses=["a"], Tag="t")])
     return other

@@ -19,7 +19,10 @@ from provgraph.eventlog.base import Loss
 from provgraph.eventlog.copying import copy_log
 from provgraph.eventlog.headfile import HeadFile, HeadKeeper
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import Kind, LogCleaned, LossAccepted, credential_revoked, tag_set
+from provgraph.families.acceptance.events import LOSS_ACCEPTED, LossAccepted
+from provgraph.families.credential.events import credential_revoked
+from provgraph.families.operation.events import LogCleaned
+from provgraph.families.tag.events import tag_set
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog import tampering
 
@@ -155,7 +158,7 @@ def test_an_accepted_loss_is_an_event_behind_all_that_was_lost(log: EventLog) ->
 
     said = log.accept_loss("the disk is gone")
 
-    assert (said.position, said.kind) == (41, Kind.LOSS_ACCEPTED)
+    assert (said.position, said.kind) == (41, LOSS_ACCEPTED)
     assert said.content == LossAccepted(
         SEEN, kept.epoch, 40, "05" * 32, 6, kept.digest.hex(), "the disk is gone"
     )

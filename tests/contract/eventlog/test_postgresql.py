@@ -15,8 +15,10 @@ from provgraph.errors import SettingsError, StoreError, StoreFullError
 from provgraph.eventlog import Verdict
 from provgraph.eventlog.migrations import LATEST, migrate
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import Kind, Repeated, genesis, tag_set
+from provgraph.events import Repeated, genesis
 from provgraph.events.base import chain
+from provgraph.families.operation.events import LOG_CLEANED
+from provgraph.families.tag.events import tag_set
 from provgraph.operations.integrity import accept_change
 from provgraph.postgresql import Server
 from tests.contract.builders import pem, pem_id
@@ -228,7 +230,7 @@ def test_what_another_process_cleaned_is_not_read_from_memory(
     one.append([pem(number) for number in range(5)])
     other.clean(keep=())
 
-    assert [event.kind for event in one.read()] == [Kind.LOG_CLEANED]
+    assert [event.kind for event in one.read()] == [LOG_CLEANED]
     assert one.get(pem_id(1)) is None
 
 

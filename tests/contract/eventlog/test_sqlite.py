@@ -15,7 +15,7 @@ from provgraph.eventlog import Head, InMemoryEventLog, SQLiteEventLog, Verdict, 
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.copying import copy_log
 from provgraph.eventlog.tail import Tail
-from provgraph.events import Kind, tag_set
+from provgraph.families.tag.events import TAG_SET, tag_set
 from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem, pem_id
 
@@ -199,7 +199,7 @@ def test_cleaning_clears_the_projection_and_writes_what_is_kept(path: Path) -> N
     notes = Notes()
     with closing(SQLiteEventLog(path, projections=[notes])) as log:
         log.append([pem(1), tag_set("", "t", pem_id(1))])
-        log.clean(keep=[Kind.TAG_SET])
+        log.clean(keep=[TAG_SET])
 
         assert notes_in(path) == [event.position for event in log.read()]
 
@@ -350,7 +350,7 @@ def test_a_log_that_cannot_be_cleaned_stays_whole(path: Path) -> None:
         log._writer.execute("PRAGMA query_only=ON")
 
         with pytest.raises(StoreError):
-            log.clean(keep=[Kind.TAG_SET])
+            log.clean(keep=[TAG_SET])
 
         assert (log.head(), log.read(), log.count()) == (head, events, 50)
         assert log.verify_chain().intact

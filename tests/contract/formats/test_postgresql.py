@@ -13,7 +13,7 @@ from provgraph.cli.stores import opened_place
 from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
-from provgraph.events import Grant, Role
+from provgraph.families.credential.events import Grant, Role
 from provgraph.operations.credentials import token_sha256
 from tests.contract.builders import pem
 from tests.contract.formats.fixture import (

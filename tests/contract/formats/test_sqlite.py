@@ -17,9 +17,9 @@ from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
-from provgraph.events import Grant, Role, Tracked
-from provgraph.events.soundness import is_sound
-from provgraph.events.tracking import step_id
+from provgraph.families.credential.events import Grant, Role
+from provgraph.families.registry import is_sound
+from provgraph.families.tracking.events import Tracked, step_id
 from provgraph.graphstore import Checkpoint, project
 from provgraph.operations.credentials import token_sha256
 from provgraph.operations.verify import verify

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provgraph.eventlog import InMemoryEventLog
-from provgraph.events import accept, artifacts_removed, tag_set
+from provgraph.families.artifact.events import artifacts_removed
+from provgraph.families.pem.events import accept
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import Checkpoint, Direction, GraphStore, Walk, WalkQuery, WalkStart, project
 from provgraph.graphstore.neo4j import downstream, upstream
 from provgraph.graphstore.neo4j.statements import walks

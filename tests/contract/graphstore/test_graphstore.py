@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.errors import CheckpointMismatchError
-from provgraph.events import artifacts_removed, tag_set
+from provgraph.families.artifact.events import artifacts_removed
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import (
     ArtifactFacts,
     Checkpoint,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provgraph.eventlog import InMemoryEventLog
-from provgraph.events import tag_set
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import (
     ArtifactState,
     Checkpoint,

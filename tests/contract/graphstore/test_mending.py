@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from provgraph.errors import CheckpointMismatchError
-from provgraph.events import tag_set
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import (
     ArtifactFacts,
     Checkpoint,

@@ -10,7 +10,7 @@ import pytest
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.errors import CorruptStoreError
 from provgraph.eventlog import EventLog, SQLiteEventLog
-from provgraph.events import tag_set
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import Checkpoint, EmbeddedGraphStore, project
 from provgraph.graphstore.neo4j import Neo4jGraphStore
 from provgraph.operations.repair import repair

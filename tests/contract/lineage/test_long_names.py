@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import ConflictError
-from provgraph.events import tag_set
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import View
 from provgraph.lineage import places
 from provgraph.lineage.gaps import LISTS, Gaps, gaps

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provgraph.events import accept, clock
+from provgraph.events import clock
+from provgraph.families.pem.events import accept
 from provgraph.graphstore import View
 from provgraph.lineage.gaps import Gaps, gaps
 from provgraph.lineage.state import diff, state

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provgraph.errors import NotFoundError
-from provgraph.events import tag_set
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import Direction, View
 from provgraph.lineage.gaps import Gaps, gaps
 from provgraph.lineage.impact import Impact, impact

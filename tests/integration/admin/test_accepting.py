@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from provgraph.events import Grant, Holder, Role
+from provgraph.families.credential.events import Grant, Holder, Role
 from provgraph.operations import rebuild
 from provgraph.operations.credentials import Credentials, token_sha256
 from tests.integration.graphbuilder.service import open_service

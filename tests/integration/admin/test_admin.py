@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import Grant, Holder, Role, report_opened
-from provgraph.events.report import CONNECTIONS
+from provgraph.families.credential.events import Grant, Holder, Role
+from provgraph.families.report.events import CONNECTIONS, report_opened
 from provgraph.graphstore import Corrections
 from provgraph.operations.credentials import Credentials
 from tests.integration.graphbuilder.service import open_service

@@ -16,7 +16,7 @@ from graphbuilder.comparing import require_what_the_log_says
 from graphbuilder.projector import Projector
 from provgraph.errors import StoreError
 from provgraph.eventlog import PROJECTOR_LEASE
-from provgraph.events import rebuild_requested
+from provgraph.families.operation.events import rebuild_requested
 from provgraph.graphstore.base import Checkpoint, GraphCounts
 from provgraph.graphstore.projection import project
 from provgraph.operations.flush import flush

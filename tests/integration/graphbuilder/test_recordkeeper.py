@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from provgraph.events import Grant, Holder, Role
+from provgraph.families.credential.events import Grant, Holder, Role
 from provgraph.operations.credentials import Credentials
 from provgraph.operations.verify import Verification
 from tests.integration.graphbuilder.service import open_service

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.cli.compose import build_app, opened
-from provgraph.events import Role
 from provgraph.events.canonical import loads
+from provgraph.families.credential.events import Role
 from provgraph.settings import read_settings
 from tests.integration.infrahub.asking import create
 from tests.integration.serving import Client, Served, serving

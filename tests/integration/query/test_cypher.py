@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from provgraph.graphstore import CypherResult
 from tests.integration.serving import pem, serving
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 
 if TYPE_CHECKING:
     import httpx

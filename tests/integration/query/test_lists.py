@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 
 if TYPE_CHECKING:
     from tests.integration.serving import Served

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.errors import StoreError, StoreFullError
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from provgraph.http import probes
 
 if TYPE_CHECKING:

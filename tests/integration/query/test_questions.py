@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.cli.compose import build_app
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from provgraph.http import Places
 from provgraph.lineage.times import FORMS
 from tests.integration.query.story import DECIDE, TRAIN, lines, told

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from provgraph.events import Role
 from provgraph.exports import FORMATS
+from provgraph.families.credential.events import Role
 from tests.integration.serving import Served, pem, serving
 
 if TYPE_CHECKING:

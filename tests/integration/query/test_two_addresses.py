@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.cli.compose import build_app, opened
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from provgraph.settings import read_settings
 from tests.integration.serving import Client, pem
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.cli.compose import (
-    PARTS,
     build_app,
     installed_parts,
     open_credentials,
@@ -16,6 +15,7 @@ from provgraph.cli.compose import (
     serve,
     warn_without_credentials,
 )
+from provgraph.cli.parts import PARTS
 from provgraph.cli.serving import MissingServerError, what_is_missing_named
 from provgraph.errors import LockedError, SettingsError, StoreError
 from provgraph.settings import Settings, read_settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import OverloadedError
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from receiver import ingest
 from tests.integration.serving import pem, serving
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.events import Holder, Role
+from provgraph.families.credential.events import Holder, Role
 from tests.integration.serving import pem, serving
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import Role
+from provgraph.families.credential.events import Role
 from provgraph.operations.verify import verify
 from tests.integration.serving import serving
 

@@ -11,8 +11,8 @@ import pytest
 from provgraph.client import Artifact, Pem, UnsendableError, lenient
 from provgraph.client.plain import plain_object
 from provgraph.errors import InvalidEventError
-from provgraph.events import accept
 from provgraph.events.canonical import MAX_LEVELS
+from provgraph.families.pem.events import accept
 
 PLACES = {
     "of the event": MAX_LEVELS - 1,

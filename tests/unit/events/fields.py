@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from provgraph.events import NewEvent, Pem, accept
+from provgraph.families.pem.events import Pem, accept
+
+if TYPE_CHECKING:
+    from provgraph.events import NewEvent
 
 PEM_ID = "0123456789abcdef0123456789abcdef"
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from provgraph.errors import InvalidEventError
-from provgraph.events import ArtifactStatement, Kind, accept
-from provgraph.events.pem import read
+from provgraph.families.pem.events import PEM, ArtifactStatement, accept, read
 from tests.unit.events.fields import PEM_ID, accepted, content, fields
 
 OTHER_ID = "fedcba9876543210fedcba9876543210"
@@ -33,7 +32,7 @@ def refusal(**changed: Any) -> InvalidEventError:
 def test_an_accepted_pem_is_an_event_of_its_own_family_under_its_own_id() -> None:
     event = accept(fields())
 
-    assert (event.event_id, event.kind) == (PEM_ID, Kind.PEM)
+    assert (event.event_id, event.kind) == (PEM_ID, PEM)
 
 
 def test_the_content_is_what_reading_the_payload_gives() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provgraph.errors import InvalidInputError
-from provgraph.events import accept, canonical
-from provgraph.events.pem import read
+from provgraph.events import canonical
+from provgraph.families.pem.events import accept, read
 from tests.unit.events.fields import fields
 
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provgraph.errors import EmitterError
-from provgraph.events import NOBODY, Sender
-from provgraph.events.emitters import any_covers, covers
+from provgraph.families.credential.emitters import NOBODY, Sender, any_covers, covers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provgraph.errors import InvalidInputError
-from provgraph.events.groupname import check_params, description, group_name, params_digest
+from provgraph.families.tracking.groupname import check_params, description, group_name, params_digest
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provgraph.errors import InvalidEventError
-from provgraph.events import Outcome, accept
-from provgraph.events.pem import LONGEST_ERROR, Pem, read
+from provgraph.families.pem.events import LONGEST_ERROR, Outcome, Pem, accept, read
 
 _FIELDS: dict[str, Any] = {
     "ID": "0" * 31 + "1",

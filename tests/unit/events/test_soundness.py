@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import ProvgraphError
-from provgraph.events import Kind, NewEvent, RecordedEvent, accept, canonical, content
+from provgraph.events import Kind, NewEvent, RecordedEvent, canonical
 from provgraph.events.clock import LATEST_US
-from provgraph.events.soundness import is_sound
-from provgraph.events.tracking import tracked
+from provgraph.families.acceptance.events import CHANGE_ACCEPTED, LOSS_ACCEPTED
+from provgraph.families.artifact.events import ARTIFACTS_REMOVED
+from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED
+from provgraph.families.operation.events import LOG_CLEANED
+from provgraph.families.pem.events import accept
+from provgraph.families.registry import content, is_sound
+from provgraph.families.report.events import REPORT_CLOSED, REPORT_OPENED
+from provgraph.families.tag.events import TAG_SET
+from provgraph.families.tracking.events import TRACKED, tracked
 from tests.unit.events.fields import PEM_ID, fields
 from tests.unit.events.test_families import EVERYTHING, FAMILIES
 
@@ -51,7 +58,7 @@ def is_sound_as(event: NewEvent, change: Callable[[JSON], object]) -> bool:
         return False
 
 
-@pytest.mark.parametrize("event", [*FAMILIES.values(), accept(FULL)], ids=lambda event: event.kind.value)
+@pytest.mark.parametrize("event", [*FAMILIES.values(), accept(FULL)], ids=lambda event: event.kind)
 def test_whatever_was_recorded_is_sound(event: NewEvent) -> None:
     assert is_sound(recorded(event))
 
@@ -109,34 +116,34 @@ def test_a_pem_that_says_something_in_no_form_that_is_stored_is_not(change: Call
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        (Kind.TAG_SET, put("Tag", value=5)),
-        (Kind.TAG_SET, put("NamespaceID", value=None)),
-        (Kind.TAG_SET, put("EventID", value="no id")),
-        (Kind.ARTIFACTS_REMOVED, put("Names", value="model")),
-        (Kind.ARTIFACTS_REMOVED, put("Names", value=["model", 5])),
-        (Kind.REPORT_OPENED, put("Subject", value=["x"])),
-        (Kind.REPORT_CLOSED, put("Names", value="model")),
-        (Kind.REPORT_CLOSED, put("Report", value=5)),
-        (Kind.CREDENTIAL_CREATED, put("Rights", value="read")),
-        (Kind.CREDENTIAL_CREATED, put("Only", value="yes")),
-        (Kind.CREDENTIAL_CREATED, put("Emitters", value="a*")),
-        (Kind.CREDENTIAL_REVOKED, put("CredentialID", value=5)),
-        (Kind.LOG_CLEANED, put("PreviousPosition", value="7")),
-        (Kind.CHANGE_ACCEPTED, put("Position", value="3")),
-        (Kind.CHANGE_ACCEPTED, put("FoundDigest", value="no digest")),
-        (Kind.LOSS_ACCEPTED, put("KeptPosition", value=None)),
-        (Kind.TRACKED, put("Pem", "Emitter", value=5)),
-        (Kind.TRACKED, put("Step", "sequence", value="7")),
-        (Kind.TRACKED, put("Step", "answer", value=None)),
-        (Kind.TRACKED, put("Step", "changes", 0, "after", "id", value="no id")),
-        (Kind.TRACKED, put("Step", "changes", 0, "after", "values", value=5)),
-        (Kind.TRACKED, put("Step", "changes", 0, "after", "live", value=1)),
-        (Kind.TRACKED, put("Step", "members", 0, "members", value=PEM_ID)),
-        (Kind.TRACKED, put("Step", "run", "opened_us", value=None)),
-        (Kind.TRACKED, put("Step", "run", "members", value=["no id"])),
-        (Kind.TRACKED, put("Step", "kinds", value=[{"namespace": "Infra", "xame": "Rack"}])),
-        (Kind.TRACKED, put("Step", "kinds", value=[{"namespace": "Infra", "name": 5}])),
-        (Kind.TRACKED, put("Step", "kinds", value=["InfraRack"])),
+        (TAG_SET, put("Tag", value=5)),
+        (TAG_SET, put("NamespaceID", value=None)),
+        (TAG_SET, put("EventID", value="no id")),
+        (ARTIFACTS_REMOVED, put("Names", value="model")),
+        (ARTIFACTS_REMOVED, put("Names", value=["model", 5])),
+        (REPORT_OPENED, put("Subject", value=["x"])),
+        (REPORT_CLOSED, put("Names", value="model")),
+        (REPORT_CLOSED, put("Report", value=5)),
+        (CREDENTIAL_CREATED, put("Rights", value="read")),
+        (CREDENTIAL_CREATED, put("Only", value="yes")),
+        (CREDENTIAL_CREATED, put("Emitters", value="a*")),
+        (CREDENTIAL_REVOKED, put("CredentialID", value=5)),
+        (LOG_CLEANED, put("PreviousPosition", value="7")),
+        (CHANGE_ACCEPTED, put("Position", value="3")),
+        (CHANGE_ACCEPTED, put("FoundDigest", value="no digest")),
+        (LOSS_ACCEPTED, put("KeptPosition", value=None)),
+        (TRACKED, put("Pem", "Emitter", value=5)),
+        (TRACKED, put("Step", "sequence", value="7")),
+        (TRACKED, put("Step", "answer", value=None)),
+        (TRACKED, put("Step", "changes", 0, "after", "id", value="no id")),
+        (TRACKED, put("Step", "changes", 0, "after", "values", value=5)),
+        (TRACKED, put("Step", "changes", 0, "after", "live", value=1)),
+        (TRACKED, put("Step", "members", 0, "members", value=PEM_ID)),
+        (TRACKED, put("Step", "run", "opened_us", value=None)),
+        (TRACKED, put("Step", "run", "members", value=["no id"])),
+        (TRACKED, put("Step", "kinds", value=[{"namespace": "Infra", "xame": "Rack"}])),
+        (TRACKED, put("Step", "kinds", value=[{"namespace": "Infra", "name": 5}])),
+        (TRACKED, put("Step", "kinds", value=["InfraRack"])),
     ],
 )
 def test_an_event_of_another_family_with_a_wrong_part_is_not(

@@ -9,17 +9,17 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from provgraph.http import (
-    Edge,
-    Metrics,
-    install,
-)
+from provgraph.cli.parts import PARTS
+from provgraph.http import Doors, Edge, Metrics, front_door, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Scope
+
+
+EVERY_DOOR = Doors(front_door(part) for part in PARTS)
 
 
 class Answer:
@@ -83,7 +83,7 @@ def call(app: ASGIApp, scope: Scope, client: Client | None = None) -> Answer:
 def app_with(endpoint: Callable[..., Any], path: str = "/api/x", metrics: Metrics | None = None) -> ASGIApp:
     app = FastAPI(routes=[Route(path, endpoint)], redirect_slashes=False)
     install(app)
-    return Edge(app, metrics or Metrics())
+    return Edge(app, metrics or Metrics(), doors=EVERY_DOOR)
 
 
 def raising(error: Exception) -> Callable[[Request], Any]:

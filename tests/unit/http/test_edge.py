@@ -15,6 +15,7 @@ from provgraph.errors import (
     InvalidInputError,
     NotFoundError,
     OverloadedError,
+    ProvgraphError,
     StoreError,
     TooLargeError,
     UnauthenticatedError,
@@ -28,11 +29,12 @@ from provgraph.http import (
     install,
     read_body,
 )
+from provgraph.http.answers import DOORS
 from provgraph.http.edge import MAX_TARGET_BYTES
-from tests.unit.http.application import Client, app_with, call, plain, raising, scope_of
+from tests.unit.http.application import EVERY_DOOR, Client, app_with, call, plain, raising, scope_of
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope
+    from starlette.types import ASGIApp, Receive, Scope
 
 
 # Bodies
@@ -79,9 +81,14 @@ def test_a_body_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch
 # Errors as answers
 
 
+def refused(path: str, error: ProvgraphError) -> ASGIApp:
+    """Answer with an error as an application with every service does."""
+    return error_answer({**scope_of(path), DOORS: EVERY_DOOR}, error)
+
+
 @pytest.mark.parametrize("path", ["/receiver/pem", "/query/pems", "/graph_builder/info", "/query"])
 def test_record_keepers_paths_answer_errors_with_a_plain_sentence(path: str) -> None:
-    answer = call(error_answer(scope_of(path), InvalidInputError("Not\nso", field="f")), scope_of(path))
+    answer = call(refused(path, InvalidInputError("Not\nso", field="f")), scope_of(path))
 
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.body == b"Not so"
@@ -91,7 +98,7 @@ def test_record_keepers_paths_answer_errors_with_a_plain_sentence(path: str) -> 
 def test_all_other_paths_answer_errors_with_a_problem(path: str) -> None:
     error = InvalidEventError("PEM is not valid: Type is empty", field="Type", rule="required")
 
-    answer = call(error_answer(scope_of(path), error), scope_of(path))
+    answer = call(refused(path, error), scope_of(path))
 
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
@@ -119,7 +126,7 @@ def test_a_refused_credential_names_the_scheme() -> None:
 
 @pytest.mark.parametrize("path", ["/receiver/pem", "/api"])
 def test_an_error_that_quotes_what_utf8_cannot_write_is_answered_all_the_same(path: str) -> None:
-    assert b"ud800" in call(error_answer(scope_of(path), NotFoundError("no \ud800")), scope_of(path)).body
+    assert b"ud800" in call(refused(path, NotFoundError("no \ud800")), scope_of(path)).body
 
 
 def test_what_the_endpoint_raises_is_answered() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import Grant, Holder, Role, credential_created
 from provgraph.events.recorder import RECORDED_BY, called
+from provgraph.families.credential.events import Grant, Holder, Role, credential_created
 from provgraph.lineage.recorders import Recorders
 from tests.contract.builders import pem
 from tests.unit.operations.stores import open_stores

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from provgraph.errors import InvalidInputError
 from provgraph.eventlog.memory import InMemoryEventLog
-from provgraph.events import tag_set
 from provgraph.events.clock import parse_time, rfc3339
+from provgraph.families.tag.events import tag_set
 from provgraph.lineage.times import Clocks, position_at, read_duration, read_time
 from tests.contract.builders import pem
 

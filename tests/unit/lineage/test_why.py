@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import tag_set
 from provgraph.events.recorder import RECORDED_BY
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore import EmbeddedGraphStore, GraphStore
 from provgraph.lineage.state import state
 from provgraph.lineage.why import Why, why

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from graphbuilder.projector import Projector
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
 from provgraph.eventlog import PROJECTOR_LEASE, SQLiteEventLog
-from provgraph.events import accept, tag_set
+from provgraph.families.pem.events import accept
+from provgraph.families.tag.events import tag_set
 from provgraph.graphstore.embedded import EmbeddedGraphStore
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import OverloadedError
-from provgraph.events import Grant, Holder, Role
+from provgraph.families.credential.events import Grant, Holder, Role
 from provgraph.graphstore.base import GraphCounts
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import report_connections

@@ -9,8 +9,8 @@ import pytest
 
 from provgraph.catalog import ListQuery
 from provgraph.errors import ConflictError, NotFoundError, StoreError
-from provgraph.events import Kind, report_opened
-from provgraph.events.report import CONNECTIONS
+from provgraph.families.artifact.events import ARTIFACTS_REMOVED
+from provgraph.families.report.events import CONNECTIONS, REPORT_CLOSED, REPORT_OPENED, report_opened
 from provgraph.operations.connections import (
     close_abandoned_reports,
     find_report,
@@ -80,8 +80,8 @@ def test_reports_and_removals_are_recorded_with_who_asked_for_them(littered: Sto
 
     events = stores.log.read(after=head)
     assert [event.kind for event in events] == [
-        *(Kind.REPORT_OPENED, Kind.REPORT_CLOSED),
-        *(Kind.REPORT_OPENED, Kind.ARTIFACTS_REMOVED, Kind.REPORT_CLOSED),
+        *(REPORT_OPENED, REPORT_CLOSED),
+        *(REPORT_OPENED, ARTIFACTS_REMOVED, REPORT_CLOSED),
     ]
     assert {event.sender for event in events} == {sender}
 

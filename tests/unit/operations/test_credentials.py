@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import InvalidInputError, NotFoundError
-from provgraph.events import Grant, Holder, Right, Role
+from provgraph.families.credential.events import Grant, Holder, Right, Role
 from provgraph.operations.credentials import Credentials, credential_fields, read_grant
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.events import pem
+from provgraph.families.pem import events as pem
 from provgraph.sources import git
 from provgraph.sources.commits import Change, Commit
 from provgraph.sources.errors import SourceError

@@ -29,7 +29,7 @@ UPDATE credential SET rights = CASE role
 ALTER TABLE credential DROP COLUMN role;
 """
 
-# As `provgraph.events.pem` reads it, which has a rule for it since format 2. Events of before may say anything there.
+# As `families.pem.events` reads it, which has a rule for it since format 2. Events of before may say anything there.
 # The whole log is looked through: some seconds for a million events.
 _OUTCOMES = r"""
 CREATE TABLE pem_outcome (position bigint PRIMARY KEY, outcome text COLLATE "C", error text COLLATE "C");

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from provgraph.events.artifact import note
 from provgraph.events.clock import parse_time, second_text
-from provgraph.events.pem import ArtifactStatement, Pem
+from provgraph.families.artifact.events import note
+from provgraph.families.pem.events import ArtifactStatement, Pem
 from provgraph.graphstore.base import Checkpoint, TagFacts
 from provgraph.graphstore.embedded import schema
 from provgraph.graphstore.embedded.writer import GraphWriter

@@ -9,6 +9,9 @@ import orjson
 
 from provgraph.events.base import Kind, NewEvent, event
 
+LOG_CLEANED = Kind("log.cleaned")
+REBUILD_REQUESTED = Kind("rebuild.requested")
+
 # So many that nobody who saw the log is that far behind; few enough that an event stays small.
 _MOST_EARLIER = 100
 
@@ -63,12 +66,17 @@ def log_cleaned(
     }
     if earlier:
         fields["Earlier"] = [list(over) for over in earlier]
-    return event(Kind.LOG_CLEANED, uuid.uuid4().hex, content, fields)
+    return event(LOG_CLEANED, uuid.uuid4().hex, content, fields)
+
+
+def read_rebuild(_event_id: str, _payload: bytes) -> RebuildRequested:
+    """Return the request in a stored payload."""
+    return RebuildRequested()
 
 
 def rebuild_requested() -> NewEvent:
     """Return the event that asks for a rebuild of the graph."""
-    return event(Kind.REBUILD_REQUESTED, uuid.uuid4().hex, RebuildRequested(), {})
+    return event(REBUILD_REQUESTED, uuid.uuid4().hex, RebuildRequested(), {})
 
 
 def read_cleaned(payload: bytes) -> LogCleaned:

@@ -13,7 +13,9 @@ from provgraph.events.clock import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from provgraph.events.pem import ArtifactStatement
+    from provgraph.families.pem.events import ArtifactStatement
+
+ARTIFACTS_REMOVED = Kind("artifacts.removed")
 
 
 class Sighting(NamedTuple):
@@ -72,7 +74,7 @@ def artifacts_removed(names: Iterable[str], *, report_id: str) -> NewEvent:
     """Return the event that removes the unconnected ones of ``names``."""
     content = ArtifactsRemoved(tuple(names), report_id)
     fields = {"Names": list(content.names), "ReportID": report_id}
-    return event(Kind.ARTIFACTS_REMOVED, uuid.uuid4().hex, content, fields)
+    return event(ARTIFACTS_REMOVED, uuid.uuid4().hex, content, fields)
 
 
 def read(payload: bytes) -> ArtifactsRemoved:

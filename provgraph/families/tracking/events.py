@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from provgraph.events import canonical, pem
+from provgraph.events import canonical
 from provgraph.events.base import Kind, NewEvent, texts
+from provgraph.families.pem import events as pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provgraph.events.pem import Pem
+    from provgraph.families.pem.events import Pem
+
+TRACKED = Kind("tracking.step")
 
 _NAMESPACE = uuid.UUID("6f7b0a52-6a3e-5e0f-9a55-0d7f2f6c9b1e")
 
@@ -166,7 +169,7 @@ def tracked(fields: Mapping[str, Any], step: Step) -> NewEvent:
     accepted = pem.accept(dict(fields))
     content = Tracked(accepted.content, step)  # type: ignore[arg-type] # what `accept` gives is a PEM's
     payload = canonical.dumps({"Pem": orjson.Fragment(accepted.payload), "Step": _written(step)})
-    return NewEvent(accepted.event_id, Kind.TRACKED, payload, content)
+    return NewEvent(accepted.event_id, TRACKED, payload, content)
 
 
 def read(payload: bytes) -> Tracked:

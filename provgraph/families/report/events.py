@@ -9,6 +9,9 @@ import orjson
 
 from provgraph.events.base import Kind, NewEvent, event, texts
 
+REPORT_OPENED = Kind("report.opened")
+REPORT_CLOSED = Kind("report.closed")
+
 CONNECTIONS = "connections"  # artifacts that no PEM uses or produces
 REMOVAL = "removal"  # what was removed after a connection report
 
@@ -34,14 +37,14 @@ class ReportClosed(NamedTuple):
 def report_opened(subject: str) -> NewEvent:
     """Return the event that opens a report under a new id (the event's id is the report's)."""
     report_id = uuid.uuid4().hex
-    return event(Kind.REPORT_OPENED, report_id, ReportOpened(report_id, subject), {"Subject": subject})
+    return event(REPORT_OPENED, report_id, ReportOpened(report_id, subject), {"Subject": subject})
 
 
 def report_closed(report_id: str, status: str, text: str, names: tuple[str, ...] = ()) -> NewEvent:
     """Return the event that closes a report."""
     fields = {"ReportID": report_id, "Status": status, "Report": text, "Names": list(names)}
     content = ReportClosed(report_id, status, text, names)
-    return event(Kind.REPORT_CLOSED, uuid.uuid4().hex, content, fields)
+    return event(REPORT_CLOSED, uuid.uuid4().hex, content, fields)
 
 
 def read_opened(event_id: str, payload: bytes) -> ReportOpened:

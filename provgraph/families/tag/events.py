@@ -9,6 +9,8 @@ import orjson
 
 from provgraph.events.base import Kind, NewEvent, event
 
+TAG_SET = Kind("tag.set")
+
 
 class TagSet(NamedTuple):
     """A tag was put on a PEM, taking it from whichever PEM had it before."""
@@ -22,7 +24,7 @@ def tag_set(namespace: str, tag: str, pem_id: str) -> NewEvent:
     """Return the event that sets a tag. Each call is an event of its own: setting a tag again renews it."""
     content = TagSet(namespace, tag, pem_id)
     fields = {"NamespaceID": namespace, "Tag": tag, "EventID": pem_id}
-    return event(Kind.TAG_SET, uuid.uuid4().hex, content, fields)
+    return event(TAG_SET, uuid.uuid4().hex, content, fields)
 
 
 def read(payload: bytes) -> TagSet:

@@ -14,6 +14,9 @@ from provgraph.events.clock import parse_time, rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+CREDENTIAL_CREATED = Kind("credential.created")
+CREDENTIAL_REVOKED = Kind("credential.revoked")
+
 
 class Right(StrEnum):
     """One thing that a credential may do. The values are stored, and always in this order: never change one."""
@@ -109,13 +112,13 @@ def credential_created(name: str, *, holder: Holder, grant: Grant, token_sha256:
         fields["ExpiresAt"] = rfc3339(grant.expires_us)
     fields["TokenSHA256"] = token_sha256
     content = CredentialCreated(id_, name, holder, grant, token_sha256)
-    return event(Kind.CREDENTIAL_CREATED, id_, content, fields)
+    return event(CREDENTIAL_CREATED, id_, content, fields)
 
 
 def credential_revoked(credential_id: str) -> NewEvent:
     """Return the event that takes a credential back."""
     content = CredentialRevoked(credential_id)
-    return event(Kind.CREDENTIAL_REVOKED, uuid.uuid4().hex, content, {"CredentialID": credential_id})
+    return event(CREDENTIAL_REVOKED, uuid.uuid4().hex, content, {"CredentialID": credential_id})
 
 
 def read_created(event_id: str, payload: bytes) -> CredentialCreated:

@@ -23,6 +23,8 @@ from provgraph.events.base import Kind, NewEvent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+PEM = Kind("pem")
+
 PEM_VERSION = "2.0.0"
 # What is left of a UUID without the prefix, braces and dashes of its other spellings. (uuid.UUID alone would also take
 # the blanks and underscores that Python allows in numbers.)
@@ -95,6 +97,16 @@ class Pem(NamedTuple):
     error: str | None = None  # its beginning, see `LONGEST_ERROR`
 
 
+def is_sound(fields: object, content: object) -> bool:
+    """Tell whether the door takes these fields, and finds nothing to put into another form."""
+    return accept(fields, any_outcome=True, listed_once=True).content == content
+
+
+def is_id(stated: str) -> bool:
+    """Tell whether a text is an event's id as it is stored."""
+    return event_id(stated) == stated
+
+
 def accept(
     fields: object,
     sender: str | None = None,
@@ -131,7 +143,7 @@ def accept(
         payload = canonical.dumps(normal)
     except InvalidInputError as error:
         raise InvalidEventError(f"PEM is not valid: {error}", rule=error.rule) from error
-    return NewEvent(normal["ID"], Kind.PEM, payload, _pem(normal, occurred_us), sender)
+    return NewEvent(normal["ID"], PEM, payload, _pem(normal, occurred_us), sender)
 
 
 def read(payload: bytes) -> Pem:

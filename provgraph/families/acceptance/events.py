@@ -9,6 +9,11 @@ import orjson
 
 from provgraph.events.base import Kind, NewEvent, event
 
+CHANGE_ACCEPTED = Kind("change.accepted")
+LOSS_ACCEPTED = Kind("loss.accepted")
+# By these an operator lets the log go on where something is wrong with it.
+ACCEPTANCES = frozenset({CHANGE_ACCEPTED, LOSS_ACCEPTED})
+
 
 class ChangeAccepted(NamedTuple):
     """
@@ -50,7 +55,7 @@ def change_accepted(accepted: ChangeAccepted, *, sender: str | None = None) -> N
         "FoundDigest": accepted.found_digest,
         "Reason": accepted.reason,
     }
-    return event(Kind.CHANGE_ACCEPTED, uuid.uuid4().hex, accepted, fields, sender=sender)
+    return event(CHANGE_ACCEPTED, uuid.uuid4().hex, accepted, fields, sender=sender)
 
 
 def loss_accepted(accepted: LossAccepted, *, sender: str | None = None) -> NewEvent:
@@ -64,7 +69,7 @@ def loss_accepted(accepted: LossAccepted, *, sender: str | None = None) -> NewEv
         "KeptDigest": accepted.kept_digest,
         "Reason": accepted.reason,
     }
-    return event(Kind.LOSS_ACCEPTED, uuid.uuid4().hex, accepted, fields, sender=sender)
+    return event(LOSS_ACCEPTED, uuid.uuid4().hex, accepted, fields, sender=sender)
 
 
 def read_change(payload: bytes) -> ChangeAccepted:

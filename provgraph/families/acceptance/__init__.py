@@ -1,0 +1,1 @@
+"""What operators accept of a log that something is wrong with."""

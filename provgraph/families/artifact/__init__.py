@@ -1,0 +1,1 @@
+"""The removal of artifacts that no PEM names."""

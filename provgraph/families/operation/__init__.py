@@ -1,0 +1,1 @@
+"""What operators did to the log and its projections."""

@@ -1,0 +1,1 @@
+"""What emitters report: process event messages."""

@@ -1,0 +1,13 @@
+"""The family, see `provgraph.families.base.Family`."""
+
+from __future__ import annotations
+
+from provgraph.families.base import Family
+from provgraph.families.pem.events import PEM, Pem, is_sound, read
+
+
+def _itself(content: object) -> Pem | None:
+    return content if isinstance(content, Pem) else None
+
+
+FAMILY = Family("pem", {PEM: lambda _id, payload: read(payload)}, pem=_itself, sound=is_sound)
