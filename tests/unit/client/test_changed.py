@@ -97,7 +97,7 @@ def test_a_plan_keeps_which_part_it_is_of() -> None:
 
 
 def test_printed_gaps_say_which_of_them_rest_on_a_changed_event() -> None:
-    named = [
+    named: list[dict[str, Any]] = [
         {"event": "a" * 32, "named_by": "b" * 32, "times": 1},
         {"event": "c" * 32, "named_by": "d" * 32, **MARK},
     ]
