@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import importlib.util
 import logging
 import os
 import resource
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from provgraph.catalog import Catalog
     from provgraph.eventlog import EventLog
     from provgraph.graphstore.base import GraphStore
+    from provgraph.http import FrontDoor
     from provgraph.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -326,7 +328,14 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
     install(app)
     settings = services.settings
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
-    return Edge(app, services.metrics, doors=Doors(doors), bodies=bodies, guard=_guard(settings))
+    return Edge(app, services.metrics, doors=Doors(_known_doors()), bodies=bodies, guard=_guard(settings))
+
+
+def _known_doors() -> Iterator[FrontDoor]:
+    """Yield the front doors of this installation: clients of a service that is not served here read its refusals."""
+    for part in PARTS:
+        if importlib.util.find_spec(part) is not None:  # an image holds only the services that it serves
+            yield front_door(part)
 
 
 def _guard(settings: Settings) -> BrowserGuard | None:
