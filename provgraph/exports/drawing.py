@@ -69,8 +69,12 @@ def draw(answer: Mapping[str, Any]) -> Drawing:
     for edge in content.edges:
         source, target = ids[edge.source.key], ids[edge.target.key]
         tail, head = (source, target) if edge.flows else (target, source)
+        of_version = of_versions.get(edge.version, {}) if edge.version is not None else {}
         label = _label(
-            edge, tell_version=edge.target.key in changing, in_box=versions.get(edge.target.key, {})
+            edge,
+            tell_version=edge.target.key in changing,
+            in_box=versions.get(edge.target.key, {}),
+            of_version=of_version,
         )
         is_dubious = any(edge.facts.get(doubt) for doubt in ("out_of_order", "contradicted"))
         arrows.append(Arrow(tail, head, edge.type, label, is_dubious))
@@ -142,11 +146,14 @@ def _with_several_versions(edges: list[parts.Edge]) -> set[str]:
     }
 
 
-def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -> str | None:
+def _label(
+    edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any], of_version: Mapping[str, Any]
+) -> str | None:
     """
     Return what is written beside an arrow: the version, where the picture does not show it otherwise.
 
     :param in_box: what the artifact's box says of its only version
+    :param of_version: what all edges say of the version that was used
     """
     version = edge.version
     if version is None:
@@ -167,7 +174,7 @@ def _label(edge: parts.Edge, *, tell_version: bool, in_box: Mapping[str, Any]) -
             if not parts.same(in_box.get(name), value)
         }
         said += map(_visible, _of_version(own))
-    told = (telling.contradicted(edge.facts), telling.also_stated(edge.facts, in_box or edge.said_of_version))
+    told = (telling.contradicted(edge.facts), telling.also_stated(edge.facts, of_version))
     said += map(_visible, filter(None, told))
     if edge.facts.get("out_of_order"):
         said.append("out of order")

@@ -126,8 +126,8 @@ def _from_outside(graph: HistoryReader, asked: Past, name: str) -> tuple[Artifac
     nothing = (None, None, 0, UseFacts(name, None, None))
     *_, described_at, described = next((one for one in said if one[-1].properties != "{}"), nothing)
     *_, digest_at, digested = next((one for one in said if one[-1].digest is not None), nothing)
-    *_, kind_at, sorted_ = next((one for one in said if one[-1].kind is not None), nothing)
-    state = ArtifactState(name, described.properties, None, digested.digest, sorted_.kind)
+    *_, kind_at, kinded = next((one for one in said if one[-1].kind is not None), nothing)
+    state = ArtifactState(name, described.properties, None, digested.digest, kinded.kind)
     return state, sorted({described_at, digest_at, kind_at} - {0})
 
 

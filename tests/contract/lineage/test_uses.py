@@ -191,6 +191,21 @@ def test_uses_from_outside_that_state_other_digests_are_told_apart(stores: Opene
         assert "d2" in text
 
 
+def test_a_drawing_of_several_versions_says_only_what_a_use_states_beyond_them(stores: Opener) -> None:
+    made = [pem(n, at=n, produces=[{"Name": "m", "Digest": f"d{n}"}]) for n in (1, 3)]
+    users = [
+        pem(2, at=2, uses=[{"Name": "m", "Digest": "d1"}], produces=["a"]),
+        pem(4, at=4, uses=["a", {"Name": "m", "Digest": "d3", "Kind": "weights"}], produces=["b"]),
+    ]
+    with stores.filled([*made, *users]) as store:
+        answer = as_lineage(why(store, Why("artifact:b")), depth=None)
+
+    for name in ("dot", "mermaid"):
+        text = re.sub("#([0-9]+);", lambda found: chr(int(found[1])), FORMATS[name].render(answer).decode())
+        assert "the use stated kind weights" in text
+        assert "the use stated digest" not in text
+
+
 def test_the_state_shows_what_uses_state_of_what_came_from_outside(store: GraphStore) -> None:
     now = {each["artifact"]: each for each in state(store)["artifacts"]}
     then = {each["artifact"]: each for each in state(store, as_of_us=at_us(1))["artifacts"]}
