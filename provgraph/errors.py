@@ -243,6 +243,16 @@ class NewerEventError(StoreError):
         return {"position": self.position}
 
 
+class OtherTablesError(StoreError):
+    """Another version of provgraph made the catalog's tables, and this process does not know them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another version of provgraph has made the catalog's tables anew, so this process cannot write to them: "
+            "restart this process, with that version. Nothing was stored"
+        )
+
+
 class CheckpointMismatchError(StoreError):
     """The graph is not where this projector thought: another one wrote, or the batch was applied before."""
 

@@ -346,10 +346,16 @@ class Byteas(bytes):
 
 
 def bigints(values: Sequence[int]) -> Bigints:
-    """Pack 64-bit integers."""
+    """Pack 64-bit integers, none of them missing (see `some_bigints`)."""
     flat = [8] * (2 * len(values))
     flat[1::2] = values
     return Bigints(_HEADER.pack(1, 0, _BIGINT, len(values), 1) + struct.pack(">" + "iq" * len(values), *flat))
+
+
+def some_bigints(values: Sequence[int | None]) -> Bigints:
+    """Pack 64-bit integers; None is null."""
+    parts = [_NULL if value is None else struct.pack(">iq", 8, value) for value in values]
+    return Bigints(_HEADER.pack(1, int(None in values), _BIGINT, len(parts), 1) + b"".join(parts))
 
 
 def texts(values: Iterable[str | None]) -> Texts:

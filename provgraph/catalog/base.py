@@ -169,6 +169,20 @@ class Catalog(Protocol):
         :returns: how many events were read
         """
 
+    def upgrade(
+        self, log: EventLog, *, take_back: bool = False, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """
+        Build those tables anew that are not there, or are of another version of provgraph, and switch to them.
+
+        The served ones are used until then, also by processes of the other version; from then on those are told to
+        restart. Interrupted, the next call goes on. To be called before anything is asked.
+
+        :param take_back: also tables that a newer version made
+        :returns: how many events were read; 0 where nothing was to be done
+        :raises StoreError: a newer version made the tables, and they shall not be taken back
+        """
+
     def last_position(self) -> int:
         """
         Return the highest log position that it has an event or a credential of: a witness of how far the log went.

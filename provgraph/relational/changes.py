@@ -8,14 +8,17 @@ rows before it is a `Statement`: those are executed one by one after the rest, i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Insert, Table
+    from sqlalchemy import Delete, Insert, Table, Update
 
     from provgraph.relational.columns import Key
+
+    # From the tables to a statement with a parameter for each value, by name.
+    Statement = Callable[["Target"], Insert | Update | Delete]
 
 Value = str | int | None
 Row = tuple[Value, ...]
@@ -68,8 +71,12 @@ class Target(Protocol):
         """Return a statement that adds a row or changes the one with its key, but for the columns ``fixed``."""
 
 
-# From the tables to a statement with a parameter for each value, by name.
-Statement = "Callable[[Target], Insert | Update | Delete]"
+class Ordered(NamedTuple):
+    """A statement that is executed in the order of the log, with each of its values."""
+
+    changed: Table
+    statement: Statement
+    values: Sequence[Mapping[str, Value]]
 
 
 class Changes:
@@ -80,7 +87,7 @@ class Changes:
     def __init__(self) -> None:
         self._added: dict[Write, list[Any]] = {}
         self._by_key: dict[Write, dict[Any, Any]] = {}
-        self.ordered: list[tuple[Callable[[Target], Any], Sequence[Mapping[str, Value]]]] = []
+        self.ordered: list[Ordered] = []
 
     def add(self, write: Add[_R], row: _R) -> None:
         """Add a new row."""
@@ -96,10 +103,10 @@ class Changes:
             rows = self._by_key[write] = {}
         return rows
 
-    def then(self, statement: Callable[[Target], Any], *values: Mapping[str, Value]) -> None:
-        """Execute a statement with each of these values, after everything that was said before."""
+    def then(self, changed: Table, statement: Statement, *values: Mapping[str, Value]) -> None:
+        """Change a table by a statement with each of these values, after everything that was said before."""
         if values:
-            self.ordered.append((statement, values))
+            self.ordered.append(Ordered(changed, statement, values))
 
     def of(self, write: Write) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a change."""

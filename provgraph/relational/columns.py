@@ -124,9 +124,14 @@ def _index_long_texts(made: Table) -> None:
             Index(f"{made.name}_{'_'.join(names)}_key", *parts, unique=True, _table=made)
 
 
-def unique_parts(made: Table, names: Key) -> list[str]:
-    """Return what is unique on PostgreSQL where ``names`` are a key there: names of columns, or expressions."""
+def unique_parts(made: Table, names: Key, *, of: str = "") -> list[str]:
+    """
+    Return what is unique on PostgreSQL where ``names`` are a key there: names of columns, or expressions.
+
+    :param of: the name that the table has in a statement, if that is needed
+    """
     parts = []
     for name in names:
-        parts += [part.format(name) for part in UNIQUE_PARTS] if is_long(made.c[name]) else [name]
+        spelled = f"{of}.{name}" if of else name
+        parts += [part.format(spelled) for part in UNIQUE_PARTS] if is_long(made.c[name]) else [spelled]
     return parts

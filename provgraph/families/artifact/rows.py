@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def rows(event: RecordedEvent, changes: Changes) -> None:
     """Remove the artifacts that a removal lists."""
     if isinstance(event.content, ArtifactsRemoved):
-        changes.then(_remove, {"names": canonical.text(list(event.content.names))})
+        changes.then(ARTIFACT, _remove, {"names": canonical.text(list(event.content.names))})
 
 
 def _remove(to: Target) -> Delete:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from provgraph.relational.changes import Keep
 from provgraph.relational.columns import long_texts, numbers, row_number, table, texts
+
+if TYPE_CHECKING:
+    from provgraph.families.artifact.events import Sighting
 
 ARTIFACT = table(
     "artifact",
@@ -15,7 +20,7 @@ ARTIFACT = table(
     unique=(("name",),),
 )
 # The first properties that are not empty stay; empty ones are filled later and never erase.
-SEEN: Keep = Keep(
+SEEN: Keep[Sighting] = Keep(
     ARTIFACT,
     key=("name",),
     columns=("name", "properties", "created_us", "created_at"),

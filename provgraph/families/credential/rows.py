@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def rows(event: RecordedEvent, changes: Changes) -> None:
     """Create or revoke a credential."""
     if isinstance(event.content, CredentialCreated):
-        changes.then(_create, _created(event.content, event))
+        changes.then(CREDENTIAL, _create, _created(event.content, event))
     elif isinstance(event.content, CredentialRevoked):
         values = {"now": second_text(event.recorded_us), "id": event.content.credential_id}
-        changes.then(_revoke, values)
+        changes.then(CREDENTIAL, _revoke, values)
 
 
 def _created(made: CredentialCreated, event: RecordedEvent) -> Mapping[str, Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, update
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Insert, Update
 
     from provgraph.events import RecordedEvent
-    from provgraph.relational.changes import Changes, Target
+    from provgraph.relational.changes import Changes, Target, Value
 
 
 def rows(event: RecordedEvent, changes: Changes) -> None:
     """Open or close a report."""
     if isinstance(event.content, ReportOpened):
-        opened = {
+        opened: dict[str, Value] = {
             "report_id": event.content.report_id,
             "subject": event.content.subject,
             "status": "in progress",
@@ -30,7 +30,7 @@ def rows(event: RecordedEvent, changes: Changes) -> None:
             "opened_at": second_text(event.recorded_us),
             "position": event.position,
         }
-        changes.then(_open, opened)
+        changes.then(REPORT, _open, opened)
     elif isinstance(event.content, ReportClosed):
         closed = event.content
         names = canonical.text(list(closed.names))
@@ -40,7 +40,7 @@ def rows(event: RecordedEvent, changes: Changes) -> None:
             "new_names": names,
             "id": closed.report_id,
         }
-        changes.then(_close, values)
+        changes.then(REPORT, _close, values)
 
 
 def _open(to: Target) -> Insert:
@@ -49,5 +49,5 @@ def _open(to: Target) -> Insert:
 
 def _close(to: Target) -> Update:
     report = to[REPORT]
-    stated = {name: bindparam(f"new_{name}") for name in ("status", "text", "names")}
+    stated: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("status", "text", "names")}
     return update(report).where(report.c.report_id == bindparam("id")).values(stated)

@@ -28,18 +28,20 @@ def rows(event: RecordedEvent, changes: Changes) -> None:
     if not isinstance(event.content, Tracked):
         return
     step = event.content.step
-    changes.then(_add_step, _step(event, step, event.content.pem.occurred_us))
+    changes.then(STEP, _add_step, _step(event, step, event.content.pem.occurred_us))
     # What was saved as it was keeps the version, and the run, that made it so.
     made = [change for change in step.changes if change.operation is not Operation.UNCHANGED]
-    changes.then(_put_object, *(_object(event, step, change) for change in made))
+    changes.then(OBJECT, _put_object, *(_object(event, step, change) for change in made))
     changes.then(
-        _add_operation, *(_operation(event, step, *numbered) for numbered in enumerate(step.changes))
+        OPERATION,
+        _add_operation,
+        *(_operation(event, step, *numbered) for numbered in enumerate(step.changes)),
     )
-    changes.then(_drop_members, *({"group": listed.group_id} for listed in step.members))
-    changes.then(_add_member, *_members(step))
+    changes.then(MEMBER, _drop_members, *({"group": listed.group_id} for listed in step.members))
+    changes.then(MEMBER, _add_member, *_members(step))
     if step.run is not None:
-        changes.then(_put_run, _run(event, step, step.run))
-    changes.then(_put_kind, *(_kind(step, kind) for kind in step.kinds))
+        changes.then(RUN, _put_run, _run(event, step, step.run))
+    changes.then(KIND, _put_kind, *(_kind(step, kind) for kind in step.kinds))
 
 
 def _add_step(to: Target) -> Insert:

@@ -1,0 +1,93 @@
+"""The catalog in a database: asked, built anew, and compared; the same for every database."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import Table, select
+
+from provgraph.catalog.queries import CatalogQueries
+from provgraph.catalog.rebuilding import Rebuild, drop_new, outdated
+from provgraph.events import canonical
+from provgraph.families.registry import TABLES
+from provgraph.relational.columns import is_given
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Engine, Select
+
+    from provgraph.catalog.rebuilding import Site
+    from provgraph.catalog.writing import Writer
+    from provgraph.eventlog import EventLog
+
+    ReadRows = Callable[[str], Iterable[Sequence[Any]]]
+
+logger = logging.getLogger(__name__)
+
+C = TypeVar("C")  # the driver's connection
+
+
+class StoredCatalog(CatalogQueries, Generic[C]):
+    """A `Catalog` in a database."""
+
+    def __init__(self, writer: Writer[C], engine: Engine, *, credentials: Engine) -> None:
+        """See `CatalogQueries`."""
+        super().__init__(engine, credentials=credentials)
+        self._writer = writer
+
+    @abstractmethod
+    def _site(self, *, waits: bool = False) -> AbstractContextManager[Site[C]]:
+        """
+        Open a session for a rebuild.
+
+        :param waits: for another one that is running
+        :raises ConflictError: another rebuild is running
+        """
+
+    @abstractmethod
+    def _snapshot(self, names: Sequence[str]) -> AbstractContextManager[ReadRows]:
+        """Let a block read these tables as they are at one moment."""
+
+    def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
+        """See `Catalog.rebuild`."""
+        with self._site() as site:
+            try:
+                return Rebuild(site, self._writer, log, progress=progress, resumes=False).run()
+            finally:
+                # Whatever happened, no half-built tables are left beside the served ones.
+                site.leave(lambda: drop_new(site, self._writer))
+
+    def upgrade(
+        self, log: EventLog, *, take_back: bool = False, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """See `Catalog.upgrade`."""
+        with self._site(waits=True) as site:
+            families = outdated(site, self._writer, take_back=take_back)
+            if not families:
+                drop_new(site, self._writer)
+                return 0
+            logger.warning(
+                "the catalog's tables of %s are of another version of provgraph: they are built anew from the log",
+                ", ".join(family.name for family in families),
+            )
+            return Rebuild(site, self._writer, log, families=families, progress=progress).run()
+
+    def digest(self) -> str:
+        """See `Catalog.digest`."""
+        total = hashlib.sha256()
+        with self._snapshot([table.name for table in TABLES]) as read:
+            for table in TABLES:
+                for row in read(self._writer.text(content(table))):
+                    total.update(canonical.dumps(row) + b"\n")
+        return total.hexdigest()
+
+
+def content(table: Table) -> Select[*tuple[Any, ...]]:
+    """Return the query for what readers can see of a table, in an order that does not depend on row numbers."""
+    seen = [column for column in table.columns if not is_given(column)]
+    return select(*seen).order_by(*table.primary_key.columns)
