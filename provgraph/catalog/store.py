@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Table, select
 
+from provgraph.catalog.fingerprints import is_same, stamp
 from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.rebuilding import Rebuild, drop_new, outdated
+from provgraph.errors import OtherTablesError
 from provgraph.events import canonical
 from provgraph.families.registry import TABLES
 from provgraph.relational.columns import is_given
@@ -56,6 +58,9 @@ class StoredCatalog(CatalogQueries, Generic[C]):
     def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
         """See `Catalog.rebuild`."""
         with self._site() as site:
+            found = site.stamp()
+            if found is not None and not is_same(found, stamp()):
+                raise OtherTablesError
             try:
                 return Rebuild(site, self._writer, log, progress=progress, resumes=False).run()
             finally:
