@@ -83,7 +83,7 @@ _RENAMED = {"i": "INDEX", "S": "SEQUENCE"}
 class PostgreSQLWriter(Writer["Connection"]):
     """Many rows travel as one array for each column; a row for each element, in their order."""
 
-    sql = dialects.dialect(paramstyle="pyformat")
+    sql = dialects.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] # SQLAlchemy's is untyped
 
     def bulk(self, write: Write, table: Table) -> Callable[[Connection, Rows], None]:
         """See `Writer.bulk`."""
@@ -194,7 +194,7 @@ class PostgreSQLSite(Site["Connection"]):
         """See `Site.transaction`."""
         with rolled_back(self.connection):
             self.connection.execute(BEGIN)
-            yield
+            yield None
             self.connection.execute(COMMIT)
 
     @contextmanager

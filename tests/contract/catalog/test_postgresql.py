@@ -12,9 +12,9 @@ import pytest
 from provgraph.catalog import ListQuery
 from provgraph.catalog import postgresql as catalog_on_postgresql
 from provgraph.catalog.postgresql import PostgreSQLCatalog
-from provgraph.catalog.schema import TABLES
 from provgraph.errors import ConflictError, OverloadedError, StoreError
 from provgraph.families.credential.events import Grant, Holder, Role, credential_created
+from provgraph.families.registry import TABLES
 from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.conftest import postgresql_stores, sqlite_stores
 from tests.contract.catalog.test_rebuild import append_in_batches, events

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from tests.contract.catalog.test_rebuild import append_in_batches, events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provgraph.families.base import Family
     from tests.contract.catalog.stores import Stores
 
 
@@ -40,8 +40,10 @@ def test_a_new_log_has_tables_of_this_version(stores: Stores) -> None:
     assert stores.catalog.pems_count(ListQuery()) == 1
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family.tables], ids=lambda family: family.name)
-def test_tables_of_another_version_are_built_anew(stores: Stores, family: object) -> None:
+@pytest.mark.parametrize(
+    "family", [family for family in FAMILIES if family.tables], ids=lambda family: family.name
+)
+def test_tables_of_another_version_are_built_anew(stores: Stores, family: Family) -> None:
     new = list(events(120))
     append_in_batches(stores.log, new, 50)
     digest, before = stores.catalog.digest(), stores.tables()
@@ -162,7 +164,9 @@ def _interrupt(_done: int) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_log_that_is_cleaned_between_interruption_and_upgrade_is_read_from_its_beginning(stores: Stores) -> None:
+def test_a_log_that_is_cleaned_between_interruption_and_upgrade_is_read_from_its_beginning(
+    stores: Stores,
+) -> None:
     append_in_batches(stores.log, list(events(4_500)), 1_000)
     own = stamp()
     stores.stamp(stamped(pem="0" * 16))

@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from provgraph.catalog.postgresql import PostgreSQLCatalog
-from provgraph.catalog.rows import rows
+from provgraph.catalog.writing import changes_of
 from provgraph.cli.stores import opened_place
 from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.families.credential.events import Grant, Role
+from provgraph.families.pem.tables import ENDED
 from provgraph.operations.credentials import token_sha256
 from tests.contract.builders import pem
 from tests.contract.formats.fixture import (
@@ -74,7 +75,7 @@ def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(old
         connection.execute("UPDATE log_state SET position = %s", (last + len(ENDINGS),))
 
     with opened_place(old_url) as stores:
-        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+        read = changes_of([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).of(ENDED)
     with psycopg.connect(old_url) as connection:
         migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
-from provgraph.catalog.rows import rows
+from provgraph.catalog.writing import changes_of
 from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.families.credential.events import Grant, Role
+from provgraph.families.pem.tables import ENDED
 from provgraph.families.registry import is_sound
 from provgraph.families.tracking.events import Tracked, step_id
 from provgraph.graphstore import Checkpoint, project
@@ -116,7 +117,7 @@ def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(tmp
             )
 
     with opened_place(str(folder)) as stores:
-        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+        read = changes_of([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).of(ENDED)
     with closing(sqlite3.connect(folder / "provgraph.db")) as connection:
         migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
 

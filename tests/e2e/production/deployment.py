@@ -47,9 +47,7 @@ class Deployment:
     def __exit__(self, *_: object) -> None:
         self._ended.close()
 
-    def start(
-        self, *parts: str, project: Path = PROJECT, settings: dict[str, str] | None = None
-    ) -> Service:
+    def start(self, *parts: str, project: Path = PROJECT, settings: dict[str, str] | None = None) -> Service:
         """Start a process that serves ``parts``, of this version or of the one in another checkout."""
         return self._ended.enter_context(self._service(*parts, project=project, settings=settings))
 

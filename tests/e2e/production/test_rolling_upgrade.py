@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from tests.e2e.builders import pem
 from tests.e2e.production.deployment import Deployment, Persistent, assert_nothing_is_lost, readiness
 from tests.e2e.production.newerversion import newer_version
-from tests.e2e.wire import Wire
 from tests.e2e.waiting import eventually
+from tests.e2e.wire import Wire
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_rolling_upgrade_loses_nothing_and_stores_nothing_twice(tmp_path: Path, deployment: Deployment) -> None:
+def test_a_rolling_upgrade_loses_nothing_and_stores_nothing_twice(
+    tmp_path: Path, deployment: Deployment
+) -> None:
     newer = newer_version(tmp_path / "newer")
     receiver, query = deployment.start("receiver"), deployment.start("query", "admin")
     builder = deployment.start("graphbuilder")
