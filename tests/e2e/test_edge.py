@@ -12,35 +12,30 @@ from tests.deployment.calls import calls, processes
 from tests.deployment.examples import EXAMPLES
 from tests.deployment.files import EDGE
 from tests.deployment.nginx import Nginx
-from tests.servers.base import ServerUnavailableError, started
-from tests.servers.nginx import RealNginx
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from tests.servers.nginx import RealNginx
 
-def start(configuration: str) -> RealNginx:
-    """Return a started nginx, or skip the test."""
-    try:
-        return started(RealNginx(configuration, Nginx(configuration).upstreams))
-    except ServerUnavailableError as error:
-        pytest.skip(str(error))
+    NewNginx = Callable[[str, Collection[str]], RealNginx]
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_the_examples_are_as_the_documentation_says(number: int) -> None:
+def test_the_examples_are_as_the_documentation_says(number: int, own_nginx: NewNginx) -> None:
     configuration, answerers = EXAMPLES[number]
+    nginx = own_nginx(configuration, Nginx(configuration).upstreams)
 
-    with start(configuration) as nginx:
-        assert {target: nginx.answerer("GET", target)[0] for target in answerers} == answerers
+    assert {target: nginx.answerer("GET", target)[0] for target in answerers} == answerers
 
 
-def test_every_call_to_the_edge_goes_to_who_has_it_unchanged(tmp_path: Path) -> None:
+def test_every_call_to_the_edge_goes_to_who_has_it_unchanged(tmp_path: Path, own_nginx: NewNginx) -> None:
     with opened(Settings(data_dir=tmp_path)) as services:
         asked = calls(processes(services))
 
-    with start(EDGE) as nginx:
-        found = {call: nginx.answerer(call.method, call.target) for call in asked}
+    nginx = own_nginx(EDGE, Nginx(EDGE).upstreams)
+    found = {call: nginx.answerer(call.method, call.target) for call in asked}
 
     assert {str(call): service for call, (service, _) in found.items()} == {
         str(call): Nginx(EDGE).answerer(call.method, call.target) for call in asked
