@@ -12,7 +12,6 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from starlette.routing import Mount, Route
 
 from provgraph.cli.parts import PARTS
 from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED, Grant, Holder, Role
@@ -22,9 +21,11 @@ from provgraph.families.report.events import CONNECTIONS, REPORT_CLOSED, REPORT_
 from provgraph.families.tag.events import TAG_SET
 from provgraph.families.tracking.events import TRACKED
 from provgraph.families.tracking.groupname import DEFAULT_IDENTIFIER
+from provgraph.http.doors import area, front_door
 from provgraph.operations.connections import report_connections
 from provgraph.operations.credentials import Credentials
 from provgraph.tracking import Closing, Command, Opening, Save
+from tests.deployment.calls import templates
 from tests.integration.serving import Served, pem, serving
 
 if TYPE_CHECKING:
@@ -287,18 +288,13 @@ def is_refused(answer: httpx.Response) -> bool:
     return answer.status_code == 403 and "emitter" in answer.text
 
 
-def changing(routes: list[BaseRoute], prefix: str = "") -> set[str]:
+def changing(routes: list[BaseRoute]) -> set[str]:
     """Return the routes that may change something, as METHOD and path."""
-    found: set[str] = set()
-    for route in routes:
-        if isinstance(route, Mount):
-            found |= changing(list(route.routes), prefix + route.path)
-        elif isinstance(route, Route):
-            methods = (route.methods or set()) - {"GET", "HEAD", "OPTIONS"}
-            found |= {f"{method} {prefix}{route.path}" for method in methods}
-        else:  # FastAPI's own, for a router that was included
-            found |= changing(list(route.original_router.routes), prefix)  # type: ignore[attr-defined] # or it fails
-    return found
+    return {
+        f"{method} {path}"
+        for path, methods in templates(routes)
+        for method in methods - {"GET", "HEAD", "OPTIONS"}
+    }
 
 
 def test_every_route_that_may_change_something_is_in_a_table(served: Served) -> None:
@@ -307,6 +303,13 @@ def test_every_route_that_may_change_something_is_in_a_table(served: Served) -> 
     ]
 
     assert changing(routes) == DOORS.keys() | RECORD_NOTHING | REPAIR
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_front_door_names_the_first_segments_of_its_paths_and_no_others(served: Served, part: str) -> None:
+    door = front_door(part)
+
+    assert {area(path) for path, _ in templates(door.routes(served.services))} == door.groups
 
 
 @pytest.mark.parametrize("name", DOORS)

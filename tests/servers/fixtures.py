@@ -26,17 +26,18 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pytest
 
-from tests.servers.base import ServerFailedError, ServerUnavailableError
+from tests.servers.base import ServerFailedError, ServerUnavailableError, started
 from tests.servers.files import exclusively
 from tests.servers.neo4j import HEAP_MEGABYTES, Neo4jServer, find_neo4j, start_neo4j
 from tests.servers.neo4j import VARIABLE as NEO4J_VARIABLE
+from tests.servers.nginx import RealNginx
 from tests.servers.postgresql import PostgreSQLServer, create_database, drop_database, start_postgresql
 from tests.servers.proxy import TCPProxy
 from tests.servers.shared import VARIABLE as RUN_VARIABLE
 from tests.servers.shared import Run, SharedServer, shared_postgresql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 REQUIRED = "PROVGRAPH_REQUIRE_SERVICES"
 MAY_BE_WIPED = "PROVGRAPH_TEST_NEO4J_MAY_BE_WIPED"
@@ -148,6 +149,18 @@ def own_neo4j() -> Iterator[OwnNeo4j]:
         ) -> Neo4jServer:
             with _skipping("Neo4j server of the test's own"):
                 return servers.enter_context(start_neo4j(heap_megabytes=heap_megabytes, settings=settings))
+
+        yield start
+
+
+@pytest.fixture
+def own_nginx() -> Iterator[Callable[[str, Collection[str]], RealNginx]]:
+    """Starts nginx servers with a configuration and the upstreams that it names, and ends them after the test."""
+    with ExitStack() as servers:
+
+        def start(configuration: str, upstreams: Collection[str]) -> RealNginx:
+            with _skipping("nginx"):
+                return servers.enter_context(started(RealNginx(configuration, upstreams)))
 
         yield start
 

@@ -360,8 +360,10 @@ CROSS JOIN pem e ON e.pem_key = c.pem_key AND {_COUNTS.format(e="e")}
 JOIN artifact a ON a.artifact_key = v.artifact_key
 WHERE p.moment > v.moment OR v.low = x'' AND e.rk_id <> v.rk_id
 """
+# Whoever names a version by the id of its event is not among them: the caller looks for that.
+_NAMED = "c.label = v.label AND p.label = v.label"
 TAKEN = f"""{_TAKEN.format(same="", which="", stated="c.label = ''")} UNION ALL
-{_TAKEN.format(same="AND q.label = p.label", which="AND p.label IS NOT NULL", stated="c.label = v.label")}
+{_TAKEN.format(same="AND q.label = p.label", which="AND p.label IS NOT NULL", stated=_NAMED)}
 """
 _PRODUCTION = (
     "e.rk_id, e.occurred_us, e.position, p.label, p.digest, p.kind, p.properties, e.outcome, e.error, e.rank"

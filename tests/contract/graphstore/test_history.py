@@ -191,6 +191,22 @@ def test_edges_lead_to_the_events_of_a_view_alone(store: GraphStore) -> None:
     assert store.effects([pem_id(1)], view=ALL, artifact="c", limit=9) == []
 
 
+def test_a_use_that_names_an_event_recorded_after_a_view_is_no_version_that_was_taken_over(
+    store: GraphStore,
+) -> None:
+    apply(
+        store,
+        pem(
+            1,
+            uses=[{"Name": "a"}, {"Name": "a", "Version": pem_id(2)}],
+            produces=[{"Name": "a", "Version": pem_id(2)}],
+        ),
+        pem(2, produces=["a"]),
+    )
+
+    assert store.taken([pem_id(1)], view=View(1)) == []
+
+
 @pytest.mark.parametrize("long", ["", "n" * 3_000])
 def test_uses_that_versions_behind_a_view_took_are_found_beside_their_own(
     store: GraphStore, long: str

@@ -1,0 +1,1 @@
+"""What tests of ``edge.conf``, ``docker-compose.yml`` and ``Dockerfile`` share."""
