@@ -107,7 +107,8 @@ class Catalog(Protocol):
         Build those tables anew that are not there, or are of another version of provgraph, and switch to them.
 
         The served ones are used until then, also by processes of the other version; from then on those are told to
-        restart. Interrupted, the next call goes on. To be called before anything is asked.
+        restart. Interrupted, the next call goes on. To be called before anything is asked. An event that is not what
+        was recorded, and that nobody accepted, is left out and told in the service's log.
 
         :param take_back: also tables that a newer version made
         :returns: how many events were read; 0 where nothing was to be done

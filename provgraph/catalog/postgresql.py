@@ -280,9 +280,9 @@ class PostgreSQLCatalog(StoredCatalog["Connection"]):
         )
 
     @contextmanager
-    def _site(self, *, waits: bool = False) -> Iterator[PostgreSQLSite]:
+    def _site(self, *, looks: bool = False, waits: bool = False) -> Iterator[PostgreSQLSite]:
         with translated(_WHAT), self._server.connect(session=_FOR_REBUILDING) as connection:
-            while not _is(connection, TRY_REBUILD_LOCK):
+            while not looks and not _is(connection, TRY_REBUILD_LOCK):
                 if not waits:
                     raise ConflictError("The catalog is being rebuilt already")
                 time.sleep(_LOOK_SECONDS)

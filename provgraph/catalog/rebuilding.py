@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from provgraph.catalog.writing import Writer
+    from provgraph.errors import ChangedEventError
     from provgraph.eventlog import EventLog
     from provgraph.events import RecordedEvent
     from provgraph.families.base import Family
@@ -130,12 +131,14 @@ class Rebuild(Generic[C]):
         families: Collection[Family] = FAMILIES,
         progress: Callable[[int], None] | None = None,
         resumes: bool = True,
+        passing_over: Callable[[ChangedEventError], None] | None = None,
     ) -> None:
         """
         Prepare it.
 
         :param progress: is called with the number of events read so far
         :param resumes: go on with what was left by one that was interrupted
+        :param passing_over: see `CheckedReader`
         """
         self._resumes = resumes
         self._site = site
@@ -145,7 +148,7 @@ class Rebuild(Generic[C]):
         self._projection = CatalogProjection(writer, families=families, prefix=NEXT)
         self._what = canonical.text([stamp(), sorted(family.name for family in families)])
         self._epoch = ""
-        self._reader = CheckedReader(log)
+        self._reader = CheckedReader(log, passing_over=passing_over)
 
     def run(self) -> int:
         """
@@ -209,6 +212,7 @@ class Rebuild(Generic[C]):
             reached = self._follow(reached)
 
     def _finish(self, reached: _Reached) -> _Reached | None:
+        before = reached
         with self._site.at_end() as end:
             # What is committed decides: the log itself may notice its last append or cleaning only a moment later.
             if end.epoch != self._epoch:
@@ -222,7 +226,8 @@ class Rebuild(Generic[C]):
             self._site.switch([table.name for table in self._projection.tables.served])
             self._site.set_stamp(stamp())
             self._writer.execute(self._site.connection, f"DROP TABLE {_STATE}")
-        self._tell(reached)
+        if reached != before:
+            self._tell(reached)
         return reached
 
     def _read(self, reached: _Reached) -> Sequence[RecordedEvent]:
@@ -239,15 +244,19 @@ class Rebuild(Generic[C]):
         self._writer.each(self._site.connection, self._writer.text(text(statement)), [values])
 
     def _tell(self, reached: _Reached) -> None:
-        if self._progress is not None and reached.events:
+        if self._progress is not None:
             self._progress(reached.events)
+
+
+def left_over(site: Site[C], writer: Writer[C]) -> list[str]:
+    """Return the names of the tables that a rebuild left beside the served ones, or is filling."""
+    return sorted(name for name in writer.tables(site.connection) if name.startswith(NEXT))
 
 
 def drop_new(site: Site[C], writer: Writer[C]) -> None:
     """Remove what a rebuild left beside the served tables."""
-    for name in sorted(writer.tables(site.connection)):
-        if name.startswith(NEXT):
-            writer.execute(site.connection, f"DROP TABLE {name}")
+    for name in left_over(site, writer):
+        writer.execute(site.connection, f"DROP TABLE {name}")
 
 
 def outdated(site: Site[C], writer: Writer[C], *, take_back: bool = False) -> tuple[Family, ...]:

@@ -198,7 +198,7 @@ class SQLiteCatalog(StoredCatalog[sqlite3.Connection]):
         )
 
     @contextmanager
-    def _site(self, *, waits: bool = False) -> Iterator[SQLiteSite]:  # noqa: ARG002 - nobody else has the file
+    def _site(self, *, looks: bool = False, waits: bool = False) -> Iterator[SQLiteSite]:  # noqa: ARG002 - nobody else has the file
         with translated(_WHAT), contextlib.closing(connect(self._path)) as connection:
             yield SQLiteSite(connection)
 

@@ -461,6 +461,7 @@ class PostgreSQLEventLog:
                 connection.execute(BEGIN)
                 clocks = connection.execute(SELECT_WRONG_CLOCK).fetchall()
                 formats = connection.execute(SELECT_LOWER_FORMAT, (FORMAT,)).fetchall()
+                stamp = _state(connection.execute(SELECT_STATE, binary=True)).stamp
                 connection.execute(WITHOUT_INDEXES)
                 repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
                 connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
@@ -477,6 +478,7 @@ class PostgreSQLEventLog:
                     f"log_state says that the log has format {stated}, its tables have format {FORMAT}"
                     for (stated,) in formats
                 ),
+                *recording.tables_fault(self._projections, stamp),
                 *(
                     f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"
                     for row in missing

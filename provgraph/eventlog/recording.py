@@ -370,6 +370,15 @@ def require_own_tables(projections: Iterable[_Written], found: str | None) -> No
         raise OtherTablesError
 
 
+def tables_fault(projections: Iterable[_Written], found: str | None) -> list[str]:
+    """Return a sentence if what is written with the log does not have the tables that are known here."""
+    if all(projection.is_written_to(found) for projection in projections):
+        return []
+    return [
+        "log_state says that the catalog's tables are of another version of provgraph: nothing can be recorded"
+    ]
+
+
 def check_ends(head: Head, at: int | None) -> None:
     """
     Refuse what is meant for a log that ends elsewhere.

@@ -391,6 +391,8 @@ class SQLiteEventLog:
                 f"row {position} is the second under its id (of the table event)"
                 for position, _ in connection.execute(SELECT_REPEATED)
             ]
+            stamp = connection.execute(SELECT_STAMP).fetchone()
+            found += recording.tables_fault(self._projections, None if stamp is None else stamp[0])
         return [_with_table(fault, tables) for fault in found if fault != "ok"]
 
     def mend_ids(self) -> list[int]:

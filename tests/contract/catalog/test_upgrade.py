@@ -10,9 +10,10 @@ import pytest
 import provgraph
 from provgraph.catalog import ListQuery
 from provgraph.catalog.fingerprints import differing, fingerprint, stamp
-from provgraph.errors import OtherTablesError, StoreError
+from provgraph.errors import ChangedEventError, OtherTablesError, StoreError
 from provgraph.eventlog.checking import CheckedReader
 from provgraph.families.registry import FAMILIES, TABLES
+from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem
 from tests.contract.catalog.test_rebuild import append_in_batches, events
 
@@ -206,6 +207,25 @@ def test_a_newer_version_with_the_same_tables_is_no_other_one(stores: Stores) ->
 
     assert stores.catalog.upgrade(stores.log) == 0
     stores.append(pem(1))
+
+
+def test_a_changed_event_keeps_nobody_from_starting_and_is_left_out_until_it_is_accepted(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    stores.append(pem(1), pem(2), pem(3))
+    stores.tamper("UPDATE event SET recorded_us = recorded_us + 1 WHERE position = 2")
+    stores.stamp(stamped(pem="0" * 16))
+
+    stores.catalog.upgrade(stores.log)
+
+    assert stores.ids(ListQuery()) == ["01", "03"]
+    assert "The event at position 2" in caplog.text
+    assert not stores.log.verify_chain().intact
+    with pytest.raises(ChangedEventError):
+        stores.catalog.rebuild(stores.log)
+    accept_change(stores.log, 2, "it is so")
+    stores.catalog.rebuild(stores.log)
+    assert stores.ids(ListQuery()) == ["01", "02", "03"]
 
 
 def test_what_reads_other_tables_is_built_anew_with_them() -> None:
