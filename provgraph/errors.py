@@ -246,10 +246,10 @@ class NewerEventError(StoreError):
 class OtherTablesError(StoreError):
     """Another version of provgraph made the catalog's tables, and this process does not know them."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: str = "Nothing was stored") -> None:
         super().__init__(
-            "Another version of provgraph has made the catalog's tables anew, so this process cannot write to them: "
-            "restart this process, with that version. Nothing was stored"
+            "Another version of provgraph has made the catalog's tables anew, and this process does not know them: "
+            f"restart this process, with that version. {done}"
         )
 
 

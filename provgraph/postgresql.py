@@ -22,6 +22,7 @@ from sqlalchemy.event import listen
 
 from provgraph.errors import (
     CorruptStoreError,
+    OtherTablesError,
     OverloadedError,
     SettingsError,
     StoreError,
@@ -46,6 +47,8 @@ _OLDEST_VERSION = 140_000
 # The classes of SQLSTATE that are about what a statement says: data, constraints, syntax, the server's own mistakes.
 _OF_STATEMENTS = ("0A", "21", "22", "23", "42", "54", "XX")
 _NO_RIGHT = "42501"
+# What a statement meets that was written for tables of another shape.
+_OTHER_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 # How long a call waits for a free connection before it is told to come back.
 _PLACE_SECONDS = 5.0
 
@@ -92,6 +95,8 @@ def translated(what: str) -> Iterator[None]:
 def our_error(what: str, error: BaseException) -> StoreError:
     """Return the error of ours that says what PostgreSQL's says."""
     reason = _reason(error)
+    if isinstance(error, _OTHER_TABLES):
+        return OtherTablesError("Nothing was read")
     if isinstance(error, psycopg.errors.DiskFull):
         return StoreFullError(f"The {what} cannot grow, its disk or space is full: {reason}")
     if isinstance(error, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
