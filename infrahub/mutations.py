@@ -10,11 +10,11 @@ from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import MEMBERS, dashed
 from infrahub.queries import SUPPORTED
 from infrahub.values import refuse_other_value
-from provgraph.catalog.tracking import StoredObject
 from provgraph.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import event_id
 from provgraph.families.tracking.events import ObjectState
+from provgraph.families.tracking.queries import StoredObject
 from provgraph.joined import joined
 from provgraph.tracking import Command, Listing, Save
 

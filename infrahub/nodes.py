@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infrahub.budget import Budget
     from infrahub.documents import Selected, Selection
-    from provgraph.catalog.tracking import StoredObject, TrackingQueries
+    from provgraph.families.tracking.queries import StoredObject, TrackingQueries
     from provgraph.tracking import ObjectKind
     from provgraph.tracking.kinds import KeyPart
 

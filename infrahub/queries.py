@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from infrahub.documents import Selected
     from infrahub.nodes import Nodes
-    from provgraph.catalog.tracking import StoredObject, TrackingQueries
+    from provgraph.families.tracking.queries import StoredObject, TrackingQueries
     from provgraph.http import Services
 
 JSONObject = dict[str, Any]

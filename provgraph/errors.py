@@ -243,6 +243,16 @@ class NewerEventError(StoreError):
         return {"position": self.position}
 
 
+class OtherTablesError(StoreError):
+    """Another version of provgraph made the catalog's tables, and this process does not know them."""
+
+    def __init__(self, done: str = "Nothing was stored") -> None:
+        super().__init__(
+            "Another version of provgraph has made the catalog's tables anew, and this process does not know them: "
+            f"restart this process, with that version. {done}"
+        )
+
+
 class CheckpointMismatchError(StoreError):
     """The graph is not where this projector thought: another one wrote, or the batch was applied before."""
 

@@ -22,6 +22,7 @@ from sqlalchemy.event import listen
 
 from provgraph.errors import (
     CorruptStoreError,
+    OtherTablesError,
     OverloadedError,
     SettingsError,
     StoreError,
@@ -46,6 +47,8 @@ _OLDEST_VERSION = 140_000
 # The classes of SQLSTATE that are about what a statement says: data, constraints, syntax, the server's own mistakes.
 _OF_STATEMENTS = ("0A", "21", "22", "23", "42", "54", "XX")
 _NO_RIGHT = "42501"
+# What a statement meets that was written for tables of another shape.
+_OTHER_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 # How long a call waits for a free connection before it is told to come back.
 _PLACE_SECONDS = 5.0
 
@@ -92,6 +95,8 @@ def translated(what: str) -> Iterator[None]:
 def our_error(what: str, error: BaseException) -> StoreError:
     """Return the error of ours that says what PostgreSQL's says."""
     reason = _reason(error)
+    if isinstance(error, _OTHER_TABLES):
+        return OtherTablesError("Nothing was read")
     if isinstance(error, psycopg.errors.DiskFull):
         return StoreFullError(f"The {what} cannot grow, its disk or space is full: {reason}")
     if isinstance(error, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
@@ -346,10 +351,16 @@ class Byteas(bytes):
 
 
 def bigints(values: Sequence[int]) -> Bigints:
-    """Pack 64-bit integers."""
+    """Pack 64-bit integers, none of them missing (see `some_bigints`)."""
     flat = [8] * (2 * len(values))
     flat[1::2] = values
     return Bigints(_HEADER.pack(1, 0, _BIGINT, len(values), 1) + struct.pack(">" + "iq" * len(values), *flat))
+
+
+def some_bigints(values: Sequence[int | None]) -> Bigints:
+    """Pack 64-bit integers; None is null."""
+    parts = [_NULL if value is None else struct.pack(">iq", 8, value) for value in values]
+    return Bigints(_HEADER.pack(1, int(None in values), _BIGINT, len(parts), 1) + b"".join(parts))
 
 
 def texts(values: Iterable[str | None]) -> Texts:

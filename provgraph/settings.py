@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         default=None,
         description="File with the password for `log_url`, so that it stands in no URL and no environment.",
     )
+    catalog_take_back: bool = Field(
+        default=False,
+        description="Whether the catalog's tables are built anew although a newer version of provgraph made them. Set "
+        "it for one start, to go back to an older version, when no process of the newer one runs any more.",
+    )
     graph_url: str | None = Field(
         default=None,
         description="Where the graph is: neo4j://HOST:PORT, bolt://HOST:PORT, or with +s for TLS (Neo4j 5.26). "

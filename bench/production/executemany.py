@@ -13,23 +13,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
-from provgraph.catalog import rows as rule
-from provgraph.catalog.schema import PEM_TEXTS
+from provgraph.catalog.postgresql import PostgreSQLCatalogProjection
+from provgraph.catalog.writing import changes_of
 from provgraph.eventlog import Head, recording
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
+from provgraph.families.artifact.tables import SEEN
+from provgraph.families.pem.tables import PEM, REPORTED
+from provgraph.families.tag.tables import MOVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provgraph.catalog.rows import PemRow, TagRow
     from provgraph.eventlog.recording import Row
     from provgraph.events import NewEvent
+    from provgraph.families.pem.tables import PemRow
+    from provgraph.families.tag.tables import TagRow
 
 _EVENT = """
 INSERT INTO event(position, event_id, kind, recorded_us, payload, digest, salt, sender)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
-_PEM = f"INSERT INTO pem(position, {', '.join(PEM_TEXTS)}) VALUES (%s{', %s' * len(PEM_TEXTS)})"  # noqa: S608 - our own names
+_PEM = f"INSERT INTO pem({', '.join(PEM.c.keys())}) VALUES (%s{', %s' * (len(PEM.c) - 1)})"  # noqa: S608 - our own names
 _ARTIFACT = "INSERT INTO artifact(name, properties, created_us, created_at) VALUES (%s, %s, %s, %s)"
 _TAG = "INSERT INTO tag(namespace, tag, pem_id, updated_at) VALUES (%s, %s, %s, %s)"
 _MOVE_TAG = "UPDATE tag SET pem_id = %s, updated_at = %s WHERE namespace = %s AND tag = %s"
@@ -49,7 +53,9 @@ class _Batch(NamedTuple):
 
 def load(database: str, events: Sequence[NewEvent], *, size: int) -> float:
     """Store the events in a new database, ``size`` in each transaction, one after the other; seconds it took."""
-    with closing(PostgreSQLEventLog(database)) as log:  # makes the tables
+    with closing(
+        PostgreSQLEventLog(database, projections=[PostgreSQLCatalogProjection()])
+    ) as log:  # makes the tables
         head = log.head()
     batches = _batches(events, size, head)
     with psycopg.connect(database) as connection:
@@ -80,18 +86,19 @@ def _batches(events: Sequence[NewEvent], size: int, head: Head) -> list[_Batch]:
         recorded = recording.record(events[start : start + size], head=head, not_before_us=0)
         last = recorded[-1]
         head = Head(head.epoch, last.position, last.digest)
-        said = rule.rows(recorded)
+        said = changes_of(recorded)
+        seen, moved = said.rows(SEEN), said.rows(MOVED)
         batches.append(
             _Batch(
                 events=recording.rows(recorded),
-                pems=said.pems,
+                pems=list(said.of(REPORTED)),
                 # What else is known of an artifact is the graph's.
-                artifacts=[row[:4] for name, row in said.artifacts.items() if name not in artifacts],
-                tags=[row for key, row in said.tags.items() if key not in tags],
-                moved_tags=[(*row[2:], *row[:2]) for key, row in said.tags.items() if key in tags],
+                artifacts=[row[:4] for name, row in seen.items() if name not in artifacts],
+                tags=[row for key, row in moved.items() if key not in tags],
+                moved_tags=[(*row[2:], *row[:2]) for key, row in moved.items() if key in tags],
                 state=(last.position, last.digest, last.recorded_us),
             )
         )
-        artifacts |= said.artifacts.keys()
-        tags |= said.tags.keys()
+        artifacts |= seen.keys()
+        tags |= moved.keys()
     return batches

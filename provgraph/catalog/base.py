@@ -7,88 +7,19 @@ lacks and can be built anew from it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from provgraph.catalog.tracking import TrackingQueries
     from provgraph.eventlog import EventLog
-    from provgraph.families.credential.events import Grant, Holder
-
-
-class CatalogPem(NamedTuple):
-    """A PEM as lists show it. ``properties``, ``uses`` and ``produces`` are JSON texts."""
-
-    position: int
-    id: str
-    type: str
-    predecessor: str | None
-    emitter: str
-    timestamp_client: str
-    timestamp_received: str
-    properties: str
-    version: str
-    tag: str | None
-    tag_namespace: str | None
-    uses: str  # list of names, in the order sent
-    produces: str
-    outcome: str | None = None  # failed, aborted, unknown; None: nothing was stated
-    error: str | None = None
-
-
-class CatalogArtifact(NamedTuple):
-    """An artifact as lists show it: its first non-empty properties, and when it was first seen."""
-
-    name: str
-    properties: str  # JSON text of an object
-    created_at: str  # YYYY-MM-DD HH:MM:SS, UTC
-
-
-class CatalogTag(NamedTuple):
-    """A tag and the PEM it points at."""
-
-    namespace: str
-    tag: str
-    pem_id: str
-    updated_at: str
-
-
-class CatalogReport(NamedTuple):
-    """A report of an operator's job."""
-
-    id: str
-    subject: str
-    status: str  # "in progress", "done", "failed"
-    text: str
-    names: tuple[str, ...]
-    opened_at: str
-
-
-class CatalogCredential(NamedTuple):
-    """A credential; its token is known to its holder alone."""
-
-    id: str
-    name: str
-    holder: Holder
-    grant: Grant
-    created_at: str
-    revoked_at: str | None
-
-
-class ListQuery(NamedTuple):
-    """
-    What a list shall show.
-
-    Every filter must match; texts *contain* the value, case-sensitive, without wildcards; an empty value restricts
-    nothing. Without ``page_size`` everything is returned. Ties in the sort keep the order of arrival.
-    """
-
-    filters: tuple[tuple[str, str], ...] = ()  # (Record Keeper's field name, value)
-    sort_field: str | None = None
-    descending: bool = False
-    page_index: int = 0
-    page_size: int | None = None
+    from provgraph.families.artifact.queries import CatalogArtifact
+    from provgraph.families.credential.queries import CatalogCredential
+    from provgraph.families.pem.queries import CatalogPem
+    from provgraph.families.report.queries import CatalogReport
+    from provgraph.families.tag.queries import CatalogTag
+    from provgraph.families.tracking.queries import TrackingQueries
+    from provgraph.relational.lists import ListQuery
 
 
 class Catalog(Protocol):
@@ -167,6 +98,21 @@ class Catalog(Protocol):
         ``progress`` is called with the number of events read so far. Interrupted, the served catalog stays.
 
         :returns: how many events were read
+        """
+
+    def upgrade(
+        self, log: EventLog, *, take_back: bool = False, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """
+        Build those tables anew that are not there, or are of another version of provgraph, and switch to them.
+
+        The served ones are used until then, also by processes of the other version; from then on those are told to
+        restart. Interrupted, the next call goes on. To be called before anything is asked. An event that is not what
+        was recorded, and that nobody accepted, is left out and told in the service's log.
+
+        :param take_back: also tables that a newer version made
+        :returns: how many events were read; 0 where nothing was to be done
+        :raises StoreError: a newer version made the tables, and they shall not be taken back
         """
 
     def last_position(self) -> int:

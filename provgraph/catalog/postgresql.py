@@ -1,26 +1,21 @@
-"""The catalog on PostgreSQL: its tables beside the log's, its writes, and its rebuild."""
+"""The catalog on PostgreSQL: how rows are written there, and what a rebuild needs of the server."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from sqlalchemy.dialects import postgresql as dialects
 from sqlalchemy.pool import QueuePool
 
-from provgraph.catalog import rows as rule
-from provgraph.catalog.queries import CatalogQueries
-from provgraph.catalog.schema import CONTENT, PEM_TEXTS, TABLES
-from provgraph.catalog.spelling import UNIQUE_PARTS
-from provgraph.catalog.trackingrows import tracking_rows
+from provgraph.catalog.rebuilding import NEXT, End, Site, SwitchError
+from provgraph.catalog.store import StoredCatalog
+from provgraph.catalog.writing import CatalogProjection, Writer
 from provgraph.errors import ConflictError, StoreError
-from provgraph.eventlog.checking import CheckedReader
 from provgraph.eventlog.migrations import migrate
-from provgraph.events import canonical
-from provgraph.families.artifact.events import ARTIFACTS_REMOVED
-from provgraph.families.credential.events import CREDENTIAL_CREATED, CREDENTIAL_REVOKED
-from provgraph.families.report.events import REPORT_CLOSED, REPORT_OPENED
 from provgraph.postgresql import (
     LOG_LOCK,
     Server,
@@ -28,29 +23,30 @@ from provgraph.postgresql import (
     engine,
     roll_back,
     rolled_back,
+    some_bigints,
     texts,
     translated,
 )
+from provgraph.relational.changes import Add, Keep
+from provgraph.relational.columns import is_given, is_number, unique_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from typing import LiteralString
 
-    from provgraph.catalog.rows import Rows
-    from provgraph.eventlog import EventLog
-    from provgraph.events import RecordedEvent
+    from sqlalchemy import Column, Table
+
+    from provgraph.catalog.store import ReadRows
     from provgraph.postgresql import Connection
+    from provgraph.relational.changes import Put, Value, Write
+
+    Rows = Sequence[tuple[Any, ...]]
 
 _WHAT = "catalog"
-_REBUILD_CHUNK = 2_000
-# A rebuild's last step holds the log's lock: only this many events may be left to read then.
-_NEARLY_THERE = 200
-# Lists that are being read hold their tables. The switch asks for them for so long at a time, for everybody else waits
-# behind it; then it lets the others go on, and tries again.
+_ROWS_AT_ONCE = 2_000
+# The switch asks for the tables for so long at a time, for everybody else waits for it meanwhile.
 _SWITCH_TRY = "500ms"
-_SWITCH_PAUSE_SECONDS = 0.5
-_SWITCH_SECONDS = 120.0
-_NEXT = "next_"
 
 # Enough for every answer that may be on its way to a slow client; most of the time there are a few.
 _LISTS = {"pool_size": 4, "max_overflow": 36, "pool_timeout": 5.0}
@@ -63,138 +59,200 @@ _QUICKLY = {"connect_timeout": "2", "tcp_user_timeout": "5000"}
 _TRY_AGAIN_SECONDS = 1.0
 # What is being built can be built again: only the switch must last. As to plans, see the log's writer.
 _FOR_REBUILDING = {"synchronous_commit": "off", "lock_timeout": "30s", "enable_seqscan": "off"}
+_LOOK_SECONDS = 0.5
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 COMMIT = "COMMIT"
-SELECT_STATE = "SELECT epoch, position FROM log_state"
-
-# A row for each element of the arrays, in their order.
-INSERT_PEMS = f"""
-INSERT INTO {{p}}pem(position, {", ".join(PEM_TEXTS)}) SELECT * FROM unnest(%b{", %b" * len(PEM_TEXTS)})
-"""  # noqa: S608 - our own names
-INSERT_OUTCOMES = "INSERT INTO {p}pem_outcome(position, outcome, error) SELECT * FROM unnest(%b, %b, %b)"
-_ARTIFACT_KEY = ", ".join(part.format("name") for part in UNIQUE_PARTS)
-INSERT_ARTIFACTS = f"""
-INSERT INTO {{p}}artifact(name, properties, created_us, created_at) SELECT * FROM unnest(%b, %b, %b, %b)
-ON CONFLICT ({_ARTIFACT_KEY}) DO NOTHING
-"""  # noqa: S608 - our own names
-# The first non-empty properties stay; empty ones are filled later and never erase. Apart from the insert, so that the
-# many statements that say nothing beyond the name need not touch the stored row.
-_SAME_NAME = " AND ".join(
-    f"{part.format('stored.name')} = {part.format('said.name')}" for part in UNIQUE_PARTS
-)
-FILL_PROPERTIES = f"""
-UPDATE {{p}}artifact AS stored SET properties = said.properties FROM unnest(%b, %b) AS said(name, properties)
-WHERE {_SAME_NAME} AND stored.name = said.name AND stored.properties = '{{{{}}}}'
-"""  # noqa: S608 - our own names
-_TAG_KEY = ", ".join(part.format(column) for column in ("namespace", "tag") for part in UNIQUE_PARTS)
-MOVE_TAGS = f"""
-INSERT INTO {{p}}tag(namespace, tag, pem_id, updated_at) SELECT * FROM unnest(%b, %b, %b, %b)
-ON CONFLICT ({_TAG_KEY}) DO UPDATE SET pem_id = excluded.pem_id, updated_at = excluded.updated_at
-"""  # noqa: S608 - our own names
-OPEN_REPORT = "INSERT INTO {p}report VALUES (%s, %s, 'in progress', '', '[]', %s, %s)"
-CLOSE_REPORT = "UPDATE {p}report SET status = %s, text = %s, names = %s WHERE report_id = %s"
-CREATE_CREDENTIAL = f"""
-INSERT INTO {{p}}credential({", ".join(rule.CREDENTIAL_COLUMNS)})
-VALUES (%s{", %s" * (len(rule.CREDENTIAL_COLUMNS) - 1)})
-"""  # noqa: S608 - our own names
-REVOKE_CREDENTIAL = "UPDATE {p}credential SET revoked_at = %s WHERE revoked_at IS NULL AND credential_id = %s"
-# An artifact that some PEM names by now is spared.
-REMOVE_ARTIFACTS = """
-WITH listed AS MATERIALIZED (SELECT value AS name FROM json_array_elements_text(%s::json) AS value),
-named AS MATERIALIZED (
-    SELECT value AS name FROM {p}pem, json_array_elements_text(uses::json) AS value
-    WHERE value IN (SELECT name FROM listed)
-    UNION
-    SELECT value AS name FROM {p}pem, json_array_elements_text(produces::json) AS value
-    WHERE value IN (SELECT name FROM listed))
-DELETE FROM {p}artifact WHERE name IN (SELECT name FROM listed) AND name NOT IN (SELECT name FROM named)
-"""
-CLEAR = [f"DELETE FROM {{p}}{table}" for table in TABLES]  # noqa: S608 - our own names
-
+SELECT_END = "SELECT epoch, position FROM log_state"
+SELECT_STAMP = "SELECT catalog FROM log_state"
+SET_STAMP = "UPDATE log_state SET catalog = %s"
 # One rebuild at a time, whichever process does it; the session holds it.
 TRY_REBUILD_LOCK = "SELECT pg_try_advisory_lock(8101729300641506420)"
-IS_LEFT_OVER = f"SELECT to_regclass('{_NEXT}{TABLES[0]}') IS NOT NULL"
-MAKE_NEXT = [f"CREATE TABLE {_NEXT}{table} (LIKE {table} INCLUDING ALL)" for table in TABLES]
-ANALYZE_NEXT = f"ANALYZE {', '.join(_NEXT + table for table in TABLES)}"
-DROP_NEXT = f"DROP TABLE IF EXISTS {', '.join(_NEXT + table for table in TABLES)}"
-LOCK_TABLES = f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE"
-LOCK_TABLES_TO_READ = f"LOCK TABLE {', '.join(TABLES)} IN ACCESS SHARE MODE"
-DROP_SERVED = f"DROP TABLE {', '.join(TABLES)}"
-RENAME_TABLES = [f"ALTER TABLE {_NEXT}{table} RENAME TO {table}" for table in TABLES]
-# Copied indexes get names of the server's choice; the same definition tells which one is a copy of which.
-SELECT_INDEXES = """
-SELECT table_.relname, regexp_replace(pg_get_indexdef(index_.oid), '^.* USING ', ''), index_.relname
-FROM pg_index JOIN pg_class AS table_ ON table_.oid = indrelid JOIN pg_class AS index_ ON index_.oid = indexrelid
-WHERE table_.relname = ANY(%s) AND table_.relnamespace = current_schema()::regnamespace
+SELECT_TABLES = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+)
+# What the new tables brought along under names of their own: indexes, and what numbers rows.
+SELECT_NAMED = """
+SELECT relkind::text, relname FROM pg_class
+WHERE relkind IN ('i', 'S') AND starts_with(relname, %s) AND relnamespace = current_schema()::regnamespace
 """
-SELECT_SEQUENCES = """
-SELECT relname FROM pg_class
-WHERE relkind = 'S' AND starts_with(relname, %s) AND relnamespace = current_schema()::regnamespace
-"""
+_RENAMED = {"i": "INDEX", "S": "SEQUENCE"}
 
 
-class PostgreSQLCatalogProjection:
-    """Writes the catalog inside the log's transaction (a `TransactionalProjection` of the log on PostgreSQL)."""
+class PostgreSQLWriter(Writer["Connection"]):
+    """Many rows travel as one array for each column; a row for each element, in their order."""
 
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
-        self._insert_pems = INSERT_PEMS.format(p=prefix)
-        self._insert_outcomes = INSERT_OUTCOMES.format(p=prefix)
-        self._insert_artifacts = INSERT_ARTIFACTS.format(p=prefix)
-        self._fill_properties = FILL_PROPERTIES.format(p=prefix)
-        self._move_tags = MOVE_TAGS.format(p=prefix)
-        self._rare: dict[str, tuple[str, Callable[[RecordedEvent], tuple[str | int | None, ...]]]] = {
-            ARTIFACTS_REMOVED: (REMOVE_ARTIFACTS, lambda event: (rule.removed_names(event),)),
-            REPORT_OPENED: (OPEN_REPORT, rule.report_row),
-            REPORT_CLOSED: (CLOSE_REPORT, rule.report_closing),
-            CREDENTIAL_CREATED: (CREATE_CREDENTIAL, rule.credential_row),
-            CREDENTIAL_REVOKED: (REVOKE_CREDENTIAL, rule.credential_revoking),
-        }
+    sql = dialects.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call] # SQLAlchemy's is untyped
 
-    def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
-        """See `TransactionalProjection.apply`."""
-        for run in rule.runs(events):
-            self._write(connection, rule.rows(run))
+    def bulk(self, write: Write, table: Table) -> Callable[[Connection, Rows], None]:
+        """See `Writer.bulk`."""
+        if isinstance(write, Add):
+            columns = [column for column in table.columns if not is_given(column)]
+            return partial(_write, statement=_inserting(columns), columns=columns)
+        return _keeper(write, table) if isinstance(write, Keep) else _putter(write, table)
 
-    def clear(self, connection: Connection) -> None:
-        """See `TransactionalProjection.clear`."""
-        for statement in CLEAR:
-            connection.execute(statement.format(p=self._prefix))
+    def each(self, connection: Connection, statement: str, values: Sequence[Mapping[str, Value]]) -> None:
+        """See `Writer.each`."""
+        for one in values:
+            connection.execute(statement, one)
 
-    def _write(self, connection: Connection, rows: Rows) -> None:
-        if rows.pems:
-            position, *columns = zip(*rows.pems, strict=True)
-            connection.execute(self._insert_pems, (bigints(position), *map(texts, columns)))
-        if rows.outcomes:
-            position, *columns = zip(*rows.outcomes, strict=True)
-            connection.execute(self._insert_outcomes, (bigints(position), *map(texts, columns)))
-        if rows.artifacts:
-            name, properties, created_us, created_at, *_ = zip(*rows.artifacts.values(), strict=True)
-            values = (texts(name), texts(properties), bigints(created_us), texts(created_at))
-            connection.execute(self._insert_artifacts, values)
-        said = [(name, properties) for name, properties, *_ in rows.artifacts.values() if properties != "{}"]
-        if said:
-            connection.execute(self._fill_properties, tuple(map(texts, zip(*said, strict=True))))
-        if rows.tags:
-            connection.execute(self._move_tags, tuple(map(texts, zip(*rows.tags.values(), strict=True))))
-        for event in rows.others:
-            statement, row = self._rare[event.kind]
-            connection.execute(statement.format(p=self._prefix), row(event))
-        for event in rows.tracked:
-            for statement, its_rows in tracking_rows(event):
-                spelled = statement.format(p=self._prefix).replace("?", "%s")
-                for one in its_rows:
-                    connection.execute(spelled, one)
+    def execute(self, connection: Connection, statement: str) -> None:
+        """See `Writer.execute`."""
+        connection.execute(statement)
+
+    def insert(self, table: Table) -> Any:
+        """See `Writer.insert`."""
+        return dialects.insert(table)
+
+    def making(self, table: Table) -> list[str]:
+        """See `Writer.making`."""
+        return self.created(table, with_indexes=True)
+
+    def tables(self, connection: Connection) -> set[str]:
+        """See `Writer.tables`."""
+        return {name for (name,) in connection.execute(SELECT_TABLES)}
 
 
-class PostgreSQLCatalog(CatalogQueries):
+def _inserting(columns: Sequence[Column[Any]]) -> str:
+    names = ", ".join(column.name for column in columns)
+    arrays = ", ".join(["%b"] * len(columns))
+    return f"INSERT INTO {columns[0].table.name}({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 - our own names
+
+
+def _packed(column: Column[Any], values: Sequence[Any]) -> bytes:
+    if not is_number(column):
+        return texts(values)
+    return some_bigints(values) if column.nullable else bigints(values)
+
+
+def _write(connection: Connection, rows: Rows, *, statement: str, columns: Sequence[Column[Any]]) -> None:
+    values = zip(*rows, strict=True)
+    connection.execute(
+        statement, [_packed(column, some) for column, some in zip(columns, values, strict=True)]
+    )
+
+
+def _putter(write: Put[Any], table: Table) -> Callable[[Connection, Rows], None]:
+    columns = [column for column in table.columns if not is_given(column)]
+    changed = ", ".join(
+        f"{column.name} = excluded.{column.name}" for column in columns if column.name not in write.key
+    )
+    conflict = ", ".join(unique_parts(table, write.key))
+    statement = f"{_inserting(columns)} ON CONFLICT ({conflict}) DO UPDATE SET {changed}"
+    return partial(_write, statement=statement, columns=columns)
+
+
+def _keeper(write: Keep[Any], table: Table) -> Callable[[Connection, Rows], None]:
+    """Return what inserts, and then fills; apart: what says nothing to fill need not touch the stored row."""
+    columns = [table.c[name] for name in write.columns]
+    conflict = ", ".join(unique_parts(table, write.key))
+    insert = f"{_inserting(columns)} ON CONFLICT ({conflict}) DO NOTHING"
+    names, arrays = ", ".join(write.columns), ", ".join(["%b"] * len(columns))
+    stored, said = (unique_parts(table, write.key, of=of) for of in ("stored", "said"))
+    same = [f"{one} = {other}" for one, other in zip(stored, said, strict=True)]
+    same += [f"stored.{name} = said.{name}" for name in write.key]
+    fill = (
+        f"UPDATE {table.name} AS stored SET {write.filled} = said.{write.filled} "  # noqa: S608 - our own names
+        f"FROM unnest({arrays}) AS said({names}) "
+        f"WHERE {' AND '.join(same)} AND stored.{write.filled} = '{write.empty}'"
+    )
+    count, filled = len(columns), write.columns.index(write.filled)
+
+    def keep(connection: Connection, rows: Rows) -> None:
+        given = [row[:count] for row in rows]
+        _write(connection, given, statement=insert, columns=columns)
+        filling = [row for row in given if row[filled] != write.empty]
+        if filling:
+            _write(connection, filling, statement=fill, columns=columns)
+
+    return keep
+
+
+class PostgreSQLSite(Site["Connection"]):
+    """A rebuild's session, which has the lock of rebuilds."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use a session in autocommit mode."""
+        self.connection = connection
+
+    def stamp(self) -> str | None:
+        """See `Site.stamp`."""
+        row = self.connection.execute(SELECT_STAMP).fetchone()
+        return None if row is None else row[0]
+
+    def set_stamp(self, text: str) -> None:
+        """See `Site.set_stamp`."""
+        self.connection.execute(SET_STAMP, (text,))
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        """See `Site.rows`."""
+        return self.connection.execute(statement).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        """See `Site.transaction`."""
+        with rolled_back(self.connection):
+            self.connection.execute(BEGIN)
+            yield None
+            self.connection.execute(COMMIT)
+
+    @contextmanager
+    def at_end(self) -> Iterator[End]:
+        """See `Site.at_end`."""
+        with rolled_back(self.connection):
+            for statement in (BEGIN, LOG_LOCK, "SET LOCAL synchronous_commit = on"):
+                self.connection.execute(statement)
+            row = self.connection.execute(SELECT_END).fetchone()
+            yield End("", 0) if row is None else End(*row)
+            self.connection.execute(COMMIT)
+
+    def applying(self) -> AbstractContextManager[object]:
+        """See `Site.applying`."""
+        return self.connection.pipeline()
+
+    def settle(self) -> None:
+        """See `Site.settle`."""
+        names = [name for (name,) in self.connection.execute(SELECT_TABLES) if name.startswith(NEXT)]
+        self.connection.execute(f"ANALYZE {', '.join(names)}")
+
+    def switch(self, names: Sequence[str]) -> None:
+        """See `Site.switch`."""
+        there = {name for (name,) in self.connection.execute(SELECT_TABLES)}.intersection(names)
+        served = ", ".join(sorted(there))
+        self.connection.execute(f"SET LOCAL lock_timeout = '{_SWITCH_TRY}'")
+        if served:
+            try:
+                self.connection.execute(f"LOCK TABLE {served} IN ACCESS EXCLUSIVE MODE")
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+                raise SwitchError from error
+            self.connection.execute(f"DROP TABLE {served}")
+        for name in names:
+            self.connection.execute(f"ALTER TABLE {NEXT}{name} RENAME TO {name}")
+        for kind, name in self.connection.execute(SELECT_NAMED, (NEXT,)).fetchall():
+            self.connection.execute(f"ALTER {_RENAMED[kind]} {name} RENAME TO {name.removeprefix(NEXT)}")
+
+    def leave(self, tidying: Callable[[], None]) -> None:
+        """See `Site.leave`."""
+        roll_back(self.connection)
+        if not self.connection.closed:
+            tidying()
+
+
+class PostgreSQLCatalogProjection(CatalogProjection["Connection"]):
+    """Writes the catalog in the log's PostgreSQL database."""
+
+    def __init__(self) -> None:
+        """Prepare the statements."""
+        super().__init__(PostgreSQLWriter())
+
+
+class PostgreSQLCatalog(StoredCatalog["Connection"]):
     """A `Catalog` in the log's PostgreSQL database."""
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
         """
-        Open the catalog for reading, making or migrating the tables.
+        Open the catalog for reading. Its tables are made with the log.
 
         :param url: see `Server`
         :param password: comes before the one in ``url``
@@ -205,9 +263,9 @@ class PostgreSQLCatalog(CatalogQueries):
         self._refuse_until = 0.0  # monotonic seconds
         with translated(_WHAT):
             migrate(self._server)
-            self._tidy()
         options = {"poolclass": QueuePool, "pool_pre_ping": True, "pool_use_lifo": True}
         super().__init__(
+            PostgreSQLWriter(),
             engine(
                 _WHAT, lambda: self._server.connect(autocommit=False, session=_FOR_LISTS), **options, **_LISTS
             ),
@@ -221,42 +279,28 @@ class PostgreSQLCatalog(CatalogQueries):
             ),
         )
 
-    def rebuild(self, log: EventLog, progress: Callable[[int], None] | None = None) -> int:
-        """
-        See `Catalog.rebuild`.
-
-        :raises ConflictError: another rebuild is running, or lists that are being read do not end
-        """
+    @contextmanager
+    def _site(self, *, looks: bool = False, waits: bool = False) -> Iterator[PostgreSQLSite]:
         with translated(_WHAT), self._server.connect(session=_FOR_REBUILDING) as connection:
-            if not _is(connection, TRY_REBUILD_LOCK):
-                raise ConflictError("The catalog is being rebuilt already")
-            try:
-                return _Rebuild(connection, log, progress).run()
-            finally:
-                # Whatever happened, no half-built tables are left behind.
-                roll_back(connection)
-                if not connection.closed:
-                    connection.execute(DROP_NEXT)
+            while not looks and not _is(connection, TRY_REBUILD_LOCK):
+                if not waits:
+                    raise ConflictError("The catalog is being rebuilt already")
+                time.sleep(_LOOK_SECONDS)
+            yield PostgreSQLSite(connection)
 
-    def digest(self) -> str:
-        """See `Catalog.digest`."""
-        total = hashlib.sha256()
+    @contextmanager
+    def _snapshot(self, names: Sequence[str]) -> Iterator[ReadRows]:
         with translated(_WHAT), self._server.connect(session=_FOR_LISTS) as connection:
             connection.execute(BEGIN_SNAPSHOT)
             # Before the snapshot is taken, which the first query does: no switch of tables comes in between.
-            connection.execute(LOCK_TABLES_TO_READ)
-            for number, statement in enumerate(CONTENT):
-                with connection.cursor(f"content_{number}") as rows:
-                    rows.itersize = _REBUILD_CHUNK
-                    for row in rows.execute(statement):
-                        total.update(canonical.dumps(row) + b"\n")
-        return total.hexdigest()
+            connection.execute(f"LOCK TABLE {', '.join(names)} IN ACCESS SHARE MODE")
 
-    def _tidy(self) -> None:
-        """Remove what a rebuild left behind when its process was killed."""
-        with self._server.connect(session=_FOR_REBUILDING) as connection:
-            if _is(connection, IS_LEFT_OVER) and _is(connection, TRY_REBUILD_LOCK):
-                connection.execute(DROP_NEXT)
+            def read(statement: str) -> Iterator[Sequence[Any]]:
+                with connection.cursor("content") as rows:
+                    rows.itersize = _ROWS_AT_ONCE
+                    yield from rows.execute(statement)
+
+            yield read
 
     def _connect_quickly(self) -> Connection:
         """Connect for credentials, but not again right after a try that failed: the event loop waits for each."""
@@ -267,98 +311,6 @@ class PostgreSQLCatalog(CatalogQueries):
         except psycopg.Error:
             self._refuse_until = time.monotonic() + _TRY_AGAIN_SECONDS
             raise
-
-
-class _Reached(NamedTuple):
-    """How far a rebuild has read the log."""
-
-    position: int = 0
-    events: int = 0
-
-
-class _Rebuild:
-    """One rebuild: tables beside the served ones, filled and then switched to."""
-
-    def __init__(self, connection: Connection, log: EventLog, progress: Callable[[int], None] | None) -> None:
-        self._connection = connection
-        self._reader = CheckedReader(log)
-        self._progress = progress
-        self._projection = PostgreSQLCatalogProjection(_NEXT)
-        self._epoch = log.head().epoch
-
-    def run(self) -> int:
-        """Do all of it, and return how many events were read."""
-        self._execute(DROP_NEXT, *MAKE_NEXT)
-        # Most of the log in short transactions, so that appends go on between them ...
-        reached = self._follow(_Reached())
-        self._execute(ANALYZE_NEXT)
-        # ... and the rest under the log's lock, so that nothing is appended between the last event and the switch.
-        give_up_at = time.monotonic() + _SWITCH_SECONDS
-        while True:
-            try:
-                return self._finish(reached)
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-                if time.monotonic() >= give_up_at:
-                    raise ConflictError(
-                        "Lists that are being read keep the rebuilt catalog from taking its place; try again later"
-                    ) from error
-            time.sleep(_SWITCH_PAUSE_SECONDS)
-            reached = self._follow(reached)
-
-    def _follow(self, reached: _Reached) -> _Reached:
-        while len(events := self._reader.read(after=reached.position, limit=_REBUILD_CHUNK)) > _NEARLY_THERE:
-            with rolled_back(self._connection), self._connection.pipeline():
-                self._connection.execute(BEGIN)
-                self._projection.apply(self._connection, events)
-                self._connection.execute(COMMIT)
-            reached = self._told(reached, events)
-        return reached
-
-    def _finish(self, reached: _Reached) -> int:
-        with rolled_back(self._connection):
-            self._execute(BEGIN, LOG_LOCK, "SET LOCAL synchronous_commit = on")
-            row = self._connection.execute(SELECT_STATE).fetchone()
-            epoch, last = row or ("", 0)
-            if epoch != self._epoch:
-                roll_back(self._connection)
-                return reached.events  # cleaned meanwhile: the served catalog is right already
-            while reached.position < last:
-                events = self._reader.read(after=reached.position, limit=_REBUILD_CHUNK)
-                if not events:
-                    raise StoreError(
-                        f"The event log does not give what stands after position {reached.position}"
-                    )
-                with self._connection.pipeline():
-                    self._projection.apply(self._connection, events)
-                reached = self._told(reached, events)
-            self._switch()
-            self._execute(COMMIT)
-        return reached.events
-
-    def _switch(self) -> None:
-        self._execute(f"SET LOCAL lock_timeout = '{_SWITCH_TRY}'", LOCK_TABLES)
-        served, following = self._indexes(""), self._indexes(_NEXT)
-        sequences = [row[0] for row in self._connection.execute(SELECT_SEQUENCES, (_NEXT,))]
-        self._execute(DROP_SERVED, *RENAME_TABLES)
-        for definition, name in following.items():
-            self._execute(f"ALTER INDEX {name} RENAME TO {served[definition]}")
-        for name in sequences:
-            self._execute(f"ALTER SEQUENCE {name} RENAME TO {name.removeprefix(_NEXT)}")
-
-    def _indexes(self, prefix: str) -> dict[tuple[str, str], str]:
-        """Return the names of indexes by what they are: their table (without the prefix), and their definition."""
-        rows = self._connection.execute(SELECT_INDEXES, ([prefix + table for table in TABLES],))
-        return {(table.removeprefix(prefix), definition): name for table, definition, name in rows}
-
-    def _told(self, reached: _Reached, events: Sequence[RecordedEvent]) -> _Reached:
-        reached = _Reached(events[-1].position, reached.events + len(events))
-        if self._progress is not None:
-            self._progress(reached.events)
-        return reached
-
-    def _execute(self, *statements: str) -> None:
-        for statement in statements:
-            self._connection.execute(statement)
 
 
 def _is(connection: Connection, question: LiteralString) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from provgraph.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_PROGRESS_SECONDS = 5.0
 
 
 class Facts(NamedTuple):
@@ -115,7 +118,8 @@ def _folder(place: str, *, must_exist: bool) -> Path:
 @contextmanager
 def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
     if settings.log_url is not None:
-        with _on_postgresql(settings.log_url, settings.read_log_password()) as facts:
+        password = settings.read_log_password()
+        with _on_postgresql(settings.log_url, password, take_back=settings.catalog_take_back) as facts:
             yield facts
         return
     if folder.graph.exists() and not folder.database.exists():
@@ -126,23 +130,42 @@ def _facts(settings: Settings, folder: DataFolder) -> Iterator[Facts]:
             folder.database.name,
             folder.database.name,
         )
-    with _on_sqlite(folder) as facts:
+    with _on_sqlite(folder, take_back=settings.catalog_take_back) as facts:
         yield facts
 
 
 @contextmanager
-def _on_sqlite(folder: DataFolder) -> Iterator[Facts]:
-    # The catalog first: it makes its tables, which the log then writes to.
+def _on_sqlite(folder: DataFolder, *, take_back: bool = False) -> Iterator[Facts]:
     head_file = HeadFile(folder.head)
     with (
-        contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
         contextlib.closing(
             SQLiteEventLog(folder.database, projections=[SQLiteCatalogProjection()], head_file=head_file)
         ) as log,
+        contextlib.closing(SQLiteCatalog(folder.database)) as catalog,
     ):
-        _ask_catalog(log, catalog)
+        _prepare_catalog(log, catalog, take_back=take_back)
         with HeadKeeper(log, head_file):
             yield Facts(log, catalog)
+
+
+def _prepare_catalog(log: EventLog, catalog: Catalog, *, take_back: bool) -> None:
+    """Ask it how far the log went, before its tables may be built anew, which is the end of what they know."""
+    _ask_catalog(log, catalog)
+    catalog.upgrade(log, take_back=take_back, progress=_Progress(log))
+
+
+class _Progress:
+    """Says every few seconds how much of the log was read."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _PROGRESS_SECONDS
+        logger.info("building the catalog's tables: %d of %d events", done, max(self._log.count(), done))
 
 
 def _ask_catalog(log: EventLog, catalog: Catalog) -> None:
@@ -154,7 +177,7 @@ def _ask_catalog(log: EventLog, catalog: Catalog) -> None:
 
 
 @contextmanager
-def _on_postgresql(url: str, password: str | None) -> Iterator[Facts]:
+def _on_postgresql(url: str, password: str | None, *, take_back: bool = False) -> Iterator[Facts]:
     # Loaded only where they are wanted: the drivers take a tenth of a second.
     from provgraph.catalog.postgresql import PostgreSQLCatalog, PostgreSQLCatalogProjection
     from provgraph.eventlog.postgresql import PostgreSQLEventLog
@@ -165,7 +188,7 @@ def _on_postgresql(url: str, password: str | None) -> Iterator[Facts]:
         ) as log,
         contextlib.closing(PostgreSQLCatalog(url, password=password)) as catalog,
     ):
-        _ask_catalog(log, catalog)
+        _prepare_catalog(log, catalog, take_back=take_back)
         yield Facts(log, catalog)
 
 

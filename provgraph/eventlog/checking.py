@@ -157,14 +157,23 @@ class CheckedReader:
     It need not be told where to begin: behind another position than the last one it looks up the digest there.
     """
 
-    def __init__(self, log: EventLog, *, remembered_after: int | None = None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        remembered_after: int | None = None,
+        passing_over: Callable[[ChangedEventError], None] | None = None,
+    ) -> None:
         """
         Prepare to read ``log``; nothing is asked yet.
 
         :param remembered_after: after this position, take what this process recorded itself a moment ago from its
             memory. That is for whoever follows the log. None: read what is stored, and nothing else
+        :param passing_over: what is not what was recorded is set aside, as if that were accepted, and this is told. For
+            whoever cannot wait for an operator. None: the reading ends there
         """
         self._log = log
+        self._passing_over = passing_over
         self._remembered_after = remembered_after
         self._walk: ChainWalk | None = None
 
@@ -204,21 +213,34 @@ class CheckedReader:
             followed, change = walk.follow(events[good:])
             good += followed
             if change is None:
-                _require_repeated(self._log, events)
+                self._require_repeated(events)
                 return events
             if self._log.head().epoch != walk.epoch:
                 self._walk = None
                 return []
+            passed_over = False
             try:
                 require_unchanged(self._log, change)
-            except ChangedEventError:
-                if not good:
-                    raise
-                return events[:good]
-            if _counts_nowhere(change.event, walk.epoch):
+            except ChangedEventError as error:
+                if self._passing_over is None:
+                    if not good:
+                        raise
+                    return events[:good]
+                self._passing_over(error)
+                passed_over = True
+            if passed_over or _counts_nowhere(change.event, walk.epoch):
                 events[good] = _aside(change.event)
             walk.pass_over(change)
             good += 1
+
+    def _require_repeated(self, events: Sequence[RecordedEvent]) -> None:
+        for event in events:
+            try:
+                _require_repeated(self._log, event)
+            except ChangedEventError as error:  # it is set aside already
+                if self._passing_over is None:
+                    raise
+                self._passing_over(error)
 
     def _set_aside(self, walk: ChainWalk, after: int) -> list[RecordedEvent]:
         """
@@ -232,19 +254,18 @@ class CheckedReader:
         return [_aside(event) for event in found]
 
 
-def _require_repeated(log: EventLog, events: Sequence[RecordedEvent]) -> None:
+def _require_repeated(log: EventLog, event: RecordedEvent) -> None:
     """
     Refuse an event that is marked as the second under its id, where there is no first.
 
-    :raises ChangedEventError: there is one
+    :raises ChangedEventError: it is one
     """
-    for event in events:
-        if type(event.kind) is Repeated and not is_repeated(log, event):
-            raise ChangedEventError(
-                f"The event at position {event.position} of the log ({event.event_id}) is marked as the second under "
-                "its id, but there is no first: somebody hid it. Put the log back from a backup",
-                position=event.position,
-            )
+    if type(event.kind) is Repeated and not is_repeated(log, event):
+        raise ChangedEventError(
+            f"The event at position {event.position} of the log ({event.event_id}) is marked as the second under "
+            "its id, but there is no first: somebody hid it. Put the log back from a backup",
+            position=event.position,
+        )
 
 
 def is_repeated(log: EventLog, event: RecordedEvent) -> bool:

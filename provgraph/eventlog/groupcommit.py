@@ -138,8 +138,12 @@ class GroupCommit:
         try:
             verdicts = self._log.append(events)
         except Exception as error:
-            why = error if isinstance(error, ProvgraphError) else StoreError(f"The log failed: {told(error)}")
-            logger.exception("append of %d events failed", len(events))
+            if isinstance(error, ProvgraphError):
+                why = error
+                logger.error("append of %d events failed: %s", len(events), error)  # noqa: TRY400 - it says enough
+            else:
+                why = StoreError(f"The log failed: {told(error)}")
+                logger.exception("append of %d events failed", len(events))
             return [_Outcome(request, None, why) for request in batch]
         outcomes = []
         start = 0

@@ -82,13 +82,14 @@ INSERT INTO log_state(epoch, position, digest, recorded_us) VALUES (%s, 0, %s, 0
 # Also into a log that was made before there was one, or whose own is damaged: cursors of before are refused then.
 BEGIN_LOG_KEY = "UPDATE log_state SET secret = %s WHERE secret IS NULL OR length(secret) <> 32"
 SELECT_LOG_KEY = "SELECT secret FROM log_state"
-SELECT_STATE = "SELECT epoch, position, digest, recorded_us, lost FROM log_state"
+SELECT_STATE = "SELECT epoch, position, digest, recorded_us, lost, catalog FROM log_state"
 # Whether the event is there that the log ended with; in one statement, so that nothing comes in between.
 SELECT_END = """
 SELECT s.epoch, s.position, s.digest, (SELECT e.digest FROM event e WHERE e.position = s.position) FROM log_state s
 """
 SELECT_LAST = "SELECT position, digest FROM event ORDER BY position DESC LIMIT 1"
 SET_LOST = "UPDATE log_state SET lost = %s"
+SET_STAMP = "UPDATE log_state SET catalog = %s"
 UPDATE_STATE = "UPDATE log_state SET epoch = %s, position = %s, digest = %s, recorded_us = %s"
 INSERT_EVENTS = """
 INSERT INTO event(position, event_id, kind, recorded_us, payload, digest, salt, sender)
@@ -148,6 +149,16 @@ INSERT INTO log_probe(probed_at) VALUES (now()) ON CONFLICT (is_only) DO UPDATE 
 class TransactionalProjection(Protocol):
     """A read model that is written in the log's own transaction, in pipeline mode: results come at its end."""
 
+    def begin(self, connection: Connection) -> str | None:
+        """
+        Make the read model's tables for a log that has no events yet.
+
+        :returns: what they are, to be kept with the log; None: tables of another version are there
+        """
+
+    def is_written_to(self, found: str | None) -> bool:
+        """Tell whether ``found``, which is kept with the log, are the tables that this read model is written to."""
+
     def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
         """Bring the read model up to ``events``, which follow what it has."""
 
@@ -161,6 +172,7 @@ class _State(NamedTuple):
     head: Head
     recorded_us: int  # of the last event
     loss: Loss | None = None
+    stamp: str | None = None  # what the tables of the read model are
 
     def require_whole(self) -> None:
         if self.loss is not None:
@@ -191,6 +203,7 @@ class PostgreSQLEventLog:
         with translated(_WHAT):
             migrate(self._server)
             self._writer.run(_begin_state)
+            self._writer.run(self._begin_projections)
         self._require_end()
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
@@ -317,8 +330,7 @@ class PostgreSQLEventLog:
 
         def work(connection: Connection) -> tuple[Head, Head]:
             with rolled_back(connection):
-                state = _begin(connection)
-                state.require_whole()
+                state = self._begin_writing(connection)
                 old, last_us = state.head, state.recorded_us
                 recording.check_ends(old, at)
                 unknown = connection.execute(SELECT_UNKNOWN, (texts(KINDS),), binary=True)
@@ -352,8 +364,7 @@ class PostgreSQLEventLog:
 
         def work(connection: Connection) -> Head:
             with rolled_back(connection):
-                state = _begin(connection)
-                state.require_whole()
+                state = self._begin_writing(connection)
                 head, last_us = state.head, state.recorded_us
                 recording.check_continues(events, epoch=epoch, head=head, accepted=accepted)
                 if events:
@@ -412,6 +423,7 @@ class PostgreSQLEventLog:
         def work(connection: Connection) -> RecordedEvent:
             with rolled_back(connection):
                 state = _begin(connection)
+                recording.require_own_tables(self._projections, state.stamp)
                 # What is left counts, whatever the state says.
                 row = connection.execute(SELECT_LAST, binary=True).fetchone()
                 position, digest = row or (0, genesis(state.head.epoch))
@@ -449,6 +461,7 @@ class PostgreSQLEventLog:
                 connection.execute(BEGIN)
                 clocks = connection.execute(SELECT_WRONG_CLOCK).fetchall()
                 formats = connection.execute(SELECT_LOWER_FORMAT, (FORMAT,)).fetchall()
+                stamp = _state(connection.execute(SELECT_STATE, binary=True)).stamp
                 connection.execute(WITHOUT_INDEXES)
                 repeated = connection.execute(SELECT_REPEATED, binary=True).fetchall()
                 connection.execute("SELECT set_config('enable_indexscan', 'on', true)")
@@ -465,6 +478,7 @@ class PostgreSQLEventLog:
                     f"log_state says that the log has format {stated}, its tables have format {FORMAT}"
                     for (stated,) in formats
                 ),
+                *recording.tables_fault(self._projections, stamp),
                 *(
                     f"row {row[0]} missing from index {_ID_CONSTRAINT} (of the table event)"
                     for row in missing
@@ -506,7 +520,7 @@ class PostgreSQLEventLog:
 
         def work(connection: Connection) -> None:
             with rolled_back(connection):
-                _begin(connection).require_whole()
+                self._begin_writing(connection)
                 with connection.pipeline():
                     for statement in (PROBE, COMMIT):
                         connection.execute(statement)
@@ -548,13 +562,29 @@ class PostgreSQLEventLog:
             raise
         return connection
 
+    def _begin_projections(self, connection: Connection) -> None:
+        with rolled_back(connection):
+            state = _begin(connection)
+            if not state.head.position and state.stamp is None:
+                for projection in self._projections:
+                    stamp = projection.begin(connection)
+                    if stamp is not None:
+                        connection.execute(SET_STAMP, (stamp,))
+            connection.execute(COMMIT)
+
+    def _begin_writing(self, connection: Connection) -> _State:
+        """See `_begin`, and take no writes where something is lost, or the tables are not those that are known here."""
+        state = _begin(connection)
+        state.require_whole()
+        recording.require_own_tables(self._projections, state.stamp)
+        return state
+
     def _write(
         self, connection: Connection, choose: Callable[[_State], Sequence[NewEvent]]
     ) -> list[RecordedEvent]:
         """Append what ``choose`` returns under the log's lock."""
         with rolled_back(connection):
-            state = _begin(connection)
-            state.require_whole()
+            state = self._begin_writing(connection)
             new = choose(state)
             if not new:
                 roll_back(connection)
@@ -620,9 +650,9 @@ def _state(found: Cursor[TupleRow]) -> _State:
     row = found.fetchone()
     if row is None:
         raise StoreError(f"The {_WHAT} has lost its state: its database was changed by something else")
-    epoch, position, digest, recorded_us, loss = row
+    epoch, position, digest, recorded_us, loss, stamp = row
     head = Head(epoch, position, digest)
-    return _State(head, recorded_us, None if loss is None else recording.loss_in(loss, head))
+    return _State(head, recorded_us, None if loss is None else recording.loss_in(loss, head), stamp)
 
 
 def _known(connection: Connection, events: Sequence[NewEvent]) -> dict[str, RecordedEvent]:

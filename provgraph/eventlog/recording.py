@@ -11,9 +11,9 @@ from contextlib import suppress
 from hashlib import sha256
 from json import loads
 from os import urandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from provgraph.errors import ConflictError, ProvgraphError, UnreadableEventError
+from provgraph.errors import ConflictError, OtherTablesError, ProvgraphError, UnreadableEventError
 from provgraph.eventlog.base import Appended, Head, Loss, Verdict
 from provgraph.events import (
     DIGEST_BYTES,
@@ -353,6 +353,30 @@ def loss_in(text: str, head: Head) -> Loss:
         return Loss(str(witness), str(epoch), int(position), str(digest))
     except (ValueError, TypeError):
         return Loss("a note in the log's state, which cannot be read,", head.epoch, head.position + 1, "")
+
+
+class _Written(Protocol):
+    def is_written_to(self, found: str | None) -> bool:
+        """See `TransactionalProjection.is_written_to`."""
+
+
+def require_own_tables(projections: Iterable[_Written], found: str | None) -> None:
+    """
+    Check that what is written with the log has the tables that are known here.
+
+    :raises OtherTablesError: another version of provgraph has made other ones
+    """
+    if not all(projection.is_written_to(found) for projection in projections):
+        raise OtherTablesError
+
+
+def tables_fault(projections: Iterable[_Written], found: str | None) -> list[str]:
+    """Return a sentence if what is written with the log does not have the tables that are known here."""
+    if all(projection.is_written_to(found) for projection in projections):
+        return []
+    return [
+        "log_state says that the catalog's tables are of another version of provgraph: nothing can be recorded"
+    ]
 
 
 def check_ends(head: Head, at: int | None) -> None:

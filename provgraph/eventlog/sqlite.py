@@ -49,8 +49,11 @@ _WHAT = "event log"
 _CACHE_KIB = 24_576
 
 # `position` is never used again, not even after cleaning: hence AUTOINCREMENT.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS log_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE_STATE = """
+CREATE TABLE IF NOT EXISTS log_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
+"""
+SCHEMA = f"""
+{CREATE_STATE};
 CREATE TABLE IF NOT EXISTS event (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id BLOB NOT NULL UNIQUE,
@@ -118,6 +121,9 @@ SET_ID = "UPDATE event SET event_id = ? WHERE position = ?"
 REINDEX = "REINDEX event"
 # So that a row whose entry in an index is not there can be changed.
 _SCHEMA_PRAGMA = "PRAGMA writable_schema = {}"
+# What the tables of the read model are that is written with the log.
+STAMP = "catalog"
+SELECT_STAMP = f"SELECT value FROM log_state WHERE key = '{STAMP}'"  # noqa: S608 - our own name
 SELECT_LOST = "SELECT value FROM log_state WHERE key = 'lost'"
 DELETE_LOST = "DELETE FROM log_state WHERE key = 'lost'"
 SET_STATE = "INSERT OR REPLACE INTO log_state(key, value) VALUES (?, ?)"
@@ -127,6 +133,16 @@ DELETE_ALL = "DELETE FROM event"
 
 class TransactionalProjection(Protocol):
     """A read model that is written in the log's own transaction."""
+
+    def begin(self, connection: sqlite3.Connection) -> str | None:
+        """
+        Make the read model's tables for a log that has no events yet.
+
+        :returns: what they are, to be kept with the log; None: tables of another version are there
+        """
+
+    def is_written_to(self, found: str | None) -> bool:
+        """Tell whether ``found``, which is kept with the log, are the tables that this read model is written to."""
 
     def apply(self, connection: sqlite3.Connection, events: Sequence[RecordedEvent]) -> None:
         """Bring the read model up to ``events``, which follow what it has."""
@@ -165,6 +181,7 @@ class SQLiteEventLog:
             self._readers = Readers(path)
             self._head, self._last_us = self._load_head()
             self._loss = self._load_loss()
+            self._begin_projections()
         self._tail = Tail()
         self._acceptances: list[RecordedEvent] | None = None  # None: look them up; each answer asks for them
         self.acceptances()
@@ -279,6 +296,7 @@ class SQLiteEventLog:
                 rows = self._writer.execute(SELECT_KINDS, (dumps(recording.read_to_clean(keep)),))
                 events = recording.counting(rows, accepted)
                 new = recording.cleaned(events, old=old, keep=keep, sender=sender)
+                self._require_own_tables()
                 self._writer.execute(DELETE_ALL)
                 self._writer.execute(SET_STATE, ("epoch", epoch))
                 for projection in self._projections:
@@ -373,6 +391,8 @@ class SQLiteEventLog:
                 f"row {position} is the second under its id (of the table event)"
                 for position, _ in connection.execute(SELECT_REPEATED)
             ]
+            stamp = connection.execute(SELECT_STAMP).fetchone()
+            found += recording.tables_fault(self._projections, None if stamp is None else stamp[0])
         return [_with_table(fault, tables) for fault in found if fault != "ok"]
 
     def mend_ids(self) -> list[int]:
@@ -466,7 +486,24 @@ class SQLiteEventLog:
         self._advance(head, recorded)
         return recorded
 
+    def _begin_projections(self) -> None:
+        if self._head.position or self._stamp() is not None:
+            return
+        with transaction(self._writer):
+            for projection in self._projections:
+                stamp = projection.begin(self._writer)
+                if stamp is not None:
+                    self._writer.execute(SET_STATE, (STAMP, stamp))
+
+    def _stamp(self) -> str | None:
+        row = self._writer.execute(SELECT_STAMP).fetchone()
+        return None if row is None else row[0]
+
+    def _require_own_tables(self) -> None:
+        recording.require_own_tables(self._projections, self._stamp())
+
     def _insert(self, recorded: Sequence[RecordedEvent]) -> None:
+        self._require_own_tables()
         insert_rows(self._writer, INSERT_EVENTS, recording.rows(recorded))
         for projection in self._projections:
             projection.apply(self._writer, recorded)

@@ -30,72 +30,15 @@ SELECT_COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
 
 # A default that is a constant changes no row: adding a column takes the same moment in a file of any size. Old events
 # have an empty salt, and so their digests stay.
-_SALT_AND_SENDER = {
+_SALT_AND_SENDER: dict[str, tuple[str, ...]] = {
     "event": (
         "ALTER TABLE event ADD COLUMN salt BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE event ADD COLUMN sender BLOB",
     ),
-    "credential": (
-        "ALTER TABLE credential ADD COLUMN rights TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE credential ADD COLUMN emitters TEXT NOT NULL DEFAULT '[]'",
-        "ALTER TABLE credential ADD COLUMN exclusive INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE credential ADD COLUMN expires_us INTEGER",
-        # What each role of before allows now, in the order in which rights are written.
-        """
-        UPDATE credential SET rights = CASE role
-        WHEN 'admin' THEN 'read write cypher approve admin' WHEN 'writer' THEN 'read write' ELSE 'read' END
-        """,
-        "ALTER TABLE credential DROP COLUMN role",
-    ),
-    # Indexes are constraints of their table, and those can only be stated when it is made.
-    "tracked_object": (
-        "ALTER TABLE tracked_object RENAME TO tracked_object_of_format_1",
-        """
-        CREATE TABLE tracked_object (
-            id TEXT PRIMARY KEY, lookup TEXT UNIQUE, artifact_lookup TEXT NOT NULL, kind_lookup TEXT NOT NULL,
-            parent TEXT, is_group INTEGER NOT NULL, live INTEGER NOT NULL, version TEXT NOT NULL,
-            position INTEGER NOT NULL, sequence INTEGER NOT NULL, recorded_us INTEGER NOT NULL, actor TEXT, run_id TEXT,
-            document TEXT NOT NULL, created INTEGER NOT NULL,
-            UNIQUE (artifact_lookup, id), UNIQUE (kind_lookup, created, id), UNIQUE (parent, id),
-            UNIQUE (is_group, created, id))
-        """,
-        """
-        INSERT INTO tracked_object SELECT old.*, coalesce(
-            (SELECT min(sequence) FROM tracked_operation WHERE object_id = old.id), old.sequence)
-        FROM tracked_object_of_format_1 AS old
-        """,
-        "DROP TABLE tracked_object_of_format_1",
-    ),
 }
-# How events say that their work ended, as `families.pem.events` reads it, which has a rule for it since format 2.
-# Events of before may say anything there. The whole log is looked through: some seconds for a million events.
-_OUTCOMES = """
-INSERT INTO pem_outcome
-WITH said(position, payload) AS (
-    SELECT position, CAST(payload AS TEXT) FROM event
-    WHERE kind = 'pem' AND (instr(payload, CAST('"Outcome":' AS BLOB)) OR instr(payload, CAST('"Error":' AS BLOB)))
-), stated(position, outcome_type, outcome, error_type, error) AS (
-    SELECT position, json_type(payload, '$.Outcome'), json_extract(payload, '$.Outcome'),
-        json_type(payload, '$.Error'), json_extract(payload, '$.Error') FROM said
-), ended(position, outcome, error) AS (
-    SELECT position,
-        CASE WHEN outcome_type IS NULL OR outcome_type = 'null' OR outcome = '' THEN NULL
-            WHEN outcome IN ('failed', 'aborted') THEN outcome ELSE 'unknown' END,
-        CASE WHEN error_type = 'text' AND error <> '' THEN
-            CASE WHEN length(error) <= 2000 THEN error ELSE substr(error, 1, 1999) || char(8230) END END
-    FROM stated
-)
-SELECT position, outcome, error FROM ended WHERE outcome IS NOT NULL OR error IS NOT NULL
-"""
-_OUTCOMES_OF_PEMS = {
-    "event pem": (
-        "CREATE TABLE pem_outcome (position INTEGER PRIMARY KEY, outcome TEXT, error TEXT)",
-        _OUTCOMES,
-    ),
-}
-# From each format to the next: statements, by the tables that have to be there for them. A step that was released is
-# never changed.
-STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: {**_SALT_AND_SENDER, **_OUTCOMES_OF_PEMS}}
+# From each format to the next: statements, by the table that has to be there for them. A step that was released is
+# never changed. The catalog's tables need none: they are built anew from the log.
+STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: _SALT_AND_SENDER}
 
 # A file of format 1 has one of these tables, or both: the catalog's are made first. Other programs may have tables of
 # the same names, but not with these columns.
@@ -198,7 +141,7 @@ def _upgrade(path: Path, found: int, tables: Collection[str]) -> None:
             )
             with transaction(connection):
                 for needed, statements in STEPS[number].items():
-                    for statement in statements if set(tables).issuperset(needed.split()) else ():
+                    for statement in statements if needed in tables else ():
                         connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {number + 1}")

@@ -57,6 +57,7 @@ class Replica:
             resources.callback(catalog.close)
             with translated("replayed catalog"):
                 self._connection: sqlite3.Connection = connect(folder / "catalog.db", synchronous="OFF")
+                self._projection.begin(self._connection)
             resources.callback(self._connection.close)
             self.graph: GraphStore = graph
             self.catalog: Catalog = catalog

@@ -10,8 +10,8 @@ from provgraph.events.recorder import CHANGED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun
     from provgraph.families.tracking.events import ObjectState
+    from provgraph.families.tracking.queries import StoredObject, StoredOperation, StoredRun
 
 JSONObject = dict[str, Any]
 

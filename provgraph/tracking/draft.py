@@ -37,10 +37,10 @@ from provgraph.tracking.sweep import World
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredObject, StoredRun, TrackingQueries
     from provgraph.events import NewEvent
     from provgraph.families.credential.emitters import Sender
     from provgraph.families.tracking.events import RunState
+    from provgraph.families.tracking.queries import StoredObject, StoredRun, TrackingQueries
 
 JSONObject = dict[str, Any]
 

@@ -14,8 +14,8 @@ from provgraph.tracking.runs import previous_run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.families.tracking.events import RunStatus
+    from provgraph.families.tracking.queries import StoredObject, StoredOperation, StoredRun, TrackingQueries
 
 JSONObject = dict[str, Any]
 

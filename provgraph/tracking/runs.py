@@ -17,7 +17,7 @@ from provgraph.tracking.sweep import sweep
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredObject, StoredOperation, StoredRun, TrackingQueries
+    from provgraph.families.tracking.queries import StoredObject, StoredOperation, StoredRun, TrackingQueries
     from provgraph.tracking.draft import Draft
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.sweep import Limit, Sweep

@@ -17,7 +17,7 @@ from provgraph.events import canonical
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from provgraph.catalog.tracking import StoredObject
+    from provgraph.families.tracking.queries import StoredObject
 
 
 class Refused(NamedTuple):

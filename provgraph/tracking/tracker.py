@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from provgraph.catalog import Catalog
-    from provgraph.catalog.tracking import Answered, StoredRun
     from provgraph.eventlog import EventLog
     from provgraph.events import NewEvent
     from provgraph.families.tracking.events import ObjectState, Tracked
+    from provgraph.families.tracking.queries import Answered, StoredRun
     from provgraph.tracking.kinds import ObjectKinds
     from provgraph.tracking.listing import Listing
     from provgraph.tracking.saving import Save

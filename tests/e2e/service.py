@@ -46,8 +46,14 @@ class Service:
     """
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        arguments: tuple[str, ...] = (),
+        project: Path = PROJECT,
     ) -> None:
+        self._project = project
         self.folder = folder
         self.url = ""
         self._settings = {**pairs.stores(folder), **(settings or {})}
@@ -80,7 +86,7 @@ class Service:
         with self._outputs[0].open("wb") as stdout, self._outputs[1].open("wb") as stderr:
             self._process = subprocess.Popen(
                 [*COMMAND, *self._arguments],
-                cwd=PROJECT,
+                cwd=self._project,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

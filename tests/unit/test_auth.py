@@ -188,7 +188,7 @@ def test_a_new_credential_works_at_once_even_if_it_was_tried_before(world: World
 
 def test_a_credential_is_found_while_readers_take_all_connections(world: World) -> None:
     token = world.token()
-    pool = world.catalog._engine.pool
+    pool = world.catalog._reading._engine.pool
     with ExitStack() as readers:
         for _ in range(_MOST_CONNECTIONS):
             readers.enter_context(closing(pool.connect()))

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provgraph.catalog import trackingrows
 from provgraph.client.calls import tag_segments
 from provgraph.client.told import Change
 from provgraph.exports import networks, parts, w3cprov
+from provgraph.families.tracking import lookups
 from provgraph.families.tracking.events import step_id
 from provgraph.graphstore.neo4j import keys as neo4j_keys
 from provgraph.joined import joined
@@ -55,6 +55,10 @@ def key_that_is_given(*texts: str) -> str | None:
     return ObjectKind("Kind", (), is_group=False, longest={}, parents=()).key(texts)
 
 
+def an_object(branch: str, kind: str, key: str) -> str:
+    return lookups.object_lookup(branch=branch, kind=kind, key=key)
+
+
 def artifact(branch: str, kind: str, key: str) -> str:
     return object_artifact(branch=branch, kind=kind, key=key)
 
@@ -83,8 +87,14 @@ PLACES = [
     Place("the key of an object named by three", key_of, (TEXTS, TEXTS, TEXTS)),
     Place("a key that somebody gives", key_that_is_given, (TEXTS, TEXTS)),
     Place("an object's artifact", artifact, (TEXTS, TEXTS, TEXTS)),
-    Place("an object's lookup", lambda *texts: trackingrows.lookup("object", *texts), (TEXTS, TEXTS, TEXTS)),
-    Place("a kind's lookup", lambda *texts: trackingrows.lookup("kind", *texts), (TEXTS, TEXTS)),
+    Place(
+        "an object's lookup",
+        an_object,
+        (TEXTS, TEXTS, TEXTS),
+    ),
+    Place(
+        "a kind's lookup", lambda branch, kind: lookups.kind_lookup(branch=branch, kind=kind), (TEXTS, TEXTS)
+    ),
     Place("a tag in an answer", node.tag_name, (TEXTS, TEXTS)),
     Place("a tag that changed", changed_tag, (TEXTS, TEXTS)),
     Place("a tag in a path", tag_segments, (TEXTS, TEXTS)),

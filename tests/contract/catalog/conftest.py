@@ -48,11 +48,17 @@ def sqlite_stores(path: Path) -> Iterator[Stores]:
         with closing(sqlite3.connect(path)) as connection, connection:
             return connection.execute(statement).fetchall()
 
+    def stamp(text: str | None) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM log_state WHERE key = 'catalog'")
+            if text is not None:
+                connection.execute("INSERT INTO log_state VALUES ('catalog', ?)", (text,))
+
     with (
-        closing(SQLiteCatalog(path)) as catalog,
         closing(SQLiteEventLog(path, projections=[SQLiteCatalogProjection()])) as log,
+        closing(SQLiteCatalog(path)) as catalog,
     ):
-        yield Stores(log, catalog, run, lambda: {row[0] for row in run(_SQLITE_TABLES)})
+        yield Stores(log, catalog, run, lambda: {row[0] for row in run(_SQLITE_TABLES)}, stamp)
 
 
 @contextmanager
@@ -63,6 +69,10 @@ def postgresql_stores(url: str) -> Iterator[Stores]:
         with psycopg.connect(url) as connection:
             connection.execute(statement)
 
+    def stamp(text: str | None) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE log_state SET catalog = %s", (text,))
+
     def tables() -> set[str]:
         with psycopg.connect(url) as connection:
             return {row[0] for row in connection.execute(_POSTGRESQL_TABLES)}
@@ -71,7 +81,7 @@ def postgresql_stores(url: str) -> Iterator[Stores]:
         closing(PostgreSQLEventLog(url, projections=[PostgreSQLCatalogProjection()])) as log,
         closing(PostgreSQLCatalog(url)) as catalog,
     ):
-        yield Stores(log, catalog, tamper, tables)
+        yield Stores(log, catalog, tamper, tables, stamp)
 
 
 _FACTORIES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Stores]]] = {

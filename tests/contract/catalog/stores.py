@@ -25,6 +25,8 @@ class Stores:
     """Runs a statement behind everybody's back."""
     tables: Callable[[], set[str]]
     """Returns what the database says of its tables and their indexes."""
+    stamp: Callable[[str | None], None]
+    """Says what the catalog's tables are, as another version would."""
 
     def append(self, *events: NewEvent) -> None:
         """Append events as one batch."""

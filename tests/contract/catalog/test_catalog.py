@@ -388,7 +388,7 @@ def test_names_of_credentials_are_found_by_id_while_lists_are_read(stores: Store
     ]
     stores.append(*created, credential_revoked(created[0].event_id))
     ids = [one.event_id for one in created[:2]]
-    pool: QueuePool = stores.catalog._engine.pool  # type: ignore[attr-defined]
+    pool: QueuePool = stores.catalog._reading._engine.pool  # type: ignore[attr-defined]
     with ExitStack() as readers:
         for _ in range(pool.size() + pool._max_overflow):
             readers.enter_context(closing(pool.connect()))

@@ -11,10 +11,11 @@ import pytest
 
 from provgraph.catalog import ListQuery
 from provgraph.catalog import postgresql as catalog_on_postgresql
+from provgraph.catalog import rebuilding as rebuilds
 from provgraph.catalog.postgresql import PostgreSQLCatalog
-from provgraph.catalog.schema import TABLES
 from provgraph.errors import ConflictError, OverloadedError, StoreError
 from provgraph.families.credential.events import Grant, Holder, Role, credential_created
+from provgraph.families.registry import TABLES
 from tests.contract.builders import pem, pem_id
 from tests.contract.catalog.conftest import postgresql_stores, sqlite_stores
 from tests.contract.catalog.test_rebuild import append_in_batches, events
@@ -48,7 +49,8 @@ def stores(url: str) -> Iterator[Stores]:
 def test_the_room_that_is_taken_counts_every_table(stores: Stores, url: str) -> None:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "SELECT pg_total_relation_size(name) FROM unnest(%s::regclass[]) AS name", ([*TABLES],)
+            "SELECT pg_total_relation_size(name) FROM unnest(%s::regclass[]) AS name",
+            ([table.name for table in TABLES],),
         )
         catalog = sum(size for (size,) in rows)
 
@@ -148,7 +150,7 @@ def test_the_catalog_is_switched_once_a_list_that_is_read_has_ended(stores: Stor
 def test_a_list_that_does_not_end_is_told_and_the_served_catalog_stays(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_on_postgresql, "_SWITCH_SECONDS", 0.1)
+    monkeypatch.setattr(rebuilds, "_SWITCH_SECONDS", 0.1)
     stores.append(*(pem(number) for number in range(1_500)))
     digest, tables = stores.catalog.digest(), stores.tables()
     rows = stores.catalog.pems(EVERYTHING)
@@ -178,11 +180,11 @@ def test_one_rebuild_at_a_time(stores: Stores, url: str) -> None:
     assert stores.catalog.pems_count(EVERYTHING) == 300
 
 
-def test_what_a_killed_rebuild_left_is_gone_when_the_catalog_is_opened(stores: Stores, url: str) -> None:
+def test_what_a_killed_rebuild_left_is_gone_when_the_catalog_is_opened(stores: Stores) -> None:
     tables = stores.tables()
     stores.tamper("CREATE TABLE next_pem (LIKE pem INCLUDING ALL)")
 
-    PostgreSQLCatalog(url).close()
+    stores.catalog.upgrade(stores.log)
 
     assert stores.tables() == tables
 
@@ -190,7 +192,11 @@ def test_what_a_killed_rebuild_left_is_gone_when_the_catalog_is_opened(stores: S
 def test_opening_the_catalog_leaves_a_running_rebuild_alone(stores: Stores, url: str) -> None:
     stores.append(*(pem(number) for number in range(300)))
 
-    stores.catalog.rebuild(stores.log, lambda _done: PostgreSQLCatalog(url).close())
+    def open_too(_done: int) -> None:
+        with closing(PostgreSQLCatalog(url)) as other:
+            assert other.upgrade(stores.log) == 0
+
+    stores.catalog.rebuild(stores.log, open_too)
 
     assert stores.catalog.pems_count(EVERYTHING) == 300
 

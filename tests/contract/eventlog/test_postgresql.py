@@ -23,6 +23,7 @@ from provgraph.operations.integrity import accept_change
 from provgraph.postgresql import Server
 from tests.contract.builders import pem, pem_id
 from tests.contract.eventlog import tampering
+from tests.contract.unstamped import Unstamped
 from tests.effort import examples
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def disconnect_all(url: str) -> None:
     )
 
 
-class Notes:
+class Notes(Unstamped):
     """A projection that writes a row for each event, and fails when told to."""
 
     def __init__(self, url: str) -> None:
@@ -107,7 +108,7 @@ class Notes:
         raise RuntimeError("the projection fails")
 
 
-class Running:
+class Running(Unstamped):
     """A projection that runs a function in the middle of each append."""
 
     def __init__(self, function: Callable[[Connection], object]) -> None:

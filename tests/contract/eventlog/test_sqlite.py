@@ -18,6 +18,7 @@ from provgraph.eventlog.tail import Tail
 from provgraph.families.tag.events import TAG_SET, tag_set
 from provgraph.operations.integrity import accept_change
 from tests.contract.builders import pem, pem_id
+from tests.contract.unstamped import Unstamped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ def tamper(path: Path, statement: str, *values: object) -> None:
         assert connection.execute(statement, values).rowcount
 
 
-class Notes:
+class Notes(Unstamped):
     """A projection that writes a row for each event, and fails when told to."""
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provgraph.eventlog.recording import digest_of, unread
 from provgraph.events import canonical
 from tests import data
 
@@ -58,6 +59,15 @@ def payload_saying(fields: dict[str, Any], number: int) -> tuple[bytes, bytes]:
 def expected_outcomes(last: int) -> list[tuple[int, str | None, str | None]]:
     """Return what the catalog has of the events of `ENDINGS`, which stand in the log after a position."""
     return [(position, *read) for position, (_, read) in enumerate(ENDINGS, last + 1) if read is not None]
+
+
+def chained(
+    fields: dict[str, object], number: int, *, after: bytes
+) -> tuple[int, bytes, str, int, bytes, bytes]:
+    """Return the row of format 1 of a PEM that says something, behind an event with the digest ``after``."""
+    raw_id, payload = payload_saying(fields, number)
+    row = (number, raw_id, "pem", number, payload)
+    return (*row, digest_of(unread((*row, bytes(32), b"", None)), after=after))
 
 
 def told(log: EventLog) -> list[list[object]]:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 UNPROVABLE = {
     ("log_state", "probe"): "what a probe writes to see that the log can be written",
     ("log_state", "secret"): "random: it shows who wrote a cursor, and says nothing of events",
+    (
+        "log_state",
+        "catalog",
+    ): "where it is another text, the catalog's tables are built anew at start",
     ("artifact", "sequence"): "only the order of these numbers counts: in it artifacts are listed",
     ("state", "resolutions_changed_at"): "what the graph builder notes for itself",
     ("state", "covers"): "what the graph builder notes for itself",

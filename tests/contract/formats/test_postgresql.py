@@ -8,21 +8,22 @@ import psycopg
 import pytest
 
 from provgraph.catalog.postgresql import PostgreSQLCatalog
-from provgraph.catalog.rows import rows
+from provgraph.catalog.writing import changes_of
 from provgraph.cli.stores import opened_place
 from provgraph.errors import StoreError
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.families.credential.events import Grant, Role
+from provgraph.families.pem.tables import ENDED
 from provgraph.operations.credentials import token_sha256
 from tests.contract.builders import pem
 from tests.contract.formats.fixture import (
     ENDINGS,
     EXPECTED,
     FORMAT_1,
+    chained,
     expected_events,
     expected_outcomes,
-    payload_saying,
     told,
 )
 
@@ -61,20 +62,22 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(old_url: str
 
 def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(old_url: str) -> None:
     with psycopg.connect(old_url) as connection:
-        row = connection.execute("SELECT max(position) FROM event").fetchone()
-        assert row is not None
-        last = int(row[0])
+        statement = "SELECT position, digest FROM event ORDER BY position DESC LIMIT 1"
+        found = connection.execute(statement).fetchone()
+        assert found is not None
+        last, digest = found
         for number, (fields, _) in enumerate(ENDINGS, last + 1):
-            raw_id, payload = payload_saying(fields, number)
+            row = chained(fields, number, after=digest)
+            digest = row[-1]
             connection.execute(
                 "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
-                "VALUES (%s, %s, 'pem', %s, %s, %s)",
-                (number, raw_id, number, payload, b"\0" * 32),
+                "VALUES (%s, %s, %s, %s, %s, %s)",
+                row,
             )
-        connection.execute("UPDATE log_state SET position = %s", (last + len(ENDINGS),))
+        connection.execute("UPDATE log_state SET position = %s, digest = %s", (last + len(ENDINGS), digest))
 
     with opened_place(old_url) as stores:
-        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+        read = changes_of([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).of(ENDED)
     with psycopg.connect(old_url) as connection:
         migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.catalog import SQLiteCatalog, SQLiteCatalogProjection
-from provgraph.catalog.rows import rows
+from provgraph.catalog.writing import changes_of
 from provgraph.cli.stores import opened_place, opened_stores
 from provgraph.errors import CorruptStoreError, StoreError
 from provgraph.eventlog import SQLiteEventLog, Verdict, sqliteformat
 from provgraph.eventlog.format import FORMAT, NewerFormatError
 from provgraph.families.credential.events import Grant, Role
+from provgraph.families.pem.tables import ENDED
 from provgraph.families.registry import is_sound
 from provgraph.families.tracking.events import Tracked, step_id
 from provgraph.graphstore import Checkpoint, project
@@ -28,9 +29,9 @@ from tests.contract.builders import pem, pem_id
 from tests.contract.formats.fixture import (
     ENDINGS,
     EXPECTED,
+    chained,
     expected_events,
     expected_outcomes,
-    payload_saying,
     told,
     unpacked,
 )
@@ -106,17 +107,19 @@ def test_the_catalog_of_format_1_is_what_a_rebuild_makes_of_the_log(name: str, t
 def test_how_old_events_say_that_their_work_ended_is_in_the_migrated_catalog(tmp_path: Path) -> None:
     folder = unpacked("sqlite", tmp_path / "data")
     with closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
-        (last,) = connection.execute("SELECT max(position) FROM event").fetchone()
+        statement = "SELECT position, digest FROM event ORDER BY position DESC LIMIT 1"
+        last, digest = connection.execute(statement).fetchone()
         for number, (fields, _) in enumerate(ENDINGS, last + 1):
-            raw_id, payload = payload_saying(fields, number)
+            row = chained(fields, number, after=digest)
+            digest = row[-1]
             connection.execute(
                 "INSERT INTO event(position, event_id, kind, recorded_us, payload, digest) "
-                "VALUES (?, ?, 'pem', ?, ?, ?)",
-                (number, raw_id, number, payload, b"\0" * 32),
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                row,
             )
 
     with opened_place(str(folder)) as stores:
-        read = rows([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).outcomes
+        read = changes_of([event for event in stores.log.read(limit=10_000) if event.kind == "pem"]).of(ENDED)
     with closing(sqlite3.connect(folder / "provgraph.db")) as connection:
         migrated = connection.execute("SELECT * FROM pem_outcome ORDER BY position").fetchall()
 

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 from tests.e2e.builders import artifact, pem, unique
-from tests.e2e.service import Service
+from tests.e2e.service import PROJECT, Service, ServiceFailedError
 from tests.e2e.wire import Wire, read_answer
 from tests.effort import IS_LONG
 
@@ -45,10 +47,20 @@ class Deployment:
     def __exit__(self, *_: object) -> None:
         self._ended.close()
 
-    def start(self, *parts: str) -> Service:
-        """Start a process that serves ``parts``."""
-        service = Service(self._folder / unique("-".join(parts)), settings=self._settings, arguments=parts)
-        return self._ended.enter_context(service)
+    def start(self, *parts: str, project: Path = PROJECT, settings: dict[str, str] | None = None) -> Service:
+        """Start a process that serves ``parts``, of this version or of the one in another checkout."""
+        return self._ended.enter_context(self._service(*parts, project=project, settings=settings))
+
+    def refusal(self, *parts: str) -> str:
+        """Return what a process says that does not start."""
+        with pytest.raises(ServiceFailedError) as failed:
+            self._service(*parts, project=PROJECT, settings=None).start()
+        return str(failed.value)
+
+    def _service(self, *parts: str, project: Path, settings: dict[str, str] | None) -> Service:
+        folder = self._folder / unique("-".join(parts))
+        together = self._settings | (settings or {})
+        return Service(folder, settings=together, arguments=parts, project=project)
 
 
 class Persistent:
@@ -74,6 +86,10 @@ class Persistent:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+
+    def use(self, receiver: Service) -> None:
+        """Send to another receiver from now on."""
+        self._wire = Wire(receiver.url)
 
     def wait_for(self, more: int, *, seconds: float = 60.0) -> None:
         """Wait until so many more events were acknowledged."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from provgraph.catalog.postgresql import PostgreSQLCatalogProjection
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from tests.contract.builders import pem
+from tests.contract.unstamped import Unstamped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ _LARGEST_BATCH = 100
 _FAILING = 0.15
 
 
-class Failing:
+class Failing(Unstamped):
     """A projection that fails now and then, when everything is written and nothing committed."""
 
     def __init__(self, draws: random.Random) -> None:

@@ -61,12 +61,13 @@ class Stores:
 def open_stores(folder: Path) -> Iterator[Stores]:
     """Open the stores in ``folder``, made when it is empty."""
     with (
-        contextlib.closing(SQLiteCatalog(folder / "provgraph.db")) as catalog,
         contextlib.closing(
             SQLiteEventLog(folder / "provgraph.db", projections=[SQLiteCatalogProjection()])
         ) as log,
+        contextlib.closing(SQLiteCatalog(folder / "provgraph.db")) as catalog,
         contextlib.closing(EmbeddedGraphStore(folder / "graph")) as graph,
     ):
+        catalog.upgrade(log)
         yield Stores(folder, log, catalog, graph)
 
 

@@ -12,7 +12,7 @@ from provgraph.tracking.schemafile import read_schema_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provgraph.catalog.tracking import TrackingQueries
+    from provgraph.families.tracking.queries import TrackingQueries
 
 
 class _Stored:
