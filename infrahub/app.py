@@ -21,6 +21,7 @@ from infrahub.schema import is_shown, read_load, schema_document
 from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
 from provgraph.events.recorder import CHANGED
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http import json, read_body
 from provgraph.http.openapi import RawRoute
 from provgraph.tracking import MAIN, Command
@@ -69,7 +70,7 @@ def _route(method: str, path: str, endpoint: Callable[..., Any], summary: str) -
 class _Endpoints:
     def __init__(self, services: Services) -> None:
         self._tracker = services.tracker
-        self._reads = services.catalog.tracking
+        self._reads = TrackingQueries(services.catalog.reading)
         self._body_limit = services.settings.batch_size_limit
         self._access = Access(services)
         self._recorders = services.recorders

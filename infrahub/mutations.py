@@ -14,7 +14,7 @@ from provgraph.errors import ConflictError, ForbiddenError, InvalidInputError, N
 from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import event_id
 from provgraph.families.tracking.events import ObjectState
-from provgraph.families.tracking.queries import StoredObject
+from provgraph.families.tracking.queries import StoredObject, TrackingQueries
 from provgraph.joined import joined
 from provgraph.tracking import Command, Listing, Save
 
@@ -58,7 +58,7 @@ class Mutations:
 
     def __init__(self, services: Services) -> None:
         self._tracker = services.tracker
-        self._reads = services.catalog.tracking
+        self._reads = TrackingQueries(services.catalog.reading)
 
     def carry_out(self, field: Selected, nodes: Nodes, branch: str, writer: Writer) -> JSONObject:
         """

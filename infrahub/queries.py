@@ -12,6 +12,7 @@ from infrahub.errors import DocumentError, UnsupportedError
 from infrahub.nodes import dashed
 from provgraph.errors import InvalidInputError
 from provgraph.families.pem.events import event_id
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking.kinds import NODE
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from infrahub.documents import Selected
     from infrahub.nodes import Nodes
-    from provgraph.families.tracking.queries import StoredObject, TrackingQueries
+    from provgraph.families.tracking.queries import StoredObject
     from provgraph.http import Services
 
 JSONObject = dict[str, Any]
@@ -37,7 +38,7 @@ class Queries:
     """Answers the calls of queries. Its methods block."""
 
     def __init__(self, services: Services) -> None:
-        self._reads: TrackingQueries = services.catalog.tracking
+        self._reads = TrackingQueries(services.catalog.reading)
         self._log = services.log
 
     def answer(self, call: Selected, nodes: Nodes, branch: str) -> Any:

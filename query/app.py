@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.http import Places
-from query import cypher, gaps, impact, lineage, path, recordkeeper, state, tracking, why
+from provgraph.http.rooms import family_routes
+from query import cypher, gaps, impact, lineage, path, recordkeeper, state, why
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -26,5 +27,5 @@ def routes(services: Services) -> list[BaseRoute]:
         *impact.routes(services, walks),
         *(question.route(services, walks) for question in _QUESTIONS),
         *cypher.routes(services, places),
-        *tracking.routes(services),
+        *family_routes(__package__, services),
     ]

@@ -13,6 +13,7 @@ from provgraph.events.recorder import CHANGED
 from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import event_id
 from provgraph.families.tracking.events import RunStatus
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http.models import path_id
 from provgraph.http.openapi import RawRoute, problem_answers
 from provgraph.lineage.cursor import Cursor
@@ -58,7 +59,7 @@ class Work:
 
     def __init__(self, services: Services) -> None:
         self._log = services.log
-        self._reads = services.catalog.tracking
+        self._reads = TrackingQueries(services.catalog.reading)
         self._work = TrackedWork(self._reads)
         self._kinds = services.tracker.kinds
         self._recorders = services.recorders

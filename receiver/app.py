@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from receiver import native, recordkeeper, tracking
+from provgraph.http.rooms import family_routes
+from receiver import native, recordkeeper
 from receiver.ingest import Ingest
 
 if TYPE_CHECKING:
@@ -19,5 +20,5 @@ def routes(services: Services) -> list[BaseRoute]:
     return [
         *recordkeeper.routes(services, ingest),
         *native.routes(services, ingest),
-        *tracking.routes(services),
+        *family_routes(__package__, services),
     ]

@@ -49,7 +49,7 @@ _Item = TypeVar("_Item")
 class _Checked(NamedTuple):
     """One event of a batch: ready for the log, or what is wrong with it."""
 
-    event: NewEvent | None
+    event: NewEvent[Pem] | None
     stated_id: str | None = None
     error: InvalidInputError | EmitterError | None = None
     warnings: tuple[Unkept, ...] = ()
@@ -94,7 +94,7 @@ class Ingest:
         self._metrics = services.metrics
         self._size_limit = services.settings.pem_size_limit
 
-    async def one(self, body: bytes, sender: Sender) -> NewEvent:
+    async def one(self, body: bytes, sender: Sender) -> NewEvent[Pem]:
         """
         Store the one event that a body is, by Record Keeper's rules, and return it.
 
@@ -229,8 +229,10 @@ class Ingest:
         refused = await run_in_threadpool(self._refused_moves, moving, sender)
         return [one if one.event is None else refused.get(one.event, one) for one in part]
 
-    def _refused_moves(self, moving: Sequence[NewEvent], sender: Sender) -> dict[NewEvent, _Checked]:
-        refused: dict[NewEvent, _Checked] = {}
+    def _refused_moves(
+        self, moving: Sequence[NewEvent[Pem]], sender: Sender
+    ) -> dict[NewEvent[Pem], _Checked]:
+        refused: dict[NewEvent[Pem], _Checked] = {}
         for event in moving:
             try:
                 self._check_tag(event, sender)
@@ -238,8 +240,8 @@ class Ingest:
                 refused[event] = _Checked(None, event.event_id, error)
         return refused
 
-    def _check_tag(self, event: NewEvent, sender: Sender) -> None:
-        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+    def _check_tag(self, event: NewEvent[Pem], sender: Sender) -> None:
+        pem = event.content
         try:
             check_move(self._catalog, sender, namespace=pem.tag_namespace or "", tag=pem.tag or "")
         except EmitterError:
@@ -258,7 +260,7 @@ def _accepted(
     any_outcome: bool = False,
     listed_once: bool = False,
     timestamp_required: bool = False,
-) -> NewEvent:
+) -> NewEvent[Pem]:
     event = accept(
         fields,
         sender.id,
@@ -267,15 +269,14 @@ def _accepted(
         timestamp_required=timestamp_required,
     )
     if sender.is_limited:
-        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        pem = event.content
         sender.check(pem.emitter)
     return event
 
 
-def _moved_tags(events: Sequence[NewEvent], sender: Sender) -> list[NewEvent]:
+def _moved_tags(events: Sequence[NewEvent[Pem]], sender: Sender) -> list[NewEvent[Pem]]:
     """Return the events that may take a tag from where it must stay."""
-    # None where nothing is reserved: `accept` makes nothing but PEMs.
-    return [event for event in events if event.content.tag] if sender.reserved else []  # type: ignore[attr-defined]
+    return [event for event in events if event.content.tag] if sender.reserved else []
 
 
 def _as_they_are(body: bytes) -> list[Any] | None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import BaseRoute
 
-    from provgraph.families.pem.events import Pem
     from provgraph.http import Services
     from receiver.ingest import Ingest
 
@@ -64,7 +63,7 @@ class _Receiver:
         sender = self._require_to_send(request.scope["headers"])
         body = await read_body(request, limit=self._size_limit, what="PEM")
         event = await self._ingest.one(body, sender)
-        pem: Pem = event.content  # type: ignore[assignment] # accept makes nothing else
+        pem = event.content
         return text(f"Ack getting {pem.type}")
 
     async def tag(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endp
 from provgraph.errors import ProvgraphError
 from provgraph.events import canonical
 from provgraph.events.clock import now_us, rfc3339
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http import json, read_body
 from provgraph.http.models import describe_body, parse_body, path_id
 from provgraph.http.openapi import RawRoute, problem_answers
@@ -72,7 +73,7 @@ class Commands:
 
     def __init__(self, services: Services) -> None:
         self._tracker = services.tracker
-        self._work = TrackedWork(services.catalog.tracking)
+        self._work = TrackedWork(TrackingQueries(services.catalog.reading))
 
     def open(self, _id: str, body: OpenBody, command: Command, may_read: bool) -> JSONObject:
         """Open a run."""

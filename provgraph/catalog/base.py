@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from provgraph.families.pem.queries import CatalogPem
     from provgraph.families.report.queries import CatalogReport
     from provgraph.families.tag.queries import CatalogTag
-    from provgraph.families.tracking.queries import TrackingQueries
     from provgraph.relational.lists import ListQuery
+    from provgraph.relational.reading import Reading
 
 
 class Catalog(Protocol):
     """The read side of the catalog. Safe to use from several threads."""
 
     @property
-    def tracking(self) -> TrackingQueries:
-        """What it knows of tracked work."""
+    def reading(self) -> Reading:
+        """What questions about the tables of one family are made with, see `provgraph.families.*.queries`."""
 
     def pem(self, pem_id: str) -> CatalogPem | None:
         """Return the PEM with this id (32 hex digits), or None."""

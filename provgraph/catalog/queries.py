@@ -13,7 +13,6 @@ from provgraph.families.pem.queries import PemQueries
 from provgraph.families.pem.tables import PEM
 from provgraph.families.report.queries import ReportQueries
 from provgraph.families.tag.queries import TagQueries
-from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.relational.reading import Reading
 
 if TYPE_CHECKING:
@@ -30,7 +29,11 @@ class CatalogQueries(PemQueries, ArtifactQueries, TagQueries, ReportQueries, Cre
         :param credentials: an engine of their own, see `Reading`
         """
         super().__init__(Reading(engine, credentials=credentials))
-        self.tracking = TrackingQueries(self._reading)
+
+    @property
+    def reading(self) -> Reading:
+        """See `Catalog.reading`."""
+        return self._reading
 
     def last_position(self) -> int:
         """See `Catalog.last_position`."""

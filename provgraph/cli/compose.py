@@ -31,6 +31,7 @@ from provgraph.errors import ConflictError, SettingsError, StoreError
 from provgraph.eventlog import PROJECTOR_LEASE, GroupCommit, Head, witnesses
 from provgraph.eventlog.copying import copy_log
 from provgraph.families.credential.events import Holder, Right, Role
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http import (
     Bodies,
     BrowserGuard,
@@ -187,7 +188,9 @@ def opened(settings: Settings, parts: Collection[str] = PARTS) -> Iterator[Servi
             projects = is_alone or "graphbuilder" in parts
             building = _building(stack, settings, stores.log, stores.graph, integrity, projects=projects)
             metrics.show(*_graph_gauges(stores.log, building))
-        tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, schema))
+        tracker = Tracker(
+            stores.log, stores.catalog, ObjectKinds(TrackingQueries(stores.catalog.reading), schema)
+        )
         if any(front_door(part).takes_objects for part in parts):
             _take_schema_file(tracker)
         if is_alone or "graphbuilder" in parts:

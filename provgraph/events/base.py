@@ -8,7 +8,9 @@ events can recompute it without a store.
 from __future__ import annotations
 
 from hashlib import sha256 as _sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
+
+from typing_extensions import TypeVar
 
 from provgraph.errors import NewerEventError
 from provgraph.events import canonical
@@ -16,6 +18,10 @@ from provgraph.events import canonical
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+# What a family's events say: its own type. Whoever does not care says nothing.
+C_co = TypeVar("C_co", covariant=True, default=object)
+_Said = TypeVar("_Said")
 
 DIGEST_BYTES = 32
 SALT_BYTES = 16
@@ -53,23 +59,23 @@ class Repeated(SetAside):
     __slots__ = ()
 
 
-class NewEvent(NamedTuple):
+class NewEvent(NamedTuple, Generic[C_co]):
     """An event that is not in the log yet. ``content`` is what ``payload`` says, already read."""
 
     event_id: str  # 32 lower-case hex digits
     kind: Kind
     payload: bytes  # canonical JSON
-    content: object
+    content: C_co
     sender: str | None = (
         None  # the id of the credential that it came with, 32 hex digits; None: it came with none
     )
 
-    def sent_by(self, sender: str | None) -> NewEvent:
+    def sent_by(self, sender: str | None) -> NewEvent[C_co]:
         """Return the same event as one that came with this credential."""
         return self._replace(sender=sender)
 
 
-class RecordedEvent(NamedTuple):
+class RecordedEvent(NamedTuple, Generic[C_co]):
     """An event as the log holds it."""
 
     position: int
@@ -78,7 +84,7 @@ class RecordedEvent(NamedTuple):
     recorded_us: int  # log's clock, microseconds since 1970, UTC
     payload: bytes
     digest: bytes
-    content: object  # the family's own type: Pem, TagSet, ...
+    content: C_co  # the family's own type: Pem, TagSet, ...
     salt: bytes = b""  # SALT_BYTES random bytes; empty in events of formats before 2
     sender: str | None = None  # see `NewEvent`
 
@@ -118,8 +124,8 @@ def texts(listed: object) -> tuple[str, ...]:
 
 
 def event(
-    kind: Kind, event_id: str, content: object, fields: Mapping[str, Any], *, sender: str | None = None
-) -> NewEvent:
+    kind: Kind, event_id: str, content: _Said, fields: Mapping[str, Any], *, sender: str | None = None
+) -> NewEvent[_Said]:
     """Return a new event whose payload is the canonical form of ``fields``."""
     return NewEvent(event_id, kind, canonical.dumps(fields), content, sender)
 

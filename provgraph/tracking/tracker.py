@@ -16,6 +16,7 @@ from provgraph.events import canonical
 from provgraph.events.clock import now_us
 from provgraph.families.tracking.events import FROM_FILE, RunState, RunStatus
 from provgraph.families.tracking.groupname import DEFAULT_IDENTIFIER, check_params, group_name
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking.documents import Placed, named
 from provgraph.tracking.draft import Command, Draft, Place, new_id
 from provgraph.tracking.keys import rename_after_restoring
@@ -77,7 +78,7 @@ class Tracker:
 
     def __init__(self, log: EventLog, catalog: Catalog, kinds: ObjectKinds) -> None:
         self._log = log
-        self._reads = catalog.tracking
+        self._reads = TrackingQueries(catalog.reading)
         self.kinds = kinds
         self._lock = threading.Lock()
 

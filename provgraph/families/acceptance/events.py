@@ -46,7 +46,7 @@ class LossAccepted(NamedTuple):
     reason: str
 
 
-def change_accepted(accepted: ChangeAccepted, *, sender: str | None = None) -> NewEvent:
+def change_accepted(accepted: ChangeAccepted, *, sender: str | None = None) -> NewEvent[ChangeAccepted]:
     """Return the event by which a changed event counts as it stands."""
     fields = {
         "Position": accepted.position,
@@ -58,7 +58,7 @@ def change_accepted(accepted: ChangeAccepted, *, sender: str | None = None) -> N
     return event(CHANGE_ACCEPTED, uuid.uuid4().hex, accepted, fields, sender=sender)
 
 
-def loss_accepted(accepted: LossAccepted, *, sender: str | None = None) -> NewEvent:
+def loss_accepted(accepted: LossAccepted, *, sender: str | None = None) -> NewEvent[LossAccepted]:
     """Return the event by which a log that lost its end goes on."""
     fields = {
         "Witness": accepted.witness,

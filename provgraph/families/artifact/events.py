@@ -70,7 +70,7 @@ class ArtifactsRemoved(NamedTuple):
     report_id: str  # the connection report that listed them
 
 
-def artifacts_removed(names: Iterable[str], *, report_id: str) -> NewEvent:
+def artifacts_removed(names: Iterable[str], *, report_id: str) -> NewEvent[ArtifactsRemoved]:
     """Return the event that removes the unconnected ones of ``names``."""
     content = ArtifactsRemoved(tuple(names), report_id)
     fields = {"Names": list(content.names), "ReportID": report_id}

@@ -100,7 +100,9 @@ def in_order(rights: Iterable[str]) -> tuple[str, ...]:
     return (*known, *(right for right in wanted if right not in known))
 
 
-def credential_created(name: str, *, holder: Holder, grant: Grant, token_sha256: str) -> NewEvent:
+def credential_created(
+    name: str, *, holder: Holder, grant: Grant, token_sha256: str
+) -> NewEvent[CredentialCreated]:
     """Return the event that issues a credential under a new id (the event's id is the credential's)."""
     id_ = uuid.uuid4().hex
     fields: dict[str, Any] = {"Name": name, "Kind": holder.value, "Rights": [*grant.rights]}
@@ -115,7 +117,7 @@ def credential_created(name: str, *, holder: Holder, grant: Grant, token_sha256:
     return event(CREDENTIAL_CREATED, id_, content, fields)
 
 
-def credential_revoked(credential_id: str) -> NewEvent:
+def credential_revoked(credential_id: str) -> NewEvent[CredentialRevoked]:
     """Return the event that takes a credential back."""
     content = CredentialRevoked(credential_id)
     return event(CREDENTIAL_REVOKED, uuid.uuid4().hex, content, {"CredentialID": credential_id})

@@ -114,7 +114,7 @@ def accept(
     any_outcome: bool = False,
     listed_once: bool = False,
     timestamp_required: bool = False,
-) -> NewEvent:
+) -> NewEvent[Pem]:
     """
     Check and canonicalise one PEM as it came over the wire.
 

@@ -34,13 +34,15 @@ class ReportClosed(NamedTuple):
     names: tuple[str, ...]  # the artifacts that the report lists
 
 
-def report_opened(subject: str) -> NewEvent:
+def report_opened(subject: str) -> NewEvent[ReportOpened]:
     """Return the event that opens a report under a new id (the event's id is the report's)."""
     report_id = uuid.uuid4().hex
     return event(REPORT_OPENED, report_id, ReportOpened(report_id, subject), {"Subject": subject})
 
 
-def report_closed(report_id: str, status: str, text: str, names: tuple[str, ...] = ()) -> NewEvent:
+def report_closed(
+    report_id: str, status: str, text: str, names: tuple[str, ...] = ()
+) -> NewEvent[ReportClosed]:
     """Return the event that closes a report."""
     fields = {"ReportID": report_id, "Status": status, "Report": text, "Names": list(names)}
     content = ReportClosed(report_id, status, text, names)

@@ -20,7 +20,7 @@ class TagSet(NamedTuple):
     pem_id: str  # 32 hex digits
 
 
-def tag_set(namespace: str, tag: str, pem_id: str) -> NewEvent:
+def tag_set(namespace: str, tag: str, pem_id: str) -> NewEvent[TagSet]:
     """Return the event that sets a tag. Each call is an event of its own: setting a tag again renews it."""
     content = TagSet(namespace, tag, pem_id)
     fields = {"NamespaceID": namespace, "Tag": tag, "EventID": pem_id}

@@ -159,7 +159,7 @@ def step_id(epoch: str, sequence: int) -> str:
     return uuid.uuid5(_NAMESPACE, f"{epoch} step {sequence}").hex
 
 
-def tracked(fields: Mapping[str, Any], step: Step) -> NewEvent:
+def tracked(fields: Mapping[str, Any], step: Step) -> NewEvent[Tracked]:
     """
     Return the event of a step.
 
@@ -167,7 +167,7 @@ def tracked(fields: Mapping[str, Any], step: Step) -> NewEvent:
     :raises InvalidEventError: the PEM breaks a rule
     """
     accepted = pem.accept(dict(fields))
-    content = Tracked(accepted.content, step)  # type: ignore[arg-type] # what `accept` gives is a PEM's
+    content = Tracked(accepted.content, step)
     payload = canonical.dumps({"Pem": orjson.Fragment(accepted.payload), "Step": _written(step)})
     return NewEvent(accepted.event_id, TRACKED, payload, content)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provgraph.errors import ConflictError
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking import ObjectKinds, Save, Tracker
 from tests.contract.catalog.tracked import Script, command
 
@@ -209,7 +210,7 @@ def test_a_rebuilt_catalog_knows_the_same_names(stores: Stores, script: Script) 
 
 def with_file(stores: Stores, *kinds: dict[str, Any]) -> Tracker:
     """Return the tracker of a service whose schema file defines these kinds."""
-    return Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking, kinds))
+    return Tracker(stores.log, stores.catalog, ObjectKinds(TrackingQueries(stores.catalog.reading), kinds))
 
 
 def test_a_schema_file_that_says_otherwise_renames_objects_when_it_is_taken(
@@ -246,7 +247,7 @@ def test_a_schema_file_is_none_that_was_defined_over_http(stores: Stores, script
     script.tracker = with_file(stores, site("name"))
     script.tracker.take_schema_file()
 
-    assert stores.catalog.tracking.kinds() == []
+    assert TrackingQueries(stores.catalog.reading).kinds() == []
     define(script, site("serial"))
     made = save(script, name="a", serial="1")
     assert with_file(stores, site("region")).take_schema_file() is not None  # HTTP comes before the file
@@ -285,7 +286,7 @@ def test_many_objects_are_renamed_by_one_command(script: Script) -> None:
 def test_a_definition_over_http_counts_before_one_of_the_file_whichever_is_newer(
     stores: Stores, script: Script
 ) -> None:
-    shown = stores.catalog.tracking.kind_shown
+    shown = TrackingQueries(stores.catalog.reading).kind_shown
     script.tracker = with_file(stores, site("name"))
     assert shown(KIND) is None
     script.tracker.take_schema_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking import Closing, Command, ObjectKinds, Opening, Save, TrackedWork, Tracker
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ class Script:
     """What a tracked script does, run by run."""
 
     def __init__(self, stores: Stores, *, identifier: str = "MYID", **params: Any) -> None:
-        self.tracker = Tracker(stores.log, stores.catalog, ObjectKinds(stores.catalog.tracking))
-        self.work = TrackedWork(stores.catalog.tracking)
-        self.reads = stores.catalog.tracking
+        self.tracker = Tracker(
+            stores.log, stores.catalog, ObjectKinds(TrackingQueries(stores.catalog.reading))
+        )
+        self.work = TrackedWork(TrackingQueries(stores.catalog.reading))
+        self.reads = TrackingQueries(stores.catalog.reading)
         self.identifier = identifier
         self.params = params
 

@@ -11,13 +11,12 @@ from provgraph.client import UnsendableError
 from provgraph.families.pem.events import LONGEST_ERROR, Outcome, accept
 
 if TYPE_CHECKING:
-    from provgraph.families.pem.events import Pem
     from tests.contract.client.service import FakeService
 
 
 def ending(event: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return how an event that was sent says that its work ended; the service takes it so."""
-    pem: Pem = accept(event).content  # type: ignore[assignment] # a PEM's
+    pem = accept(event).content
     assert (pem.outcome, pem.error) == (event.get("Outcome"), event.get("Error"))
     return pem.outcome, pem.error
 

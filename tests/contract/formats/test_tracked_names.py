@@ -12,6 +12,7 @@ from infrahub.budget import Budget
 from infrahub.nodes import Nodes
 from provgraph.cli.stores import opened_place
 from provgraph.errors import ConflictError
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking import Command, ObjectFilter, ObjectKinds, Opening, Save, TrackedWork, Tracker
 from tests.contract.formats.fixture import EXPECTED, FORMAT_1, unpacked
 
@@ -32,7 +33,7 @@ class Old:
     def __init__(self, stores: Any) -> None:
         self.log = stores.log
         self.catalog = stores.catalog
-        self.reads = stores.catalog.tracking
+        self.reads = TrackingQueries(stores.catalog.reading)
         self.kinds = ObjectKinds(self.reads)
         self.tracker = Tracker(stores.log, stores.catalog, self.kinds)
         self.work = TrackedWork(self.reads)

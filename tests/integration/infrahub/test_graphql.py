@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.tracking import Command, Listing, Save, UniqueError
 from tests.e2e.builders import new_id
 from tests.integration.infrahub.asking import ask, create, data, error, filled
@@ -233,7 +234,7 @@ def test_a_list_is_read_once_however_often_it_is_asked_for(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(served, "a")
-    reads = served.services.catalog.tracking
+    reads = TrackingQueries(served.services.catalog.reading)
     asked: list[Any] = []
 
     def noting(real: Callable[..., Any]) -> Callable[..., Any]:
