@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from bench import workload
+from provgraph.catalog.postgresql import PostgreSQLCatalogProjection
 from provgraph.eventlog.postgresql import PostgreSQLEventLog
 from provgraph.families.pem.events import accept
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from bench.workload import Event
-    from provgraph.events import NewEvent
+    from provgraph.events import NewEvent, RecordedEvent
+    from provgraph.postgresql import Connection
 
 _FILL = 2_000
 _REHEARSAL = "rehearsal-"
@@ -50,6 +52,13 @@ def _renamed(artifact: dict[str, Any]) -> dict[str, Any]:
     return {**artifact, "Name": _REHEARSAL + artifact["Name"]}
 
 
+class _Unlisted(PostgreSQLCatalogProjection):
+    """The catalog's tables, with nothing in them: they are no part of what is measured on a filled log."""
+
+    def apply(self, connection: Connection, events: Sequence[RecordedEvent]) -> None:
+        """Write nothing."""
+
+
 def fill(database: str, events: Sequence[NewEvent]) -> int:
     """Append events to the log in a database, without the catalog; position of the last one."""
     return fill_in_parts(database, [events[start : start + _FILL] for start in range(0, len(events), _FILL)])
@@ -60,7 +69,7 @@ def fill_in_parts(
 ) -> int:
     """Append one part after the other, telling the position after each; position of the last event."""
     position = 0
-    with closing(PostgreSQLEventLog(database)) as log:
+    with closing(PostgreSQLEventLog(database, projections=[_Unlisted()])) as log:
         for part in parts:
             position = log.append(part)[-1].recorded.position
             progress(position)

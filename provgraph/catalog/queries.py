@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from provgraph.families.artifact.queries import ArtifactQueries
 from provgraph.families.credential.queries import CredentialQueries
-from provgraph.families.credential.tables import CREDENTIAL
 from provgraph.families.pem.queries import PemQueries
-from provgraph.families.pem.tables import PEM
 from provgraph.families.report.queries import ReportQueries
 from provgraph.families.tag.queries import TagQueries
 from provgraph.relational.reading import Reading
@@ -34,13 +30,6 @@ class CatalogQueries(PemQueries, ArtifactQueries, TagQueries, ReportQueries, Cre
     def reading(self) -> Reading:
         """See `Catalog.reading`."""
         return self._reading
-
-    def last_position(self) -> int:
-        """See `Catalog.last_position`."""
-        return max(
-            self._reading.count(select(func.coalesce(func.max(table.c.position), 0)))
-            for table in (PEM, CREDENTIAL)
-        )
 
     def close(self) -> None:
         """See `Catalog.close`."""

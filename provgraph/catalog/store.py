@@ -8,13 +8,15 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import func, select
 
 from provgraph.catalog.fingerprints import is_same, stamp
 from provgraph.catalog.queries import CatalogQueries
 from provgraph.catalog.rebuilding import Rebuild, drop_new, left_over, outdated
 from provgraph.errors import ConflictError, OtherTablesError
 from provgraph.events import canonical
+from provgraph.families.credential.tables import CREDENTIAL
+from provgraph.families.pem.tables import PEM
 from provgraph.families.registry import TABLES
 from provgraph.relational.columns import is_given
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Engine, Select
+    from sqlalchemy import Engine, Select, Table
 
     from provgraph.catalog.rebuilding import Site
     from provgraph.catalog.writing import Writer
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 # So many events are told one by one.
 _MOST_TOLD = 10
+
+# What says how far the log went. Tables of another version have these columns, too.
+_WITH_POSITIONS = (PEM, CREDENTIAL)
 
 C = TypeVar("C")  # the driver's connection
 
@@ -106,6 +111,15 @@ class StoredCatalog(CatalogQueries, Generic[C]):
         with suppress(ConflictError), self._site() as site:
             drop_new(site, self._writer)
 
+    def last_position(self) -> int:
+        """See `Catalog.last_position`."""
+        with self._site(looks=True) as site:
+            there = self._writer.tables(site.connection)
+            found = [
+                site.rows(self._writer.text(_last(table))) for table in _WITH_POSITIONS if table.name in there
+            ]
+        return max((position for ((position,),) in found if isinstance(position, int)), default=0)
+
     def digest(self) -> str:
         """See `Catalog.digest`."""
         total = hashlib.sha256()
@@ -138,6 +152,10 @@ class _LeftOut:
                 "them, and then have the catalog built anew: provgraph admin rebuild --no-graph",
                 len(self._found),
             )
+
+
+def _last(table: Table) -> Select[tuple[int]]:
+    return select(func.max(table.c.position))
 
 
 def content(table: Table) -> Select[*tuple[Any, ...]]:
