@@ -6,8 +6,9 @@ CHECKS := "ruff check" "ruff format --check" "mypy" "lint-imports" $(if $(wildca
 # Only where Docker with its compose plugin is: elsewhere tests/unit/test_deployment.py reads the same file.
 COMPOSE := $(shell docker compose version > /dev/null 2>&1 && echo yes)
 
-# How many tests run at once. More than processors take longer: each worker has servers of its own.
-WORKERS ?= 2
+# How many tests run at once. Two workers have servers of their own; a third one runs while they wait, see
+# tests/workers.py.
+WORKERS ?= 3
 # Says at the end which tests took longest.
 PYTEST = $(VENV)/python -m pytest -n $(WORKERS) --durations=20 --durations-min=2
 # Tests start hundreds of programs: with their bytecode kept, each starts faster.
@@ -43,7 +44,7 @@ test-long: setup  ## run every test, with hundreds of kills, thousands of exampl
 	@PROVGRAPH_TEST_LONG=1 $(PYTEST) --timeout=3000 $(ARGS)
 
 test-production: setup  ## run the end-to-end tests on PostgreSQL and Neo4j (PAIR=postgresql-embedded is another pair)
-	@PROVGRAPH_TEST_PAIR=$(or $(PAIR),postgresql-neo4j) $(PYTEST) tests/e2e $(ARGS)
+	@PROVGRAPH_TEST_PAIR=$(or $(PAIR),postgresql-neo4j) $(PYTEST) -n 2 tests/e2e $(ARGS)
 
 bench-production: setup  ## measure PostgreSQL and Neo4j beside bare drivers (ARGS are passed on)
 	@$(VENV)/python -m bench.production $(ARGS)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Real servers are killed in tests of their own; here it is the service that dies, and every start takes longer there.
-ROUNDS = quick_or_long(10, 200) if IS_LOCAL else quick_or_long(4, 50)
+ROUNDS = quick_or_long(10, 200) if IS_LOCAL else quick_or_long(2, 50)
 DEEP_EVERY = quick_or_long(5, 10)
 BURST_SECONDS = (0.05, 0.3)
 BATCH = 25
