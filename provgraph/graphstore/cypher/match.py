@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from provgraph.graphstore.cypher import refusals
 from provgraph.graphstore.cypher.ast import Comparison, Hop, Junction, NodePattern, Property
 from provgraph.graphstore.cypher.fragment import Fragment
-from provgraph.graphstore.cypher.model import LABELS, NOTHING, RELATIONSHIPS
+from provgraph.graphstore.cypher.model import EVENT, LABELS, NOTHING, RELATIONSHIPS
 from provgraph.graphstore.cypher.predicates import Matched
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         RelationshipPattern,
         Variable,
     )
-    from provgraph.graphstore.cypher.model import Relationship
+    from provgraph.graphstore.cypher.model import Element, Relationship
 
 # The aliases of the tables: a hop's start, the hop itself, its end. A single node is a start.
 _START, _RELATIONSHIP, _END = "n0", "r", "n1"
@@ -48,7 +48,9 @@ def plan(query: Query) -> MatchPlan:
     """Return the tables of a query's pattern; a label or type that is not known matches nothing."""
     pattern = query.pattern
     if isinstance(pattern, NodePattern):
-        return _assembled(query, [(pattern, Matched(_START, LABELS.get(str(pattern.label), NOTHING), True))])
+        element = LABELS.get(str(pattern.label), NOTHING)
+        found = _assembled(query, [(pattern, Matched(_START, element, True))])
+        return found._replace(joins=_condition(element, _START))
     relationship = _relationship(pattern)
     if relationship is None:
         nothing: _Parts = [
@@ -58,7 +60,7 @@ def plan(query: Query) -> MatchPlan:
     matched: _Parts = [
         (pattern.start, Matched(_START, LABELS[relationship.start], True)),
         (pattern.relationship, Matched(_RELATIONSHIP, relationship.element, False)),
-        (pattern.end, Matched(_END, LABELS[relationship.end], True)),
+        (pattern.end, Matched(_END, _end(relationship, pattern.end), True)),
     ]
     return _assembled(query, matched)._replace(joins=_joins(relationship, pattern.end, query.where))
 
@@ -66,9 +68,20 @@ def plan(query: Query) -> MatchPlan:
 def _relationship(hop: Hop) -> Relationship | None:
     """Return the type of a hop if it is known and can join nodes with these labels."""
     found = RELATIONSHIPS.get(hop.relationship.type)
-    if found is None or hop.start.label not in (None, found.start) or hop.end.label not in (None, found.end):
+    if found is None or hop.start.label not in (None, found.start) or hop.end.label not in (None, *found.end):
         return None
     return found
+
+
+def _end(relationship: Relationship, end: NodePattern) -> Element:
+    """Return what the nodes at the end of a hop are; without a label, all that the type leads to."""
+    if end.label is not None:
+        return LABELS[end.label]
+    return EVENT if len(relationship.end) > 1 else LABELS[relationship.end[0]]
+
+
+def _condition(element: Element, alias: str) -> tuple[Fragment, ...]:
+    return (Fragment(element.condition.format(v=alias)),) if element.condition else ()
 
 
 def _assembled(query: Query, parts: _Parts) -> MatchPlan:
@@ -111,7 +124,9 @@ def _joins(relationship: Relationship, end: NodePattern, where: Condition | None
         joins.append(relationship.condition.format(r=_RELATIONSHIP))
     if relationship.end_hint and _is_pinned(end, where):
         joins.append(relationship.end_hint.format(n=_END, r=_RELATIONSHIP))
-    return tuple(Fragment(join) for join in joins)
+    # Only where a type leads to several kinds of nodes the label chooses among them.
+    chosen = _condition(_end(relationship, end), _END) if len(relationship.end) > 1 else ()
+    return (*(Fragment(join) for join in joins), *chosen)
 
 
 def _is_pinned(node: NodePattern, where: Condition | None) -> bool:

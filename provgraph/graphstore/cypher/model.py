@@ -8,7 +8,7 @@ contributes bound values only. In the templates ``{v}`` stands for the alias of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -63,6 +63,8 @@ class Element:
     table: str
     identity: str  # SQL for one value that no two of them share
     attributes: Mapping[str, Attribute]
+    condition: str = ""  # which rows of the table they are, where not all
+    label: str = ""  # SQL for the name, where it depends on the row
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class Relationship:
     """A relationship type, and how its table (``{r}``) is joined with its ends' (``{n}``)."""
 
     element: Element
-    start: str  # labels
-    end: str
+    start: str  # label
+    end: tuple[str, ...]  # labels
     start_join: str
     end_join: str
     condition: str = ""  # which rows of the table they are
@@ -123,7 +125,17 @@ _PEM = Element(
         "outcome": Attribute("{v}.outcome"),
         "error": Attribute("{v}.error"),
     },
+    condition="{v}.position IS NOT NULL",
 )
+# An event that was only named so far has a row as well; all but its id is null there.
+_UNREPORTED = replace(_PEM, name="Unreported", condition="{v}.position IS NULL")
+EVENT: Final = replace(
+    _PEM,
+    name="",
+    condition="",
+    label=f"CASE WHEN {{v}}.position IS NULL THEN '{_UNREPORTED.name}' ELSE '{_PEM.name}' END",
+)
+_EVENTS: Final = (_PEM.name, _UNREPORTED.name)
 _ARTIFACT = Element(
     "Artifact",
     "artifact",
@@ -146,7 +158,7 @@ _CAUSE_IDENTITY = "{v}.pem_key || ' ' || {v}.artifact_key || ' ' || {v}.label"
 _USES = Relationship(
     Element("USES", "cause", _CAUSE_IDENTITY, {"version": Attribute("nullif({v}.label, '')")}),
     "PEM",
-    "Artifact",
+    ("Artifact",),
     "{n}.pem_key = {r}.pem_key",
     "{n}.artifact_key = {r}.artifact_key",
     condition="{r}.artifact_key <> 0",
@@ -169,14 +181,14 @@ _PRODUCES = Relationship(
         },
     ),
     "PEM",
-    "Artifact",
+    ("Artifact",),
     "{n}.pem_key = {r}.pem_key",
     "{n}.artifact_key = {r}.artifact_key",
 )
 _PREDECESSOR = Relationship(
     Element("PREDECESSOR", "cause", _CAUSE_IDENTITY, {}),
     "PEM",
-    "PEM",
+    _EVENTS,
     "{n}.pem_key = {r}.pem_key",
     "{n}.pem_key = {r}.cause_key",
     condition="{r}.artifact_key = 0",
@@ -194,7 +206,7 @@ _INFORMED_BY = Relationship(
         },
     ),
     "PEM",
-    "PEM",
+    _EVENTS,
     "{n}.pem_key = {r}.pem_key",
     "{n}.pem_key = {r}.cause_key",
     condition="{r}.artifact_key <> 0",
@@ -202,19 +214,21 @@ _INFORMED_BY = Relationship(
 _EMITTED_BY = Relationship(
     Element("EMITTED_BY", "pem", "{v}.pem_key", {}),
     "PEM",
-    "Emitter",
+    ("Emitter",),
     "{n}.pem_key = {r}.pem_key",
     "{n}.emitter_key = {r}.emitter_key",
 )
 _MARKS = Relationship(
     Element("MARKS", "tag", _TAG.identity, {}),
     "Tag",
-    "PEM",
+    _EVENTS,
     "{n}.namespace = {r}.namespace AND {n}.tag = {r}.tag",
     f"{{n}}.rk_id = {RAW_ID_FUNCTION}({{r}}.pem_id)",
 )
 
-LABELS: Final[Mapping[str, Element]] = {label.name: label for label in (_PEM, _ARTIFACT, _EMITTER, _TAG)}
+LABELS: Final[Mapping[str, Element]] = {
+    label.name: label for label in (_PEM, _UNREPORTED, _ARTIFACT, _EMITTER, _TAG)
+}
 RELATIONSHIPS: Final[Mapping[str, Relationship]] = {
     relationship.element.name: relationship
     for relationship in (_USES, _PRODUCES, _PREDECESSOR, _INFORMED_BY, _EMITTED_BY, _MARKS)

@@ -147,6 +147,9 @@ def _kind(result: TypeOf | LabelsOf, scope: Scope) -> _Column:
         needed = "type() takes a relationship" if matched.is_node else "labels() takes a node"
         raise scope.invalid(needed, result.variable.offset)
     name = matched.element.name
+    if matched.element.label:
+        label = matched.element.label.format(v=matched.alias)
+        return _Column((label,), label, list)
     if isinstance(result, TypeOf):
         return _Column(("NULL",), "NULL", lambda _: name)
     return _Column(("NULL",), "NULL", lambda _: [name])

@@ -221,13 +221,19 @@ def changes_in(graph: Graph) -> list[Change]:
 
 
 def _said_by_those_like(kind: str, kinds: dict[str, list[Element]]) -> dict[str, Any]:
-    """Return the properties of all that users call by the same name: a placeholder may get those of an event."""
+    """Return the properties of all that may become one another: a placeholder may get those of an event."""
     said: dict[str, Any] = {}
     for like, elements in kinds.items():
-        if like.partition(":")[0] == kind.partition(":")[0]:
+        if _called(like) == _called(kind):
             for element in elements:
                 said.update(element.properties)
     return said
+
+
+def _called(kind: str) -> str:
+    """Return what users call it, and a placeholder what it will be."""
+    label = kind.partition(":")[0]
+    return "PEM" if label == "Unreported" else label
 
 
 def _of_property(kind: str, elements: list[Element], name: str, value: Any) -> Iterator[Change]:
@@ -260,7 +266,7 @@ def test_there_is_something_of_every_kind_to_change(graph: Graph) -> None:
     kinds = graph.kinds()
     names = {name for elements in kinds.values() for element in elements for name in element.properties}
 
-    assert {*kinds} >= {"PEM:_PEM_a", "PEM:_Late_a:_PEM_a", "PEM:_PEM_a:_Placeholder_a", "_TagMoves_a"}
+    assert {*kinds} >= {"PEM:_PEM_a", "PEM:_Late_a:_PEM_a", "Unreported:_PEM_a:_Placeholder_a", "_TagMoves_a"}
     assert {*re.findall("^``(_[a-z_]+)``", statement.__doc__ or "", re.MULTILINE)} - names == set()
     assert names >= {"outcome", "error", "digest", "kind", "version", "out_of_order"}
 

@@ -186,6 +186,31 @@ def test_a_predecessor_that_is_not_there_is_a_placeholder_until_it_comes(store: 
     ]
 
 
+def test_an_event_that_was_only_named_is_called_unreported_until_it_comes(store: GraphStore) -> None:
+    def asked(query: str) -> list[list[object]]:
+        return store.cypher(query, {}, write=False).rows
+
+    apply(store, pem(1, after=[9], Tag="t"), pem(2, after=[1]), tag_set("n", "late", pem_id(8)))
+
+    assert asked("MATCH (p:PEM) RETURN count(p)") == [[2]] == [[store.counts().pems]]
+    assert asked("MATCH (u:Unreported) RETURN u.rk_id, u.position, labels(u)") == [
+        [pem_id(9), None, ["Unreported"]]
+    ]
+    hop = "MATCH (p:PEM {rk_id: '" + pem_id(1) + "'})-[:PREDECESSOR]->"
+    assert asked(hop + "(q:Unreported) RETURN q.rk_id") == [[pem_id(9)]]
+    assert asked(hop + "(q:PEM) RETURN q.rk_id") == []
+    assert asked(hop + "(q) RETURN q.rk_id, labels(q)") == [[pem_id(9), ["Unreported"]]]
+    every = "MATCH (p:PEM)-[:PREDECESSOR]->(q) RETURN labels(q) ORDER BY q.rk_id"
+    assert asked(every) == [[["PEM"]], [["Unreported"]]]
+
+    apply(store, pem(9))
+
+    assert asked("MATCH (p:PEM) RETURN count(p)") == [[3]]
+    assert asked("MATCH (u:Unreported) RETURN count(u)") == [[0]]
+    assert asked(hop + "(q:PEM) RETURN q.rk_id") == [[pem_id(9)]]
+    assert list(store.flaws()) == []
+
+
 def test_the_first_properties_that_are_not_empty_stay(store: GraphStore) -> None:
     def stated(number: int, **properties: int) -> object:
         return pem(number, uses=[{"Name": "a", "Properties": properties}])

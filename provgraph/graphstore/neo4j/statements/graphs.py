@@ -77,9 +77,19 @@ RETURN max(n.KEY)
     }
 
 
-# Give the nodes of a generation their public labels, and take them away.
-PUBLISH: Final = _in_pieces("SET n:LABEL")
-UNPUBLISH: Final = _in_pieces("REMOVE n:LABEL")
+# Give the nodes of a generation their public labels, and take them away. An event may be reported in this very moment:
+# setting the label waits for whoever does that, and what the node says is looked at afterwards.
+PUBLISH: Final = _in_pieces("SET n:LABEL") | {
+    "PEM": Statement("""
+MATCH (n:_PEM_@) USING INDEX SEEK n:_PEM_@(rk_id) WHERE n.rk_id > $after
+WITH n ORDER BY n.rk_id LIMIT $size
+SET n:PEM
+WITH n
+FOREACH (waiting IN CASE WHEN n.position IS NULL THEN [n] ELSE [] END | REMOVE waiting:PEM SET waiting:Unreported)
+RETURN max(n.rk_id)
+""")
+}
+UNPUBLISH: Final = _in_pieces("REMOVE n:LABEL:Unreported")
 # Remove a piece of a generation; PEMs first, with all edges.
 REMOVE_NODES: Final = tuple(
     Statement(f"MATCH (n:_{label}_@) WITH n LIMIT $size DETACH DELETE n RETURN count(*)")

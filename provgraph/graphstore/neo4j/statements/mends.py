@@ -21,7 +21,7 @@ RETURN collect([key, a.rk_id])
 PUT_ARTIFACTS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (a:_Artifact_@ {_key: r[0]})
-REMOVE a:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Emitter_@:_Tag_@:_TagMoves_@
+REMOVE a:PEM:Unreported:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Emitter_@:_Tag_@:_TagMoves_@
 SET a:_Artifact_@+Artifact, a.rk_id = r[1], a.properties = r[2], a.created_at = r[3],
     a._since_us = r[4], a._since = r[5], a._described = r[6]
 RETURN collect(id(a))
@@ -30,7 +30,8 @@ PUT_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS rk_id
 MERGE (p:_PEM_@ {rk_id: rk_id})
 WITH p WHERE p.position IS NULL
-SET p:_PEM_@:_Placeholder_@+PEM
+REMOVE p:PEM
+SET p:_PEM_@:_Placeholder_@+Unreported
 """)
 # Makes events placeholders, whatever they were. Returns what they led to: id, whether it is an emitter (else it is an
 # artifact).
@@ -38,8 +39,8 @@ EMPTY_PEMS: Final = Statement("""
 UNWIND $rows AS rk_id
 MATCH (p:_PEM_@ {rk_id: rk_id}) USING INDEX SEEK p:_PEM_@(rk_id)
 SET p = {rk_id: rk_id}
-REMOVE p:PEM:Artifact:Emitter:Tag:_Late_@:_Artifact_@:_Emitter_@:_Tag_@:_TagMoves_@
-SET p:_PEM_@:_Placeholder_@+PEM
+REMOVE p:PEM:Unreported:Artifact:Emitter:Tag:_Late_@:_Artifact_@:_Emitter_@:_Tag_@:_TagMoves_@
+SET p:_PEM_@:_Placeholder_@+Unreported
 WITH p
 OPTIONAL MATCH (p)-[r]->(x)
 DELETE r
@@ -50,7 +51,7 @@ RETURN collect(led_to)
 PUT_EMITTERS: Final = Statement("""
 UNWIND $rows AS r
 MERGE (e:_Emitter_@ {_key: r[0]})
-REMOVE e:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Tag_@:_TagMoves_@
+REMOVE e:PEM:Unreported:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Tag_@:_TagMoves_@
 SET e:_Emitter_@+Emitter, e.rk_id = r[1]
 RETURN collect([r[0], id(e)])
 """)
@@ -78,7 +79,7 @@ DETACH DELETE e
 RELABEL_TAG_MOVES: Final = Statement("""
 UNWIND $rows AS key
 MATCH (m:_TagMoves_@ {_key: key}) USING INDEX SEEK m:_TagMoves_@(_key)
-REMOVE m:PEM:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Emitter_@:_Tag_@
+REMOVE m:PEM:Unreported:Artifact:Emitter:Tag:_PEM_@:_Placeholder_@:_Late_@:_Artifact_@:_Emitter_@:_Tag_@
 """)
 # Rows: event, name of the artifact, its key, version, digest, kind, properties, _named.
 PUT_PRODUCTIONS: Final = Statement("""

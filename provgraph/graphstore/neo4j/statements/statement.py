@@ -61,7 +61,7 @@ from typing import Final
 FORMAT: Final = 5
 
 # What users' queries call the nodes.
-PUBLIC_LABELS: Final = frozenset({"PEM", "Artifact", "Emitter", "Tag"})
+PUBLIC_LABELS: Final = frozenset({"PEM", "Unreported", "Artifact", "Emitter", "Tag"})
 _PUBLIC = re.compile(r"\+([A-Z][A-Za-z]+)")
 _MOMENT = re.compile(r"\bmoment\((\w+)\)")
 _LETTER = re.compile("[a-z]").fullmatch

@@ -75,14 +75,14 @@ FILL_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS r
 MATCH (p) WHERE id(p) = r[0]
 MATCH (e) WHERE id(e) = r[2]
-SET p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
+SET p:_PEM_@+PEM, p.type = r[3], p.emitter = r[4], p.properties = r[5], p.timestamp_client = r[6], p.occurred_at = r[7],
     p.position = r[8], p.recorded_at = r[9], p.outcome = r[10], p.error = r[11], p._rank = r[12]
-REMOVE p:_Placeholder_@
+REMOVE p:_Placeholder_@:Unreported
 CREATE (p)-[:EMITTED_BY]->(e)
 """)
 CREATE_PLACEHOLDERS: Final = Statement("""
 UNWIND $rows AS rk_id
-CREATE (p:_PEM_@:_Placeholder_@+PEM {rk_id: rk_id})
+CREATE (p:_PEM_@:_Placeholder_@+Unreported {rk_id: rk_id})
 RETURN collect([rk_id, id(p)])
 """)
 # Rows: key, namespace, tag, id of the event. A tag marks one event at a time.
