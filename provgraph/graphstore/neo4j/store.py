@@ -300,9 +300,11 @@ class Neo4jGraphStore(_Graph):
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+    reads_all_of_cypher = True
+
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
         """
-        See `GraphStore.cypher`: all of Cypher that the gate lets through.
+        See `GraphStore.cypher`: all of reading Cypher that the gate lets through.
 
         :raises OverloadedError: the graph is being switched to another generation; ask again in a moment
         """
@@ -311,7 +313,7 @@ class Neo4jGraphStore(_Graph):
             if time.monotonic() > give_up_at:
                 raise OverloadedError("The graph is being switched to the one that was rebuilt; ask again")
             time.sleep(_LOOK_SECONDS)
-        return self._gate.run(query, parameters, write=write)
+        return self._gate.run(query, parameters)
 
     def is_publishing(self) -> bool:
         """
@@ -354,6 +356,7 @@ class Neo4jGraphStore(_Graph):
     def close(self) -> None:
         """See `GraphStore.close`."""
         self._generations.close()
+        self._gate.close()
         self._server.close()
         self._users.close()
 
@@ -376,7 +379,9 @@ class _NextGeneration(_Graph):
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:  # noqa: ARG002 - the protocol's
+    reads_all_of_cypher = False
+
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:  # noqa: ARG002 - the protocol's
         """See `GraphStore.cypher`: users' queries see what is served."""
         raise UnsupportedQueryError("A generation of the graph that is being built answers no queries")
 

@@ -188,7 +188,7 @@ def test_a_predecessor_that_is_not_there_is_a_placeholder_until_it_comes(store: 
 
 def test_an_event_that_was_only_named_is_called_unreported_until_it_comes(store: GraphStore) -> None:
     def asked(query: str) -> list[list[object]]:
-        return store.cypher(query, {}, write=False).rows
+        return store.cypher(query, {}).rows
 
     apply(store, pem(1, after=[9], Tag="t"), pem(2, after=[1]), tag_set("n", "late", pem_id(8)))
 
