@@ -17,6 +17,7 @@ does the same for what belongs to a client: ``GroupContext.plan`` returns, ``Asy
 from __future__ import annotations
 
 import functools
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from provgraph.client.base import Asker, AsyncAsker, Call, Conversation, Paging
@@ -54,9 +55,9 @@ class Method(Generic[P, T, Returned, OnLoop]):
         self._awaited = awaited
         functools.update_wrapper(self, function)  # what help() shows is the function's
 
-    def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
-        """Return what is to be done: ``Client.why("event:ID")``, which no client has asked yet."""
-        return self._function(*arguments, **named)
+    def __call__(self, client: Asker | AsyncAsker, /, *arguments: P.args, **named: P.kwargs) -> Any:
+        """Call it as a method of its class: ``Client.why(client, "event:ID")``."""
+        return self.__get__(client, type(client))(*arguments, **named)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -139,9 +140,9 @@ class Does(Generic[P, T]):
         self._function = function
         functools.update_wrapper(self, function)  # what help() shows is the function's
 
-    def __call__(self, part: Any, /, *arguments: P.args, **named: P.kwargs) -> Conversation[T]:
-        """Return the conversation, which no client has had yet."""
-        return self._function(part, *arguments, **named)
+    def __call__(self, part: Waiting | Awaited, /, *arguments: P.args, **named: P.kwargs) -> Any:
+        """Call it as a method of its class: ``Node.save(node)``."""
+        return self.__get__(part, type(part))(*arguments, **named)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -152,7 +153,7 @@ class Does(Generic[P, T]):
     def __get__(self, instance: Part | None, owner: type) -> Any:
         if instance is None:
             return self
-        return _bound(functools.partial(self._function, instance), instance.tracking_session.asker.follow)
+        return _bound(MethodType(self._function, instance), instance.tracking_session.asker.follow)
 
 
 def _bound(function: Callable[P, T], through: Callable[[T], Any]) -> Callable[P, Any]:
