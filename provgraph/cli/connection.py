@@ -13,7 +13,7 @@ from provgraph.client import (
     ServiceError,
     UnexpectedAnswerError,
 )
-from provgraph.client.calls import Call
+from provgraph.client.base import Call
 from provgraph.client.errors import ForeignServerError
 from provgraph.client.exchange import origin_of
 from provgraph.errors import NotFoundError

@@ -40,7 +40,7 @@ def list_(
 ) -> None:
     """List the groups."""
     with connection.connect(url, token) as client:
-        found = list(client.groups.list(identifier=identifier, branch=branch, members=True))
+        found = list(client.tracking.groups.list(identifier=identifier, branch=branch, members=True))
     if as_json:
         output.say_json([group.document for group in found])
         return
@@ -111,7 +111,7 @@ def orphaned(
 ) -> None:
     """List the groups that their script seems to have left behind, with the reason."""
     with connection.connect(url, token) as client:
-        found = client.groups.orphaned(older_than, identifier, branch)
+        found = client.tracking.groups.orphaned(older_than, identifier, branch)
     if as_json:
         output.say_json([group.document for group in found])
         return
@@ -141,7 +141,7 @@ def adopt(
         if not yes:
             members = output.counted(len(group.members or ()), "member")
             typer.confirm(f"Hand the {members} of {group.name} over to {heir.name}?", abort=True, err=True)
-        done = client.groups.adopt(group, into=heir)
+        done = client.tracking.groups.adopt(group, into=heir)
     if as_json:
         output.say_json(done.document)
         return
@@ -168,7 +168,7 @@ def remove(
         if not yes:
             members = output.counted(len(group.members or ()), "member")
             typer.confirm(f"Retire {group.name} and its {members}?", abort=True, err=True)
-        done = client.groups.remove(group, None if limit is None else Limit(limit))
+        done = client.tracking.groups.remove(group, None if limit is None else Limit(limit))
     if as_json:
         output.say_json(done.document)
     else:
@@ -186,7 +186,7 @@ def _begun(client: Client, stated: str) -> Group:
 
     :raises NotFoundError: there is none; the text has names that are like it
     """
-    groups = list(client.groups.list())
+    groups = list(client.tracking.groups.list())
     try:
         found = names.whole(stated, lambda: (group.id for group in groups), what="group")
     except NotFoundError:
@@ -194,7 +194,7 @@ def _begun(client: Client, stated: str) -> Group:
     if found == stated:
         alike = names.like(stated, [group.name for group in groups])
         raise NotFoundError(f"There is no group called {stated}{alike}")
-    return client.groups.get(found)
+    return client.tracking.groups.get(found)
 
 
 def _found(client: Client, stated: str, branch: str | None) -> Group:
@@ -205,8 +205,8 @@ def _found(client: Client, stated: str, branch: str | None) -> Group:
     :raises UsageError: the name is that of several
     """
     if _ID.fullmatch(stated.lower()):
-        return client.groups.get(stated)
-    found = list(client.groups.list(name=stated, branch=branch, members=True))
+        return client.tracking.groups.get(stated)
+    found = list(client.tracking.groups.list(name=stated, branch=branch, members=True))
     if not found:
         return _begun(client, stated)
     if len(found) > 1:

@@ -56,7 +56,7 @@ def list_(
 ) -> None:
     """List the runs, the newest first."""
     with connection.connect(url, token) as client:
-        listed = client.runs.list(group, identifier, state, min(limit, 1_000))
+        listed = client.tracking.runs.list(group, identifier, state, min(limit, 1_000))
         found = list(itertools.islice(listed, limit))
     if as_json:
         output.say_json([run.document for run in found])
@@ -91,7 +91,7 @@ def _cut(text: str, most: int) -> str:
 
 def _run(client: Client, stated: str) -> str:
     """Return the id of a run, of which the beginning was stated."""
-    return names.whole(stated, lambda: (run.id for run in client.runs.list(limit=1_000)), what="run")
+    return names.whole(stated, lambda: (run.id for run in client.tracking.runs.list(limit=1_000)), what="run")
 
 
 @app.command()
@@ -99,8 +99,8 @@ def show(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: As
     """Show a run, and what it did to which object."""
     with connection.connect(url, token) as client:
         run_id = _run(client, run_id)
-        run = client.runs.get(run_id)
-        done = client.runs.operations(run_id)
+        run = client.tracking.runs.get(run_id)
+        done = client.tracking.runs.operations(run_id)
     if as_json:
         output.say_json({"run": run.document, "operations": [one.document for one in done]})
         return
@@ -125,7 +125,9 @@ def diff(
 ) -> None:
     """Show how a run differs from another: what it saved anew, changed, and no longer saved."""
     with connection.connect(url, token) as client:
-        found = client.runs.diff(_run(client, run_id), None if other is None else _run(client, other))
+        found = client.tracking.runs.diff(
+            _run(client, run_id), None if other is None else _run(client, other)
+        )
     if as_json:
         output.say_json(found.document)
         return
@@ -146,7 +148,7 @@ def diff(
 def plan(run_id: RunId, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Show what closing an open run would do now. Nothing is written."""
     with connection.connect(url, token) as client:
-        found = client.runs.plan(_run(client, run_id))
+        found = client.tracking.runs.plan(_run(client, run_id))
     if as_json:
         output.say_json(found.document)
         return
@@ -223,13 +225,13 @@ def _undo(run_id: str | None, login: str | None, since: str | None) -> _Undo:
     """Return what to undo: a run, or what a login did since a time."""
     if run_id is not None and login is None and since is None:
         return _Undo(
-            lambda client: _run_question(client.runs.get(run_id)),
-            lambda client, force: client.runs.rollback(run_id, force=force),
+            lambda client: _run_question(client.tracking.runs.get(run_id)),
+            lambda client, force: client.tracking.runs.rollback(run_id, force=force),
         )
     if run_id is None and login is not None and since is not None:
         return _Undo(
             lambda _: f"Undo what {output.printable(login)} did to objects since {output.printable(since)}?",
-            lambda client, force: client.runs.rollback_login(login, since, force=force),
+            lambda client, force: client.tracking.runs.rollback_login(login, since, force=force),
         )
     raise typer.BadParameter("name a run, or --login and --since", param_hint="RUN")
 

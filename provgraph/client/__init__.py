@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from provgraph.client.activities import Activity, AsyncActivity, Run, current
 from provgraph.client.admin import Admin, AsyncAdmin, Progress
-from provgraph.client.answers import Job, Lineage, SendResult, Unkept, Verdict
-from provgraph.client.calls import Call, Conversation, Pause
+from provgraph.client.answers import Job, Lineage, SendResult
+from provgraph.client.base import Call, Conversation, Pause, Retry, Unkept, Verdict
 from provgraph.client.client import DEFAULT_URL, Client
 from provgraph.client.delivery.base import Connect, Delivery, Flushed
 from provgraph.client.errors import (
@@ -52,7 +52,6 @@ from provgraph.client.pages import AsyncPages, Pages
 from provgraph.client.pems import Artifact, Pem
 from provgraph.client.questions import Questions, Time
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
-from provgraph.client.transport import Retry
 
 if TYPE_CHECKING:
     from provgraph.client.aio import AsyncClient

@@ -21,9 +21,8 @@ import inspect
 import logging
 import time
 from contextlib import suppress
-from contextvars import ContextVar, Token
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 from provgraph.client import lenient
@@ -36,10 +35,10 @@ from provgraph.families.pem.events import LONGEST_ERROR, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextvars import Token
     from types import TracebackType
 
-    from provgraph.client.aio import AsyncClient
-    from provgraph.client.client import Client
+    from provgraph.client.base import OnError
     from provgraph.client.pems import EventRef, Named
 
 logger = logging.getLogger(__name__)
@@ -51,16 +50,33 @@ R = TypeVar("R")
 MOST_NESTED = 1_000
 _LONGEST_MESSAGE = 2_000
 
-_current: ContextVar[Run | None] = ContextVar("provgraph activity", default=None)
-
 
 def current() -> Run | None:
     """Return the activity that the program is within, None outside of any."""
-    run = _current.get()
-    # An asynchronous generator that is not read to its end ends in another context, and this one does not hear of it.
-    while run is not None and run.is_over:
-        run = run.around
-    return run
+    run = lenient.innermost()
+    return run if isinstance(run, Run) else None
+
+
+class Sends(Protocol):
+    """What an activity needs of a client."""
+
+    @property
+    def prepare_pem(self) -> Callable[..., Pem]:
+        """Makes an event."""
+
+    def send_pem(self, pem: Pem) -> object:
+        """Send an event."""
+
+
+class AsyncSends(Protocol):
+    """What an activity needs of a client for event loops."""
+
+    @property
+    def prepare_pem(self) -> Callable[..., Pem]:
+        """Makes an event."""
+
+    async def send_pem(self, pem: Pem) -> object:
+        """Send an event."""
 
 
 class Run:
@@ -77,7 +93,7 @@ class Run:
         predecessor: EventRef | Iterable[EventRef] | None,
         tag: str | None,
         tag_namespace: str | None,
-        on_error: lenient.OnError,
+        on_error: OnError,
     ) -> None:
         self.on_error = on_error
         """Whether a report that cannot be made, or sent, raises or is a warning in the log."""
@@ -99,7 +115,7 @@ class Run:
         self._nested: list[str] = []
         self._nested_count = 0
         self._began: tuple[datetime, float] | None = None
-        self._token: Token[Run | None] | None = None
+        self._token: Token[lenient.Within | None] | None = None
         self.around: Run | None = None
         """The activity that it is within."""
         self.is_over = False
@@ -193,14 +209,14 @@ class Run:
             raise RuntimeError("an activity runs once: make another one")
         self._began = datetime.now(UTC), time.monotonic()
         self.around = current()
-        self._token = _current.set(self)
+        self._token = lenient.within.set(self)
 
     def _end(self, error: BaseException | None) -> Pem:
         """Return the event of the activity, which is over now."""
         self.is_over = True
         if self._token is not None:
             with suppress(ValueError):  # ended in another task than it began in: there it was never current
-                _current.reset(self._token)
+                lenient.within.reset(self._token)
             self._token = None
         began, clock = self._began or (datetime.now(UTC), time.monotonic())
         about: dict[str, Any] = {
@@ -254,7 +270,7 @@ class Run:
 class Activity(Run):
     """An activity, for ``with``."""
 
-    def __init__(self, client: Client, type_: str, **stated: Any) -> None:
+    def __init__(self, client: Sends, type_: str, **stated: Any) -> None:
         super().__init__(client.prepare_pem, type_, **stated)
         self._client = client
 
@@ -276,7 +292,7 @@ class Activity(Run):
 class AsyncActivity(Run):
     """An activity, for ``async with``."""
 
-    def __init__(self, client: AsyncClient, type_: str, **stated: Any) -> None:
+    def __init__(self, client: AsyncSends, type_: str, **stated: Any) -> None:
         super().__init__(client.prepare_pem, type_, **stated)
         self._client = client
 
@@ -361,16 +377,26 @@ def wrap(
         wrapped: Callable[P, R] = _wrap_coroutine(function, make, about)
         return wrapped
 
-    if isinstance(made, AsyncActivity):
-        raise TypeError(f"{name_of(function)} is not asynchronous: report it with a Client")
+    _waiting(made, function)
 
     @functools.wraps(function)
     def reported(*arguments: P.args, **named: P.kwargs) -> R:
-        with cast("Activity", make()) as run:
+        with _waiting(make(), function) as run:
             about.called(run, *arguments, **named)
             return about.returned(run, function(*arguments, **named))
 
     return reported
+
+
+def _waiting(activity: Activity | AsyncActivity, function: Callable[..., Any]) -> Activity:
+    """
+    Return the activity of a client that waits.
+
+    :raises TypeError: it is one of the client for event loops, and the function is not asynchronous
+    """
+    if isinstance(activity, AsyncActivity):
+        raise TypeError(f"{name_of(function)} is not asynchronous: report it with a Client")
+    return activity
 
 
 def _wrap_coroutine(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from provgraph.client.answers import JSON, Job, a_list, an_object, typed
-from provgraph.client.asking import Asker, Asks, AsyncAsker, Follows
-from provgraph.client.calls import Call, Conversation, Pause, get, post, segment
+from provgraph.client.answers import Job, a_list, an_object, typed
+from provgraph.client.base import JSON, Asker, AsyncAsker, Call, Conversation, Pause
+from provgraph.client.calls import get, post, segment
 from provgraph.client.errors import JobFailedError
+from provgraph.client.methods import asks, follows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -204,23 +205,23 @@ def _report_id(result: Any) -> str:
 class _Calls:
     """The calls of an operator. Jobs are waited for: the methods that start one return its result."""
 
-    overview = Asks(overview)
-    flush = Asks(flush)
-    verify = Follows(verify)
-    verify_connections = Follows(verify_connections)
-    remove_unconnected = Follows(remove_unconnected)
-    rebuild = Follows(rebuild)
-    clean = Asks(clean)
-    accept_change = Asks(accept_change)
-    accept_loss = Follows(accept_loss)
-    reports = Asks(reports)
-    report = Asks(report)
-    create_credential = Asks(create_credential)
-    credentials = Asks(credentials)
-    revoke_credential = Asks(revoke_credential)
-    jobs = Asks(jobs)
-    job = Asks(job)
-    wait = Follows(wait)
+    overview = asks(overview)
+    flush = asks(flush)
+    verify = follows(verify)
+    verify_connections = follows(verify_connections)
+    remove_unconnected = follows(remove_unconnected)
+    rebuild = follows(rebuild)
+    clean = asks(clean)
+    accept_change = asks(accept_change)
+    accept_loss = follows(accept_loss)
+    reports = asks(reports)
+    report = asks(report)
+    create_credential = asks(create_credential)
+    credentials = asks(credentials)
+    revoke_credential = asks(revoke_credential)
+    jobs = asks(jobs)
+    job = asks(job)
+    wait = follows(wait)
 
 
 class Admin(_Calls, Asker):

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from provgraph.client import calls, exchange, lenient
+from provgraph.client import exchange, lenient
 from provgraph.client.activities import AsyncActivity
 from provgraph.client.admin import AsyncAdmin
-from provgraph.client.asking import AsyncAsker
-from provgraph.client.client import Stored, addressed, open_delivery
+from provgraph.client.base import AsyncAsker, Pause, Retry
+from provgraph.client.client import BEGINNING, Stored, addressed, open_delivery
 from provgraph.client.delivery.base import Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.errors import DeliveryError
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
-from provgraph.client.tracks import AsyncTracks
-from provgraph.client.transport import AsyncTransport, Retry
+from provgraph.client.transport import AsyncTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from ssl import SSLContext
     from types import TracebackType
 
-    from provgraph.client.answers import SendResult, Verdict
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.answers import SendResult
+    from provgraph.client.base import Call, Conversation, OnError, Verdict
     from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Pem
+    from provgraph.client.tracking.client import AsyncTrackingClient
     from provgraph.client.tracking.settings import Tracking
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, AsyncAsker):
+class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncAsker):
     """
     Talks to one provgraph service. An asynchronous context manager; see `Client`, whose methods are awaited here.
 
@@ -66,7 +66,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
         tracking: Tracking | None = None,
-        on_error: lenient.OnError = "warn",
+        on_error: OnError = "warn",
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -81,7 +81,8 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
         self.on_error = lenient.on_error(on_error)
         self.size_limit = size_limit
         self.admin = AsyncAdmin(self)
-        self._tracking = tracking
+        self._tracking_settings = tracking
+        self._tracking: AsyncTrackingClient | None = None
         self._delivery = delivery
         if delivery is not None:
             open_delivery(
@@ -146,6 +147,19 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
             return Flushed(0, 0, 0)
         return await asyncio.to_thread(self._delivery.flush, timeout_seconds=timeout_seconds)
 
+    @property
+    def tracking(self) -> AsyncTrackingClient:
+        """See `Client.tracking`."""
+        if self._tracking is None:
+            from provgraph.client.tracking.client import (  # noqa: PLC0415 - most programs only emit
+                AsyncTrackingClient,
+            )
+
+            with BEGINNING:
+                if self._tracking is None:
+                    self._tracking = AsyncTrackingClient(self, self._tracking_settings)
+        return self._tracking
+
     def _activity(self, type_: str, **stated: Any) -> AsyncActivity:
         return AsyncActivity(self, type_, **stated)
 
@@ -174,7 +188,7 @@ class AsyncClient(Emitting[AsyncActivity], Stored, Questions, AsyncTracks, Async
             result: T = end.value
             return result
 
-    async def _do(self, step: Call[Any] | calls.Pause) -> Any:
-        if isinstance(step, calls.Pause):
+    async def _do(self, step: Call[Any] | Pause) -> Any:
+        if isinstance(step, Pause):
             return await self._sleep(step.seconds)
         return await self.ask(step)

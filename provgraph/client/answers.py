@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from provgraph.client.base import JSON, Verdict
 from provgraph.client.errors import UnexpectedAnswerError
-from provgraph.client.shown import Block, Piece, Shown, Table, place
-from provgraph.telling import counted, printable
+from provgraph.client.shown import Block, Piece, Shown, Table
+from provgraph.telling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import networkx as nx
 
-JSON = dict[str, Any]
 _Answer = TypeVar("_Answer")
 
 REFUSALS = frozenset({"conflict", "invalid"})
@@ -64,59 +64,6 @@ def typed(reader: Callable[[JSON], _Answer], document: Any) -> _Answer:
 UNEXPLAINED = "further"
 _MOST_VERDICTS = 1_000_000  # in one answer: a service judges far fewer at once
 _UNEXPLAINED = "It is invalid; the service says why of ten events of a batch: send it again without those"
-
-
-@dataclass(frozen=True, slots=True)
-class Unkept(Shown):
-    """Something of an event that was not kept as it was sent."""
-
-    field: str | None  # where it stands
-    rule: str  # doubled-key, inexact-number; further: how many more there are
-    detail: str
-
-    @classmethod
-    def read(cls, document: JSON) -> Unkept:
-        """Read one element of ``warnings``."""
-        return cls(document.get("field"), document["rule"], document["detail"])
-
-    def brief(self) -> str:
-        """See `Shown.brief`."""
-        return f"{printable(self.rule)}: {printable(self.detail)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict(Shown):
-    """What became of one event that was sent."""
-
-    index: int  # place in the batch, from 0
-    id: str | None
-    verdict: str  # accepted, duplicate, conflict, invalid; spooled, written or dropped when it was not sent
-    position: int | None = None  # in the log; of the stored one when it is a duplicate or a conflict
-    field: str | None = None
-    rule: str | None = None
-    detail: str | None = None
-    warnings: tuple[Unkept, ...] = ()
-
-    @classmethod
-    def read(cls, document: JSON) -> Verdict:
-        """Read one element of ``results``."""
-        get = document.get
-        return cls(
-            document["index"],
-            get("ID"),
-            document["verdict"],
-            get("position"),
-            get("field"),
-            get("rule"),
-            get("detail"),
-            tuple([Unkept.read(each) for each in get("warnings", ())]),
-        )
-
-    def brief(self) -> str:
-        """See `Shown.brief`."""
-        detail = f": {printable(self.detail or self.rule)}" if self.detail or self.rule else ""
-        warned = "".join(f" ({each.brief()})" for each in self.warnings)
-        return f"{self.verdict}: {place(self.id, self.position)}{detail}{warned}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,59 +11,21 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 import orjson
 
-from provgraph.client.answers import JSON, SendResult, a_list, an_object, typed
+from provgraph.client.answers import SendResult, a_list, an_object, typed
+from provgraph.client.base import JSON, Call, Conversation, Paging, Pause
 from provgraph.client.errors import BusyError, UnreachableError
 from provgraph.client.stored import Rows, StoredArtifact, StoredPem, Tag
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
 T = TypeVar("T")
-Page = TypeVar("Page")
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """One request, and how its answer becomes a ``T``."""
-
-    method: str
-    path: str
-    reader: Callable[
-        [Any], T
-    ]  # is given the JSON document (None: an empty answer), or the text with `as_text`
-    parameters: Mapping[str, object] | None = (
-        None  # None as a value is not sent, a list is sent value by value
-    )
-    content: bytes | None = None
-    content_type: str = "application/json"
-    patient: bool = False  # sent again while the service is away or busy: only for what may arrive twice
-    timeout_seconds: float | None = None  # for each step of the exchange; None: as the client was told
-    as_text: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A conversation rests that long."""
-
-    seconds: float
-
-
-# Yields what is to be done, is sent what came of it (or has its `ClientError` thrown in), returns the result.
-Conversation: TypeAlias = Generator[Call[Any] | Pause, Any, T]
-
-
-@dataclass(frozen=True, slots=True)
-class Paging(Generic[Page, Item]):
-    """A list that comes in pages."""
-
-    first: Call[Page]
-    items: Callable[[Page], Sequence[Item]]
-    following: Callable[[Page], Call[Page] | None]  # None: that was the last one
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from provgraph.client import calls, exchange, lenient
 from provgraph.client.activities import Activity
 from provgraph.client.admin import Admin
-from provgraph.client.asking import Asker, Asks, Follows, Lists
+from provgraph.client.base import Asker, Pause, Retry
 from provgraph.client.delivery.base import Connect, Flushed
 from provgraph.client.emitting import SIZE_LIMIT, Emitting, one, send, set_tag
 from provgraph.client.errors import DeliveryError
+from provgraph.client.methods import asks, follows, lists
 from provgraph.client.pems import id_of
 from provgraph.client.questions import Questions
-from provgraph.client.tracks import Tracks
-from provgraph.client.transport import Retry, Transport
+from provgraph.client.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from provgraph.client.answers import SendResult, Verdict
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.answers import SendResult
+    from provgraph.client.base import Call, Conversation, OnError, Verdict
     from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Pem
+    from provgraph.client.tracking.client import TrackingClient
     from provgraph.client.tracking.settings import Tracking
 
 DEFAULT_URL = "http://127.0.0.1:8082"
 
 # A delivery repeats by itself what is to be repeated.
 ONCE = Retry(attempts=1)
+
+# Threads that track at once on a new client find one session.
+BEGINNING = threading.Lock()
 
 T = TypeVar("T")
 
@@ -46,34 +51,34 @@ logger = logging.getLogger(__name__)
 class Stored:
     """The lists and the state of the services, as methods of a client."""
 
-    send_events = Asks(calls.send_events)
-    send_encoded = Asks(calls.send_encoded)
-    pem = Asks(calls.pem)
-    pems = Asks(calls.pems)
-    pems_count = Asks(calls.pems_count)
-    artifacts = Asks(calls.artifacts)
-    artifacts_count = Asks(calls.artifacts_count)
-    tags = Asks(calls.tags)
-    tags_count = Asks(calls.tags_count)
-    get_pem = Asks(calls.get_pem)
-    get_pems = Lists(calls.get_pems)
-    get_artifact = Asks(calls.get_artifact)
-    get_artifacts = Lists(calls.get_artifacts)
-    get_tag = Asks(calls.get_tag)
-    get_tags = Asks(calls.get_tags)
-    query_graph = Asks(calls.query_graph)
-    receiver_overview = Asks(calls.receiver_overview)
-    query_overview = Asks(calls.query_overview)
-    graph_overview = Asks(calls.graph_overview)
-    wait_ready = Follows(calls.wait_ready)
+    send_events = asks(calls.send_events)
+    send_encoded = asks(calls.send_encoded)
+    pem = asks(calls.pem)
+    pems = asks(calls.pems)
+    pems_count = asks(calls.pems_count)
+    artifacts = asks(calls.artifacts)
+    artifacts_count = asks(calls.artifacts_count)
+    tags = asks(calls.tags)
+    tags_count = asks(calls.tags_count)
+    get_pem = asks(calls.get_pem)
+    get_pems = lists(calls.get_pems)
+    get_artifact = asks(calls.get_artifact)
+    get_artifacts = lists(calls.get_artifacts)
+    get_tag = asks(calls.get_tag)
+    get_tags = asks(calls.get_tags)
+    query_graph = asks(calls.query_graph)
+    receiver_overview = asks(calls.receiver_overview)
+    query_overview = asks(calls.query_overview)
+    graph_overview = asks(calls.graph_overview)
+    wait_ready = follows(calls.wait_ready)
 
 
-class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
+class Client(Emitting[Activity], Stored, Questions, Asker):
     """
     Talks to one provgraph service. A context manager; its connections stay open between calls. Threads may share it.
 
-    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`; tracked
-    work (start_tracking, create, get, runs, groups, ...) is that of `provgraph.client.tracking`.
+    The questions (why, lineage, state, diff, impact, path, gaps) are those of `provgraph.client.questions`; what an
+    operator asks is at ``admin``, tracked work (start_tracking, create, get, runs, groups, ...) at ``tracking``.
 
         spool = SpoolDelivery("spool.db")
         with Client("https://provenance.example.org", token=token, emitter="trainer", delivery=spool) as client:
@@ -106,7 +111,7 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         retry: Retry | None = None,
         size_limit: int = SIZE_LIMIT,
         tracking: Tracking | None = None,
-        on_error: lenient.OnError = "warn",
+        on_error: OnError = "warn",
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -121,7 +126,8 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
         self.on_error = lenient.on_error(on_error)
         self.size_limit = size_limit
         self.admin = Admin(self)
-        self._tracking = tracking
+        self._tracking_settings = tracking
+        self._tracking: TrackingClient | None = None
         self._delivery = delivery
         if delivery is not None:
             open_delivery(
@@ -209,6 +215,19 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
             return Flushed(0, 0, 0)
         return self._delivery.flush(timeout_seconds=timeout_seconds)
 
+    @property
+    def tracking(self) -> TrackingClient:
+        """Tracked work: what a script keeps up to date, runs and groups; see `provgraph.client.tracking`."""
+        if self._tracking is None:
+            from provgraph.client.tracking.client import (  # noqa: PLC0415 - most programs only emit
+                TrackingClient,
+            )
+
+            with BEGINNING:
+                if self._tracking is None:
+                    self._tracking = TrackingClient(self, self._tracking_settings)
+        return self._tracking
+
     def _activity(self, type_: str, **stated: Any) -> Activity:
         return Activity(self, type_, **stated)
 
@@ -235,8 +254,8 @@ class Client(Emitting[Activity], Stored, Questions, Tracks, Asker):
             result: T = end.value
             return result
 
-    def _do(self, step: Call[Any] | calls.Pause) -> Any:
-        return self._sleep(step.seconds) if isinstance(step, calls.Pause) else self.ask(step)
+    def _do(self, step: Call[Any] | Pause) -> Any:
+        return self._sleep(step.seconds) if isinstance(step, Pause) else self.ask(step)
 
 
 def addressed(url: str | None, token: str | None) -> tuple[str, str]:

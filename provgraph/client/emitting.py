@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from provgraph.client import activities, calls, lenient
-from provgraph.client.answers import REFUSALS, SendResult, Verdict
+from provgraph.client.answers import REFUSALS, SendResult
 from provgraph.client.errors import (
     BusyError,
     ClientError,
@@ -26,7 +26,7 @@ from provgraph.client.pems import SIZE_LIMIT, Artifact, Encoded, Pem, artifacts_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.base import Call, Conversation, OnError, Verdict
     from provgraph.client.delivery.base import Delivery
     from provgraph.client.pems import EventRef, Named
 
@@ -46,7 +46,7 @@ class Emitting(ABC, Generic[A]):
 
     emitter: str | None
     size_limit: int
-    on_error: lenient.OnError
+    on_error: OnError
     _delivery: Delivery | None
 
     def prepare_pem(
@@ -125,7 +125,7 @@ class Emitting(ABC, Generic[A]):
         predecessor: EventRef | Iterable[EventRef] | None = None,
         tag: str | None = "latest",
         tag_namespace: str | None = None,
-        on_error: lenient.OnError | None = None,
+        on_error: OnError | None = None,
     ) -> A:
         """
         Return a context manager that reports the work inside as one event when it ends; see `activities`.
@@ -157,7 +157,7 @@ class Emitting(ABC, Generic[A]):
         properties: Mapping[str, Any] | None = None,
         tag: str | None = "latest",
         tag_namespace: str | None = None,
-        on_error: lenient.OnError | None = None,
+        on_error: OnError | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """
         Return a decorator that reports each call of a function as one event, failures included.
@@ -196,7 +196,7 @@ class Emitting(ABC, Generic[A]):
     def _activity(self, type_: str, **stated: Any) -> A:
         """Return the client's kind of activity."""
 
-    def _on_error(self, stated: str | None) -> lenient.OnError:
+    def _on_error(self, stated: str | None) -> OnError:
         return self.on_error if stated is None else lenient.on_error(stated)
 
     def _encoded(self, pems: Iterable[Pem]) -> list[Encoded]:

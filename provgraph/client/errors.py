@@ -14,7 +14,7 @@ from provgraph.errors import InvalidEventError, ProvgraphError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provgraph.client.answers import Verdict
+    from provgraph.client.base import Verdict
 
 
 def ended(sentence: str) -> str:

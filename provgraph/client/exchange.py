@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import email.utils
 import ipaddress
-import random
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote_plus
 
 import httpx
 import orjson
 
-from provgraph.client.calls import Call, Conversation, Pause
+from provgraph.client.base import Call, Conversation, Pause, Retry
 from provgraph.client.errors import (
     BY_STATUS,
     BusyError,
@@ -55,25 +54,6 @@ _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepal
 # A host and a port without a scheme, or this machine.
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d+(/.*)?|localhost(/.*)?|127\.[0-9.]+(/.*)?")
 BROKEN = (httpx.TransportError, httpx.DecodingError)
-
-
-class Retry(NamedTuple):
-    """How often, and how patiently, a request is repeated that no answer came to."""
-
-    attempts: int = 6
-    first_pause_seconds: float = 0.2
-    longest_pause_seconds: float = 15.0
-
-    def pause(self, attempt: int, error: ClientError) -> float:
-        """
-        Return the seconds to wait after ``attempt`` (from 0) failed with ``error``.
-
-        At least what the service asks for, and some chance added so that many clients do not come back at once.
-        """
-        backoff = min(self.first_pause_seconds * 2.0 ** min(attempt, 60), self.longest_pause_seconds)
-        pause = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients out, guards nothing
-        asked = error.retry_after_seconds if isinstance(error, BusyError) else None
-        return pause if asked is None else min(asked, 60.0) + pause * 0.25
 
 
 def patiently(call: Call[T], retry: Retry) -> Conversation[T]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from provgraph.client.answers import JSON, an_object
-from provgraph.client.calls import Call, rest
+from provgraph.client.answers import an_object
+from provgraph.client.base import JSON, Call
+from provgraph.client.calls import rest
 from provgraph.client.errors import BusyError, ClientError, UnexpectedAnswerError, UnreachableError
 from provgraph.client.shown import Piece, Shown, more
 from provgraph.telling import counted, printable
@@ -15,8 +16,7 @@ from provgraph.telling import counted, printable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
-    from provgraph.client.asking import Asker, AsyncAsker
-    from provgraph.client.exchange import Retry
+    from provgraph.client.base import Asker, AsyncAsker, Retry
     from provgraph.client.told import Step
 
 _PATH = "/api/v1/impact"

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from provgraph.client.plain import AROUND_PROPERTIES, plain_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from provgraph.client.base import OnError
+
 T = TypeVar("T")
 
-# What an activity, or the decorator, does with a report that cannot be made or sent.
-OnError: TypeAlias = Literal["raise", "warn"]
-
 logger = logging.getLogger(__name__)
+
+_ON_ERROR: Mapping[str, OnError] = {"raise": "raise", "warn": "warn"}
+
+
+class Within(Protocol):
+    """An activity, as far as what is made within it needs to know."""
+
+    on_error: OnError
+    is_over: bool
+
+    @property
+    def around(self) -> Within | None:
+        """The activity that it is within."""
+
+
+# Set by activities, which are made of what asks here.
+within: ContextVar[Within | None] = ContextVar("provgraph activity", default=None)
+
+
+def innermost() -> Within | None:
+    """Return the activity that the program is within and that has not ended, None outside of any."""
+    run = within.get()
+    # An asynchronous generator that is not read to its end ends in another context, and this one does not hear of it.
+    while run is not None and run.is_over:
+        run = run.around
+    return run
 
 
 def on_error(stated: str) -> OnError:
@@ -24,17 +50,15 @@ def on_error(stated: str) -> OnError:
 
     :raises ValueError: it is no such word
     """
-    for known in get_args(OnError):
-        if stated == known:
-            return known  # type: ignore[no-any-return] # one of the two words
-    raise ValueError(f"on_error is {stated!r}, and may be 'raise' or 'warn'")
+    known = _ON_ERROR.get(stated)
+    if known is None:
+        raise ValueError(f"on_error is {stated!r}, and may be 'raise' or 'warn'")
+    return known
 
 
 def is_on() -> bool:
     """Tell whether the program is within an activity that warns."""
-    from provgraph.client.activities import current  # noqa: PLC0415 - activities are made of what asks this
-
-    run = current()
+    run = innermost()
     return run is not None and run.on_error == "warn"
 
 

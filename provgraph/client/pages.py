@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from provgraph.client.asking import Asker, AsyncAsker
-    from provgraph.client.calls import Call, Paging
+    from provgraph.client.base import Asker, AsyncAsker, Call, Paging
 
 Page = TypeVar("Page")
 Item = TypeVar("Item")

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from provgraph.client.answers import Lineage, typed
-from provgraph.client.asking import Asks, Lists, Searches
-from provgraph.client.calls import Call, Paging, get
+from provgraph.client.base import Call, Paging
+from provgraph.client.calls import get
 from provgraph.client.impact import Search
+from provgraph.client.methods import asks, lists, searches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -347,13 +348,13 @@ class Questions:
     cut, the other parameters repeated.
     """
 
-    why = Asks(why)
-    lineage = Asks(lineage)
-    export = Asks(export)
-    state = Asks(state)
-    states = Lists(states)
-    diff = Asks(diff)
-    diffs = Lists(diffs)
-    impact = Searches(impact)
-    path = Asks(path)
-    gaps = Asks(gaps)
+    why = asks(why)
+    lineage = asks(lineage)
+    export = asks(export)
+    state = asks(state)
+    states = lists(states)
+    diff = asks(diff)
+    diffs = lists(diffs)
+    impact = searches(impact)
+    path = asks(path)
+    gaps = asks(gaps)

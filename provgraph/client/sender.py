@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from provgraph.client import calls
-from provgraph.client.answers import REFUSALS, UNEXPLAINED, Verdict
+from provgraph.client.answers import REFUSALS, UNEXPLAINED
+from provgraph.client.base import Retry, Verdict
 from provgraph.client.errors import (
     ClientError,
     CredentialsRefusedError,
@@ -31,14 +32,13 @@ from provgraph.client.errors import (
     ServiceError,
     UnexpectedAnswerError,
 )
-from provgraph.client.exchange import Retry
 from provgraph.client.spool import EVENT, Entry, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from provgraph.client.answers import SendResult
-    from provgraph.client.asking import Asker
+    from provgraph.client.base import Asker
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from provgraph.client.answers import Verdict
+    from provgraph.client.base import Verdict
 
 EVENT, TAG = "event", "tag"
 MAX_EVENTS = 1_000_000

@@ -13,7 +13,7 @@ from provgraph.telling import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provgraph.client.answers import JSON
+    from provgraph.client.base import JSON
 
 
 @dataclass(frozen=True, slots=True)

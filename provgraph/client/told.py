@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provgraph import telling
-from provgraph.client.answers import JSON, typed
+from provgraph.client.answers import typed
 from provgraph.client.shown import Block, Piece, Shown, Table, changed, ending, more, place, truth
 from provgraph.client.traced import doubts
 from provgraph.joined import joined
@@ -19,6 +19,8 @@ from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from provgraph.client.base import JSON
 
 
 @dataclass(frozen=True, slots=True)

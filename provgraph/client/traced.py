@@ -4,19 +4,63 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from provgraph import telling
 from provgraph.events.recorder import CHANGED, RECORDED_BY, called
 from provgraph.telling import counted, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from provgraph.client.answers import JSON, Lineage
+    from provgraph.client.base import JSON
 
 
 _SIDES = {"both": "Upstream and downstream"}
+
+
+class Answer(Protocol):
+    """A lineage answer, as far as its text tells of it; see `provgraph.client.Lineage`."""
+
+    @property
+    def node(self) -> JSON:
+        """Where it starts."""
+
+    @property
+    def direction(self) -> str:
+        """Which way it was followed."""
+
+    @property
+    def nodes(self) -> Sequence[JSON]:
+        """The events and artifacts."""
+
+    @property
+    def edges(self) -> Sequence[JSON]:
+        """What holds between them."""
+
+    @property
+    def position(self) -> int:
+        """The log position that it is true for."""
+
+    @property
+    def as_of(self) -> str | None:
+        """The moment that it is true for."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether that is all."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to continue."""
+
+    @property
+    def document(self) -> JSON:
+        """What it was made from."""
 
 
 class Most(NamedTuple):
@@ -64,7 +108,7 @@ def doubts(told: Mapping[str, Any]) -> str:
 
 
 def lines(
-    answer: Lineage, *, full: bool = False, how: How = IN_A_PROGRAM, most: Most | None = None
+    answer: Answer, *, full: bool = False, how: How = IN_A_PROGRAM, most: Most | None = None
 ) -> Iterator[str]:
     """
     Yield a lineage answer as text: events nearest first, then whether it is complete and as of when.
@@ -181,7 +225,7 @@ def _origin(edge: JSON) -> str:
     return f"{named}  <- event {printable(edge['version'])}{doubt}"
 
 
-def _completeness(answer: Lineage, how: How) -> str:
+def _completeness(answer: Answer, how: How) -> str:
     true_for = f"as of log position {answer.position}" + (f", at {answer.as_of}" if answer.as_of else "")
     if positions := answer.document.get("unreadable"):
         true_for += f". {telling.unreadable(positions).rstrip('.')}"

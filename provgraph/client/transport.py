@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from provgraph.client import exchange, forks
-from provgraph.client.exchange import BROKEN, Retry
+from provgraph.client.base import Retry
+from provgraph.client.exchange import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from ssl import SSLContext
 
-    from provgraph.client.calls import Call
+    from provgraph.client.base import Call
 
 __all__ = ["AsyncTransport", "Retry", "Transport"]
 

@@ -68,15 +68,15 @@ def test_a_program_that_may_write_alone_tracks_its_work(secured: Secured) -> Non
     with Client(secured.service.url, token=token) as client:
         plans, reports = [], []
         for names in ((name, f"{name}-gone"), (name,)):
-            with client.start_tracking(identifier=identifier, delete_unused_nodes=True):
-                nodes = [client.create("Dev", name=each, role="edge") for each in names]
+            with client.tracking.start_tracking(identifier=identifier, delete_unused_nodes=True) as tracking:
+                nodes = [tracking.create("Dev", name=each, role="edge") for each in names]
                 for node in nodes:
                     node.save(allow_upsert=True)
                 nodes[0].role.value = "core"
                 nodes[0].save()
                 assert nodes[0].name.value == name
-                plans.append(client.group_context.plan())
-                reports.append(client.group_context.update_group())
+                plans.append(tracking.group_context.plan())
+                reports.append(tracking.group_context.update_group())
 
     stored = secured.admin.get(f"/api/v1/objects/{nodes[0].id}").json()
     assert stored["values"] == {"name": name, "role": "core"}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from provgraph.client.answers import SendResult
-    from provgraph.client.asking import Asker
+    from provgraph.client.base import Asker
     from provgraph.client.pems import Encoded
 
 

@@ -7,7 +7,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from provgraph.client.calls import Call
+from provgraph.client.base import Call
 from provgraph.client.errors import ClientError, ForeignServerError, ServiceError
 from provgraph.client.transport import Transport
 

@@ -18,6 +18,7 @@ from provgraph.client.tracking.answers import (
     RunDiff,
 )
 from provgraph.client.tracking.blocks import AsyncTracked, Tracked
+from provgraph.client.tracking.client import AsyncTrackingClient, TrackingClient
 from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
 from provgraph.client.tracking.errors import (
     ChangedSinceError,
@@ -45,6 +46,7 @@ __all__ = [
     "AsyncNode",
     "AsyncRuns",
     "AsyncTracked",
+    "AsyncTrackingClient",
     "Changed",
     "ChangedSinceError",
     "CloseReport",
@@ -79,5 +81,6 @@ __all__ = [
     "SweepLimitError",
     "Tracked",
     "Tracking",
+    "TrackingClient",
     "TrackingError",
 ]

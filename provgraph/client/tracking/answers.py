@@ -18,7 +18,7 @@ from provgraph.client.shown import Shown, changed
 from provgraph.telling import printable
 
 if TYPE_CHECKING:
-    from provgraph.client.answers import JSON
+    from provgraph.client.base import JSON
 
 
 _UNTOLD = "to be told why needs the right read"

@@ -1,72 +1,64 @@
-"""What ``start_tracking`` returns: the client as it tracks."""
+"""What ``start_tracking`` returns: what tracks, as it does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from provgraph.client.methods import Awaited, Does, Part, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
 
-    from provgraph.client.aio import AsyncClient
-    from provgraph.client.client import Client
-    from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
-    from provgraph.client.tracking.nodes import AsyncNode, Node
+    from provgraph.client.base import Conversation
     from provgraph.client.tracking.session import Frame, Session
 
+T = TypeVar("T")
 
-class Tracked:
-    """
-    The client while it tracks. In a ``with`` statement the run ends with the block; else it goes on.
 
-    Everything the client can do, this can.
-    """
+class _Block(Part, Generic[T]):
+    """What is one for both clients. ``T`` is what tracks: everything that it can do, this can."""
 
-    def __init__(
-        self, client: Client, session: Session[Node, GroupContext], frame: Frame[GroupContext]
-    ) -> None:
-        self._client = client
-        self._session = session
+    tracking_session: Session[Any, Any]
+
+    def __init__(self, tracks: T, frame: Frame[Any]) -> None:
+        self.tracking_session = frame.session
+        self._tracks = tracks
         self._frame = frame
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        return getattr(self._tracks, name)
 
-    def __enter__(self) -> Client:
-        self._session.enter(self._frame)
-        return self._client
+    @Does
+    def _end(self, error: BaseException | None) -> Conversation[None]:
+        yield from self.tracking_session.end(self._frame, error)
+
+
+class Tracked(_Block[T], Waiting):
+    """What tracks, while it does. In a ``with`` statement the run ends with the block; else it continues."""
+
+    def __enter__(self) -> T:
+        self.tracking_session.enter(self._frame)
+        return self._tracks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._client.follow(self._session.end(self._frame, error))
+            self._end(error)
         finally:
-            self._session.leave(self._frame)
+            self.tracking_session.leave(self._frame)
 
 
-class AsyncTracked:
-    """The client for event loops while it tracks, see `Tracked`. Awaiting it gives the client, without a wait."""
+class AsyncTracked(_Block[T], Awaited):
+    """What tracks on an event loop, while it does, see `Tracked`. Awaiting it gives what tracks, without a wait."""
 
-    def __init__(
-        self,
-        client: AsyncClient,
-        session: Session[AsyncNode, AsyncGroupContext],
-        frame: Frame[AsyncGroupContext],
-    ) -> None:
-        self._client = client
-        self._session = session
-        self._frame = frame
+    def __await__(self) -> Generator[Any, None, T]:
+        return _at_once(self._tracks).__await__()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def __await__(self) -> Generator[Any, None, AsyncClient]:
-        return _at_once(self._client).__await__()
-
-    async def __aenter__(self) -> AsyncClient:
-        self._session.enter(self._frame)
-        return self._client
+    async def __aenter__(self) -> T:
+        self.tracking_session.enter(self._frame)
+        return self._tracks
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,9 +66,9 @@ class AsyncTracked:
         try:
             # A coroutine that is thrown away (GeneratorExit) may not wait for anything any more.
             if not isinstance(error, GeneratorExit):
-                await self._client.follow(self._session.end(self._frame, error))
+                await self._end(error)
         finally:
-            self._session.leave(self._frame)
+            self.tracking_session.leave(self._frame)
 
 
 class Settled:
@@ -86,5 +78,5 @@ class Settled:
         return _at_once(None).__await__()
 
 
-async def _at_once(what: Any) -> Any:
+async def _at_once(what: T) -> T:
     return what

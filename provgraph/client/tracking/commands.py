@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from provgraph.client.answers import JSON, a_list, an_object, typed
-from provgraph.client.calls import Call, Paging, get, segment
+from provgraph.client.answers import a_list, an_object, typed
+from provgraph.client.base import JSON, Call, Paging
+from provgraph.client.calls import get, segment
 from provgraph.client.tracking.answers import (
     Adopted,
     CloseReport,
@@ -133,9 +134,9 @@ def retire(request: str, ids: Sequence[str], *, actor: str | None, run: str | No
 
 def plan(run: str, closing: Closing) -> Call[Plan]:
     """Tell what closing a run would do now; nothing is written."""
-    body = {"members": list(closing.members)}
+    body: JSON = {"members": list(closing.members)}
     if closing.delete_unused is not None:
-        body["delete_unused"] = closing.delete_unused  # type: ignore[assignment] # a body holds what JSON holds
+        body["delete_unused"] = closing.delete_unused
     return _command(f"runs/{segment(run)}/plan", Plan.read, body, None)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from provgraph.client.errors import BusyError, ContradictionError, ServiceError
-from provgraph.client.parts import Awaited, Does, Waiting
+from provgraph.client.methods import Awaited, Does, Waiting
 from provgraph.client.texts import message_of
 from provgraph.client.tracking import commands, names
 from provgraph.client.tracking.answers import CloseReport, Group, Member, Plan
@@ -24,16 +24,15 @@ from provgraph.client.tracking.errors import (
     SweepLimitError,
     rule,
 )
-from provgraph.client.tracking.nodes import saved_id
+from provgraph.client.tracking.records import saved_id
 from provgraph.client.tracking.settings import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provgraph.client.answers import JSON
-    from provgraph.client.calls import Conversation
+    from provgraph.client.base import JSON, Conversation
+    from provgraph.client.tracking.base import Shared
     from provgraph.client.tracking.nodes import NodeBase
-    from provgraph.client.tracking.session import Session
     from provgraph.client.tracking.settings import Properties
 
 logger = logging.getLogger(__name__)
@@ -60,9 +59,9 @@ class GroupContextBase:
     ``unused_member_ids`` what the group held before the last end and what of it was not saved again (None: not known).
     """
 
-    tracking_session: Session[Any, Any]
+    tracking_session: Shared
 
-    def __init__(self, session: Session[Any, Any], properties: Properties) -> None:
+    def __init__(self, session: Shared, properties: Properties) -> None:
         self.tracking_session = session
         self.properties = properties
         self.related_node_ids: list[str] = []

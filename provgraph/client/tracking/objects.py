@@ -1,4 +1,4 @@
-"""What a client does to tracked objects: the conversations behind the methods of `provgraph.client.tracks`."""
+"""What a client does to tracked objects: the conversations behind the methods of `provgraph.client.tracking.client`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provgraph.client.errors import NotThereError
 from provgraph.client.tracking import commands, names
 from provgraph.client.tracking.errors import NoSuchNodeError, SeveralNodesError
-from provgraph.client.tracking.nodes import NodeBase, Record, saved_id
+from provgraph.client.tracking.nodes import NodeBase
+from provgraph.client.tracking.records import Record, saved_id
 from provgraph.client.tracking.settings import (
     DEFAULT_IDENTIFIER,
     STANDARD_GROUP,
@@ -20,8 +21,7 @@ from provgraph.client.tracking.settings import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from provgraph.client.answers import JSON
-    from provgraph.client.calls import Call, Conversation
+    from provgraph.client.base import JSON, Call, Conversation
     from provgraph.client.tracking.session import Session
 
 NodeT = TypeVar("NodeT", bound=NodeBase)
@@ -41,7 +41,7 @@ def create(
     parent: NodeBase | str | None,
     protected: bool | None,
 ) -> NodeT:
-    """See `provgraph.client.tracks`."""
+    """See `provgraph.client.tracking.client`."""
     return session.new(
         Record(
             names.kind(kind),
@@ -63,7 +63,7 @@ def get(
     branch: str | None,
     values: Mapping[str, object],
 ) -> Conversation[NodeT]:
-    """See `provgraph.client.tracks`."""
+    """See `provgraph.client.tracking.client`."""
     kind = names.kind(kind)
     asked = {} if key is None else {"key": names.text(key, what="key")}
     asked |= _filters(values)
@@ -83,7 +83,7 @@ def get(
 def filtered(
     session: Session[NodeT, Any], kind: str, *, branch: str | None, values: Mapping[str, object]
 ) -> Conversation[list[NodeT]]:
-    """See `provgraph.client.tracks`."""
+    """See `provgraph.client.tracking.client`."""
     paging = commands.nodes(names.kind(kind), branch=branch or session.branch, filters=_filters(values))
     nodes: list[NodeT] = []
     call: Call[JSON] | None = paging.first
@@ -95,7 +95,7 @@ def filtered(
 
 
 def delete(session: Session[Any, Any], kind: str, node: str | NodeBase) -> Conversation[None]:
-    """See `provgraph.client.tracks`."""
+    """See `provgraph.client.tracking.client`."""
     node_id = saved_id(node)
     yield from _live(names.kind(kind), node_id, url=session.asker.url)
     yield from session.delete(node_id)
@@ -104,7 +104,7 @@ def delete(session: Session[Any, Any], kind: str, node: str | NodeBase) -> Conve
 def save_all(
     session: Session[NodeT, Any], nodes: Iterable[NodeT], *, upsert: bool, member: bool | None
 ) -> Conversation[None]:
-    """See `provgraph.client.tracks`."""
+    """See `provgraph.client.tracking.client`."""
     wanted = list(dict.fromkeys(nodes))
     for start in range(0, len(wanted), _AT_ONCE):
         part = wanted[start : start + _AT_ONCE]

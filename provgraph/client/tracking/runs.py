@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from provgraph.client.errors import ContradictionError
+from provgraph.client.methods import Awaited, Does, Part, Waiting
 from provgraph.client.pages import AsyncPages, Pages
-from provgraph.client.parts import Awaited, Does, Part, Waiting
 from provgraph.client.tracking import commands
 from provgraph.client.tracking.answers import (
     Adopted,
@@ -26,13 +26,13 @@ from provgraph.client.tracking.settings import Limit
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provgraph.client.answers import JSON
-    from provgraph.client.asking import Asker, AsyncAsker
-    from provgraph.client.calls import Conversation, Paging
-    from provgraph.client.tracking.session import Session
+    from provgraph.client.base import JSON, Asker, AsyncAsker, Conversation, Paging
+    from provgraph.client.tracking.base import Shared
 
 
 class _Runs(Part):
+    tracking_session: Shared
+
     @Does
     def get(self, run: str) -> Conversation[Run]:
         """Return a run by its id."""
@@ -108,9 +108,7 @@ class _Runs(Part):
 class Runs(_Runs, Waiting):
     """The runs that there were."""
 
-    tracking_session: Session[Any, Any]
-
-    def __init__(self, asker: Asker, session: Session[Any, Any]) -> None:
+    def __init__(self, asker: Asker, session: Shared) -> None:
         self._asker = asker
         self.tracking_session = session
 
@@ -133,9 +131,7 @@ class Runs(_Runs, Waiting):
 class AsyncRuns(_Runs, Awaited):
     """The runs that there were; see `Runs`."""
 
-    tracking_session: Session[Any, Any]
-
-    def __init__(self, asker: AsyncAsker, session: Session[Any, Any]) -> None:
+    def __init__(self, asker: AsyncAsker, session: Shared) -> None:
         self._asker = asker
         self.tracking_session = session
 
@@ -151,6 +147,8 @@ class AsyncRuns(_Runs, Awaited):
 
 
 class _Groups(Part):
+    tracking_session: Shared
+
     @Does
     def get(self, group: str) -> Conversation[Group]:
         """Return a group with its members, by its id, retired or not."""
@@ -199,9 +197,7 @@ class _Groups(Part):
 class Groups(_Groups, Waiting):
     """The groups that runs keep."""
 
-    tracking_session: Session[Any, Any]
-
-    def __init__(self, asker: Asker, session: Session[Any, Any]) -> None:
+    def __init__(self, asker: Asker, session: Shared) -> None:
         self._asker = asker
         self.tracking_session = session
 
@@ -224,9 +220,7 @@ class Groups(_Groups, Waiting):
 class AsyncGroups(_Groups, Awaited):
     """The groups that runs keep; see `Groups`."""
 
-    tracking_session: Session[Any, Any]
-
-    def __init__(self, asker: AsyncAsker, session: Session[Any, Any]) -> None:
+    def __init__(self, asker: AsyncAsker, session: Shared) -> None:
         self._asker = asker
         self.tracking_session = session
 

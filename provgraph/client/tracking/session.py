@@ -18,16 +18,15 @@ from provgraph.client.errors import BusyError, ClientError, NotThereError, Servi
 from provgraph.client.tracking import commands, values
 from provgraph.client.tracking.context import GroupContextBase
 from provgraph.client.tracking.errors import NoSuchNodeError, NotAllRetiredError, TrackingError
-from provgraph.client.tracking.nodes import NodeBase, Record
+from provgraph.client.tracking.nodes import NodeBase
+from provgraph.client.tracking.records import Record
 from provgraph.client.tracking.settings import DEFAULT_IDENTIFIER, Mode, Properties
 from provgraph.client.tracking.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from provgraph.client.answers import JSON
-    from provgraph.client.asking import Asker, AsyncAsker
-    from provgraph.client.calls import Conversation
+    from provgraph.client.base import JSON, Asker, AsyncAsker, Conversation
     from provgraph.client.tracking.answers import CloseReport, Retired
     from provgraph.client.tracking.settings import Tracking
 
@@ -173,7 +172,7 @@ class Session(Generic[NodeT, ContextT]):
         else:
             frame.context.properties = properties
 
-    def give_up_replaced(self, context: GroupContextBase) -> Conversation[None]:
+    def give_up_replaced(self, context: object) -> Conversation[None]:
         """Mark the runs failed that a context took the place of before they ended."""
         frame = next((each for each in _frames.get() if each.context is context), None)
         if frame is None:

@@ -118,7 +118,7 @@ def checked_params(stated: object, *, field_name: str) -> dict[str, Any]:
     if stated is None:
         return {}
     try:
-        check_params(stated)
+        checked = check_params(stated)
     except InvalidInputError as error:
         raise NotJsonError(str(error).replace("params", field_name, 1), field=error.field) from error
-    return dict(stated)  # type: ignore[call-overload,no-any-return] # checked: it is a dict
+    return dict(checked)

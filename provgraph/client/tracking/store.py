@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from provgraph.client.tracking.errors import NotStoredError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from provgraph.client.tracking.nodes import NodeBase
 
-NodeT = TypeVar("NodeT", bound="NodeBase")
+class Held(Protocol):
+    """An object, as far as it is found again by it."""
+
+    @property
+    def id(self) -> str | None:
+        """The id, None before it was saved."""
+
+    @property
+    def kind(self) -> str:
+        """The kind."""
+
+    @property
+    def branch(self) -> str:
+        """The branch that it lives on."""
+
+    @property
+    def key(self) -> str | None:
+        """What it is found by among the objects of its kind."""
+
+
+NodeT = TypeVar("NodeT", bound=Held)
 
 
 class Store(Generic[NodeT]):

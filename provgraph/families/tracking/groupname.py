@@ -56,15 +56,17 @@ def params_digest(params: Mapping[str, Any]) -> str:
     return hashlib.md5(_spelled(params).encode(), usedforsecurity=False).hexdigest()
 
 
-def check_params(params: object) -> None:
+def check_params(params: object) -> dict[str, Any]:
     """
-    Refuse parameters that are not a JSON object, or would be refused at the door (`provgraph.events.canonical`).
+    Return parameters as they are.
 
-    :raises InvalidInputError: they are something else, or hold what JSON or the stores cannot; the text names where
+    :raises InvalidInputError: they are not a JSON object, or hold what JSON or the stores cannot, as at the door
+        (`provgraph.events.canonical`); the text names where
     """
     if not isinstance(params, dict):
         _refuse("params", f"is a {type(params).__name__}, it must be an object (a dict)", "object")
     _check(params, "params")
+    return params
 
 
 def description(params: Mapping[str, Any] | None, *, limit: int | None = None) -> str:

@@ -146,23 +146,23 @@ class Side(ABC):
     @asynccontextmanager
     async def tracking(self, identifier: str | None = None, **how: Any) -> AsyncIterator[Any]:
         """Track in a block, under this side's identifier unless another is given."""
-        block = self.client.start_tracking(identifier or self.identifier, **how)
-        async with self.entered(block) as client:
-            yield client
+        block = self.client.tracking.start_tracking(identifier or self.identifier, **how)
+        async with self.entered(block) as tracking:
+            yield tracking
 
     @asynccontextmanager
     async def entered(self, block: Any) -> AsyncIterator[Any]:
         """Enter what ``start_tracking`` returned, the way that the client has."""
         if isinstance(self, AsyncSide):
-            async with block as client:
-                yield client
+            async with block as tracking:
+                yield tracking
         else:
-            with block as client:
-                yield client
+            with block as tracking:
+                yield tracking
 
     async def create(self, name: str, **how: Any) -> Any:
         """Return a new object of this side's kind."""
-        return await self.do(self.client.create(self.kind, name=name, **how))
+        return await self.do(self.client.tracking.create(self.kind, name=name, **how))
 
     async def save(self, name: str, *, member: bool | None = None, **how: Any) -> Any:
         """Create or update an object of this side's kind, and return it."""
@@ -172,16 +172,16 @@ class Side(ABC):
 
     async def run(self, *names: str, **how: Any) -> Any:
         """Track a run that saves these, and return its context."""
-        async with self.tracking(**how) as client:
+        async with self.tracking(**how) as tracking:
             for name in names:
                 await self.save(name)
-            return client.group_context
+            return tracking.group_context
 
     async def group(self, identifier: str | None = None, **properties: Any) -> Group | None:
         """Return the group of an identifier and parameters, asked for by another program."""
         other = self.another()
-        other.client.set_context_properties(identifier or self.identifier, **properties)
-        group: Group | None = await other.do(other.client.group_context.get_group())
+        other.client.tracking.set_context_properties(identifier or self.identifier, **properties)
+        group: Group | None = await other.do(other.client.tracking.group_context.get_group())
         return group
 
     async def members(self, identifier: str | None = None, **properties: Any) -> set[str | None] | None:
@@ -192,11 +192,11 @@ class Side(ABC):
     async def live(self, **how: Any) -> set[str]:
         """Return the keys of the live objects of this side's kind."""
         other = self.another()
-        return {node.key for node in await other.do(other.client.all(self.kind, **how))}
+        return {node.key for node in await other.do(other.client.tracking.all(self.kind, **how))}
 
     async def runs(self, **which: Any) -> list[Run]:
         """Return the runs of this side's identifier, the newest first."""
-        listed = self.client.runs.list(**({"identifier": self.identifier} | which))
+        listed = self.client.tracking.runs.list(**({"identifier": self.identifier} | which))
         return [run async for run in listed] if isinstance(self, AsyncSide) else list(listed)
 
 

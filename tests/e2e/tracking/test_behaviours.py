@@ -40,7 +40,7 @@ async def test_a_run_writes_one_group_that_lists_what_it_saved(side: Side) -> No
     assert (group.name, group.description) == (f"{side.identifier}-{DIGEST}", "one: 1, two: two")
     assert {member.key for member in group.members or ()} == {"A", "B", "C"}
     assert context.previous_members is None
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
 
 
 async def test_the_order_of_parameters_does_not_make_another_group(side: Side) -> None:
@@ -72,10 +72,10 @@ async def test_a_run_that_says_no_identifier_has_the_clients_or_python_sdk(side:
     configured = side.another(Tracking(identifier="fromcfg"))
 
     async def name(of: Side, identifier: str | None = None) -> str:
-        async with of.entered(of.client.start_tracking(identifier, branch=unique("b"))) as client:
+        async with of.entered(of.client.tracking.start_tracking(identifier, branch=unique("b"))) as tracking:
             await of.save("A")
-            name: str = client.group_context.name
-        runs = client.runs.list(identifier=name)
+            name: str = tracking.group_context.name
+        runs = tracking.runs.list(identifier=name)
         newest = [run async for run in runs] if hasattr(runs, "__aiter__") else list(runs)
         assert newest[0].group.name == name
         return name
@@ -131,7 +131,7 @@ async def failed(side: Side) -> None:
 async def test_a_run_that_raises_leaves_its_group_alone_and_its_objects_there(side: Side) -> None:
     await failed(side)
 
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
     assert side.wire.what() == ["POST runs", "POST objects", "POST objects", "POST runs fail"]
     assert await side.members() == {"A", "B", "C"}
     assert await side.live() == {"A", "B", "C", "D"}
@@ -141,7 +141,7 @@ async def test_what_a_failed_run_touched_is_known(side: Side) -> None:
     await failed(side)
 
     (run, _) = await side.runs()
-    touched = await side.do(side.client.runs.operations(run))
+    touched = await side.do(side.client.tracking.runs.operations(run))
     assert (run.state, run.error) == ("failed", "ValueError: boom")
     assert [(one.key, one.operation) for one in touched] == [("A", "updated"), ("D", "created")]
     assert touched[0].before == {"name": "A"}
@@ -152,11 +152,11 @@ async def test_a_failed_run_can_be_undone(side: Side) -> None:
     await failed(side)
     (run, _) = await side.runs(state=None)
 
-    done = await side.do(side.client.runs.rollback(run))
+    done = await side.do(side.client.tracking.runs.rollback(run))
 
     assert (len(done.restored), len(done.retired), done.run.state) == (1, 1, "rolled-back")
     assert await side.live() == {"A", "B", "C"}
-    restored = await side.do(side.another().client.get(side.kind, name__value="A"))
+    restored = await side.do(side.another().client.tracking.get(side.kind, name__value="A"))
     assert restored.values == {"name": "A"}
 
 
@@ -167,7 +167,7 @@ async def test_a_run_is_not_undone_over_what_somebody_changed_since(side: Side) 
     await other.save("D", role="theirs")
 
     with pytest.raises(ChangedSinceError) as refused:
-        await side.do(side.client.runs.rollback(run))
+        await side.do(side.client.tracking.runs.rollback(run))
 
     assert [(one.artifact, one.actor) for one in refused.value.conflicts] == [(f"{side.kind}/D", "somebody")]
     assert await side.live() == {"A", "B", "C", "D"}
@@ -193,8 +193,8 @@ async def test_a_run_that_saves_nothing_makes_no_group(side: Side) -> None:
 async def test_what_is_only_read_counts_as_unused(side: Side) -> None:
     await side.run("A", "B", delete_unused_nodes=True)
 
-    async with side.tracking(delete_unused_nodes=True) as client:
-        await side.do(client.get(side.kind, name__value="B"))
+    async with side.tracking(delete_unused_nodes=True) as tracking:
+        await side.do(tracking.get(side.kind, name__value="B"))
         await side.save("A")
 
     assert await side.live() == {"A"}
@@ -203,17 +203,17 @@ async def test_what_is_only_read_counts_as_unused(side: Side) -> None:
 async def test_what_is_read_and_added_stays(side: Side) -> None:
     await side.run("A", "B", delete_unused_nodes=True)
 
-    async with side.tracking(delete_unused_nodes=True) as client:
-        read = await side.do(client.get(side.kind, name__value="B"))
+    async with side.tracking(delete_unused_nodes=True) as tracking:
+        read = await side.do(tracking.get(side.kind, name__value="B"))
         await side.save("A")
-        await side.do(client.group_context.add_related_nodes([read.id]))
+        await side.do(tracking.group_context.add_related_nodes([read.id]))
 
     assert await side.members() == {"A", "B"}
     assert await side.live() == {"A", "B"}
 
 
 async def test_adding_outside_a_run_is_ignored(side: Side) -> None:
-    context = side.client.group_context
+    context = side.client.tracking.group_context
 
     await side.do(context.add_related_nodes([new_id()]))
     await side.do(context.add_related_groups([new_id()]))
@@ -232,7 +232,7 @@ async def test_a_single_save_can_stay_out_of_the_group(side: Side) -> None:
 async def test_a_single_save_outside_a_run_can_be_listed(side: Side) -> None:
     client = side.another(Tracking(identifier=side.identifier))
     node = await client.save("A", member=True)
-    context = client.client.group_context
+    context = client.client.tracking.group_context
     assert context.related_node_ids == [node.id]
 
     await side.do(context.update_group())
@@ -252,10 +252,10 @@ async def test_what_is_saved_twice_is_a_member_once(side: Side) -> None:
 
 async def test_a_group_that_is_saved_is_a_member_and_can_be_swept(side: Side) -> None:
     name = unique("group-")
-    async with side.tracking(delete_unused_nodes=True) as client:
-        group = await side.do(client.create("CoreStandardGroup", name=name))
+    async with side.tracking(delete_unused_nodes=True) as tracking:
+        group = await side.do(tracking.create("CoreStandardGroup", name=name))
         await side.do(group.save())
-        assert client.group_context.related_group_ids == [group.id]
+        assert tracking.group_context.related_group_ids == [group.id]
     listed = await side.members()
 
     await side.run("A", delete_unused_nodes=True)
@@ -271,7 +271,7 @@ async def test_what_a_run_saves_and_deletes_is_no_member(side: Side) -> None:
         await side.do(deleted.delete())
 
     (run,) = await side.runs()
-    done = await side.do(side.client.runs.operations(run))
+    done = await side.do(side.client.tracking.runs.operations(run))
     assert await side.members() == {"A"}
     assert [one.operation for one in done if one.key == "X"] == ["created", "retired"]
 
@@ -297,7 +297,7 @@ async def test_what_may_not_be_retired_is_told_once_and_tried_again(side: Side) 
         with pytest.raises(NotAllRetiredError, match=f"{side.kind}/E") as refused:
             await side.run("A", delete_unused_nodes=True)
         assert [one.id for one in refused.value.refused] == [protected.id]
-        assert side.client.mode is Mode.DEFAULT
+        assert side.client.tracking.mode is Mode.DEFAULT
         assert await side.live() == {"A", "E"}
         assert await side.members() == {"A", "E"}
 
@@ -309,14 +309,14 @@ async def test_what_may_not_be_retired_is_told_once_and_tried_again(side: Side) 
 
 async def test_an_error_at_the_end_does_not_leave_tracking_on(side: Side) -> None:
     async def body() -> None:
-        async with side.tracking() as client:
+        async with side.tracking() as tracking:
             await side.save("A")
-            await side.do(client.group_context.add_related_nodes([new_id()]))
+            await side.do(tracking.group_context.add_related_nodes([new_id()]))
 
     with pytest.raises(ServiceError, match="Unable to find the node"):
         await body()
 
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
     assert [run.state for run in await side.runs()] == ["failed"]
 
 
@@ -346,7 +346,7 @@ async def test_runs_nest(side: Side) -> None:
 
     assert await side.members() == {"O1", "O2"}
     assert await side.members(inner) == {"I1"}
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
 
 
 async def test_two_runs_at_once_on_one_client_keep_apart(side: Side) -> None:
@@ -368,7 +368,7 @@ async def test_two_runs_at_once_on_one_client_keep_apart(side: Side) -> None:
 
     assert await side.members(names["a"]) == {"a1", "a2"}
     assert await side.members(names["b"]) == {"b1", "b2"}
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
 
 
 async def _elsewhere(side: Side, name: str, **how: Any) -> None:
@@ -396,10 +396,10 @@ async def test_what_is_saved_in_a_thread_without_a_run_is_not_swept(
 async def test_a_plan_spares_what_is_saved_in_a_thread_without_a_run(side: Side) -> None:
     await side.run("A", "B", "C")
 
-    async with side.tracking(delete_unused_nodes=True) as client:
+    async with side.tracking(delete_unused_nodes=True) as tracking:
         await _elsewhere(side, "B")
-        plan = await side.do(client.group_context.plan())
-        await side.do(client.group_context.update_group(plan=plan))
+        plan = await side.do(tracking.group_context.plan())
+        await side.do(tracking.group_context.update_group(plan=plan))
 
     assert [member.key for member in plan.retire] == ["A", "C"]
     assert await side.live() == {"B"}
@@ -448,43 +448,46 @@ async def test_what_another_group_lists_is_released_and_lives_on(side: Side) -> 
 
 
 async def test_by_hand_each_update_adds_to_the_same_group(side: Side) -> None:
-    side.client.start_tracking(side.identifier)
+    side.client.tracking.start_tracking(side.identifier)
     await side.save("A")
-    await side.do(side.client.group_context.update_group())
+    await side.do(side.client.tracking.group_context.update_group())
     first = await side.members()
     await side.save("B")
-    await side.do(side.client.group_context.update_group())
+    await side.do(side.client.tracking.group_context.update_group())
 
     assert first == {"A"}
     assert await side.members() == {"A", "B"}
-    assert side.client.mode is Mode.TRACKING
+    assert side.client.tracking.mode is Mode.TRACKING
     assert [run.state for run in await side.runs()] == ["done", "done"]
 
 
 async def test_a_group_is_found_again_with_its_members(side: Side) -> None:
     await side.run("A", "B", params=PARAMS)
     fresh = side.another()
-    client = fresh.client
+    tracking = fresh.client.tracking
 
-    client.set_context_properties(identifier=side.identifier, params=PARAMS)
-    group = await side.do(client.group_context.get_group(store_peers=True))
+    tracking.set_context_properties(identifier=side.identifier, params=PARAMS)
+    group = await side.do(tracking.group_context.get_group(store_peers=True))
 
     assert group.name == f"{side.identifier}-{DIGEST}"
-    members = client.group_context.previous_members
-    held = [client.store.get(kind=member._typename, key=member.id) for member in members]
+    members = tracking.group_context.previous_members
+    held = [tracking.store.get(kind=member._typename, key=member.id) for member in members]
     assert [(node.id, node.name.value) for node in held] == [
         (member.id, member.key) for member in group.members
     ]
-    client.set_context_properties(identifier=unique("nobody-"))
-    assert await side.do(client.group_context.get_group(store_peers=True)) is None
+    tracking.set_context_properties(identifier=unique("nobody-"))
+    assert await side.do(tracking.group_context.get_group(store_peers=True)) is None
 
 
 async def test_setting_properties_is_not_tracking_and_deletes_by_default(side: Side) -> None:
-    side.client.set_context_properties(side.identifier)
-    assert (side.client.mode, side.client.group_context.delete_unused_nodes) == (Mode.DEFAULT, True)
+    side.client.tracking.set_context_properties(side.identifier)
+    assert (side.client.tracking.mode, side.client.tracking.group_context.delete_unused_nodes) == (
+        Mode.DEFAULT,
+        True,
+    )
 
-    async with side.tracking() as client:
-        assert (client.mode, client.group_context.delete_unused_nodes) == (Mode.TRACKING, False)
+    async with side.tracking() as tracking:
+        assert (tracking.mode, tracking.group_context.delete_unused_nodes) == (Mode.TRACKING, False)
 
 
 async def test_a_kind_of_group_is_for_one_run(side: Side) -> None:
@@ -546,22 +549,21 @@ async def test_a_description_is_cut_to_what_the_kind_of_group_allows(
 async def test_parameters_that_are_not_json_are_refused_at_once(side: Side) -> None:
     today = datetime.date(2026, 3, 1)
     with pytest.raises(TypeError, match=r"params\.since is a date"):
-        side.client.start_tracking(side.identifier, params={"since": today})
+        side.client.tracking.start_tracking(side.identifier, params={"since": today})
     with pytest.raises(ValueError, match=r"group_params\.since is a date"):
-        side.client.set_context_properties(side.identifier, group_params={"since": today})
+        side.client.tracking.set_context_properties(side.identifier, group_params={"since": today})
     with pytest.raises(NotJsonError):
-        side.client.start_tracking(side.identifier, params={"share": float("nan")})
+        side.client.tracking.start_tracking(side.identifier, params={"share": float("nan")})
 
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
     assert side.wire.sent == []
 
 
 async def test_a_thousand_members_are_swept_in_one_request(side: Side) -> None:
     names = [f"n{number:04}" for number in range(1_000)]
-    client = side.client
-    async with side.tracking(delete_unused_nodes=True):
+    async with side.tracking(delete_unused_nodes=True) as tracking:
         nodes = [await side.create(name) for name in names]
-        await side.do(client.save_all(nodes))
+        await side.do(tracking.save_all(nodes))
     side.wire.sent.clear()
 
     context = await side.run(names[0], delete_unused_nodes=True)
@@ -572,28 +574,28 @@ async def test_a_thousand_members_are_swept_in_one_request(side: Side) -> None:
 
 
 async def test_a_block_works_in_every_spelling(side: Side) -> None:
-    async with side.entered(side.client.start_tracking(side.identifier)) as client:
-        assert client is side.client
+    async with side.entered(side.client.tracking.start_tracking(side.identifier)) as tracking:
+        assert tracking is side.client.tracking
         await side.save("A")
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
 
-    tracked = side.client.start_tracking(side.identifier)
+    tracked = side.client.tracking.start_tracking(side.identifier)
     await side.do(tracked)  # awaited, on the client for event loops
     await side.save("B")
     await side.do(tracked.end_tracking())
-    await side.do(side.client.set_context_properties(side.identifier))
-    assert side.client.mode is Mode.DEFAULT
+    await side.do(side.client.tracking.set_context_properties(side.identifier))
+    assert side.client.tracking.mode is Mode.DEFAULT
 
     assert await side.members() == {"B"}
 
 
 async def test_closing_twice_changes_nothing(side: Side) -> None:
-    side.client.start_tracking(side.identifier, delete_unused_nodes=True)
+    side.client.tracking.start_tracking(side.identifier, delete_unused_nodes=True)
     await side.save("A")
-    first = await side.do(side.client.group_context.update_group())
+    first = await side.do(side.client.tracking.group_context.update_group())
     side.wire.sent.clear()
 
-    second = await side.do(side.client.group_context.update_group())
+    second = await side.do(side.client.tracking.group_context.update_group())
 
     assert second is first
     assert side.wire.sent == []

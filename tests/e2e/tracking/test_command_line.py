@@ -44,16 +44,16 @@ class Script:
 
     def run(self, *names: str, script: str | None = None, **how: Any) -> str:
         """Save these objects in a run; return its id."""
-        with self.client.start_tracking(script or self.name, **how) as client:
+        with self.client.tracking.start_tracking(script or self.name, **how) as tracking:
             for name in names:
-                client.create(self.kind, name=name).save(allow_upsert=True)
-            context = client.group_context
+                tracking.create(self.kind, name=name).save(allow_upsert=True)
+            context = tracking.group_context
         assert context.report is not None
         return context.report.run.id
 
     def live(self) -> list[str | None]:
         """Return the keys of the live objects."""
-        return [node.key for node in self.client.all(self.kind)]
+        return [node.key for node in self.client.tracking.all(self.kind)]
 
     def command(self, *arguments: str, answer: str | None = None) -> Ended:
         """Run the command line."""
@@ -81,10 +81,10 @@ def test_runs_are_listed_newest_first(script: Script) -> None:
 
 def test_a_run_is_shown_with_what_it_did(script: Script) -> None:
     script.run("A", params={"site": "bln"})
-    with script.client.start_tracking(script.name) as client:
-        client.create(script.kind, name="A", role="edge").save(allow_upsert=True)
-    (group,) = script.client.groups.list(name=script.name)
-    (run,) = script.client.runs.list(group=group)
+    with script.client.tracking.start_tracking(script.name) as tracking:
+        tracking.create(script.kind, name="A", role="edge").save(allow_upsert=True)
+    (group,) = script.client.tracking.groups.list(name=script.name)
+    (run,) = script.client.tracking.runs.list(group=group)
 
     shown = script.command("runs", "show", run.id)
     document = script.command("runs", "show", run.id, "--json").json
@@ -108,14 +108,14 @@ def test_two_runs_are_compared(script: Script) -> None:
 
 def test_the_plan_of_an_open_run_is_shown(script: Script) -> None:
     script.run("A", "B")
-    script.client.start_tracking(script.name, delete_unused_nodes=True)
-    script.client.create(script.kind, name="A").save(allow_upsert=True)
+    script.client.tracking.start_tracking(script.name, delete_unused_nodes=True)
+    script.client.tracking.create(script.kind, name="A").save(allow_upsert=True)
 
-    shown = script.command("runs", "plan", str(script.client.group_context.run_id))
+    shown = script.command("runs", "plan", str(script.client.tracking.group_context.run_id))
 
     assert f"retire   {script.kind}/B" in shown.out
     assert "50 % of the members" in shown.err
-    script.client.end_tracking()
+    script.client.tracking.end_tracking()
 
 
 def test_a_run_is_rolled_back_when_one_says_yes(script: Script) -> None:
@@ -132,8 +132,8 @@ def test_a_run_is_rolled_back_when_one_says_yes(script: Script) -> None:
 
 def test_a_rollback_over_others_changes_says_which(script: Script) -> None:
     run = script.run("A")
-    script.client.get(script.kind, key="A")
-    node = script.client.create(script.kind, name="A", role="theirs")
+    script.client.tracking.get(script.kind, key="A")
+    node = script.client.tracking.create(script.kind, name="A", role="theirs")
     node.save(allow_upsert=True)
 
     refused = script.command("runs", "rollback", run, "--yes")
@@ -149,9 +149,9 @@ def test_a_rollback_of_what_another_group_lists_names_the_group(script: Script) 
     run = script.run("A")
     script.run("A", script=unique("other-"))
     with script.client as client:
-        mine = next(iter(client.groups.list(identifier=script.name))).id
-        (node,) = client.all(script.kind)
-        theirs = [group.id for group in client.groups.list(members=True) if _lists(group, node.id)]
+        mine = next(iter(client.tracking.groups.list(identifier=script.name))).id
+        (node,) = client.tracking.all(script.kind)
+        theirs = [group.id for group in client.tracking.groups.list(members=True) if _lists(group, node.id)]
 
     refused = script.command("runs", "rollback", run, "--yes")
 
@@ -174,7 +174,7 @@ def test_a_group_that_is_no_id_is_named_for_what_it_is(script: Script) -> None:
 
 def test_groups_are_listed_and_shown_by_name(script: Script) -> None:
     script.run("A", params={"site": "bln"})
-    (group,) = script.client.groups.list(identifier=script.name)
+    (group,) = script.client.tracking.groups.list(identifier=script.name)
 
     listed = script.command("groups", "list", "--identifier", script.name)
     by_name = script.command("groups", "show", group.name)
@@ -199,7 +199,9 @@ def test_an_orphaned_group_is_found_and_adopted(script: Script) -> None:
     script.run("A", "B", params={"site": 1})
     script.run("A", params={"location": 1})
     orphan, heir = sorted(
-        script.client.groups.list(identifier=script.name), key=lambda group: str(group.params), reverse=True
+        script.client.tracking.groups.list(identifier=script.name),
+        key=lambda group: str(group.params),
+        reverse=True,
     )
 
     found = script.command("groups", "orphaned", "--identifier", script.name)
@@ -212,9 +214,9 @@ def test_an_orphaned_group_is_found_and_adopted(script: Script) -> None:
 
 def test_a_group_is_removed_as_far_as_it_may_be(script: Script) -> None:
     script.run("A")
-    with script.client.start_tracking(script.name) as client:
-        client.create(script.kind, name="A").save(allow_upsert=True)
-        client.create(script.kind, name="kept", protected=True).save()
+    with script.client.tracking.start_tracking(script.name) as tracking:
+        tracking.create(script.kind, name="A").save(allow_upsert=True)
+        tracking.create(script.kind, name="kept", protected=True).save()
 
     stopped = script.command("groups", "remove", script.name, "--limit", "0", "--yes")
     removed = script.command("groups", "remove", script.name, "--yes")
@@ -232,8 +234,8 @@ def test_what_a_login_did_since_a_time_is_rolled_back_when_one_says_yes(
     login = unique("login-")
     script.run("A")
     with Client(service.url, tracking=Tracking(actor=login)) as theirs:
-        theirs.create(script.kind, name="A", role="edge").save(allow_upsert=True)
-        theirs.create(script.kind, name="B").save()
+        theirs.tracking.create(script.kind, name="A", role="edge").save(allow_upsert=True)
+        theirs.tracking.create(script.kind, name="B").save()
     how = ("runs", "rollback", "--login", login, "--since", "now-1h")
 
     refused = script.command(*how, answer="n\n")

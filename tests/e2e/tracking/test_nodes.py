@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provgraph.client import AsyncClient, Client, ContradictionError, NotThereError
+from provgraph.client import Client, ContradictionError, NotThereError
+from provgraph.client.infrahub import InfrahubClient, InfrahubClientSync
 from provgraph.client.tracking import (
     AsyncGroupContext,
     AsyncGroups,
     AsyncNode,
     AsyncRuns,
+    AsyncTrackingClient,
     GroupContext,
     Groups,
     ImpossibleNameError,
@@ -24,6 +26,7 @@ from provgraph.client.tracking import (
     NotStoredError,
     Runs,
     SeveralNodesError,
+    TrackingClient,
     commands,
 )
 from tests.e2e.builders import new_id
@@ -39,13 +42,13 @@ async def test_a_value_is_read_and_changed_by_its_name(side: Side) -> None:
     node.site.value = "bln"
     await side.do(node.save())
 
-    found = await side.do(side.another().client.get(side.kind, key="A"))
+    found = await side.do(side.another().client.tracking.get(side.kind, key="A"))
     assert (found.role.value, found.values) == ("edge", {"name": "A", "role": "edge", "site": "bln"})
 
 
 async def test_a_save_sends_what_changed_and_keeps_what_others_wrote(side: Side) -> None:
     mine = await side.save("A", role="core", site="bln")
-    theirs = await side.do(side.another().client.get(side.kind, id=mine.id))
+    theirs = await side.do(side.another().client.tracking.get(side.kind, id=mine.id))
     theirs.site.value = "muc"
     await side.do(theirs.save())
 
@@ -94,11 +97,11 @@ async def test_an_upsert_is_advised_only_where_it_would_help(side: Side) -> None
 
 async def test_a_save_that_fails_is_no_member(side: Side) -> None:
     await side.save("A")
-    async with side.tracking() as client:
+    async with side.tracking() as tracking:
         node = await side.create("A")
         with pytest.raises(ContradictionError):
             await side.do(node.save())
-        assert client.group_context.related_node_ids == []
+        assert tracking.group_context.related_node_ids == []
 
 
 async def test_many_objects_are_saved_with_few_requests_all_or_none(side: Side) -> None:
@@ -107,15 +110,15 @@ async def test_many_objects_are_saved_with_few_requests_all_or_none(side: Side) 
     side.wire.sent.clear()
 
     with pytest.raises(ContradictionError):
-        await side.do(side.client.save_all([*nodes, await side.create("taken")]))
+        await side.do(side.client.tracking.save_all([*nodes, await side.create("taken")]))
     before = await side.live()
     async with side.tracking():
-        await side.do(side.client.save_all([*nodes, nodes[0]]))
+        await side.do(side.client.tracking.save_all([*nodes, nodes[0]]))
 
     assert before == {"taken"}
     assert side.wire.what() == ["POST objects", "POST runs", "POST objects", "POST runs close"]
     assert await side.members() == {"A", "B", "C"}
-    assert side.client.store.get("B", kind=side.kind) is nodes[1]
+    assert side.client.tracking.store.get("B", kind=side.kind) is nodes[1]
 
 
 async def test_an_object_can_have_a_key_that_is_not_its_name(side: Side) -> None:
@@ -124,9 +127,9 @@ async def test_an_object_can_have_a_key_that_is_not_its_name(side: Side) -> None
     other = await side.create("the same", key="second")
     await side.do(other.save())
 
-    assert (await side.do(side.client.get(side.kind, key="second"))).id == other.id
+    assert (await side.do(side.client.tracking.get(side.kind, key="second"))).id == other.id
     with pytest.raises(SeveralNodesError):
-        await side.do(side.client.get(side.kind, name__value="the same"))
+        await side.do(side.client.tracking.get(side.kind, name__value="the same"))
 
 
 async def test_objects_are_found_by_their_values(side: Side) -> None:
@@ -135,7 +138,7 @@ async def test_objects_are_found_by_their_values(side: Side) -> None:
     await side.save("C", role="edge", active=False)
 
     async def keys(**values: object) -> list[str]:
-        return [node.key for node in await side.do(side.client.filters(side.kind, **values))]
+        return [node.key for node in await side.do(side.client.tracking.filters(side.kind, **values))]
 
     assert await keys(role__value="edge") == ["B", "C"]
     assert await keys(role__value="edge", active__value=True) == ["B"]
@@ -148,25 +151,25 @@ async def test_an_object_that_is_not_there_is_said_so(side: Side) -> None:
     node = await side.save("A")
 
     with pytest.raises(NotThereError, match="There is no"):
-        await side.do(side.client.get(side.kind, name__value="B"))
+        await side.do(side.client.tracking.get(side.kind, name__value="B"))
     with pytest.raises(NoSuchNodeError):
-        await side.do(side.client.get(side.kind, id=new_id()))
+        await side.do(side.client.tracking.get(side.kind, id=new_id()))
     with pytest.raises(LookupError):
-        await side.do(side.client.get("Other", id=node.id))
+        await side.do(side.client.tracking.get("Other", id=node.id))
     with pytest.raises(LookupError):
-        await side.do(side.client.delete("Other", node.id))
+        await side.do(side.client.tracking.delete("Other", node.id))
 
 
 async def test_an_object_is_deleted_by_its_kind_and_id(side: Side) -> None:
     node = await side.save("A")
 
-    await side.do(side.client.delete(side.kind, node.id))
+    await side.do(side.client.tracking.delete(side.kind, node.id))
 
     assert await side.live() == set()
     with pytest.raises(NoSuchNodeError):
-        await side.do(side.client.delete(side.kind, node.id))
+        await side.do(side.client.tracking.delete(side.kind, node.id))
     with pytest.raises(NotStoredError):
-        side.client.store.get(node.id)
+        side.client.tracking.store.get(node.id)
 
 
 async def test_a_deleted_object_leaves_every_group(side: Side) -> None:
@@ -182,7 +185,7 @@ async def test_a_deleted_object_leaves_every_group(side: Side) -> None:
 
 async def test_the_store_finds_objects_by_id_key_and_names_of_ones_own(side: Side) -> None:
     node = await side.save("A")
-    store = side.client.store
+    store = side.client.tracking.store
     store.set(key="mine", node=node)
 
     assert store.get(node.id) is store.get("A", kind=side.kind) is store.get("mine") is node
@@ -195,9 +198,9 @@ async def test_the_store_finds_objects_by_id_key_and_names_of_ones_own(side: Sid
 @pytest.mark.parametrize("kind", ["", " ", "a/b", "a b", "a~b", "a\nb", "x" * 1_001, 7])
 async def test_an_impossible_kind_is_refused_before_anything_is_sent(side: Side, kind: str) -> None:
     with pytest.raises(ImpossibleNameError):
-        await side.do(side.client.create(kind, name="A"))
+        await side.do(side.client.tracking.create(kind, name="A"))
     with pytest.raises(ValueError, match="kind"):
-        side.client.start_tracking(side.identifier, group_type=kind or " ")
+        side.client.tracking.start_tracking(side.identifier, group_type=kind or " ")
     assert side.wire.sent == []
 
 
@@ -207,7 +210,7 @@ async def test_impossible_names_are_refused_before_anything_is_sent(side: Side) 
     with pytest.raises(ImpossibleNameError, match="branch"):
         await side.create("A", branch="")
     with pytest.raises(ImpossibleNameError, match="identifier"):
-        side.client.start_tracking("a\ud800b")
+        side.client.tracking.start_tracking("a\ud800b")
     node = await side.create("A", parent=await side.create("P"))
     with pytest.raises(NotSavedError):
         await side.do(node.save())
@@ -220,7 +223,8 @@ async def test_impossible_names_are_refused_before_anything_is_sent(side: Side) 
 @pytest.mark.parametrize(
     ("waiting", "awaited"),
     [
-        (Client, AsyncClient),
+        (TrackingClient, AsyncTrackingClient),
+        (InfrahubClientSync, InfrahubClient),
         (GroupContext, AsyncGroupContext),
         (Node, AsyncNode),
         (Runs, AsyncRuns),
@@ -255,13 +259,13 @@ async def test_an_object_that_others_save_meanwhile_is_listed_once(
 
     def save_between(sent: Sent) -> bool:
         if sent.what == "GET objects" and "cursor" in sent.parameters:
-            other.create(side.kind, name="a", changed=len(asked)).save(allow_upsert=True)
+            other.tracking.create(side.kind, name="a", changed=len(asked)).save(allow_upsert=True)
             asked.append(sent.parameters["cursor"])
         return False
 
     monkeypatch.setattr(side.wire, "_lose", save_between)
 
-    found = await side.do(side.client.all(side.kind))
+    found = await side.do(side.client.tracking.all(side.kind))
 
     other.close()
     assert len(asked) == 2

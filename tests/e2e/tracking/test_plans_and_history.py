@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 async def test_a_plan_says_what_the_run_would_retire_and_writes_nothing(side: Side) -> None:
     await side.run("A", "B", "C", "D")
 
-    async with side.tracking(delete_unused_nodes=True) as client:
+    async with side.tracking(delete_unused_nodes=True) as tracking:
         await side.save("A")
-        plan = await side.do(client.group_context.plan())
+        plan = await side.do(tracking.group_context.plan())
         assert await side.live() == {"A", "B", "C", "D"}
-        report = await side.do(client.group_context.update_group(plan=plan))
+        report = await side.do(tracking.group_context.update_group(plan=plan))
 
     assert [member.key for member in plan.retire] == ["B", "C", "D"]
     assert plan.share == 75.0
@@ -41,8 +41,8 @@ async def test_a_plan_says_what_the_run_would_retire_and_writes_nothing(side: Si
 
 async def test_a_plan_is_carried_out_exactly_or_not_at_all(side: Side) -> None:
     await side.run("A", "B")
-    side.client.start_tracking(side.identifier, delete_unused_nodes=True)
-    context = side.client.group_context
+    side.client.tracking.start_tracking(side.identifier, delete_unused_nodes=True)
+    context = side.client.tracking.group_context
     await side.save("A")
     plan = await side.do(context.plan())
     await side.another().run("A", "B", "C")
@@ -82,8 +82,8 @@ async def test_a_run_within_its_limit_is_not_stopped(side: Side) -> None:
 
 async def test_who_has_seen_the_plan_needs_no_limit(side: Side) -> None:
     await side.run("A", "B", "C")
-    side.client.start_tracking(side.identifier, delete_unused_nodes=True, limit=1)
-    context = side.client.group_context
+    side.client.tracking.start_tracking(side.identifier, delete_unused_nodes=True, limit=1)
+    context = side.client.tracking.group_context
     await side.save("A")
 
     with pytest.raises(SweepLimitError) as stopped:
@@ -95,10 +95,10 @@ async def test_who_has_seen_the_plan_needs_no_limit(side: Side) -> None:
 
 async def test_unused_objects_can_be_swept_by_hand(side: Side) -> None:
     await side.run("A", "B")
-    side.client.start_tracking(side.identifier)
+    side.client.tracking.start_tracking(side.identifier)
     await side.save("A")
 
-    await side.do(side.client.group_context.delete_unused())
+    await side.do(side.client.tracking.group_context.delete_unused())
 
     assert await side.live() == {"A"}
 
@@ -109,9 +109,9 @@ async def test_runs_are_listed_newest_first_and_page_by_page(side: Side) -> None
 
     listed = await side.runs(limit=2)
 
-    operations = [await side.do(side.client.runs.operations(run)) for run in listed]
+    operations = [await side.do(side.client.tracking.runs.operations(run)) for run in listed]
     assert [done[0].key for done in operations] == ["C", "B", "A"]
-    assert await side.do(side.client.runs.get(listed[0].id)) == listed[0]
+    assert await side.do(side.client.tracking.runs.get(listed[0].id)) == listed[0]
     assert [run.id for run in await side.runs(group=listed[0].group.id)] == [run.id for run in listed]
 
 
@@ -123,8 +123,8 @@ async def test_two_runs_can_be_compared(side: Side) -> None:
     await side.run("C")
     third, second, first = await side.runs()
 
-    diff = await side.do(side.client.runs.diff(second))
-    last = await side.do(side.client.runs.diff(third.id, with_=first))
+    diff = await side.do(side.client.tracking.runs.diff(second))
+    last = await side.do(side.client.tracking.runs.diff(third.id, with_=first))
 
     assert [[member.key for member in part] for part in (diff.added, diff.kept, diff.dropped)] == [
         ["C"],
@@ -136,7 +136,7 @@ async def test_two_runs_can_be_compared(side: Side) -> None:
     ]
     assert (last.from_run, last.to_run) == (first.id, third.id)
     with pytest.raises(NotThereError):
-        await side.do(side.client.runs.diff(first))
+        await side.do(side.client.tracking.runs.diff(first))
 
 
 async def test_a_rollback_can_be_forced_over_what_changed_since(side: Side) -> None:
@@ -146,9 +146,9 @@ async def test_a_rollback_can_be_forced_over_what_changed_since(side: Side) -> N
     await side.another().save("A", role="theirs")
     (run, _) = await side.runs()
 
-    await side.do(side.client.runs.rollback(run, force=True))
+    await side.do(side.client.tracking.runs.rollback(run, force=True))
 
-    node = await side.do(side.another().client.get(side.kind, name__value="A"))
+    node = await side.do(side.another().client.tracking.get(side.kind, name__value="A"))
     assert node.values == {"name": "A"}
 
 
@@ -156,7 +156,7 @@ async def test_a_rollback_brings_back_what_a_run_swept(side: Side) -> None:
     await side.run("A", "B", delete_unused_nodes=True)
     context = await side.run("A", delete_unused_nodes=True)
 
-    await side.do(side.client.runs.rollback(context.report.run))
+    await side.do(side.client.tracking.runs.rollback(context.report.run))
 
     assert await side.live() == await side.members() == {"A", "B"}
 
@@ -165,15 +165,15 @@ async def test_a_group_whose_parameters_were_renamed_is_found_and_adopted(side: 
     await side.run("A", "B", params={"site": 1})
     await side.run("A", params={"location": 1})
 
-    (orphan,) = await side.do(side.client.groups.orphaned(identifier=side.identifier))
+    (orphan,) = await side.do(side.client.tracking.groups.orphaned(identifier=side.identifier))
     heir = await side.group(params={"location": 1})
     assert heir is not None
-    adopted = await side.do(side.client.groups.adopt(orphan, into=heir))
+    adopted = await side.do(side.client.tracking.groups.adopt(orphan, into=heir))
 
     assert "location" in (orphan.orphaned or "")
     assert {member.key for member in adopted.into.members} == {"A", "B"}
     assert not adopted.group.live
-    assert await side.do(side.client.groups.orphaned(identifier=side.identifier)) == ()
+    assert await side.do(side.client.tracking.groups.orphaned(identifier=side.identifier)) == ()
 
 
 async def test_a_group_nobody_needs_is_removed_with_its_members(side: Side) -> None:
@@ -186,20 +186,20 @@ async def test_a_group_nobody_needs_is_removed_with_its_members(side: Side) -> N
     assert group is not None
 
     with pytest.raises(ContradictionError, match="would retire"):
-        await side.do(side.client.groups.remove(group, limit=0))
-    removed = await side.do(side.client.groups.remove(group))
+        await side.do(side.client.tracking.groups.remove(group, limit=0))
+    removed = await side.do(side.client.tracking.groups.remove(group))
 
     assert len(removed.released) == 1
     assert await side.group() is None
     assert await side.live() == {"B"}
-    assert not (await side.do(side.client.groups.get(group.id))).live
+    assert not (await side.do(side.client.tracking.groups.get(group.id))).live
 
 
 async def test_groups_are_listed(side: Side) -> None:
     await side.run("A", params={"site": 1})
     await side.run("B", params={"site": 2})
 
-    listed = side.client.groups.list(identifier=side.identifier, members=True)
+    listed = side.client.tracking.groups.list(identifier=side.identifier, members=True)
     groups = [group async for group in listed] if hasattr(listed, "__aiter__") else list(listed)
 
     assert [[member.key for member in group.members] for group in groups] == [["A"], ["B"]]
@@ -208,8 +208,8 @@ async def test_groups_are_listed(side: Side) -> None:
 async def test_what_a_run_read_is_what_its_next_save_used(side: Side) -> None:
     async with side.tracking():
         source = await side.save("source")
-    async with side.tracking() as client:
-        await side.do(client.get(side.kind, id=source.id))
+    async with side.tracking() as tracking:
+        await side.do(tracking.get(side.kind, id=source.id))
         made = await side.save("made")
 
     assert source.artifact in await used_by(side, made.artifact)
@@ -219,9 +219,9 @@ async def test_what_a_run_read_last_is_what_its_end_used(side: Side) -> None:
     other = unique("other-")
     async with side.tracking(other):
         await side.save("source", role="core")
-    async with side.tracking() as client:
+    async with side.tracking() as tracking:
         await side.save("made")
-        await side.do(client.filters(side.kind, role__value="core"))
+        await side.do(tracking.filters(side.kind, role__value="core"))
 
     (run,) = await side.runs()
     assert f"{side.kind}/source" in await used_by(side, f"run/{run.id}")
@@ -291,7 +291,7 @@ async def test_who_did_it_is_recorded_unless_that_is_switched_off(side: Side) ->
     async def actors(of: Side) -> list[str | None]:
         await of.run("A")
         run: Run = (await of.runs())[0]
-        done = await of.do(of.client.runs.operations(run))
+        done = await of.do(of.client.tracking.runs.operations(run))
         return [run.actor, *(one.actor for one in done)]
 
     assert set(await actors(named)) == {"ada"}
@@ -301,11 +301,11 @@ async def test_who_did_it_is_recorded_unless_that_is_switched_off(side: Side) ->
 
 async def test_a_run_started_by_hand_in_anothers_place_marks_that_one_failed(side: Side) -> None:
     first, second = unique("first-"), unique("second-")
-    side.client.start_tracking(first)
+    side.client.tracking.start_tracking(first)
     await side.save("A")
-    side.client.start_tracking(second)
+    side.client.tracking.start_tracking(second)
     await side.save("B")
-    await side.do(side.client.end_tracking())
+    await side.do(side.client.tracking.end_tracking())
 
     assert [run.state for run in await side.runs(identifier=first)] == ["failed"]
     assert [run.state for run in await side.runs(identifier=second)] == ["done"]
@@ -313,12 +313,12 @@ async def test_a_run_started_by_hand_in_anothers_place_marks_that_one_failed(sid
 
 async def test_a_block_leaves_what_was_started_by_hand_in_force(side: Side) -> None:
     inner = unique("inner-")
-    side.client.start_tracking(side.identifier)
+    side.client.tracking.start_tracking(side.identifier)
     await side.save("O1")
     async with side.tracking(inner):
         await side.save("I1")
     await side.save("O2")
-    await side.do(side.client.end_tracking())
+    await side.do(side.client.tracking.end_tracking())
 
     assert await side.members() == {"O1", "O2"}
     assert await side.members(inner) == {"I1"}
@@ -328,19 +328,19 @@ async def test_what_is_started_by_hand_in_a_block_ends_with_it(side: Side) -> No
     inner = unique("inner-")
     async with side.tracking():
         await side.save("O1")
-        side.client.start_tracking(inner)
+        side.client.tracking.start_tracking(inner)
         await side.save("I1")
 
-    assert side.client.mode is Mode.DEFAULT
+    assert side.client.tracking.mode is Mode.DEFAULT
     assert await side.members() == {"O1"}
     assert [run.state for run in await side.runs(identifier=inner)] == ["failed"]
 
 
 async def test_properties_that_change_in_a_run_begin_another_one(side: Side) -> None:
     renamed = unique("renamed-")
-    async with side.tracking() as client:
+    async with side.tracking() as tracking:
         await side.save("A")
-        client.set_context_properties(renamed, reset=False)
+        tracking.set_context_properties(renamed, reset=False)
         await side.save("B")
 
     assert [run.state for run in await side.runs()] == ["failed"]
@@ -403,14 +403,14 @@ async def test_what_a_login_did_since_a_moment_is_undone_but_not_what_others_did
     await me.save("B")
     await them.save("C")
 
-    done = await side.do(side.client.runs.rollback_login(mine, since))
+    done = await side.do(side.client.tracking.runs.rollback_login(mine, since))
 
     assert (done.login, len(done.restored), len(done.retired)) == (mine, 1, 1)
     assert await side.live() == {"A", "C"}
     await me.save("D")
     await them.save("D", role="edge")
     with pytest.raises(ChangedSinceError) as refused:
-        await side.do(side.client.runs.rollback_login(mine, since))
+        await side.do(side.client.tracking.runs.rollback_login(mine, since))
     assert [conflict.reason for conflict in refused.value.conflicts] == ["it was changed since"]
     with pytest.raises(NotThereError):
-        await side.do(side.client.runs.rollback_login(unique("nobody-"), "now-1h"))
+        await side.do(side.client.tracking.runs.rollback_login(unique("nobody-"), "now-1h"))

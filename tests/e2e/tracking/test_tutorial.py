@@ -1,4 +1,4 @@
-"""The tracking tutorial of Infrahub's SDK, with this project's clients. Each part has a branch of its own."""
+"""The tracking tutorial of Infrahub's SDK, with the clients that are called as there. Each part has its own branch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.client import AsyncClient, Client
+from provgraph.client import Client
+from provgraph.client.infrahub import InfrahubClient, InfrahubClientSync
 from provgraph.client.tracking import Tracking
 from tests.e2e.builders import unique
 
@@ -32,7 +33,9 @@ def tracking() -> Tracking:
 
 def members(client: Client, tracking: Tracking, params: dict[str, Any] | None = None) -> list[str | None]:
     """Return the keys of the tutorial's group."""
-    (group,) = client.groups.list(branch=tracking.branch, identifier="my_tracking_session", members=True)
+    (group,) = client.tracking.groups.list(
+        branch=tracking.branch, identifier="my_tracking_session", members=True
+    )
     assert group.params == (params or {})
     return [member.key for member in group.members or ()]
 
@@ -45,7 +48,7 @@ def reader(address: str) -> Iterator[Client]:
 
 
 async def test_tracking_as_an_async_context_manager(address: str, tracking: Tracking, reader: Client) -> None:
-    async with AsyncClient(address, tracking=tracking) as client:
+    async with InfrahubClient(address, tracking=tracking) as client:
         another_node = await client.create(kind="MyNodeKind", data={"name": "Another"})
         await another_node.save()
         group = await client.create(kind="CoreStandardGroup", data={"name": "A group"})
@@ -64,7 +67,7 @@ async def test_tracking_as_an_async_context_manager(address: str, tracking: Trac
 
 
 def test_tracking_as_a_context_manager(address: str, tracking: Tracking, reader: Client) -> None:
-    with Client(address, tracking=tracking) as client:
+    with InfrahubClientSync(address, tracking=tracking) as client:
         another_node = client.create(kind="MyNodeKind", data={"name": "Another"})
         another_node.save()
         group = client.create(kind="CoreStandardGroup", data={"name": "A group"})
@@ -83,7 +86,7 @@ def test_tracking_as_a_context_manager(address: str, tracking: Tracking, reader:
 
 
 async def test_tracking_by_hand_awaited(address: str, tracking: Tracking, reader: Client) -> None:
-    client = AsyncClient(address, tracking=tracking)
+    client = InfrahubClient(address, tracking=tracking)
 
     await client.start_tracking(identifier="my_tracking_session")
     node = await client.create(kind="MyNodeKind", data={"name": "Example"})
@@ -96,7 +99,7 @@ async def test_tracking_by_hand_awaited(address: str, tracking: Tracking, reader
 
 
 def test_tracking_by_hand(address: str, tracking: Tracking, reader: Client) -> None:
-    client = Client(address, tracking=tracking)
+    client = InfrahubClientSync(address, tracking=tracking)
 
     client.start_tracking(identifier="my_tracking_session")
     node = client.create(kind="MyNodeKind", data={"name": "Example"})
@@ -110,13 +113,13 @@ def test_tracking_by_hand(address: str, tracking: Tracking, reader: Client) -> N
 
 def test_a_group_is_retrieved(address: str, tracking: Tracking) -> None:
     with (
-        Client(address, tracking=tracking) as script,
+        InfrahubClientSync(address, tracking=tracking) as script,
         script.start_tracking(identifier="my_tracking_session", params=PARAMS),
     ):
         script.create(kind="MyNodeKind", name="Example").save()
     met = []
 
-    with Client(address, tracking=tracking) as client:
+    with InfrahubClientSync(address, tracking=tracking) as client:
         client.set_context_properties(identifier="my_tracking_session", params=PARAMS)
         group = client.group_context.get_group(store_peers=True)
         if group and client.group_context.previous_members:
@@ -129,14 +132,14 @@ def test_a_group_is_retrieved(address: str, tracking: Tracking) -> None:
 
 async def test_a_group_is_retrieved_awaited(address: str, tracking: Tracking) -> None:
     async with (
-        AsyncClient(address, tracking=tracking) as script,
+        InfrahubClient(address, tracking=tracking) as script,
         script.start_tracking(identifier="my_tracking_session", params=PARAMS),
     ):
         node = await script.create(kind="MyNodeKind", name="Example")
         await node.save()
     met = []
 
-    async with AsyncClient(address, tracking=tracking) as client:
+    async with InfrahubClient(address, tracking=tracking) as client:
         await client.set_context_properties(identifier="my_tracking_session", params=PARAMS)
         group = await client.group_context.get_group(store_peers=True)
         if group and client.group_context.previous_members:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.client.answers import SendResult, Unkept
+from provgraph.client.answers import SendResult
+from provgraph.client.base import Unkept
 from provgraph.events import canonical
 from tests.integration.serving import pem
 

@@ -41,5 +41,5 @@ def test_the_client_brings_in_no_tracking_before_something_is_tracked() -> None:
         check=True,
     )
 
-    assert "provgraph.client.tracks" in done.stdout.split()
+    assert "provgraph.client.client" in done.stdout.split()
     assert "provgraph.client.tracking" not in done.stdout.split()

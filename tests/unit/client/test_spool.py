@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provgraph.client import DeliveryError, Spool, SpoolElsewhereError, SpoolFullError
-from provgraph.client.answers import Verdict
+from provgraph.client.base import Verdict
 from provgraph.client.spool import Counts
 
 if TYPE_CHECKING:

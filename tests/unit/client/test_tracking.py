@@ -124,18 +124,18 @@ def test_a_run_that_cannot_be_marked_failed_hides_nothing(what: str, trouble: An
     service = _Service(**{what: trouble})
     client = service.client()
 
-    with pytest.raises(ValueError, match="boom") as raised, client.start_tracking("script"):
+    with pytest.raises(ValueError, match="boom") as raised, client.tracking.start_tracking("script"):
         raise ValueError("boom")
 
     assert "could not be marked failed" in raised.value.__notes__[0]
     assert service.asked.count(what) == 1  # it is not waited for
-    assert client.mode is Mode.DEFAULT
+    assert client.tracking.mode is Mode.DEFAULT
 
 
 def test_an_interrupted_run_is_marked_failed() -> None:
     service = _Service()
 
-    with pytest.raises(KeyboardInterrupt), service.client().start_tracking("script"):
+    with pytest.raises(KeyboardInterrupt), service.client().tracking.start_tracking("script"):
         raise KeyboardInterrupt
 
     assert service.asked == ["runs", "fail"]
@@ -147,7 +147,7 @@ def test_a_cancelled_run_is_marked_failed() -> None:
 
     async def body() -> None:
         client = service.async_client()
-        async with client.start_tracking("script"):
+        async with client.tracking.start_tracking("script"):
             await asyncio.sleep(3600)
 
     async def cancelled() -> None:
@@ -166,7 +166,7 @@ def test_a_coroutine_that_is_thrown_away_waits_for_nothing() -> None:
     service = _Service()
 
     async def body() -> None:
-        async with service.async_client().start_tracking("script"):
+        async with service.async_client().tracking.start_tracking("script"):
             await asyncio.sleep(0)
 
     coroutine = body()
@@ -181,20 +181,20 @@ def test_a_run_that_cannot_be_closed_is_said_so_and_over(trouble: Answer, error:
     service = _Service(close=trouble)
     client = service.client()
 
-    with pytest.raises(error), client.start_tracking("script"):
+    with pytest.raises(error), client.tracking.start_tracking("script"):
         pass
 
-    assert client.mode is Mode.DEFAULT
+    assert client.tracking.mode is Mode.DEFAULT
 
 
 def test_a_close_is_repeated_as_the_same_command() -> None:
     service = _Service(close=_away)
     client = service.client()
-    client.start_tracking("script")
+    client.tracking.start_tracking("script")
 
     for _ in range(2):
         with pytest.raises(UnreachableError):
-            client.group_context.update_group()
+            client.tracking.group_context.update_group()
 
     requests = {body["request"] for body in service.bodies[1:]}
     assert service.asked == ["runs", *["close"] * 6]
@@ -205,17 +205,17 @@ def test_a_run_that_was_ended_inside_its_block_stays_ended() -> None:
     service = _Service()
     client = service.client()
 
-    with client.start_tracking("script"):
-        client.end_tracking()
-        assert client.mode is Mode.DEFAULT
+    with client.tracking.start_tracking("script"):
+        client.tracking.end_tracking()
+        assert client.tracking.mode is Mode.DEFAULT
 
     assert service.asked == ["runs", "close"]
     with pytest.raises(TrackingError, match="Nothing is tracked"):
-        client.end_tracking()
+        client.tracking.end_tracking()
 
 
 def test_a_block_is_entered_once() -> None:
-    block = _Service().client().start_tracking("script")
+    block = _Service().client().tracking.start_tracking("script")
     with block:
         pass
 
@@ -225,49 +225,47 @@ def test_a_block_is_entered_once() -> None:
 
 def test_a_block_can_be_entered_where_it_was_not_made() -> None:
     client = _Service().client()
-    block = contextvars.copy_context().run(client.start_tracking, "script")
-    assert client.mode is Mode.DEFAULT
+    block = contextvars.copy_context().run(client.tracking.start_tracking, "script")
+    assert client.tracking.mode is Mode.DEFAULT
 
     with block:
-        assert client.group_context.identifier == "script"
+        assert client.tracking.group_context.identifier == "script"
 
-    assert client.mode is Mode.DEFAULT
+    assert client.tracking.mode is Mode.DEFAULT
 
 
 def test_two_clients_track_side_by_side() -> None:
     first, second = _Service().client(), _Service().client()
 
-    with first.start_tracking("first"):
-        assert (first.mode, second.mode) == (Mode.TRACKING, Mode.DEFAULT)
-        with second.start_tracking("second"):
-            assert first.group_context.identifier == "first"
-            assert second.group_context.identifier == "second"
-        assert (first.mode, second.mode) == (Mode.TRACKING, Mode.DEFAULT)
+    with first.tracking.start_tracking("first"):
+        assert (first.tracking.mode, second.tracking.mode) == (Mode.TRACKING, Mode.DEFAULT)
+        with second.tracking.start_tracking("second"):
+            assert first.tracking.group_context.identifier == "first"
+            assert second.tracking.group_context.identifier == "second"
+        assert (first.tracking.mode, second.tracking.mode) == (Mode.TRACKING, Mode.DEFAULT)
 
 
 def test_what_was_started_by_hand_is_replaced_by_the_next() -> None:
     client = _Service().client(tracking=Tracking(identifier="configured"))
-    assert client.group_context.identifier == "configured"
-    client.start_tracking("first")
-    client.start_tracking("second")
+    assert client.tracking.group_context.identifier == "configured"
+    client.tracking.start_tracking("first")
+    client.tracking.start_tracking("second")
 
-    client.end_tracking()
+    client.tracking.end_tracking()
 
-    assert client.mode is Mode.DEFAULT
+    assert client.tracking.mode is Mode.DEFAULT
 
 
-def test_the_client_can_be_reached_through_what_start_tracking_returns() -> None:
-    client = _Service().client()
+def test_what_tracks_can_be_reached_through_what_start_tracking_returns() -> None:
+    tracked = _Service().client().tracking.start_tracking("script")
 
-    tracked = client.start_tracking("script")
-
-    assert tracked.url == client.url
     assert tracked.create("Node", name="A").name.value == "A"
+    assert tracked.runs.tracking_session is tracked.groups.tracking_session
     assert tracked.mode is Mode.TRACKING
 
 
 def test_a_value_that_is_not_there_is_said_so() -> None:
-    node = _Service().client().create("Node", name="A")
+    node = _Service().client().tracking.create("Node", name="A")
 
     with pytest.raises(AttributeError, match="'role'; it has: name"):
         _ = node.role.value
@@ -279,7 +277,7 @@ def test_a_value_that_is_not_there_is_said_so() -> None:
 
 
 def test_values_whose_names_are_taken_are_reached_too() -> None:
-    node = _Service().client().create("Node", {"name": "A", "kind": "router", "self": 1})
+    node = _Service().client().tracking.create("Node", {"name": "A", "kind": "router", "self": 1})
 
     node.attribute("kind").value = "switch"
 
@@ -317,14 +315,14 @@ def test_a_value_that_would_be_stored_as_another_is_refused_before_it_is_sent(
     client = service.client()
 
     with pytest.raises(NotJsonError, match=f"^{re.escape(where)} cannot be sent") as refused:
-        client.create("Node", name="A", loss=value).save()
+        client.tracking.create("Node", name="A", loss=value).save()
 
     assert refused.value.field == where
     assert service.asked == []
 
 
 def test_a_value_that_was_stored_is_not_replaced_by_one_that_json_does_not_have() -> None:
-    node = _Service(objects=_saved).client().create("Node", name="A", loss=1.0)
+    node = _Service(objects=_saved).client().tracking.create("Node", name="A", loss=1.0)
     node.save()
 
     node.loss.value = float("nan")
@@ -342,12 +340,12 @@ def test_parameters_that_the_service_would_refuse_are_refused_when_tracking_star
     client = service.client()
 
     with pytest.raises(NotJsonError) as refused:
-        client.start_tracking("script", params=params)
+        client.tracking.start_tracking("script", params=params)
     with pytest.raises(NotJsonError, match=r"^group_params\.n"):
-        client.start_tracking("script", group_params=params)
+        client.tracking.start_tracking("script", group_params=params)
 
     assert refused.value.field == "params.n"
-    assert client.mode is Mode.DEFAULT
+    assert client.tracking.mode is Mode.DEFAULT
     assert service.asked == []
 
 
@@ -356,7 +354,7 @@ def test_a_count_that_cannot_be_a_limit_is_refused(count: Any) -> None:
     with pytest.raises(ImpossibleLimitError, match="count is a whole number"):
         Limit(count)
     with pytest.raises(ImpossibleLimitError):
-        _Service().client().start_tracking("script", limit=count)
+        _Service().client().tracking.start_tracking("script", limit=count)
 
 
 @pytest.mark.parametrize("percent", [float("nan"), float("inf"), -1, 101, True, "5"])
@@ -369,8 +367,8 @@ def test_a_percentage_that_cannot_be_a_limit_is_refused(percent: Any) -> None:
 def test_a_wrong_id_is_refused_when_it_is_added_and_not_at_the_end(kind: str) -> None:
     service = _Service()
 
-    with service.client().start_tracking("script") as client:
-        context = client.group_context
+    with service.client().tracking.start_tracking("script") as tracking:
+        context = tracking.group_context
         with pytest.raises(ImpossibleNameError, match="'nope' cannot be the id of an object"):
             getattr(context, f"add_related_{kind}")(["0" * 32, "nope"])
         added = [*context.related_node_ids, *context.related_group_ids]
@@ -383,9 +381,9 @@ def test_a_wrong_id_is_refused_by_the_client_for_loops_too() -> None:
     service = _Service()
 
     async def body() -> None:
-        async with service.async_client().start_tracking("script") as client:
+        async with service.async_client().tracking.start_tracking("script") as tracking:
             with pytest.raises(ImpossibleNameError, match="nope"):
-                await client.group_context.add_related_nodes(["nope"])
+                await tracking.group_context.add_related_nodes(["nope"])
 
     asyncio.run(body())
 
@@ -393,15 +391,15 @@ def test_a_wrong_id_is_refused_by_the_client_for_loops_too() -> None:
 
 
 def test_an_id_is_added_in_its_one_spelling() -> None:
-    with _Service().client().start_tracking("script") as client:
-        client.group_context.add_related_nodes(["5F0C7BD1-3f57-4d16-9f02-0123456789ab"])
+    with _Service().client().tracking.start_tracking("script") as tracking:
+        tracking.group_context.add_related_nodes(["5F0C7BD1-3f57-4d16-9f02-0123456789ab"])
 
-        assert client.group_context.related_node_ids == ["5f0c7bd13f574d169f020123456789ab"]
+        assert tracking.group_context.related_node_ids == ["5f0c7bd13f574d169f020123456789ab"]
 
 
 def test_a_save_that_no_answer_came_to_is_another_one_when_a_values_type_changed() -> None:
     service = _Service(objects=_away)
-    node = service.client().create("Device", name="A", flag=1)
+    node = service.client().tracking.create("Device", name="A", flag=1)
     with pytest.raises(UnreachableError):
         node.save()
     before = len(service.bodies)
@@ -433,7 +431,7 @@ class _UnshowableError(Exception):
 def test_a_run_whose_error_cannot_be_sent_as_it_is_is_marked_failed(error: Exception, told: str) -> None:
     service = _Service()
 
-    with pytest.raises(type(error)) as raised, service.client().start_tracking("script"):
+    with pytest.raises(type(error)) as raised, service.client().tracking.start_tracking("script"):
         raise error
 
     assert raised.value is error

@@ -1,46 +1,48 @@
 """
-The methods of a client that keep objects up to date.
+What a client does to keep objects up to date: ``client.tracking``.
 
-    with client.start_tracking("inventory", params={"site": "bln"}, delete_unused_nodes=True):
+    with client.tracking.start_tracking("inventory", params={"site": "bln"}, delete_unused_nodes=True) as tracking:
         for device in found:
-            client.create("Device", name=device.name, role=device.role).save(allow_upsert=True)
+            tracking.create("Device", name=device.name, role=device.role).save(allow_upsert=True)
 
 Run again, it creates nothing twice, and retires what was not saved any more. Runs nest, and belong to the task or
 thread that started them.
 
-What does the work, `provgraph.client.tracking`, is loaded when something is tracked: most programs only emit.
+The names are those of Infrahub's SDK; `provgraph.client.infrahub` has them on the client itself, as there.
 """
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from provgraph.client.parts import Awaited, Does, Part, Waiting
+from provgraph.client.methods import Awaited, Does, Part, Waiting
+from provgraph.client.tracking import objects
+from provgraph.client.tracking.blocks import AsyncTracked, Settled, Tracked
+from provgraph.client.tracking.context import AsyncGroupContext, GroupContext, GroupContextBase
+from provgraph.client.tracking.nodes import AsyncNode, Node, NodeBase
+from provgraph.client.tracking.runs import AsyncGroups, AsyncRuns, Groups, Runs
+from provgraph.client.tracking.session import Session
+from provgraph.client.tracking.settings import Limit, Mode, Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from provgraph.client.aio import AsyncClient
-    from provgraph.client.calls import Conversation
-    from provgraph.client.client import Client
+    from provgraph.client.base import Asker, AsyncAsker, Conversation
     from provgraph.client.tracking.answers import CloseReport
-    from provgraph.client.tracking.blocks import AsyncTracked, Settled, Tracked
-    from provgraph.client.tracking.context import AsyncGroupContext, GroupContext
-    from provgraph.client.tracking.nodes import AsyncNode, Node, NodeBase
-    from provgraph.client.tracking.runs import AsyncGroups, AsyncRuns, Groups, Runs
-    from provgraph.client.tracking.session import Session
-    from provgraph.client.tracking.settings import Limit, Mode, Tracking
     from provgraph.client.tracking.store import Store
 
-NodeT = TypeVar("NodeT", bound="NodeBase")
-
-# Threads that track at once on a new client find one session.
-_beginning = threading.Lock()
+NodeT = TypeVar("NodeT", bound=NodeBase)
+ContextT = TypeVar("ContextT", bound=GroupContextBase)
 
 
-class _Tracks(Part, Generic[NodeT]):
-    """What both clients can do."""
+class _Objects(Part, Generic[NodeT, ContextT]):
+    """What is one for both clients."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def tracking_session(self) -> Session[NodeT, ContextT]:
+            """What all parts of this client that track share."""
 
     @property
     def mode(self) -> Mode:
@@ -51,6 +53,11 @@ class _Tracks(Part, Generic[NodeT]):
     def store(self) -> Store[NodeT]:
         """The objects that this client has met."""
         return self.tracking_session.store
+
+    @property
+    def group_context(self) -> ContextT:
+        """The run that is in force here and the group that it keeps."""
+        return self.tracking_session.context
 
     @Does
     def create(
@@ -74,10 +81,8 @@ class _Tracks(Part, Generic[NodeT]):
         :param protected: whether the service refuses to retire it
         :raises ImpossibleNameError: a kind, branch or key that cannot be one
         """
-        from provgraph.client.tracking import objects
-
         yield from ()
-        node: NodeT = objects.create(
+        return objects.create(
             self.tracking_session,
             kind,
             {**(data or {}), **values},
@@ -86,7 +91,6 @@ class _Tracks(Part, Generic[NodeT]):
             parent=parent,
             protected=protected,
         )
-        return node
 
     @Does
     def get(
@@ -106,9 +110,7 @@ class _Tracks(Part, Generic[NodeT]):
         :raises NoSuchNodeError: there is none
         :raises SeveralNodesError: there is more than one
         """
-        from provgraph.client.tracking import objects
-
-        session: Session[NodeT, Any] = self.tracking_session
+        session = self.tracking_session
         return (yield from objects.get(session, kind, node_id=id, key=key, branch=branch, values=values))
 
     @Does
@@ -118,15 +120,11 @@ class _Tracks(Part, Generic[NodeT]):
 
         Each of them is there once, also where others save it meanwhile.
         """
-        from provgraph.client.tracking import objects
-
         return (yield from objects.filtered(self.tracking_session, kind, branch=branch, values={}))
 
     @Does
     def filters(self, /, kind: str, branch: str | None = None, **values: object) -> Conversation[list[NodeT]]:
         """Return the live objects of a kind with certain values (``role__value="edge"``); see `all`."""
-        from provgraph.client.tracking import objects
-
         return (yield from objects.filtered(self.tracking_session, kind, branch=branch, values=values))
 
     @Does
@@ -137,8 +135,6 @@ class _Tracks(Part, Generic[NodeT]):
         :raises NoSuchNodeError: no live object of this kind has the id
         :raises NotAllRetiredError: it is protected, or something that goes with it
         """
-        from provgraph.client.tracking import objects
-
         yield from objects.delete(self.tracking_session, kind, id)
 
     @Does
@@ -155,8 +151,6 @@ class _Tracks(Part, Generic[NodeT]):
 
         :raises ContradictionError: another object has one's key
         """
-        from provgraph.client.tracking import objects
-
         session = self.tracking_session
         yield from objects.save_all(session, nodes, upsert=allow_upsert, member=update_group_context)
 
@@ -170,45 +164,11 @@ class _Tracks(Part, Generic[NodeT]):
         return (yield from self.tracking_session.end_here())
 
 
-class Tracks(_Tracks["Node"], Waiting):
-    """The methods of the client that waits."""
+class Objects(_Objects[Node, GroupContext], Waiting):
+    """Objects, and the runs that keep them, of the client that waits."""
 
-    _tracking: Tracking | None
-    _session: Session[Node, GroupContext] | None = None
-
-    @property
-    def tracking_session(self) -> Session[Node, GroupContext]:
-        """What all parts of this client that track share."""
-        if self._session is None:
-            from provgraph.client.tracking import begin
-
-            with _beginning:
-                if self._session is None:
-                    self._session = begin.waiting(self, self._tracking)  # type: ignore[arg-type] # it is mixed into a client
-        return self._session
-
-    @property
-    def runs(self: Client) -> Runs:  # type: ignore[misc] # it is mixed into a client
-        """The runs that there were."""
-        from provgraph.client.tracking.runs import Runs
-
-        return Runs(self, self.tracking_session)
-
-    @property
-    def groups(self: Client) -> Groups:  # type: ignore[misc] # it is mixed into a client
-        """The groups that runs keep."""
-        from provgraph.client.tracking.runs import Groups
-
-        return Groups(self, self.tracking_session)
-
-    @property
-    def group_context(self) -> GroupContext:
-        """The run that is in force here and the group that it keeps."""
-        context: GroupContext = self.tracking_session.context
-        return context
-
-    def start_tracking(  # type: ignore[misc] # it is mixed into a client
-        self: Client,
+    def start_tracking(
+        self,
         identifier: str | None = None,
         params: dict[str, Any] | None = None,
         delete_unused_nodes: bool = False,
@@ -216,7 +176,7 @@ class Tracks(_Tracks["Node"], Waiting):
         group_params: dict[str, Any] | None = None,
         branch: str | None = None,
         limit: Limit | int | None = None,
-    ) -> Tracked:
+    ) -> Tracked[Self]:
         """
         Switch tracking on, at once: what is saved from now on belongs to a run.
 
@@ -235,8 +195,6 @@ class Tracks(_Tracks["Node"], Waiting):
         :raises ImpossibleNameError: an identifier, group type or branch that cannot be one
         :raises ImpossibleLimitError: a limit that cannot be one
         """
-        from provgraph.client.tracking import objects
-
         session = self.tracking_session
         properties = objects.properties(
             session.settings,
@@ -248,9 +206,7 @@ class Tracks(_Tracks["Node"], Waiting):
             delete_unused_nodes=delete_unused_nodes,
             limit=limit,
         )
-        from provgraph.client.tracking.blocks import Tracked
-
-        return Tracked(self, session, session.start(properties))
+        return Tracked(self, session.start(properties))
 
     def set_context_properties(
         self,
@@ -269,8 +225,6 @@ class Tracks(_Tracks["Node"], Waiting):
 
         :param reset: forget what was saved so far
         """
-        from provgraph.client.tracking import objects
-
         session = self.tracking_session
         properties = objects.properties(
             session.settings,
@@ -284,45 +238,11 @@ class Tracks(_Tracks["Node"], Waiting):
         session.set_properties(properties, reset=reset)
 
 
-class AsyncTracks(_Tracks["AsyncNode"], Awaited):
-    """The methods of the client for event loops."""
+class AsyncObjects(_Objects[AsyncNode, AsyncGroupContext], Awaited):
+    """Objects, and the runs that keep them, of the client for event loops; see `Objects`."""
 
-    _tracking: Tracking | None
-    _session: Session[AsyncNode, AsyncGroupContext] | None = None
-
-    @property
-    def tracking_session(self) -> Session[AsyncNode, AsyncGroupContext]:
-        """What all parts of this client that track share."""
-        if self._session is None:
-            from provgraph.client.tracking import begin
-
-            with _beginning:
-                if self._session is None:
-                    self._session = begin.awaited(self, self._tracking)  # type: ignore[arg-type] # it is mixed into a client
-        return self._session
-
-    @property
-    def runs(self: AsyncClient) -> AsyncRuns:  # type: ignore[misc] # it is mixed into a client
-        """The runs that there were."""
-        from provgraph.client.tracking.runs import AsyncRuns
-
-        return AsyncRuns(self, self.tracking_session)
-
-    @property
-    def groups(self: AsyncClient) -> AsyncGroups:  # type: ignore[misc] # it is mixed into a client
-        """The groups that runs keep."""
-        from provgraph.client.tracking.runs import AsyncGroups
-
-        return AsyncGroups(self, self.tracking_session)
-
-    @property
-    def group_context(self) -> AsyncGroupContext:
-        """See `Tracks.group_context`."""
-        context: AsyncGroupContext = self.tracking_session.context
-        return context
-
-    def start_tracking(  # type: ignore[misc] # it is mixed into a client
-        self: AsyncClient,
+    def start_tracking(
+        self,
         identifier: str | None = None,
         params: dict[str, Any] | None = None,
         delete_unused_nodes: bool = False,
@@ -330,10 +250,8 @@ class AsyncTracks(_Tracks["AsyncNode"], Awaited):
         group_params: dict[str, Any] | None = None,
         branch: str | None = None,
         limit: Limit | int | None = None,
-    ) -> AsyncTracked:
-        """See `Tracks.start_tracking`. Tracking is on when this returns; the result may be awaited."""
-        from provgraph.client.tracking import objects
-
+    ) -> AsyncTracked[Self]:
+        """See `Objects.start_tracking`. Tracking is on when this returns; the result may be awaited."""
         session = self.tracking_session
         properties = objects.properties(
             session.settings,
@@ -345,9 +263,7 @@ class AsyncTracks(_Tracks["AsyncNode"], Awaited):
             delete_unused_nodes=delete_unused_nodes,
             limit=limit,
         )
-        from provgraph.client.tracking.blocks import AsyncTracked
-
-        return AsyncTracked(self, session, session.start(properties))
+        return AsyncTracked(self, session.start(properties))
 
     def set_context_properties(
         self,
@@ -359,9 +275,7 @@ class AsyncTracks(_Tracks["AsyncNode"], Awaited):
         group_params: dict[str, Any] | None = None,
         branch: str | None = None,
     ) -> Settled:
-        """See `Tracks.set_context_properties`. It is done when this returns; the result may be awaited."""
-        from provgraph.client.tracking import objects
-
+        """See `Objects.set_context_properties`. It is done when this returns; the result may be awaited."""
         session = self.tracking_session
         properties = objects.properties(
             session.settings,
@@ -373,6 +287,48 @@ class AsyncTracks(_Tracks["AsyncNode"], Awaited):
             delete_unused_nodes=delete_unused_nodes,
         )
         session.set_properties(properties, reset=reset)
-        from provgraph.client.tracking.blocks import Settled
-
         return Settled()
+
+
+class TrackingClient(Objects):
+    """Tracked work: objects, the runs that keep them, and what is known of all runs and groups."""
+
+    tracking_session: Session[Node, GroupContext]
+
+    def __init__(self, asker: Asker, settings: Tracking | None) -> None:
+        self._asker = asker
+        self.tracking_session = Session(
+            asker, settings or Tracking(), make_node=Node, make_context=GroupContext
+        )
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that there were."""
+        return Runs(self._asker, self.tracking_session)
+
+    @property
+    def groups(self) -> Groups:
+        """The groups that runs keep."""
+        return Groups(self._asker, self.tracking_session)
+
+
+class AsyncTrackingClient(AsyncObjects):
+    """Tracked work of the client for event loops; see `TrackingClient`."""
+
+    tracking_session: Session[AsyncNode, AsyncGroupContext]
+
+    def __init__(self, asker: AsyncAsker, settings: Tracking | None) -> None:
+        self._asker = asker
+        self.tracking_session = Session(
+            asker, settings or Tracking(), make_node=AsyncNode, make_context=AsyncGroupContext
+        )
+
+    @property
+    def runs(self) -> AsyncRuns:
+        """The runs that there were."""
+        return AsyncRuns(self._asker, self.tracking_session)
+
+    @property
+    def groups(self) -> AsyncGroups:
+        """The groups that runs keep."""
+        return AsyncGroups(self._asker, self.tracking_session)
