@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _SHOWN = 400  # characters of a server's message
 
 
-class LeftAloneError(Exception):
-    """A transaction took more than its time, and the server does not say that it stopped it."""
+class CutOffError(Exception):
+    """A transaction took more than its time, and was cut off with its connection."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def asking() -> Iterator[None]:
     """
     try:
         yield
-    except LeftAloneError as error:
+    except CutOffError as error:
         raise StoreError("The graph server is too busy to answer") from error
     except Neo4jError as error:
         if _is_of(error, "ClientError.Transaction.TransactionTimedOut"):
@@ -55,7 +55,7 @@ def planning(query: str, *, shift: int) -> Iterator[None]:
         if _is_of(error, "DatabaseError"):
             raise _too_complex() from error
         raise
-    except LeftAloneError as error:
+    except CutOffError as error:
         raise _too_complex() from error
 
 
@@ -70,7 +70,7 @@ def in_our_words(query: str, *, seconds: float) -> Iterator[None]:
         yield
     except Neo4jError as error:
         raise _server_said(error, query, seconds) from error
-    except LeftAloneError as error:
+    except CutOffError as error:
         raise _too_slow(seconds) from error
     except BrokenRecordError as error:
         raise InvalidInputError(

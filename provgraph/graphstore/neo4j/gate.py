@@ -15,8 +15,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,14 +25,15 @@ from provgraph.errors import OverloadedError, UnsupportedQueryError
 from provgraph.graphstore.base import CypherResult
 from provgraph.graphstore.cypher import refusals
 from provgraph.graphstore.neo4j import plans, texts
-from provgraph.graphstore.neo4j.complaints import LeftAloneError, asking, in_our_words, planning
+from provgraph.graphstore.neo4j.complaints import CutOffError, asking, in_our_words, planning
+from provgraph.graphstore.neo4j.cutoff import Cutter
 from provgraph.graphstore.neo4j.values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from typing import TypeVar
 
-    from neo4j import Driver, Transaction
+    from neo4j import AsyncDriver, AsyncTransaction
 
     from provgraph.graphstore.cypher.lexer import Token
 
@@ -64,14 +63,17 @@ SHOW TRANSACTIONS YIELD metaData WHERE metaData.provgraph IN $marks RETURN colle
 class Gate:
     """Lets users' queries through to a database. Safe to use from several threads."""
 
-    def __init__(self, driver: Driver, *, database: str, timeout_seconds: float, row_limit: int) -> None:
+    def __init__(
+        self, connect: Callable[[], AsyncDriver], *, database: str, timeout_seconds: float, row_limit: int
+    ) -> None:
         """
         Stand before a database; nothing is asked yet.
 
+        :param connect: returns a driver, which the gate closes
         :param timeout_seconds: how long a query may run
         :param row_limit: how many rows it may return
         """
-        self._driver = driver
+        self._cutter = Cutter(connect)
         self._database = database
         self._timeout_seconds = timeout_seconds
         self._row_limit = row_limit
@@ -80,12 +82,10 @@ class Gate:
         self._lock = threading.Lock()
         self._home: str | None = None
         self._extensions: tuple[float, frozenset[str]] = (0.0, frozenset())
-        # A thread for each that may run, and for each that is left alone with a server that does not stop.
-        self._threads = ThreadPoolExecutor(MAX_AT_ONCE + MAX_OVERRUNS, thread_name_prefix="cypher")
 
     def close(self) -> None:
-        """Let no further query in; what the server still computes is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Close all connections; what runs is cut off."""
+        self._cutter.close()
 
     def run(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
         """
@@ -113,9 +113,9 @@ class Gate:
     def _explain(self, query: str, parameters: Mapping[str, object]) -> None:
         """Refuse a query that does not only read, once the server has said how it would run it."""
 
-        def plan(transaction: Transaction) -> tuple[str, Mapping[str, Any] | None]:
-            result = transaction.run(_EXPLAIN + query, dict(parameters))
-            summary = result.consume()
+        async def plan(transaction: AsyncTransaction) -> tuple[str, Mapping[str, Any] | None]:
+            result = await transaction.run(_EXPLAIN + query, dict(parameters))
+            summary = await result.consume()
             return summary.query_type or "", summary.plan
 
         home = self._home_database()
@@ -148,8 +148,9 @@ class Gate:
         """Return the name that plans have for the database, which may be configured by an alias."""
         if self._home is None:
 
-            def plan(transaction: Transaction) -> Mapping[str, Any]:
-                return transaction.run("EXPLAIN RETURN 1").consume().plan or {"operatorType": ""}
+            async def plan(transaction: AsyncTransaction) -> Mapping[str, Any]:
+                summary = await (await transaction.run("EXPLAIN RETURN 1")).consume()
+                return summary.plan or {"operatorType": ""}
 
             with asking():
                 steps = self._attempt(lambda: self._reading(plan, seconds=_PLANNING_SECONDS))
@@ -184,9 +185,9 @@ class Gate:
 
     # -------------------------------------------------------------------------------------------- running
 
-    def _answer(
+    async def _answer(
         self,
-        transaction: Transaction,
+        transaction: AsyncTransaction,
         query: str,
         parameters: Mapping[str, object],
         *,
@@ -194,8 +195,8 @@ class Gate:
     ) -> CypherResult:
         values = Values(at_most=MAX_VALUES, with_labels=with_labels)
         rows: list[list[object]] = []
-        result = transaction.run(query, dict(parameters))
-        for record in result:
+        result = await transaction.run(query, dict(parameters))
+        async for record in result:
             if len(rows) == self._row_limit:
                 raise refusals.over_limit(
                     f"The query returns more than {self._row_limit} rows: add a LIMIT", "rows"
@@ -206,8 +207,9 @@ class Gate:
     def _ask(self, statement: str, **parameters: object) -> list[str]:
         """Return the list that a statement of ours has as its only value."""
 
-        def first(transaction: Transaction) -> list[str]:
-            found: list[str] = transaction.run(statement, parameters).single(strict=True)[0]
+        async def first(transaction: AsyncTransaction) -> list[str]:
+            record = await (await transaction.run(statement, parameters)).single(strict=True)
+            found: list[str] = record[0]
             return found
 
         with asking():
@@ -220,32 +222,30 @@ class Gate:
         except (ServiceUnavailable, SessionExpired):
             return ask()
 
-    def _reading(self, work: Callable[[Transaction], _T], *, seconds: float) -> _T:
+    def _reading(self, work: Callable[[AsyncTransaction], Awaitable[_T]], *, seconds: float) -> _T:
         """
         Return what ``work`` makes of a transaction that reads. It is called once.
 
-        :raises LeftAloneError: it took too long; the server may be at it still
+        :raises CutOffError: it took too long; the server may be at it still
         """
         mark = uuid.uuid4().hex
-        asked: Future[_T] = self._threads.submit(self._transaction, work, mark, seconds)
-        try:
-            return asked.result(seconds + _GRACE_SECONDS)
-        except FutureTimeout:
-            if not asked.cancel():
-                with self._lock:
-                    self._overruns.add(mark)
-            raise LeftAloneError from None
 
-    def _transaction(self, work: Callable[[Transaction], _T], mark: str, seconds: float) -> _T:
-        with (
-            self._driver.session(
+        async def run(driver: AsyncDriver) -> _T:
+            async with driver.session(
                 database=self._database,
                 default_access_mode=READ_ACCESS,
                 fetch_size=min(_FETCH_ROWS, self._row_limit + 1),
-            ) as session,
-            session.begin_transaction(metadata={"provgraph": mark}, timeout=seconds) as transaction,
-        ):
-            return work(transaction)
+            ) as session:
+                begun = await session.begin_transaction(metadata={"provgraph": mark}, timeout=seconds)
+                async with begun as transaction:
+                    return await work(transaction)
+
+        try:
+            return self._cutter.run(run, seconds=seconds + _GRACE_SECONDS)
+        except CutOffError:
+            with self._lock:
+                self._overruns.add(mark)
+            raise
 
     @property
     def _planning_seconds(self) -> float:

@@ -272,8 +272,7 @@ class Neo4jGraphStore(_Graph):
         """
         self._open(Server(url, user=user, password=password, database=database), GRAPH)
         # Connections of their own: a query that is cut off takes its connection with it.
-        self._users = Server(url, user=user, password=password, database=database)
-        self._gate = _gate(self._users, cypher_timeout_seconds, cypher_row_limit)
+        self._gate = _gate(self._server, cypher_timeout_seconds, cypher_row_limit)
 
     @classmethod
     def on(cls, server: Server, *, family: Family = GRAPH) -> Neo4jGraphStore:
@@ -284,7 +283,6 @@ class Neo4jGraphStore(_Graph):
         """
         store = cls.__new__(cls)
         store._open(server, family)  # noqa: SLF001 - the same class
-        store._users = server  # noqa: SLF001 - the same class
         store._gate = _gate(server, _CYPHER_SECONDS, _CYPHER_ROWS)  # noqa: SLF001 - the same class
         return store
 
@@ -358,7 +356,6 @@ class Neo4jGraphStore(_Graph):
         self._generations.close()
         self._gate.close()
         self._server.close()
-        self._users.close()
 
 
 class _NextGeneration(_Graph):
@@ -407,8 +404,10 @@ class _NextGeneration(_Graph):
         """See `GraphStore.close`: the served store closes what both use."""
 
 
-def _gate(users: Server, timeout_seconds: float, row_limit: int) -> Gate:
-    return Gate(users.driver, database=users.database, timeout_seconds=timeout_seconds, row_limit=row_limit)
+def _gate(server: Server, timeout_seconds: float, row_limit: int) -> Gate:
+    return Gate(
+        server.async_driver, database=server.database, timeout_seconds=timeout_seconds, row_limit=row_limit
+    )
 
 
 def _refuse() -> NoReturn:

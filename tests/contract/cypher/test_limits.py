@@ -50,7 +50,7 @@ def test_while_stopped_queries_keep_the_server_busy_no_further_one_is_let_in(
 def test_no_more_than_a_few_queries_run_at_a_time(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("provgraph.graphstore.neo4j.gate.MAX_AT_ONCE", 1)
     monkeypatch.setattr("provgraph.graphstore.neo4j.gate._WAIT_SECONDS", 0.01)
-    gate = graph.gate()
+    gate = graph.gate(timeout_seconds=59)  # one of its own
     begun, ended = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from provgraph.errors import InvalidInputError, StoreError
 from provgraph.graphstore.neo4j.gate import Gate
+from provgraph.graphstore.neo4j.server import Server
 from tests.contract.builders import pem_id
 from tests.contract.cypher.conftest import EVENTS
 
@@ -313,8 +315,7 @@ def test_more_rows_than_allowed_are_refused_not_cut(graph: Graph) -> None:
 
 
 def test_a_server_that_is_away_is_a_store_that_is_not_available(graph: Graph) -> None:
-    driver = graph.server.driver(uri="bolt://127.0.0.1:1")
-    with driver:
-        gate = Gate(driver, database="neo4j", timeout_seconds=1, row_limit=1)
-        with pytest.raises(StoreError, match="not available"):
-            gate.run("RETURN 1", {})
+    server = Server("bolt://127.0.0.1:1")
+    gate = Gate(server.async_driver, database="neo4j", timeout_seconds=1, row_limit=1)
+    with closing(server), closing(gate), pytest.raises(StoreError, match="not available"):
+        gate.run("RETURN 1", {})
