@@ -8,11 +8,12 @@ import orjson
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
-from provgraph.errors import ForbiddenError, InvalidInputError
+from provgraph.errors import InvalidInputError
 from provgraph.events.canonical import loads
 from provgraph.families.credential.events import Right
 from provgraph.http import enclosed, read_body
 from provgraph.http.openapi import RawRoute, problem_answers
+from query.cypherrights import require_cypher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,10 @@ _BODY_LIMIT = 2_000_000  # bytes: a query of 100,000 characters, and parameters
 
 
 class CypherRequest(NamedTuple):
-    """A query with its parameters, and whether its sender wants it to be able to write."""
+    """A query with its parameters."""
 
     query: str
     parameters: dict[str, Any]
-    write: bool
 
 
 def routes(services: Services, places: Places) -> list[BaseRoute]:
@@ -58,20 +58,12 @@ class _Cypher:
 
     async def post(self, request: Request) -> Response:
         """Run a query."""
-        require = self._services.authenticator.require
-        require(request, Right.READ)
+        self._services.authenticator.require(request, Right.READ)
         asked = read(await read_body(request, limit=_BODY_LIMIT, what="Query"))
-        if asked.write:
-            require(request, Right.ADMIN)
-        result = await self._turns.run(self._run, asked)
+        require_cypher(self._services, request, asked.query)
+        result = await self._turns.run(self._services.graph.cypher, asked.query, asked.parameters)
         pieces = enclosed(_rows(result), opening=_opening(result), separator=b",", closing=_closing(result))
         return self._places.stream(pieces)
-
-    def _run(self, asked: CypherRequest) -> CypherResult:
-        try:
-            return self._services.graph.cypher(asked.query, asked.parameters, write=asked.write)
-        except ForbiddenError as error:
-            raise ForbiddenError(f'{error}; an administrator may send it with "write": true') from error
 
 
 def read(body: bytes) -> CypherRequest:
@@ -91,14 +83,10 @@ def read(body: bytes) -> CypherRequest:
                 field=name[:40],
                 rule="known-field",
             )
-    return CypherRequest(
-        _field(fields, "query", str, None),
-        _field(fields, "parameters", dict, {}),
-        _field(fields, "write", bool, False),
-    )
+    return CypherRequest(_field(fields, "query", str, None), _field(fields, "parameters", dict, {}))
 
 
-_FIELDS = {"query": "a text", "parameters": "an object", "write": "true or false"}
+_FIELDS = {"query": "a text", "parameters": "an object"}
 
 
 def _field(fields: dict[str, Any], name: str, kind: type, default: object) -> Any:
@@ -122,11 +110,12 @@ def _closing(result: CypherResult) -> bytes:
 
 
 _DESCRIPTION = """
-What may be asked depends on the graph store: the embedded one takes a documented subset of Cypher, Neo4j all of it
-behind a gate; see the reference page on Cypher. Nodes and relationships are answered as objects of their properties,
-paths as lists of those, times as ISO 8601 texts; what JSON does not have, such as NaN, is null.
+What may be asked depends on the graph store: the embedded one takes a documented subset of Cypher; Neo4j takes all that
+reads, behind a gate, and what is beyond the subset needs the right `cypher`. See the reference page on Cypher. Nodes
+and relationships are answered as objects of their properties, paths as lists of those, times as ISO 8601 texts; what
+JSON does not have, such as NaN, is null.
 
-A query that writes needs an administrator and `"write": true`.
+A query that would write is *unsupported*, whoever sends it: report an event instead.
 """
 _BODY: dict[str, Any] = {
     "required": True,
@@ -142,11 +131,6 @@ _BODY: dict[str, Any] = {
                         "type": "object",
                         "description": "values for the query's `$names`; never query text",
                         "default": {},
-                    },
-                    "write": {
-                        "type": "boolean",
-                        "description": "whether the query may change the graph",
-                        "default": False,
                     },
                 },
             },

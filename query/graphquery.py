@@ -8,34 +8,27 @@ query has no double quote and no line end.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import orjson
 
 from provgraph.errors import InvalidInputError
 
-_TYPES = {"r": False, "rw": True, "w": True}
+_TYPES = frozenset({"r", "rw", "w"})
 _PASTED = re.compile(rb'\s*\{"query": "(.*)", "type": "([^"]*)"\s*\}\s*', re.DOTALL)
 
 
-class GraphQuery(NamedTuple):
-    """A query, and whether its sender wants it to be able to write."""
-
-    text: str
-    may_write: bool
-
-
-def read(body: bytes) -> GraphQuery:
+def read(body: bytes) -> str:
     """
     Return the query in a request's body: as JSON if it is, else as pasted, with nothing unescaped.
+
+    Its type says nothing of what it does, and does not count.
 
     :raises InvalidInputError: neither, not UTF-8, or of an unknown type
     """
     query, kind = _from_json(body) or _pasted(body)
-    may_write = _TYPES.get(kind)
-    if may_write is None:
+    if kind not in _TYPES:
         raise InvalidInputError(f"type must be r, rw or w: {kind[:40]!r}", field="type", rule="r-rw-w")
-    return GraphQuery(query, may_write)
+    return query
 
 
 def _from_json(body: bytes) -> tuple[str, str] | None:

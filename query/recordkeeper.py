@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 import provgraph
-from provgraph.errors import ForbiddenError, InvalidInputError, NotFoundError, UnsupportedQueryError
+from provgraph.errors import InvalidInputError, NotFoundError
 from provgraph.events.recorder import CHANGED, RECORDED_BY
 from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import event_id
@@ -25,6 +25,7 @@ from provgraph.http.doors import area
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
 from query import graphquery, literals
+from query.cypherrights import require_cypher
 from query.params import list_query
 
 if TYPE_CHECKING:
@@ -160,18 +161,11 @@ class _Query:
         """
         Run a graph query and answer with a Python literal.
 
-        What it needs depends on what it does, not on its declared type: Record Keeper's readers send ``rw``.
+        It may read, whatever type it declares: Record Keeper's readers send ``rw``.
         """
         asked = graphquery.read(await read_body(request, limit=_QUERY_LIMIT, what="Query"))
-        is_admin = self._services.authenticator.allows(request, Right.ADMIN)
-        write = asked.may_write and is_admin
-        try:
-            result = await self._turns.run(self._services.graph.cypher, asked.text, {}, write=write)
-        except ForbiddenError as error:
-            if not is_admin:
-                raise
-            # Whoever asks may write, but said they would not.
-            raise UnsupportedQueryError(f"{error}; unsupported with the type r") from error
+        require_cypher(self._services, request, asked)
+        result = await self._turns.run(self._services.graph.cypher, asked, {})
         pieces = enclosed(literals.rows(result.rows), opening=b"[", separator=b", ", closing=b"]")
         return self._places.stream(pieces, media_type="text/plain")
 

@@ -74,7 +74,8 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no ty
         super()._assign_work_unit(node)
 
     def _next_for(self, node: Any) -> str | None:
-        first = next((scope for scope in self.workqueue if needs_neo4j(scope)), None)
+        waiting: list[str] = list(self.workqueue)
+        first = next(filter(needs_neo4j, waiting), None)
         if first is not None and self.nodes.index(node) < _MOST_WITH_SERVERS:
             return first
-        return next((scope for scope in self.workqueue if not needs_neo4j(scope)), None)
+        return next((scope for scope in waiting if not needs_neo4j(scope)), None)

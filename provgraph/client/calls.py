@@ -209,11 +209,9 @@ def set_tag(namespace: str, tag: str, event_id: str) -> Call[None]:
     return Call("POST", path, _nothing, content=b"", patient=True, as_text=True)
 
 
-def query_graph(
-    query: str, parameters: Mapping[str, object] | None = None, *, write: bool = False
-) -> Call[Rows]:
-    """Ask the graph in Cypher; ``write`` needs an administrator. docs/reference/cypher.md tells what is understood."""
-    body = {"query": query, "parameters": dict(parameters or {}), "write": write}
+def query_graph(query: str, parameters: Mapping[str, object] | None = None) -> Call[Rows]:
+    """Ask the graph in Cypher. docs/reference/cypher.md tells what is understood, and what needs the right `cypher`."""
+    body = {"query": query, "parameters": dict(parameters or {})}
     return post("/api/v1/cypher", lambda document: typed(Rows.read, document), body)
 
 

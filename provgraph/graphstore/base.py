@@ -584,13 +584,16 @@ class GraphStore(HistoryReader, Protocol):
     def digest(self) -> GraphDigest:
         """Return digests of the whole content."""
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
-        """
-        Run a Cypher query.
+    @property
+    def reads_all_of_cypher(self) -> bool:
+        """Whether `cypher` takes more than the subset that every store answers."""
 
-        :param write: whether the query may change the graph
-        :raises UnsupportedQueryError: this store cannot run it; the text says what to configure
-        :raises ForbiddenError: it would write and may not
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
+        """
+        Run a Cypher query that reads.
+
+        :raises UnsupportedQueryError: it would write, or this store cannot run it: then the text says what to configure
+        :raises InvalidInputError: it is not Cypher, or takes more than it may
         """
 
     def next_generation(self) -> GraphStore:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 from provgraph.graphstore.base import CypherResult
 from provgraph.graphstore.cypher import refusals
-from provgraph.graphstore.cypher.access import is_write
+from provgraph.graphstore.cypher.access import is_in_subset, is_write
 from provgraph.graphstore.cypher.model import RAW_ID_FUNCTION
 from provgraph.graphstore.cypher.parser import parse
+from provgraph.graphstore.cypher.refusals import would_write
 from provgraph.graphstore.cypher.sql import Compiled, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Compiled", "compile", "is_write", "run"]
+__all__ = ["Compiled", "compile", "is_in_subset", "is_write", "run", "would_write"]
 
 _STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: well under a millisecond
 

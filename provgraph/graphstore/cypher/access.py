@@ -39,7 +39,7 @@ def is_write(query: str) -> bool:
     if _UNICODE_ESCAPE.search(query) or len(query) > MAX_LENGTH:
         # Texts and comments cannot be told apart for certain, or not for free: look for the words everywhere.
         return _has_write_word(_UNICODE_ESCAPE.sub(lambda found: chr(int(found[1], 16)), query))
-    if _is_in_subset(query):
+    if is_in_subset(query):
         return False
     tokens = scan(query)
     if any(token.kind is Kind.BAD for token in tokens):
@@ -47,7 +47,8 @@ def is_write(query: str) -> bool:
     return any(_writes(tokens, index) for index in range(len(tokens)))
 
 
-def _is_in_subset(query: str) -> bool:
+def is_in_subset(query: str) -> bool:
+    """Tell whether a query is one of the subset that every store answers, and everybody who reads may send."""
     try:
         parse(query)
     except InvalidInputError:

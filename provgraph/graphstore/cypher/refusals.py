@@ -39,6 +39,16 @@ def unsupported(what: str, text: str, offset: int) -> UnsupportedQueryError:
     )
 
 
+def would_write() -> UnsupportedQueryError:
+    """Return the error for a query that would change the graph, whoever sends it."""
+    return UnsupportedQueryError(
+        "This query is unsupported: it would write. The graph is made of what was reported, and of nothing else: "
+        "report an event instead, with the client (provgraph.client) or POST /api/v1/events. Nothing was changed",
+        field="query",
+        rule="unsupported",
+    )
+
+
 def bad_parameter(name: str, message: str) -> InvalidInputError:
     """Return the error for a parameter that is missing or has a value that Cypher does not have."""
     return InvalidInputError(f"Parameter ${name[:_SHOWN]} {message}", field="parameters", rule="value")

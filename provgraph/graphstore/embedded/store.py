@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provgraph import private
-from provgraph.errors import ForbiddenError, StoreError
+from provgraph.errors import StoreError
 from provgraph.graphstore import cypher
 from provgraph.graphstore.base import Checkpoint, Followed
 from provgraph.graphstore.digest import digest
@@ -370,10 +370,12 @@ class EmbeddedGraphStore:
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+    reads_all_of_cypher = False
+
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
         """See `GraphStore.cypher`: a documented subset of reading queries."""
-        if not write and cypher.is_write(query):
-            raise ForbiddenError("This query would change the graph, and was sent as one that reads")
+        if cypher.is_write(query):
+            raise cypher.would_write()
         with self._reading() as connection:
             return cypher.run(connection, query, parameters, timeout_seconds=_CYPHER_TIMEOUT_SECONDS)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from neo4j.exceptions import BrokenRecordError, DriverError, IncompleteCommit, Neo4jError
+from neo4j.exceptions import BrokenRecordError, DriverError, Neo4jError
 
-from provgraph.errors import ForbiddenError, InvalidInputError, ProvgraphError, StoreError
+from provgraph.errors import InvalidInputError, ProvgraphError, StoreError
 from provgraph.graphstore.cypher import refusals
-from provgraph.graphstore.neo4j import metered
-from provgraph.graphstore.neo4j.metered import CutOffError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WOULD_WRITE: Final = "This query would change the graph, and was sent as one that reads"
 _SHOWN = 400  # characters of a server's message
+
+
+class CutOffError(Exception):
+    """A transaction took more than its time, and was cut off with its connection."""
 
 
 @contextmanager
@@ -70,16 +71,12 @@ def in_our_words(query: str, *, seconds: float) -> Iterator[None]:
     except Neo4jError as error:
         raise _server_said(error, query, seconds) from error
     except CutOffError as error:
-        raise _cut_off(error, seconds) from error
+        raise _too_slow(seconds) from error
     except BrokenRecordError as error:
         raise InvalidInputError(
             "The answer has a value that cannot be shown: times have years from 1 to 9999",
             field="query",
             rule="value",
-        ) from error
-    except IncompleteCommit as error:
-        raise StoreError(
-            "The connection to the graph server was lost while the changes were saved: look whether they are there"
         ) from error
     except DriverError as error:
         raise StoreError(f"The graph server is not available: {_first_line(str(error))}") from error
@@ -95,23 +92,12 @@ def _server_said(error: Neo4jError, query: str, seconds: float) -> ProvgraphErro
             "memory",
         )
     if code == "Neo.ClientError.Statement.AccessMode":
-        return ForbiddenError(WOULD_WRITE)
+        return refusals.would_write()
     if _is_of(error, "ClientError.Security", "ClientError.Database", "ClientError.General.ForbiddenOn"):
         return StoreError(f"The graph server refuses: {_first_line(error.message or code)}")
     if _is_of(error, "ClientError"):
         return _invalid(error, query, shift=0)
     return StoreError(f"The graph server cannot run queries now: {_first_line(error.message or code)}")
-
-
-def _cut_off(error: CutOffError, seconds: float) -> InvalidInputError:
-    if error.rule == "time":
-        return _too_slow(seconds)
-    what, limit = (
-        ("A row of the answer", metered.RECORD_BYTES)
-        if error.rule == "record"
-        else ("The answer", metered.ANSWER_BYTES)
-    )
-    return refusals.over_limit(f"{what} is larger than {limit} bytes: ask for less", "size")
 
 
 def _too_slow(seconds: float) -> InvalidInputError:

@@ -2,11 +2,12 @@
 Free Cypher on Neo4j, behind a gate.
 
 A query is refused unless its text (`texts`), the server's plan for it (`plans`) and the kind of statement are all known
-to be harmless. What passes runs in a transaction of its own, in READ access mode unless it writes and may, within
-limits of time, rows, values and bytes (`metered`). Queries of users are never run a second time.
+to be harmless, and only to read. What passes runs in a transaction of its own, in READ access mode, within limits of
+time, rows and values; memory is the server's own limit. Queries of users are never run a second time.
 
-What the server goes on computing after its time is counted, and while that is too much no further query is let in: so
-nobody can take more of the server than these few.
+A server stops a transaction only between two steps of its plan, and not inside one expression. So the time is watched
+on this side as well: whoever asked is told, and what the server goes on computing is counted. While that is too much no
+further query is let in: so nobody can take more of the server than these few.
 """
 
 from __future__ import annotations
@@ -17,25 +18,24 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from neo4j import READ_ACCESS, WRITE_ACCESS
+from neo4j import READ_ACCESS
 from neo4j.exceptions import ServiceUnavailable, SessionExpired
 
-from provgraph.errors import ForbiddenError, OverloadedError, UnsupportedQueryError
+from provgraph.errors import OverloadedError, UnsupportedQueryError
 from provgraph.graphstore.base import CypherResult
 from provgraph.graphstore.cypher import refusals
-from provgraph.graphstore.neo4j import metered, plans, texts
-from provgraph.graphstore.neo4j.complaints import WOULD_WRITE, asking, in_our_words, planning
-from provgraph.graphstore.neo4j.metered import CutOffError
+from provgraph.graphstore.neo4j import plans, texts
+from provgraph.graphstore.neo4j.complaints import CutOffError, asking, in_our_words, planning
+from provgraph.graphstore.neo4j.cutoff import Cutter
 from provgraph.graphstore.neo4j.values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from typing import TypeVar
 
-    from neo4j import Driver, Transaction
+    from neo4j import AsyncDriver, AsyncTransaction
 
     from provgraph.graphstore.cypher.lexer import Token
-    from provgraph.graphstore.neo4j.metered import Meter
 
     _T = TypeVar("_T")
 
@@ -50,7 +50,9 @@ _FETCH_ROWS = 1_000
 _FUNCTIONS_SECONDS = 60.0  # after so long a server may have been restarted with others
 
 _EXPLAIN = "EXPLAIN "
-_READS, _WRITES = frozenset({"r"}), frozenset({"r", "rw", "w"})
+_READS, _WRITES = frozenset({"r"}), frozenset({"rw", "w"})
+# The server stops a transaction up to a second after its time; then its own word is better.
+_GRACE_SECONDS = 2.0
 # The server's own functions reach nothing outside the database. Those of extensions may do anything.
 _EXTENSIONS = "SHOW FUNCTIONS YIELD name, isBuiltIn WHERE NOT isBuiltIn RETURN collect(toLower(name))"
 _STILL_RUNNING = """
@@ -61,15 +63,17 @@ SHOW TRANSACTIONS YIELD metaData WHERE metaData.provgraph IN $marks RETURN colle
 class Gate:
     """Lets users' queries through to a database. Safe to use from several threads."""
 
-    def __init__(self, driver: Driver, *, database: str, timeout_seconds: float, row_limit: int) -> None:
+    def __init__(
+        self, connect: Callable[[], AsyncDriver], *, database: str, timeout_seconds: float, row_limit: int
+    ) -> None:
         """
         Stand before a database; nothing is asked yet.
 
-        :param driver: is best the gate's own: a query that has to be cut off takes its connection with it
+        :param connect: returns a driver, which the gate closes
         :param timeout_seconds: how long a query may run
         :param row_limit: how many rows it may return
         """
-        self._driver = driver
+        self._cutter = Cutter(connect)
         self._database = database
         self._timeout_seconds = timeout_seconds
         self._row_limit = row_limit
@@ -79,14 +83,16 @@ class Gate:
         self._home: str | None = None
         self._extensions: tuple[float, frozenset[str]] = (0.0, frozenset())
 
-    def run(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+    def close(self) -> None:
+        """Close all connections; what runs is cut off."""
+        self._cutter.close()
+
+    def run(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
         """
         Run a query and return its answer in plain values: see `Values.row`.
 
-        :param write: whether it may change the graph
         :raises InvalidInputError: it is not Cypher, or takes more than it may
-        :raises UnsupportedQueryError: it does what users' queries may not do
-        :raises ForbiddenError: it would write and may not; nothing was changed
+        :raises UnsupportedQueryError: it does what users' queries may not do: writing, for one
         :raises OverloadedError: too many queries are running, or still running after their time
         :raises StoreError: the server is not there, or refuses
         """
@@ -95,38 +101,35 @@ class Gate:
             self._refuse_while_overrun()
             functions = texts.called_functions(tokens)
             self._refuse_extensions(functions, query)
-            writes = self._explain(query, parameters)
-            if writes and not write:
-                raise ForbiddenError(WOULD_WRITE)
-            return self._transaction(
-                lambda transaction, meter: self._answer(
-                    transaction, meter, query, parameters, with_labels="labels" in functions
-                ),
-                access=WRITE_ACCESS if writes else READ_ACCESS,
+            self._explain(query, parameters)
+            with_labels = "labels" in functions
+            return self._reading(
+                lambda transaction: self._answer(transaction, query, parameters, with_labels=with_labels),
                 seconds=self._timeout_seconds,
             )
 
     # -------------------------------------------------------------------------------------------- what may run
 
-    def _explain(self, query: str, parameters: Mapping[str, object]) -> bool:
-        """Tell whether a query writes, once the server has said how it would run it."""
+    def _explain(self, query: str, parameters: Mapping[str, object]) -> None:
+        """Refuse a query that does not only read, once the server has said how it would run it."""
 
-        def plan(transaction: Transaction, _meter: Meter) -> tuple[str, Mapping[str, Any] | None]:
-            result = transaction.run(_EXPLAIN + query, dict(parameters))
-            summary = result.consume()
+        async def plan(transaction: AsyncTransaction) -> tuple[str, Mapping[str, Any] | None]:
+            result = await transaction.run(_EXPLAIN + query, dict(parameters))
+            summary = await result.consume()
             return summary.query_type or "", summary.plan
 
         home = self._home_database()
         with planning(query, shift=len(_EXPLAIN)):
             kind, steps = self._attempt(lambda: self._reading(plan, seconds=self._planning_seconds))
-        if kind not in _WRITES or steps is None:
+        if kind not in _READS | _WRITES or steps is None:
             raise UnsupportedQueryError(
-                "Only queries that read or write the graph are allowed: no schema, no administration, no procedures",
+                "Only queries that read the graph are allowed: no schema, no administration, no procedures",
                 field="query",
                 rule="unsupported",
             )
         # Either would do; should they ever differ, the query counts as one that writes.
-        return plans.check(steps, database=home) or kind not in _READS
+        if plans.check(steps, database=home) or kind in _WRITES:
+            raise refusals.would_write()
 
     def _refuse_extensions(self, functions: Mapping[str, Token], query: str) -> None:
         extensions = self._known_extensions()
@@ -145,8 +148,9 @@ class Gate:
         """Return the name that plans have for the database, which may be configured by an alias."""
         if self._home is None:
 
-            def plan(transaction: Transaction, _meter: Meter) -> Mapping[str, Any]:
-                return transaction.run("EXPLAIN RETURN 1").consume().plan or {"operatorType": ""}
+            async def plan(transaction: AsyncTransaction) -> Mapping[str, Any]:
+                summary = await (await transaction.run("EXPLAIN RETURN 1")).consume()
+                return summary.plan or {"operatorType": ""}
 
             with asking():
                 steps = self._attempt(lambda: self._reading(plan, seconds=_PLANNING_SECONDS))
@@ -181,10 +185,9 @@ class Gate:
 
     # -------------------------------------------------------------------------------------------- running
 
-    def _answer(
+    async def _answer(
         self,
-        transaction: Transaction,
-        meter: Meter,
+        transaction: AsyncTransaction,
         query: str,
         parameters: Mapping[str, object],
         *,
@@ -192,22 +195,21 @@ class Gate:
     ) -> CypherResult:
         values = Values(at_most=MAX_VALUES, with_labels=with_labels)
         rows: list[list[object]] = []
-        result = transaction.run(query, dict(parameters))
-        meter.begin_record()
-        for record in result:
+        result = await transaction.run(query, dict(parameters))
+        async for record in result:
             if len(rows) == self._row_limit:
                 raise refusals.over_limit(
                     f"The query returns more than {self._row_limit} rows: add a LIMIT", "rows"
                 )
             rows.append(values.row(record.values()))
-            meter.begin_record()
         return CypherResult(tuple(result.keys()), rows)
 
     def _ask(self, statement: str, **parameters: object) -> list[str]:
         """Return the list that a statement of ours has as its only value."""
 
-        def first(transaction: Transaction, _meter: Meter) -> list[str]:
-            found: list[str] = transaction.run(statement, parameters).single(strict=True)[0]
+        async def first(transaction: AsyncTransaction) -> list[str]:
+            record = await (await transaction.run(statement, parameters)).single(strict=True)
+            found: list[str] = record[0]
             return found
 
         with asking():
@@ -220,21 +222,26 @@ class Gate:
         except (ServiceUnavailable, SessionExpired):
             return ask()
 
-    def _reading(self, work: Callable[[Transaction, Meter], _T], *, seconds: float) -> _T:
-        return self._transaction(work, access=READ_ACCESS, seconds=seconds)
+    def _reading(self, work: Callable[[AsyncTransaction], Awaitable[_T]], *, seconds: float) -> _T:
+        """
+        Return what ``work`` makes of a transaction that reads. It is called once.
 
-    def _transaction(self, work: Callable[[Transaction, Meter], _T], *, access: str, seconds: float) -> _T:
+        :raises CutOffError: it took too long; the server may be at it still
+        """
         mark = uuid.uuid4().hex
-        try:
-            return metered.run(
-                self._driver,
-                work,
-                seconds=seconds,
-                mark=mark,
+
+        async def run(driver: AsyncDriver) -> _T:
+            async with driver.session(
                 database=self._database,
-                default_access_mode=access,
+                default_access_mode=READ_ACCESS,
                 fetch_size=min(_FETCH_ROWS, self._row_limit + 1),
-            )
+            ) as session:
+                begun = await session.begin_transaction(metadata={"provgraph": mark}, timeout=seconds)
+                async with begun as transaction:
+                    return await work(transaction)
+
+        try:
+            return self._cutter.run(run, seconds=seconds + _GRACE_SECONDS)
         except CutOffError:
             with self._lock:
                 self._overruns.add(mark)

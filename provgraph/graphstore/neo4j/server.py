@@ -17,7 +17,14 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from neo4j import READ_ACCESS, WRITE_ACCESS, GraphDatabase, NotificationMinimumSeverity, Query
+from neo4j import (
+    READ_ACCESS,
+    WRITE_ACCESS,
+    AsyncGraphDatabase,
+    GraphDatabase,
+    NotificationMinimumSeverity,
+    Query,
+)
 from neo4j.exceptions import (
     AuthError,
     ConfigurationError,
@@ -40,7 +47,7 @@ from provgraph.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from neo4j import Driver, Session, Transaction
+    from neo4j import AsyncDriver, Driver, Session, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +63,15 @@ _CONNECT_SECONDS = 4.0
 _ACQUIRE_SECONDS = 6.0
 # A connection that lay idle for so long is tried before it is used: the server may have been restarted meanwhile.
 _TRUSTED_IDLE_SECONDS = 5.0
+_OPTIONS: Final[dict[str, Any]] = {
+    "user_agent": "provgraph",
+    "connection_timeout": _CONNECT_SECONDS,
+    "connection_acquisition_timeout": _ACQUIRE_SECONDS,
+    "liveness_check_timeout": _TRUSTED_IDLE_SECONDS,
+    "keep_alive": True,
+    "notifications_min_severity": NotificationMinimumSeverity.OFF,
+    "telemetry_disabled": True,
+}
 _READ_SECONDS = 120.0
 _WRITE_SECONDS = 600.0
 _FETCH_ROWS = 1_000
@@ -96,18 +112,10 @@ class Server:
         self.database = database
         self._writer = uuid.uuid4().hex
         self._done: set[str] = set()
+        self._url = url
+        self._auth = None if password is None else (user, password)
         try:
-            self._driver = GraphDatabase.driver(
-                url,
-                auth=None if password is None else (user, password),
-                user_agent="provgraph",
-                connection_timeout=_CONNECT_SECONDS,
-                connection_acquisition_timeout=_ACQUIRE_SECONDS,
-                liveness_check_timeout=_TRUSTED_IDLE_SECONDS,
-                keep_alive=True,
-                notifications_min_severity=NotificationMinimumSeverity.OFF,
-                telemetry_disabled=True,
-            )
+            self._driver = GraphDatabase.driver(url, auth=self._auth, **_OPTIONS)
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(f"The Neo4j server at {self.address} cannot be used so: {error}") from error
 
@@ -115,6 +123,10 @@ class Server:
     def driver(self) -> Driver:
         """The driver itself, for what is no statement of ours."""
         return self._driver
+
+    def async_driver(self) -> AsyncDriver:
+        """Return another driver of the same kind, for an event loop. Whoever asks for it closes it."""
+        return AsyncGraphDatabase.driver(self._url, auth=self._auth, **_OPTIONS)
 
     def close(self) -> None:
         """Close all connections."""

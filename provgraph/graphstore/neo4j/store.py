@@ -272,8 +272,7 @@ class Neo4jGraphStore(_Graph):
         """
         self._open(Server(url, user=user, password=password, database=database), GRAPH)
         # Connections of their own: a query that is cut off takes its connection with it.
-        self._users = Server(url, user=user, password=password, database=database)
-        self._gate = _gate(self._users, cypher_timeout_seconds, cypher_row_limit)
+        self._gate = _gate(self._server, cypher_timeout_seconds, cypher_row_limit)
 
     @classmethod
     def on(cls, server: Server, *, family: Family = GRAPH) -> Neo4jGraphStore:
@@ -284,7 +283,6 @@ class Neo4jGraphStore(_Graph):
         """
         store = cls.__new__(cls)
         store._open(server, family)  # noqa: SLF001 - the same class
-        store._users = server  # noqa: SLF001 - the same class
         store._gate = _gate(server, _CYPHER_SECONDS, _CYPHER_ROWS)  # noqa: SLF001 - the same class
         return store
 
@@ -300,9 +298,11 @@ class Neo4jGraphStore(_Graph):
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:
+    reads_all_of_cypher = True
+
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:
         """
-        See `GraphStore.cypher`: all of Cypher that the gate lets through.
+        See `GraphStore.cypher`: all of reading Cypher that the gate lets through.
 
         :raises OverloadedError: the graph is being switched to another generation; ask again in a moment
         """
@@ -311,7 +311,7 @@ class Neo4jGraphStore(_Graph):
             if time.monotonic() > give_up_at:
                 raise OverloadedError("The graph is being switched to the one that was rebuilt; ask again")
             time.sleep(_LOOK_SECONDS)
-        return self._gate.run(query, parameters, write=write)
+        return self._gate.run(query, parameters)
 
     def is_publishing(self) -> bool:
         """
@@ -354,8 +354,8 @@ class Neo4jGraphStore(_Graph):
     def close(self) -> None:
         """See `GraphStore.close`."""
         self._generations.close()
+        self._gate.close()
         self._server.close()
-        self._users.close()
 
 
 class _NextGeneration(_Graph):
@@ -376,7 +376,9 @@ class _NextGeneration(_Graph):
         """See `GraphStore.digest`."""
         return digest(self)
 
-    def cypher(self, query: str, parameters: Mapping[str, object], *, write: bool) -> CypherResult:  # noqa: ARG002 - the protocol's
+    reads_all_of_cypher = False
+
+    def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:  # noqa: ARG002 - the protocol's
         """See `GraphStore.cypher`: users' queries see what is served."""
         raise UnsupportedQueryError("A generation of the graph that is being built answers no queries")
 
@@ -402,8 +404,10 @@ class _NextGeneration(_Graph):
         """See `GraphStore.close`: the served store closes what both use."""
 
 
-def _gate(users: Server, timeout_seconds: float, row_limit: int) -> Gate:
-    return Gate(users.driver, database=users.database, timeout_seconds=timeout_seconds, row_limit=row_limit)
+def _gate(server: Server, timeout_seconds: float, row_limit: int) -> Gate:
+    return Gate(
+        server.async_driver, database=server.database, timeout_seconds=timeout_seconds, row_limit=row_limit
+    )
 
 
 def _refuse() -> NoReturn:

@@ -4,7 +4,7 @@ What a query's text shows before any server sees it.
 The server says what a query would do (`provgraph.graphstore.neo4j.plans`); nothing here decides whether it writes. This
 is about what plans do not show: options before a query, texts that the server's parser is lost in, and loops inside one
 expression, which no time limit of the server's can stop. Nobody can tell from a text how long an expression takes, so
-that is for the plain cases; the others are cut off in the end (`provgraph.graphstore.neo4j.metered`).
+that is for the plain cases; the others are cut off in the end (`provgraph.graphstore.neo4j.gate`).
 """
 
 from __future__ import annotations

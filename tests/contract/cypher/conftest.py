@@ -15,9 +15,9 @@ from tests.servers.files import exclusively
 from tests.servers.shared import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from neo4j import Driver
+    from neo4j import AsyncDriver, Driver
 
     from provgraph.events import NewEvent
     from tests.servers.neo4j import Neo4jServer
@@ -57,15 +57,20 @@ class Graph(NamedTuple):
 
     server: Neo4jServer
     driver: Driver
+    connect: Callable[[], AsyncDriver]
+    gates: dict[tuple[float, int], Gate]
 
     def gate(self, *, timeout_seconds: float = PATIENT_SECONDS, row_limit: int = 1_000) -> Gate:
-        """Return a gate before the graph."""
-        return Gate(
-            self.driver,
-            database=self.server.database,
-            timeout_seconds=timeout_seconds,
-            row_limit=row_limit,
-        )
+        """Return the gate before the graph that has these limits."""
+        key = (timeout_seconds, row_limit)
+        if key not in self.gates:
+            self.gates[key] = Gate(
+                self.connect,
+                database=self.server.database,
+                timeout_seconds=timeout_seconds,
+                row_limit=row_limit,
+            )
+        return self.gates[key]
 
     def digest(self) -> str:
         """Return a digest of all nodes, relationships, indexes and constraints."""
@@ -102,9 +107,12 @@ def filled(server: Neo4jServer) -> Iterator[Graph]:
     server.clear()
     opener = Neo4jOpener(server)
     driver = server.driver()
+    gates: dict[tuple[float, int], Gate] = {}
     try:
         with opener.filled(story()):
-            yield Graph(server, driver)
+            yield Graph(server, driver, opener.server.async_driver, gates)
     finally:
+        for gate in gates.values():
+            gate.close()
         driver.close()
         opener.close()

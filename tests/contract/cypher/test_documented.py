@@ -51,8 +51,8 @@ def embedded() -> Iterator[GraphStore]:
 def test_a_documented_form_is_answered_alike_by_both_stores(
     graph: Graph, embedded: GraphStore, query: str
 ) -> None:
-    ours = embedded.cypher(query, _PARAMETERS, write=False)
-    theirs = graph.gate().run(query, _PARAMETERS, write=False)
+    ours = embedded.cypher(query, _PARAMETERS)
+    theirs = graph.gate().run(query, _PARAMETERS)
 
     assert theirs.columns == ours.columns
     assert _rows(theirs, query) == _rows(ours, query)

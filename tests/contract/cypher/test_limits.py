@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provgraph.errors import InvalidInputError, OverloadedError, StoreError, UnsupportedQueryError
+from provgraph.errors import InvalidInputError, OverloadedError, UnsupportedQueryError
 from provgraph.graphstore.neo4j import plans, texts
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ def test_while_stopped_queries_keep_the_server_busy_no_further_one_is_let_in(
     # The text alone would have it refused: this is about what nobody has thought of.
     monkeypatch.setattr("provgraph.graphstore.neo4j.texts._check_nesting", lambda *_: None)
     gate = graph.gate(timeout_seconds=0.2)
-    graph.gate().run("RETURN size([x IN [1] WHERE x > 0])", {}, write=False)  # the plan is warm now
+    graph.gate().run("RETURN size([x IN [1] WHERE x > 0])", {})  # the plan is warm now
 
     with pytest.raises(InvalidInputError, match=r"more than 0\.2 seconds"):
-        gate.run(_STUBBORN, {}, write=False)
+        gate.run(_STUBBORN, {})
     with pytest.raises(OverloadedError, match="still keep the graph server busy"):
-        gate.run("RETURN 1", {}, write=False)
+        gate.run("RETURN 1", {})
 
     give_up_at = time.monotonic() + _ENDS_SECONDS
     while time.monotonic() < give_up_at:
         try:
-            answer = gate.run("RETURN 1", {}, write=False)
+            answer = gate.run("RETURN 1", {})
         except OverloadedError:
             time.sleep(0.5)
         else:
@@ -50,7 +50,7 @@ def test_while_stopped_queries_keep_the_server_busy_no_further_one_is_let_in(
 def test_no_more_than_a_few_queries_run_at_a_time(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("provgraph.graphstore.neo4j.gate.MAX_AT_ONCE", 1)
     monkeypatch.setattr("provgraph.graphstore.neo4j.gate._WAIT_SECONDS", 0.01)
-    gate = graph.gate()
+    gate = graph.gate(timeout_seconds=59)  # one of its own
     begun, ended = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -63,45 +63,30 @@ def test_no_more_than_a_few_queries_run_at_a_time(graph: Graph, monkeypatch: pyt
     begun.wait(60)
     try:
         with pytest.raises(OverloadedError, match="running already"):
-            gate.run("RETURN 1", {}, write=False)
+            gate.run("RETURN 1", {})
     finally:
         ended.set()
         holder.join()
 
-    assert gate.run("RETURN 1", {}, write=False).rows == [[1]]
+    assert gate.run("RETURN 1", {}).rows == [[1]]
 
 
-@pytest.mark.parametrize(
-    ("limit", "rule"),
-    [("metered.RECORD_BYTES", "size"), ("metered.ANSWER_BYTES", "size"), ("gate.MAX_VALUES", "values")],
-)
-def test_answers_are_bounded(graph: Graph, monkeypatch: pytest.MonkeyPatch, limit: str, rule: str) -> None:
+def test_answers_are_bounded(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = graph.gate()
-    gate.run("RETURN 1", {}, write=False)
-    monkeypatch.setattr(f"provgraph.graphstore.neo4j.{limit}", 5_000)
+    gate.run("RETURN 1", {})
+    monkeypatch.setattr("provgraph.graphstore.neo4j.gate.MAX_VALUES", 5_000)
 
     with pytest.raises(InvalidInputError) as error:
-        gate.run("RETURN [i IN range(1, 10000) | 1000 + i] AS l", {}, write=False)
+        gate.run("RETURN [i IN range(1, 10000) | 1000 + i] AS l", {})
     monkeypatch.undo()
 
-    assert error.value.rule == rule
-    assert gate.run("RETURN 1", {}, write=False).rows == [[1]]
+    assert error.value.rule == "values"
+    assert gate.run("RETURN 1", {}).rows == [[1]]
 
 
 def test_an_answer_nested_deeper_than_can_be_read_back_is_refused(graph: Graph) -> None:
     with pytest.raises(InvalidInputError, match="deeper than 100"):
-        graph.gate().run("RETURN reduce(l = [], i IN range(1, 500) | [l]) AS l", {}, write=False)
-
-
-def test_a_driver_that_cannot_be_bounded_runs_nothing(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provgraph.graphstore.neo4j.metered._MeteredSocket", None)
-
-    def refused(*_: object) -> None:
-        raise AttributeError
-
-    monkeypatch.setattr("provgraph.graphstore.neo4j.metered._MeteredSocket", refused)
-    with pytest.raises(StoreError, match="version of the neo4j driver"):
-        graph.gate().run("RETURN 1", {}, write=False)
+        graph.gate().run("RETURN reduce(l = [], i IN range(1, 500) | [l]) AS l", {})
 
 
 def test_functions_of_extensions_are_refused_by_their_names(
@@ -112,7 +97,7 @@ def test_functions_of_extensions_are_refused_by_their_names(
 
     for query in ("RETURN apoc.load.html('x')", "RETURN Apoc /* */ . `load`.html ('x')"):
         with pytest.raises(UnsupportedQueryError, match="extensions"):
-            gate.run(query, {}, write=False)
+            gate.run(query, {})
 
 
 # ------------------------------------------------------------------------------------------------ plans

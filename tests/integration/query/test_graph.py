@@ -60,12 +60,12 @@ def test_reading_the_graph_needs_a_reader_whatever_the_type(secured: Served) -> 
     assert ask(secured, COUNT, headers=secured.bearer(Role.READER)).status_code == 200
 
 
-@pytest.mark.parametrize(("role", "status"), [(Role.READER, 403), (Role.WRITER, 403), (Role.ADMIN, 400)])
+@pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("kind", ["r", "rw", "w"])
-def test_writing_to_the_graph_is_for_admins(secured: Served, role: Role, status: int, kind: str) -> None:
+def test_writing_to_the_graph_is_for_nobody(secured: Served, role: Role, kind: str) -> None:
     answer = ask(secured, "MATCH (a:Artifact) DETACH DELETE a", kind, secured.bearer(role))
 
-    assert answer.status_code == status
+    assert (answer.status_code, "unsupported" in answer.text) == (400, True)
 
 
 def test_a_body_that_is_no_query_is_refused(served: Served) -> None:

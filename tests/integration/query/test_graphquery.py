@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provgraph.errors import InvalidInputError
-from query.graphquery import GraphQuery, read
+from query.graphquery import read
 
 QUERIES = st.text(st.characters(codec="utf-8"))
 
@@ -20,7 +20,7 @@ def pasted(query: str, kind: str = "rw") -> bytes:
 
 @given(QUERIES)
 def test_an_escaped_query_is_what_was_meant(query: str) -> None:
-    assert read(json.dumps({"query": query, "type": "r"}).encode()) == GraphQuery(query, may_write=False)
+    assert read(json.dumps({"query": query, "type": "r"}).encode()) == query
 
 
 @given(st.text(alphabet='"\\\n ,:{}typerw'))
@@ -28,26 +28,26 @@ def test_a_pasted_query_that_is_no_json_is_taken_as_it_is(query: str) -> None:
     try:
         json.loads(pasted(query))
     except json.JSONDecodeError:
-        assert read(pasted(query)).text == query
+        assert read(pasted(query)) == query
 
 
 def test_a_query_that_quotes_the_frame_is_cut_at_its_last_end() -> None:
     query = 'RETURN "a", "type": "r"} x'
 
-    assert read(pasted(query)) == GraphQuery(query, may_write=True)
+    assert read(pasted(query)) == query
 
 
-@pytest.mark.parametrize(("kind", "may_write"), [("r", False), ("rw", True), ("w", True)])
-def test_a_type_says_whether_the_query_may_write(kind: str, may_write: bool) -> None:
-    assert read(pasted("RETURN 1", kind)).may_write is may_write
+@pytest.mark.parametrize("kind", ["r", "rw", "w"])
+def test_a_type_says_nothing_of_a_query(kind: str) -> None:
+    assert read(pasted("RETURN 1", kind)) == "RETURN 1"
 
 
-def test_without_a_type_a_query_may_write_as_by_default() -> None:
-    assert read(b'{"query": "RETURN 1"}') == GraphQuery("RETURN 1", may_write=True)
+def test_a_type_may_be_left_out() -> None:
+    assert read(b'{"query": "RETURN 1"}') == "RETURN 1"
 
 
 def test_of_two_equal_keys_the_last_one_counts() -> None:
-    assert read(b'{"query": "a", "type": "r", "query": "b", "type": "rw"}') == GraphQuery("b", may_write=True)
+    assert read(b'{"query": "a", "type": "r", "query": "b", "type": "rw"}') == "b"
 
 
 @pytest.mark.parametrize(
