@@ -234,10 +234,10 @@ def remove_everything(
 
     It is for a log that ends at `position`, as `/admin/info` told it: 409 when that is not so (any more).
     """
-    head = clean(
+    head, by_hand = clean(
         services.log, services.graph, timeout_seconds=_CLEAN_SECONDS, sender=sender, at=asked.position
     )
-    return CleanAnswer(epoch=head.epoch, position=head.position)
+    return CleanAnswer(epoch=head.epoch, position=head.position, removed_by_hand=list(by_hand))
 
 
 # ------------------------------------------------------------------------------------------- credentials

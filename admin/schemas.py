@@ -224,6 +224,9 @@ class CleanAnswer(BaseModel):
 
     epoch: str = Field(description="the log's new epoch")
     position: int
+    removed_by_hand: list[str] = Field(
+        default=[], description="nodes that somebody had made in the graph by hand, the first hundred"
+    )
 
 
 class AcceptedAnswer(BaseModel):

@@ -125,7 +125,12 @@ def rebuilding(services: Services, *, graph: bool, catalog: bool, compare: bool,
             position = rebuild_graph(
                 services.builder, sender=sender, report=lambda done, _of: report(done, max(done, total))
             )
-            result["graph"] = {"position": position, "seconds": time.monotonic() - began}
+            removed = services.graph.remove_made_by_hand()
+            result["graph"] = {
+                "position": position,
+                "seconds": time.monotonic() - began,
+                "removed_by_hand": removed,
+            }
         if catalog:
             first = total - events
             began = time.monotonic()

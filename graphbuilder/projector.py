@@ -111,6 +111,7 @@ class Projector:
         self._health = Health("following the log")
         self._rebuild_health = Health("rebuilding the graph")
         self._checkpoint: Checkpoint | None = None  # None: ask the graph
+        self._is_beginning_checked = False  # whether anybody else's nodes are in the graph's database
         self._is_ahead = False  # the graph has events that the log lost for good
         self._size = BatchSize(_BATCH_EVENTS)
         self._rebuild: Rebuild | None = None
@@ -226,6 +227,7 @@ class Projector:
         if self._met is None:
             self._met = self._graph.covers()
         self._look_again()
+        self._require_nobody_elses()
         head = self._log.head()
         if self._is_foreign(self._where()) or self._is_ahead:
             self._start_over()
@@ -334,6 +336,26 @@ class Projector:
                 f"The graph follows another log, of epoch {epoch}; this one has {own}. Set PROVGRAPH_GRAPH_URL to a "
                 "graph of this log's own, or PROVGRAPH_GRAPH_TAKE_OVER=true to have that one emptied and filled anew"
             )
+
+    def _require_nobody_elses(self) -> None:
+        """
+        Refuse to begin beside nodes that are called as ours are: whoever counts would count both.
+
+        :raises StoreError: there are some
+        """
+        if self._is_beginning_checked or self._where() != Checkpoint():
+            return
+        found = self._graph.made_by_hand()
+        if found and not self._may_take_over:
+            raise StoreError(
+                f"The graph's database holds nodes that nobody reported here, called as ours are ({found[0]}"
+                f"{', ...' if len(found) > 1 else ''}). Set PROVGRAPH_GRAPH_URL to a database of this log's own, or "
+                "PROVGRAPH_GRAPH_TAKE_OVER=true to have those nodes removed"
+            )
+        if found:
+            removed = ", ".join(self._graph.remove_made_by_hand())
+            logger.warning("nodes that nobody reported here were removed: %s", removed)
+        self._is_beginning_checked = True
 
     # ------------------------------------------------------------------------------------------- rebuilding
 

@@ -584,6 +584,16 @@ class GraphStore(HistoryReader, Protocol):
     def digest(self) -> GraphDigest:
         """Return digests of the whole content."""
 
+    def made_by_hand(self) -> list[str]:
+        """
+        Return what of the graph nobody reported: nodes that somebody made with the store's own tools.
+
+        :returns: their labels and names, the first hundred of them
+        """
+
+    def remove_made_by_hand(self) -> list[str]:
+        """Remove those nodes, all of them, and return what `made_by_hand` did."""
+
     @property
     def reads_all_of_cypher(self) -> bool:
         """Whether `cypher` takes more than the subset that every store answers."""

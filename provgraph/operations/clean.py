@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from provgraph.errors import CorruptStoreError, OverloadedError
 from provgraph.families.registry import SURVIVING
@@ -13,7 +14,16 @@ if TYPE_CHECKING:
     from provgraph.eventlog import EventLog, Head
     from provgraph.graphstore.base import GraphStore
 
+logger = logging.getLogger(__name__)
+
 _PAUSE_SECONDS = 0.005
+
+
+class Cleaned(NamedTuple):
+    """What is there after everything was removed."""
+
+    head: Head
+    removed_by_hand: tuple[str, ...]  # nodes that nobody reported, the first hundred
 
 
 def clean(
@@ -23,9 +33,11 @@ def clean(
     timeout_seconds: float,
     sender: str | None = None,
     at: int | None = None,
-) -> Head:
+) -> Cleaned:
     """
-    Remove every event but the credentials', wait until the graph is empty too, and return the log's new head.
+    Remove every event but the credentials', wait until the graph is empty too, and return what is there now.
+
+    What somebody put into the graph by hand goes as well, and is told in the service's log.
 
     A rebuild that is running is given up: it would build what is no more.
 
@@ -45,7 +57,10 @@ def clean(
                 "Everything was removed, but the graph has not followed yet; it will as soon as it can"
             )
         time.sleep(_PAUSE_SECONDS)
-    return head
+    removed = graph.remove_made_by_hand()
+    if removed:
+        logger.warning("nodes that nobody reported were removed from the graph: %s", ", ".join(removed))
+    return Cleaned(head, tuple(removed))
 
 
 def _require_unchanged(log: EventLog) -> None:

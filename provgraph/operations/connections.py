@@ -27,7 +27,7 @@ from provgraph.merging import side_by_side
 from provgraph.operations.wording import counted, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from provgraph.catalog import Catalog, CatalogReport
     from provgraph.eventlog import EventLog
@@ -55,7 +55,8 @@ def report_connections(
     with said.failing(report_id, "The search for unconnected artifacts"):
         found = _unconnected(catalog, graph)
         summary = f"{counted(len(found), 'unconnected artifact')}: no PEM uses or produces"
-        said.close(report_id, f"{summary} {'it' if len(found) == 1 else 'them'}", found)
+        summary += f" {'it' if len(found) == 1 else 'them'}{_by_hand(graph.made_by_hand(), 'in the graph')}"
+        said.close(report_id, summary, found)
     return report_id
 
 
@@ -84,8 +85,14 @@ def remove_unconnected(
             summary += (
                 f"; {counted(spared, 'artifact')} of report {listing.id} spared: connected or gone by now"
             )
+        summary += _by_hand(graph.remove_made_by_hand(), "removed from the graph")
         said.close(removal_id, summary, removed)
     return removal_id
+
+
+def _by_hand(nodes: Sequence[str], what: str) -> str:
+    """Return what a report says of nodes that somebody made with the graph store's own tools."""
+    return f"; {counted(len(nodes), 'node')} that nobody reported {what}: {', '.join(nodes)}" if nodes else ""
 
 
 def find_report(catalog: Catalog, report_id: str) -> CatalogReport:

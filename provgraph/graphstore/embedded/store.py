@@ -370,6 +370,14 @@ class EmbeddedGraphStore:
         """See `GraphStore.digest`."""
         return digest(self)
 
+    def made_by_hand(self) -> list[str]:
+        """See `GraphStore.made_by_hand`. Nodes are rows here, and one that is not the log's is surplus."""
+        return []
+
+    def remove_made_by_hand(self) -> list[str]:
+        """See `GraphStore.remove_made_by_hand`."""
+        return []
+
     reads_all_of_cypher = False
 
     def cypher(self, query: str, parameters: Mapping[str, object]) -> CypherResult:

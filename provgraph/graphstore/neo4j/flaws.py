@@ -52,7 +52,8 @@ def _unreachable(graph: Asker) -> Iterator[Flaw]:
     for label, statement in checks.COUNT_UNREACHABLE.items():
         (found,) = graph.ask(statement)
         if found:
-            yield Flaw(UNREACHABLE, label, f"{found} that nothing finds by a key", label)
+            told = "that nobody reported" if label == checks.BY_HAND else "that nothing finds by a key"
+            yield Flaw(UNREACHABLE, label, f"{found} {told}", label)
 
 
 # ------------------------------------------------------------------------------------------------ labels

@@ -13,6 +13,8 @@ from provgraph.graphstore.neo4j.gate import Gate
 from provgraph.graphstore.neo4j.generations import GRAPH, Family, Generation, Generations
 from provgraph.graphstore.neo4j.reader import Asker
 from provgraph.graphstore.neo4j.server import Server
+from provgraph.graphstore.neo4j.statements import checks
+from provgraph.graphstore.neo4j.statements.statement import PUBLIC_LABELS
 from provgraph.graphstore.neo4j.work import guarded
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 _PUBLISHING_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
 _CYPHER_SECONDS, _CYPHER_ROWS = 30.0, 100_000
+# So many nodes that were made by hand are told by their names.
+_MOST_TOLD = 100
 
 
 class _Graph:
@@ -288,6 +292,7 @@ class Neo4jGraphStore(_Graph):
 
     def _open(self, server: Server, family: Family) -> None:
         super().__init__(server, Generations(server, family))
+        self._family = family
         self._next: tuple[Generation, _NextGeneration] | None = None
 
     def clear(self, *, covers: int = 0) -> None:
@@ -297,6 +302,21 @@ class Neo4jGraphStore(_Graph):
     def digest(self) -> GraphDigest:
         """See `GraphStore.digest`."""
         return digest(self)
+
+    def made_by_hand(self) -> list[str]:
+        """See `GraphStore.made_by_hand`."""
+        row = self._server.read(checks.FIND_MADE_BY_HAND, most=_MOST_TOLD, labels=sorted(PUBLIC_LABELS))
+        return [f"{label} {name or ''}".rstrip() for label, name in (row[0] if row else [])]
+
+    def remove_made_by_hand(self) -> list[str]:
+        """See `GraphStore.remove_made_by_hand`."""
+        found = self.made_by_hand()
+        if found:
+            self._server.write(
+                lambda transaction: transaction.run(checks.DELETE_MADE_BY_HAND).consume(),
+                graph=self._family.graph,
+            )
+        return found
 
     reads_all_of_cypher = True
 
@@ -375,6 +395,14 @@ class _NextGeneration(_Graph):
     def digest(self) -> GraphDigest:
         """See `GraphStore.digest`."""
         return digest(self)
+
+    def made_by_hand(self) -> list[str]:
+        """See `GraphStore.made_by_hand`: the served graph tells."""
+        return []
+
+    def remove_made_by_hand(self) -> list[str]:
+        """See `GraphStore.remove_made_by_hand`."""
+        return []
 
     reads_all_of_cypher = False
 

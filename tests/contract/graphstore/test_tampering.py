@@ -200,6 +200,10 @@ MEDDLED = {
     "a placeholder says something": "MATCH (p:Unreported {rk_id: 'PEM9'}) SET p.error = 'x'",
     "a placeholder has edges": "MATCH (p:Unreported {rk_id: 'PEM9'}) "
     "MATCH (a:Artifact {rk_id: 'a'}) CREATE (p)-[:USES]->(a)",
+    "a PEM was made by hand": "CREATE (:PEM {rk_id: 'PEM2', position: 3})",
+    "an artifact was made by hand": "CREATE (:Artifact {rk_id: 'a'})",
+    "all kinds of nodes were made by hand": "CREATE (:Unreported {rk_id: 'x'}), (:Emitter), (:Artifact), "
+    "(:Tag {tag: 't'})-[:MARKS]->(:PEM)",
     "a PEM was made up": "CREATE (:_PEM_a:PEM {rk_id: 'x', position: 3})",
     "a placeholder without its label was made up": "CREATE (:_PEM_a:Unreported {rk_id: 'x'})",
     "an artifact was made up": "CREATE (:_Artifact_a:Artifact {_key: 'x', rk_id: 'x'})",

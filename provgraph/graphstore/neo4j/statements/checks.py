@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from provgraph.graphstore.neo4j.statements.statement import Statement, reading
+from provgraph.graphstore.neo4j.statements.statement import PUBLIC_LABELS, Statement, reading
 
 # Events and placeholders: id, labels, letter, whether it is a placeholder, is late, says anything; emitter,
 # occurred_at, recorded_at, stated moment; keys of the emitters that it leads to; uses; what informed it; productions;
@@ -80,6 +80,20 @@ RETURN m._key, labels(m), '@', m._of, m._namespace, m._tag, m._positions, m._pem
 """)
 
 
+# Nodes that are called as ours are, and are of no generation.
+BY_HAND: Final = "by hand"
+MADE_BY_HAND: Final = (
+    f"MATCH (n:{'|'.join(sorted(PUBLIC_LABELS))}) WHERE none(label IN labels(n) WHERE label STARTS WITH '_')"
+)
+# What they are called, the first of them.
+FIND_MADE_BY_HAND: Final = f"""
+{MADE_BY_HAND}
+WITH n LIMIT $most
+RETURN collect([head([label IN labels(n) WHERE label IN $labels]), coalesce(n.rk_id, n.tag)])
+"""
+DELETE_MADE_BY_HAND: Final = f"{MADE_BY_HAND} DETACH DELETE n RETURN count(*)"
+
+
 def _unreachable(what: str) -> dict[str, str]:
     """Return for each label how nodes with it are found that no index on their key finds."""
     key = {"PEM": "rk_id", "Artifact": "_key", "Emitter": "_key", "Tag": "_key", "TagMoves": "_key"}
@@ -89,7 +103,8 @@ def _unreachable(what: str) -> dict[str, str]:
     }
     # Labels that nodes have beside another one, and here have without it.
     alone = {label: f"MATCH (n:_{label}_@) WHERE NOT n:_PEM_@ {what}" for label in ("Placeholder", "Late")}
-    return {**without_key, **alone}
+    # What somebody made by hand: users count it with what was reported.
+    return {**without_key, **alone, BY_HAND: f"{MADE_BY_HAND} {what}"}
 
 
 # How many nodes there are that nothing finds by a key, for each label.
