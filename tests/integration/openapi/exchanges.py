@@ -1,0 +1,337 @@
+"""
+Every operation of every service, called on a small platform whose work is all reported: what really is answered.
+
+The answers are compared with their description, and the examples in it are taken from them (`python -m
+tests.integration.openapi.examples`).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import sqlite3
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from provgraph.exports import FORMATS
+from provgraph.families.credential.events import Role
+from provgraph.operations.jobs import JobState
+from tests.e2e.waiting import eventually
+from tests.integration.query.story import EVENTS, TRAIN
+from tests.integration.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+    from tests.integration.serving import Served
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+_ADMIN = "ada"
+_OTHERS = frozenset({"prov-json", "node-link"})
+_TAG = "/".join(base64.b64encode(part.encode()).decode() for part in ("prod", "current"))
+_KIND = {
+    "namespace": "Test",
+    "name": "Dataset",
+    "label": "Dataset",
+    "attributes": [{"name": "rows", "kind": "Number", "optional": True}],
+}
+
+
+class Exchange(NamedTuple):
+    """A call of an operation, and how it was answered."""
+
+    method: str
+    path: str  # as a template
+    answer: httpx.Response
+    is_in_a_format: bool = False  # JSON, and yet in another form than the usual one
+
+    @property
+    def status(self) -> str:
+        """The answer's status, as a description has it."""
+        return str(self.answer.status_code)
+
+    @property
+    def media_type(self) -> str:
+        """The answer's media type, without parameters."""
+        return self.answer.headers["content-type"].partition(";")[0]
+
+    def values(self) -> list[Any]:
+        """Return what a schema is about: the answer, or each line of it where they are answers."""
+        if self.media_type == NDJSON:
+            return [orjson.loads(line) for line in self.answer.content.splitlines()]
+        return [self.answer.json() if self.media_type == JSON else self.answer.text]
+
+
+class Caller:
+    """Calls operations by their template, and keeps what was answered."""
+
+    def __init__(self, served: Served, before: Caller | None = None) -> None:
+        """
+        Call as an administrator.
+
+        :param before: whose credential to use; without it, a new one
+        """
+        self._served = served
+        self.headers: dict[str, str] = (
+            served.bearer(Role.ADMIN, name=_ADMIN) if before is None else before.headers
+        )
+        self.exchanges: list[Exchange] = []
+
+    def __call__(
+        self,
+        method: str,
+        template: str,
+        *,
+        json: object = None,
+        status: int = 200,
+        query: dict[str, Any] | None = None,
+        **places: str,
+    ) -> Any:
+        """Call an operation, and return what it answers."""
+        path = re.sub(r"\{(\w+)\}", lambda found: places[found[1]], template)
+        headers = dict(self.headers)
+        content = None
+        if json is not None:
+            content, headers["Content-Type"] = orjson.dumps(json), JSON
+        answer = self._served.client.request(method, path, content=content, headers=headers, params=query)
+        assert answer.status_code == status, (method, path, answer.text)
+        in_a_format = (query or {}).get("format") in _OTHERS
+        self.exchanges.append(Exchange(method, template, answer, in_a_format))
+        return answer.json() if self.exchanges[-1].media_type == JSON else answer.text
+
+    def command(
+        self, template: str, *, status: int = 200, places: dict[str, str] | None = None, **body: object
+    ) -> Any:
+        """Call an operation that is a command on tracked work."""
+        whole = {"request": uuid.uuid4().hex, **body}
+        return self("POST", template, json=whole, status=status, query=None, **(places or {}))
+
+    def flush(self) -> None:
+        """Wait until the graph has everything, and no job is running."""
+        self._served.flush()
+        jobs = self._served.services.jobs
+        assert eventually(lambda: all(job.state is not JobState.RUNNING for job in jobs.list()))
+
+
+@contextmanager
+def exchanged(folder: Path) -> Iterator[tuple[Served, list[Exchange]]]:
+    """Run all services, and yield them with an exchange at least of each of their operations."""
+    with serving(folder, auth_required=True) as served:
+        call = Caller(served)
+        _events(call)
+        _tracked_work(call)
+        _infrahub(call)
+        call.flush()
+        _questions(call)
+        _record_keeper(call)
+        _probes(call)
+        _admin(call)
+        exchanges = [*call.exchanges, *_accepted(folder)]
+        yield served, exchanges
+
+
+def _events(call: Caller) -> None:
+    call(
+        "POST",
+        "/api/v1/events",
+        json=[
+            *EVENTS,
+            EVENTS[0],
+            {"ID": "x"},
+            {**EVENTS[3], "type": "x", "ID": uuid.uuid4().hex, "Outcome": "failed", "Error": "no disk"},
+        ],
+    )
+    call("POST", "/api/v1/events", json=EVENTS[0])
+    call("POST", "/receiver/pem", json={**EVENTS[2], "ID": uuid.uuid4().hex})
+    call("POST", "/receiver/tag/{rest}", json={}, rest=f"{_TAG}/{TRAIN}")
+
+
+def _tracked_work(call: Caller) -> None:
+    call.command("/api/v1/kinds", nodes=[_KIND])
+    call("GET", "/api/v1/kinds")
+    runs = []
+    for rows in (1, 2):
+        run = call.command("/api/v1/runs", status=201, identifier="nightly", params={"day": "monday"})["id"]
+        runs.append(run)
+        objects = [
+            {"kind": "TestDataset", "key": f"part-{number}", "values": {"rows": rows}}
+            for number in range(rows + 1)
+        ]
+        saved = call.command("/api/v1/objects", run=run, upsert=True, objects=objects)
+        call("POST", "/api/v1/runs/{id}/plan", json={}, id=run)
+        closed = call.command("/api/v1/runs/{id}/close", places={"id": run}, delete_unused=True)
+    other = call.command("/api/v1/runs", status=201, identifier="hourly")["id"]
+    alone = call.command(
+        "/api/v1/objects", run=other, objects=[{"kind": "TestDataset", "key": "alone", "values": {"rows": 5}}]
+    )
+    call.command("/api/v1/objects/retire", ids=[alone["objects"][0]["id"]], run=other)
+    call.command("/api/v1/runs/{id}/fail", places={"id": other}, error="out of memory")
+    group, object_ = closed["group"]["id"], saved["objects"][0]["id"]
+    for query in ({}, {"group": group}):
+        call("GET", "/api/v1/runs", query=query)
+    call("GET", "/api/v1/runs", query={"limit": 1})
+    call("GET", "/api/v1/runs/{id}", id=runs[1])
+    call("GET", "/api/v1/runs/{id}", id=other)
+    call("GET", "/api/v1/runs/{id}/operations", id=runs[1])
+    call("GET", "/api/v1/runs/{id}/operations", id=other)
+    call("GET", "/api/v1/runs/{id}/diff", id=runs[1])
+    for members in ("true", "false", "full"):
+        call("GET", "/api/v1/groups", query={"members": members})
+        call("GET", "/api/v1/groups/{id}", query={"members": members}, id=group)
+    call("GET", "/api/v1/groups", query={"orphaned": "true", "older_than": "1s"})
+    call("GET", "/api/v1/objects", query={"kind": "TestDataset", "rows__value": "2"})
+    call("GET", "/api/v1/objects", query={"kind": "TestDataset", "live": "false"})
+    call("GET", "/api/v1/objects/{id}", id=object_)
+    call("GET", "/api/v1/objects/{id}/operations", id=object_)
+    call.command("/api/v1/runs/{id}/rollback", places={"id": runs[1]})
+    call("GET", "/api/v1/runs/{id}", id=runs[1])
+    call("GET", "/api/v1/runs/{id}/operations", id=runs[1])
+    into = call.command("/api/v1/runs", status=201, identifier="weekly")["id"]
+    call.command(
+        "/api/v1/objects", run=into, objects=[{"kind": "TestDataset", "key": "w", "values": {"rows": 1}}]
+    )
+    target = call.command("/api/v1/runs/{id}/close", places={"id": into})["group"]["id"]
+    call.command("/api/v1/groups/{id}/adopt", places={"id": group}, into=target)
+    call.command("/api/v1/groups/{id}/remove", places={"id": target})
+    call.command("/api/v1/objects", objects=[{"kind": "TestDataset", "key": "b", "values": {"rows": 1}}])
+    call.command("/api/v1/runs/rollback", login=_ADMIN, since="now-1h")
+
+
+def _infrahub(call: Caller) -> None:
+    schema = {"version": "1.0", "nodes": [{**_KIND, "name": "Report"}]}
+    call("POST", "/api/schema/check", json={"schemas": [schema]}, status=202)
+    call("POST", "/api/schema/load", json={"schemas": [schema]})
+    call("GET", "/api/schema", query={"namespaces": "Test"})
+    token = call.headers["Authorization"].partition(" ")[2]
+    call("POST", "/api/auth/login", json={"username": _ADMIN, "password": token})
+    call("POST", "/api/auth/refresh")
+    create = "mutation ($n: Int) { TestReportCreate(data: {rows: {value: $n}}) { ok object { id } } }"
+    call("POST", "/graphql", json={"query": create, "variables": {"n": 4}})
+    listed = "query { TestReport { count edges { node { id rows { value } } } } }"
+    call("POST", "/graphql", json={"query": listed})
+    call("POST", "/graphql/{branch}", json={"query": listed}, branch="main")
+    call("POST", "/graphql/{branch}", json={"query": "query { Nothing { count } }"}, branch="main")
+
+
+def _questions(call: Caller) -> None:
+    node = {"node": "artifact:decision/4711"}
+    call("GET", "/api/v1/why", query=node)
+    call("GET", "/api/v1/why", query={**node, "as_of": "2026-03-03", "depth": 1})
+    for name in ("text", *FORMATS):
+        call("GET", "/api/v1/why", query={**node, "format": name})
+    for more in (
+        {},
+        {"versions": "any"},
+        {"direction": "both", "details": "true", "limit": 2},
+        {"details": "true"},
+    ):
+        call("GET", "/api/v1/lineage", query={"node": "artifact:model/churn", **more})
+    for name in FORMATS:
+        call("GET", "/api/v1/lineage", query={"node": "artifact:model/churn", "format": name})
+    for form in ("json", "ndjson"):
+        call("GET", "/api/v1/impact", query={"node": "artifact:raw/crm", "format": form})
+    call("GET", "/api/v1/path", query={"source": "artifact:raw/crm", "target": "artifact:decision/4711"})
+    call("GET", "/api/v1/path", query={"source": "artifact:decision/4711", "target": "artifact:raw/crm"})
+    call("GET", "/api/v1/state")
+    call("GET", "/api/v1/state", query={"as_of": "2026-03-01T12:00:00Z", "limit": 1})
+    call("GET", "/api/v1/diff", query={"from": "2026-03-01T02:30:00Z", "to": "2026-03-03"})
+    call("GET", "/api/v1/diff", query={"from": "now", "to": "2026-03-01T02:30:00Z"})
+    call("GET", "/api/v1/gaps")
+    call("GET", "/api/v1/gaps", query={"list": "never_produced", "limit": 1})
+    call("POST", "/api/v1/cypher", json={"query": "MATCH (p:PEM) RETURN p.rk_id, p.type, p LIMIT 2"})
+
+
+def _record_keeper(call: Caller) -> None:
+    for door in ("query", "receiver"):
+        call("GET", f"/{door}/info")
+        for listed in ("pems", "artifacts", "tags"):
+            call("GET", f"/{door}/{listed}")
+            call("GET", f"/{door}/{listed}_count")
+        call("GET", f"/{door}/pems", query={"pageSize": 1, "sortField": "Type", "Emitter": "trainer"})
+        call("GET", f"/{door}/pem/{{id}}", id=TRAIN)
+        call("GET", f"/{door}/tag/{{rest}}", rest=_TAG)
+        call("POST", f"/{door}/query", json={"query": "MATCH (p:PEM) RETURN p.rk_id LIMIT 2", "type": "r"})
+        report = call("POST", f"/{door}/verify_artifact_connections")["report_id"]
+        call("GET", f"/{door}/report/{{id}}", id=report)
+        call("POST", f"/{door}/remove_unconnected_artifacts/{{id}}", id=report)
+    call("GET", "/graph_builder/info")
+    call("POST", "/graph_builder/flush")
+    call("POST", "/graph_builder/verify", json={"check_pems": True, "check_artifacts": True})
+    call("POST", "/graph_builder/rebuild")
+    call.flush()
+
+
+def _probes(call: Caller) -> None:
+    for probe in ("healthz", "readyz", "metrics"):
+        call("GET", f"/{probe}")
+
+
+def _admin(call: Caller) -> None:
+    info = call("GET", "/admin/info")
+    call("POST", "/admin/flush")
+    for operation, body in (
+        ("verify", {"deep": True}),
+        ("rebuild", {"compare": True}),
+        ("verify-connections", None),
+    ):
+        job = call("POST", f"/admin/{operation}", json=body, status=202)["id"]
+        call.flush()
+        call("GET", "/admin/jobs/{job_id}", job_id=job)
+    report = call("GET", "/admin/reports")[0]["id"]
+    call("GET", "/admin/reports/{report_id}", report_id=report)
+    removal = call("POST", "/admin/reports/{report_id}/remove-unconnected", report_id=report, status=202)[
+        "id"
+    ]
+    call.flush()
+    call("GET", "/admin/jobs/{job_id}", job_id=removal)
+    call("GET", "/admin/jobs")
+    created = call(
+        "POST", "/admin/credentials", json={"name": "ben", "kind": "puc", "role": "writer"}, status=201
+    )
+    call("GET", "/admin/credentials")
+    call("DELETE", "/admin/credentials/{credential_id}", credential_id=created["id"])
+    for door in ("query", "receiver"):
+        call("POST", f"/{door}/clean")
+    call.flush()
+    position = call("GET", "/admin/info")["log"]["position"]
+    assert position != info["log"]["position"]
+    call("POST", "/admin/clean", json={"position": position})
+
+
+def _accepted(folder: Path) -> Iterator[Exchange]:
+    """Yield how the loss of an event, and the change of one, are accepted; both happen where nobody serves."""
+    last = len(EVENTS) + 1  # the first event is the credential's
+    reason = {"reason": "restored by hand"}
+    with _damaged(folder / "lost", f"DELETE FROM event WHERE position = {last}") as call:  # noqa: S608 - a number
+        call("POST", "/admin/accept-loss", json=reason, status=202)
+        call.flush()
+    yield call.exchanges[-1]
+    # The salt is in the digest, too.
+    with _damaged(folder / "changed", "UPDATE event SET salt = zeroblob(16) WHERE position = 3") as call:
+        call("POST", "/admin/accept-change", json={"position": 3, **reason})
+    yield call.exchanges[-1]
+
+
+@contextmanager
+def _damaged(folder: Path, statement: str) -> Iterator[Caller]:
+    with serving(folder, auth_required=True) as served:
+        before = Caller(served)
+        before("POST", "/api/v1/events", json=list(EVENTS))
+        before.flush()
+    with contextlib.closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
+        connection.execute(statement)
+    with serving(folder, auth_required=True) as served:
+        yield Caller(served, before)
+
+
+def filled(template: str) -> str:
+    """Return a path with something in each of its places."""
+    return re.sub(r"\{\w+\}", "0" * 32, template)
