@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 import pytest
 from openapi_spec_validator import validate
@@ -163,6 +164,35 @@ def test_who_may_not_is_refused_as_described(platform: Platform) -> None:
             ]
             told = answer.json() if media_type.endswith("json") else answer.text
             faults += description.faults(content["schema"], told)
+
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"x": 1, "query": 2}', b"\xff"])
+def test_what_is_refused_is_refused_as_described(platform: Platform, content: bytes) -> None:
+    admin = platform.served.bearer(Role.ADMIN, name="another")
+    faults = []
+    for description, operation in platform.operations():
+        if operation.method != "GET" and "requestBody" not in operation.spec:
+            continue  # it would do what it is for
+        if operation.method == "GET":
+            asked = f"?unknown=%FF&{quote(content)}=1" if content else ""
+            target, body = f"{filled(operation.path)}{asked}", None
+        else:
+            target, body = filled(operation.path), content
+        answer = platform.served.client.request(operation.method, target, content=body, headers=admin)
+        media_type = answer.headers["content-type"].partition(";")[0]
+        schemas = [
+            each["schema"]
+            for status, stated, each in description.contents(operation)
+            if (status, stated) == (str(answer.status_code), media_type)
+        ]
+        if not schemas:
+            faults.append(f"{operation.name} answers {answer.status_code} {media_type}: {answer.text[:80]}")
+        elif answer.status_code >= 400:
+            told = answer.json() if media_type.endswith("json") else answer.text
+            found = description.faults(schemas[0], told, is_strict=True)
+            faults += [f"{operation.name}: {fault}" for fault in found]
 
     assert not faults, "\n".join(faults)
 
