@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from provgraph.families.credential.events import Right
-from provgraph.http import json, read_body
+from provgraph.http import encoded, read_body
 from provgraph.http.openapi import RawRoute, answer, needs, problem_answers, request_body
 from provgraph.wire.events import Event, EventResults
 
@@ -54,7 +54,7 @@ class _Events:
         sender = self._require_to_send(headers)
         body = await read_body(request, limit=self._body_limit, what="Body")
         take_in = self._ingest.lines if _media_type(headers) in _LINES else self._ingest.array
-        return json(await take_in(body, sender))
+        return encoded(await take_in(body, sender))
 
 
 def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 from starlette.responses import Response
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi.exceptions import RequestValidationError
+    from msgspec import Struct
     from starlette.exceptions import HTTPException
     from starlette.types import Scope
 
@@ -92,6 +94,11 @@ def text(content: str) -> Response:
 def json(content: Any, *, status: int = 200) -> Response:
     """Answer with JSON; ``content`` may hold `orjson.Fragment`."""
     return Response(orjson.dumps(content), status_code=status, media_type="application/json")
+
+
+def encoded(answer: Struct) -> Response:
+    """Answer with what a type of `provgraph.wire` says."""
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
 def error_answer(scope: Scope, error: ProvgraphError) -> Response:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 from fastapi import FastAPI
 from pydantic import TypeAdapter
@@ -52,6 +53,7 @@ Spec = dict[str, Any]
 Security = list[dict[str, list[str]]]
 
 SCHEMAS: Final = "#/components/schemas/{model}"
+_STRUCTS = SCHEMAS.format(model="{name}")
 _EXAMPLES = "examples.json"
 _OURS = "/api/v1"
 _WORD = re.compile(r"[A-Za-z0-9]+")
@@ -357,6 +359,10 @@ class _Completion:
         """Return the schema of a type, with a reference to each model in it; a schema that is one already, as such."""
         if isinstance(shape, dict):
             return self._hoisted(shape)
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+            (reference,), defined = msgspec.json.schema_components((shape,), ref_template=_STRUCTS)
+            self._schemas.update(defined)
+            return reference
         # Within a list a model is referenced: by itself it would be written out.
         listed = TypeAdapter(list[shape]).json_schema(ref_template=SCHEMAS)  # type: ignore[valid-type] # it is one
         self._schemas.update(listed.get("$defs", {}))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import Field
 
 from provgraph.wire.base import ABSENT, Wire
 
 _Text = Annotated[str, Field(min_length=1)]
-Verdict = Literal["accepted", "duplicate", "conflict", "invalid"]
+VerdictWord = Literal["accepted", "duplicate", "conflict", "invalid"]
 
 
 class EventArtifact(Wire):
@@ -53,30 +54,31 @@ class Event(Wire):
     ProducesArtifacts: list[EventArtifact] = ABSENT
 
 
-class EventWarning(Wire):
+class EventWarning(Struct, kw_only=True, frozen=True):
     """Something that was not kept as it was sent."""
 
-    field: str = ABSENT
+    field: str | UnsetType = UNSET
     rule: Literal["doubled-key", "inexact-number", "field-name", "further"]
     detail: str
 
 
-class EventResult(Wire):
+class EventResult(Struct, kw_only=True):
     """What became of one event."""
 
-    index: int = Field(ge=0, description="its place in the batch")
-    ID: str | None = Field(description="32 hex digits; null when it cannot be read")
-    verdict: Verdict
-    position: int = Field(default=ABSENT, description="of the stored event; absent when invalid")
-    field: str = ABSENT
-    rule: str = ABSENT
-    detail: str = ABSENT
-    warnings: list[EventWarning] = Field(
-        default=ABSENT, description="what was not kept as it was sent; absent when there is nothing"
-    )
+    index: Annotated[int, Meta(ge=0, description="its place in the batch")]
+    ID: Annotated[str | None, Meta(description="32 hex digits; null when it cannot be read")]
+    verdict: VerdictWord
+    position: Annotated[int | UnsetType, Meta(description="of the stored event; absent when invalid")] = UNSET
+    field: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+    warnings: Annotated[
+        list[EventWarning] | UnsetType,
+        Meta(description="what was not kept as it was sent; absent when there is nothing"),
+    ] = UNSET
 
 
-class EventResults(Wire):
+class EventResults(Struct, kw_only=True):
     """The verdicts on a batch."""
 
     results: list[EventResult]
@@ -84,4 +86,4 @@ class EventResults(Wire):
     duplicates: int
     conflicts: int
     invalid: int
-    position: int = Field(description="where the log is after this batch")
+    position: Annotated[int, Meta(description="where the log is after this batch")]
