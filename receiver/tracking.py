@@ -328,7 +328,8 @@ def routes(services: Services) -> list[BaseRoute]:
             summary=route.summary,
             description=f"{route.description}\n{_DESCRIPTION}",
             responses={
-                route.status: answer(route.shape, "It is done"),
+                # A writer who may not read is told less.
+                route.status: answer(route.shape | wire.Unread, "It is done"),
                 **problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
             },
             parameters=[path_parameter("id", f"the id of the {area(route.path[7:])[:-1]}")]

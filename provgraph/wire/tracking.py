@@ -20,7 +20,7 @@ class Named(Wire):
 
 
 class TrackedObject(Named):
-    """An object as it is. Who may write and not read is told what was sent, the id and the operation."""
+    """An object as it is."""
 
     branch: str
     values: dict[str, Any]
@@ -100,7 +100,7 @@ class RunReport(Wire):
 
 
 class Run(Wire):
-    """A run. Who may write and not read is told what was sent, the id, the state and the position."""
+    """A run."""
 
     id: str
     state: Literal["open", "done", "failed", "rolled-back"]
@@ -300,3 +300,66 @@ class Adopted(_Done):
 
     group: TrackedGroup
     into: TrackedGroup
+
+
+class IdAlone(Wire):
+    """Something that was sent, or is stored, of which only the id is told."""
+
+    id: str
+
+
+class RunUnread(Wire):
+    """A run, to who may not read."""
+
+    id: str
+    state: str
+    position: int
+
+
+class SentObject(Wire):
+    """An object as it was sent, its id, and what was done to it."""
+
+    id: str
+    operation: str
+    kind: str | None = ABSENT
+    key: str | None = ABSENT
+    branch: str | None = ABSENT
+    values: dict[str, Any] = ABSENT
+    parent: str | None = ABSENT
+    protected: bool | None = ABSENT
+    member: bool | None = ABSENT
+
+
+class Unread(Wire):
+    """What is told to who may write and not read: what was sent, ids, and what was done."""
+
+    id: str = ABSENT
+    state: str = ABSENT
+    position: int = ABSENT
+    actor: str | None = ABSENT
+    identifier: str | None = ABSENT
+    params: dict[str, Any] = ABSENT
+    branch: str | None = ABSENT
+    group_type: str | None = ABSENT
+    group_params: dict[str, Any] = ABSENT
+    delete_unused: bool = ABSENT
+    objects: list[SentObject] = ABSENT
+    run: RunUnread = ABSENT
+    group: IdAlone | None = ABSENT
+    into: IdAlone = ABSENT
+    plan: str = ABSENT
+    share: float = ABSENT
+    login: str = ABSENT
+    members: list[str] = ABSENT
+    added: list[str] = ABSENT
+    kept: list[str] = ABSENT
+    dropped: list[str] = ABSENT
+    retired: list[str] = ABSENT
+    missing: list[str] = ABSENT
+    released: list[str] = ABSENT
+    restored: list[str] = ABSENT
+    skipped: list[str] = ABSENT
+    retire: list[IdAlone] = ABSENT
+    release: list[IdAlone] = ABSENT
+    refused: list[IdAlone] = ABSENT
+    deferred: list[IdAlone] = ABSENT

@@ -73,17 +73,21 @@ class Exchange(NamedTuple):
 class Caller:
     """Calls operations by their template, and keeps what was answered."""
 
-    def __init__(self, served: Served, before: Caller | None = None) -> None:
+    def __init__(self, served: Served, headers: dict[str, str] | None = None) -> None:
         """
         Call as an administrator.
 
-        :param before: whose credential to use; without it, a new one
+        :param headers: of another credential
         """
         self._served = served
-        self.headers: dict[str, str] = (
-            served.bearer(Role.ADMIN, name=_ADMIN) if before is None else before.headers
-        )
+        self.headers = headers or served.bearer(Role.ADMIN, name=_ADMIN)
         self.exchanges: list[Exchange] = []
+
+    def who_may_only_write(self) -> Caller:
+        """Return what calls as one who may write and not read."""
+        wanted = {"name": "ci", "kind": "puc", "rights": ["write"]}
+        token = self("POST", "/admin/credentials", json=wanted, status=201)["token"]
+        return Caller(self._served, {"Authorization": f"Bearer {token}"})
 
     def __call__(
         self,
@@ -128,13 +132,15 @@ def exchanged(folder: Path) -> Iterator[tuple[Served, list[Exchange]]]:
         call = Caller(served)
         _events(call)
         _tracked_work(call)
+        writer = call.who_may_only_write()
+        _written_unread(writer)
         _infrahub(call)
         call.flush()
         _questions(call)
         _record_keeper(call)
         _probes(call)
         _admin(call)
-        exchanges = [*call.exchanges, *_accepted(folder)]
+        exchanges = [*call.exchanges, *writer.exchanges, *_accepted(folder)]
         yield served, exchanges
 
 
@@ -203,6 +209,35 @@ def _tracked_work(call: Caller) -> None:
     call.command("/api/v1/groups/{id}/remove", places={"id": target})
     call.command("/api/v1/objects", objects=[{"kind": "TestDataset", "key": "b", "values": {"rows": 1}}])
     call.command("/api/v1/runs/rollback", login=_ADMIN, since="now-1h")
+
+
+def _written_unread(call: Caller) -> None:
+    def saved(key: str, run: str | None = None) -> str:
+        one = {"kind": "TestDataset", "key": key, "values": {"rows": 1}}
+        answer = call.command("/api/v1/objects", objects=[one], run=run)
+        id_: str = answer["objects"][0]["id"]
+        return id_
+
+    groups = []
+    for name in ("first", "second"):
+        run = call.command("/api/v1/runs", status=201, identifier=name, params={"day": "monday"})["id"]
+        saved(name, run)
+        call("POST", "/api/v1/runs/{id}/plan", json={}, id=run)
+        closed = call.command("/api/v1/runs/{id}/close", places={"id": run}, delete_unused=True)
+        groups.append(closed["group"]["id"])
+    call.command("/api/v1/objects/retire", ids=[saved("unread")])
+    call.command("/api/v1/groups/{id}/adopt", places={"id": groups[0]}, into=groups[1])
+    call.command("/api/v1/groups/{id}/remove", places={"id": groups[1]})
+    failed, undone = (
+        call.command("/api/v1/runs", status=201, identifier=name)["id"] for name in ("third", "fourth")
+    )
+    call.command("/api/v1/runs/{id}/fail", places={"id": failed}, error="out of memory")
+    saved("undone", undone)
+    call.command("/api/v1/runs/{id}/close", places={"id": undone})
+    call.command("/api/v1/runs/{id}/rollback", places={"id": undone})
+    saved("alone")
+    call.command("/api/v1/runs/rollback", login="ci", since="now-1h", force=True)
+    call("POST", "/api/v1/events", json=EVENTS[0])
 
 
 def _infrahub(call: Caller) -> None:
@@ -329,7 +364,7 @@ def _damaged(folder: Path, statement: str) -> Iterator[Caller]:
     with contextlib.closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
         connection.execute(statement)
     with serving(folder, auth_required=True) as served:
-        yield Caller(served, before)
+        yield Caller(served, before.headers)
 
 
 def filled(template: str) -> str:
