@@ -8,6 +8,7 @@ from pydantic import Field
 
 from provgraph.wire.base import ABSENT, Changed, Credential, Evidence, Truth, Whole, Wire
 
+TagOrder = Literal["arrival", "time"]
 Connected = Annotated[bool | None, Field(description="null: the search was cut before it was known")]
 
 
@@ -17,6 +18,8 @@ class Node(Wire):
     kind: str
     id: str
     version: str | None = ABSENT
+    event: str = Field(default=ABSENT, description="that a tag marks")
+    tag_order: TagOrder = ABSENT
     outcome: str = ABSENT
     error: str = ABSENT
     changed: Changed = ABSENT
@@ -230,11 +233,15 @@ class LineageAnswer(Graph):
 
 
 class PathStep(Wire):
-    """An event on a way, and the artifact by which it led to the next one."""
+    """An event on a way, and the artifact by which it led to the next one; null: that one named it."""
 
     event: str
-    position: int
+    position: int | None
     by: str | None
+    used: list[Evidence] = Field(
+        default=ABSENT,
+        description="of the first step: the events that made what it used, where these are no steps",
+    )
     emitter: str = ABSENT
     type: str = ABSENT
     occurred_at: str = ABSENT
@@ -270,6 +277,7 @@ class AffectedEvent(Wire):
     depth: int
     produced: list[ProducedArtifact]
     path: list[PathStep]
+    path_left_out: int = Field(default=ABSENT, description="steps before those of the path, where it is long")
     recorded_by: Credential = ABSENT
     changed: Changed = ABSENT
 
@@ -339,9 +347,6 @@ class TagState(Wire):
     error: str = ABSENT
     recorded_by: Credential = ABSENT
     changed: Changed = ABSENT
-
-
-TagOrder = Literal["arrival", "time"]
 
 
 class StateAnswer(Whole):

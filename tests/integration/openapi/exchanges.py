@@ -45,6 +45,46 @@ _KIND = {
 }
 
 
+def _event(
+    number: int, type_: str, occurred_at: str, uses: Any, produces: Any, **more: Any
+) -> dict[str, Any]:
+    return {
+        "ID": f"{number:032x}",
+        "Type": type_,
+        "Emitter": "odd",
+        "OccurredAt": occurred_at,
+        "UsesArtifacts": uses,
+        "ProducesArtifacts": produces,
+        **more,
+    }
+
+
+_LONG_WAY = 105  # steps: answers have a hundred of them
+_SAID = {"Digest": "d1", "Kind": "data", "Properties": {"rows": 3}}
+# Versions that are named, that come later than their use, that contradict it; and work that did not end well.
+_ODD: tuple[dict[str, Any], ...] = (
+    _event(
+        21, "make", "2026-03-05T02:00:00Z", [], [{"Name": "odd", "Version": "1", **_SAID}], Outcome="aborted"
+    ),
+    _event(
+        22,
+        "use",
+        "2026-03-05T03:00:00Z",
+        [
+            {"Name": "odd", "Version": "1", "Digest": "d2"},
+            {"Name": "outside", **_SAID},
+            {"Name": "odd", "Version": "none", **_SAID},
+        ],
+        [{"Name": "odd/result"}],
+        Predecessors=[f"{21:032x}"],
+        Tag="odd",
+        TagNamespace="prod",
+    ),
+    _event(23, "early", "2026-03-05T01:00:00Z", [{"Name": "odd", "Version": "1"}], [{"Name": "odd/early"}]),
+    _event(24, "fix", "2026-03-05T01:30:00Z", [{"Name": "odd/early"}], [{"Name": "odd", "Version": "0"}]),
+)
+
+
 class Exchange(NamedTuple):
     """A call of an operation, and how it was answered."""
 
@@ -137,6 +177,7 @@ def exchanged(folder: Path) -> Iterator[tuple[Served, list[Exchange]]]:
         _infrahub(call)
         call.flush()
         _questions(call)
+        call("GET", "/api/v1/impact", query={"node": "artifact:chain/0", "format": "json"})
         _record_keeper(call)
         _probes(call)
         _admin(call)
@@ -155,6 +196,18 @@ def _events(call: Caller) -> None:
             {**EVENTS[3], "type": "x", "ID": uuid.uuid4().hex, "Outcome": "failed", "Error": "no disk"},
         ],
     )
+    call("POST", "/api/v1/events", json=list(_ODD))
+    chain = [
+        _event(
+            1_000 + number,
+            "link",
+            f"2026-03-06T02:{number // 60:02}:{number % 60:02}Z",
+            [{"Name": f"chain/{number}"}],
+            [{"Name": f"chain/{number + 1}"}],
+        )
+        for number in range(_LONG_WAY)
+    ]
+    call("POST", "/api/v1/events", json=chain)
     call("POST", "/api/v1/events", json=EVENTS[0])
     call("POST", "/receiver/pem", json={**EVENTS[2], "ID": uuid.uuid4().hex})
     call("POST", "/receiver/tag/{rest}", json={}, rest=f"{_TAG}/{TRAIN}")
@@ -281,7 +334,22 @@ def _questions(call: Caller) -> None:
     call("GET", "/api/v1/diff", query={"from": "now", "to": "2026-03-01T02:30:00Z"})
     call("GET", "/api/v1/gaps")
     call("GET", "/api/v1/gaps", query={"list": "never_produced", "limit": 1})
+    _odd_questions(call)
     call("POST", "/api/v1/cypher", json={"query": "MATCH (p:PEM) RETURN p.rk_id, p.type, p LIMIT 2"})
+
+
+def _odd_questions(call: Caller) -> None:
+    for node in ("odd/result", "odd/early", "odd", f"pem:{22:032x}", f"pem:{9:032x}", "tag:prod/odd"):
+        for depth in ({}, {"depth": 1}):
+            call("GET", "/api/v1/why", query={"node": node, **depth})
+            for more in ({}, {"details": "true"}, {"as_of": "now", "details": "true"}):
+                call("GET", "/api/v1/lineage", query={"node": node, **depth, **more})
+    for source in ("odd", "outside", f"pem:{21:032x}"):
+        for query in ({}, {"depth": 1}):
+            call("GET", "/api/v1/impact", query={"node": source, "format": "json", **query})
+            call("GET", "/api/v1/impact", query={"node": source, **query})
+        call("GET", "/api/v1/path", query={"source": source, "target": "odd/result"})
+        call("GET", "/api/v1/path", query={"source": source, "target": "odd/early"})
 
 
 def _record_keeper(call: Caller) -> None:
@@ -343,23 +411,29 @@ def _admin(call: Caller) -> None:
 
 def _accepted(folder: Path) -> Iterator[Exchange]:
     """Yield how the loss of an event, and the change of one, are accepted; both happen where nobody serves."""
-    last = len(EVENTS) + 1  # the first event is the credential's
+    last = len(EVENTS) + len(_ODD) + 1  # the first event is the credential's
     reason = {"reason": "restored by hand"}
     with _damaged(folder / "lost", f"DELETE FROM event WHERE position = {last}") as call:  # noqa: S608 - a number
         call("POST", "/admin/accept-loss", json=reason, status=202)
         call.flush()
     yield call.exchanges[-1]
     # The salt is in the digest, too.
-    with _damaged(folder / "changed", "UPDATE event SET salt = zeroblob(16) WHERE position = 3") as call:
-        call("POST", "/admin/accept-change", json={"position": 3, **reason})
-    yield call.exchanges[-1]
+    with _damaged(
+        folder / "changed", "UPDATE event SET salt = zeroblob(16) WHERE position IN (3, 6, 8)"
+    ) as call:
+        for position in (3, 6, 8):
+            call("POST", "/admin/accept-change", json={"position": position, **reason})
+        call.flush()
+        _questions(call)
+        _record_keeper(call)
+    yield from call.exchanges
 
 
 @contextmanager
 def _damaged(folder: Path, statement: str) -> Iterator[Caller]:
     with serving(folder, auth_required=True) as served:
         before = Caller(served)
-        before("POST", "/api/v1/events", json=list(EVENTS))
+        before("POST", "/api/v1/events", json=[*EVENTS, *_ODD])
         before.flush()
     with contextlib.closing(sqlite3.connect(folder / "provgraph.db")) as connection, connection:
         connection.execute(statement)
