@@ -11,6 +11,7 @@ import re
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
+from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -364,7 +365,8 @@ class _Completion:
             self._schemas.update(defined)
             return reference
         # Within a list a model is referenced: by itself it would be written out.
-        listed = TypeAdapter(list[shape]).json_schema(ref_template=SCHEMAS)  # type: ignore[valid-type] # it is one
+        within: Any = GenericAlias(list, (shape,))
+        listed = TypeAdapter(within).json_schema(ref_template=SCHEMAS)
         self._schemas.update(listed.get("$defs", {}))
         schema: Spec = listed["items"]
         return schema
