@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
 from starlette.routing import Mount
 
 import provgraph
+from admin.door import DOOR
 from admin.routes import router
-from provgraph.http import install
+from provgraph.families.credential.events import Right
+from provgraph.http import Doors, install
+from provgraph.http.openapi import Api, needs
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
 
+_PATH = "/admin"
 _DESCRIPTION = """
 Operate provgraph. Every call needs an admin's credential when credentials are required.
 
@@ -24,15 +27,16 @@ each kind runs at a time.
 """
 
 
-def build(services: Services) -> FastAPI:
+def build(services: Services) -> Api:
     """Return the admin application."""
-    app = FastAPI(
+    app = Api(
+        doors=Doors(),
+        packages=[DOOR.name],
+        prefix=_PATH,
+        security=needs(Right.ADMIN),
         title="provgraph admin",
         version=provgraph.__version__,
         description=_DESCRIPTION,
-        docs_url=None,  # FastAPI's page is of another host's scripts
-        redoc_url=None,
-        redirect_slashes=False,
     )
     app.state.services = services
     app.include_router(router)
@@ -42,4 +46,4 @@ def build(services: Services) -> FastAPI:
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the admin application as a route, for the application that serves it."""
-    return [Mount("/admin", app=build(services))]
+    return [Mount(_PATH, app=build(services))]

@@ -7,7 +7,7 @@ Annotations are evaluated here, for FastAPI reads them when the program runs.
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 
 import provgraph
@@ -33,8 +33,8 @@ from admin.schemas import (
 from provgraph.errors import InvalidInputError
 from provgraph.families.credential.events import Right
 from provgraph.http import Services, read_body
-from provgraph.http.models import Body, describe_body, parse_body
-from provgraph.http.openapi import problem_answers
+from provgraph.http.models import Body, parse_body
+from provgraph.http.openapi import body_of, problem_answers
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_removable, find_report
 from provgraph.operations.credentials import Credentials
@@ -78,7 +78,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 Operated = Annotated[Services, Depends(_admins_services)]
 Sent = Annotated[str | None, Depends(_its_sender)]
-router = APIRouter(responses=_problems(400, 401, 403, 503))
+router = APIRouter(responses=_problems(503))
 _NOT_FOUND = _problems(404)
 _CONFLICT = _problems(409)
 
@@ -105,7 +105,7 @@ def jobs(services: Operated) -> list[JobAnswer]:
 
 
 @router.get("/jobs/{job_id}", tags=["jobs"], responses=_NOT_FOUND)
-def job(job_id: str, services: Operated) -> JobAnswer:
+def job(job_id: Annotated[str, Path(description="of the job")], services: Operated) -> JobAnswer:
     """One job as it stands."""
     return JobAnswer.of(services.jobs.get(job_id))
 
@@ -117,7 +117,7 @@ def reports(services: Operated) -> list[ReportSummary]:
 
 
 @router.get("/reports/{report_id}", tags=["reports"], responses=_NOT_FOUND)
-def report(report_id: str, services: Operated) -> ReportAnswer:
+def report(report_id: Annotated[str, Path(description="of the report")], services: Operated) -> ReportAnswer:
     """One report with its text."""
     return ReportAnswer.of(find_report(services.catalog, report_id))
 
@@ -136,7 +136,7 @@ async def flush(services: Operated) -> FlushAnswer:
     "/verify",
     status_code=202,
     tags=["operations"],
-    openapi_extra=describe_body(VerifyBody, required=False),
+    openapi_extra=body_of(VerifyBody, example={"deep": True}, required=False),
     responses=_CONFLICT,
 )
 def verify(services: Operated, asked: Annotated[VerifyBody, Depends(_parsed(VerifyBody))]) -> JobAnswer:
@@ -165,7 +165,9 @@ def verify_connections(services: Operated, sender: Sent) -> JobAnswer:
     tags=["operations"],
     responses={**_NOT_FOUND, **_CONFLICT},
 )
-def remove_unconnected(report_id: str, services: Operated, sender: Sent) -> JobAnswer:
+def remove_unconnected(
+    report_id: Annotated[str, Path(description="of the report")], services: Operated, sender: Sent
+) -> JobAnswer:
     """Remove the artifacts that a connection report lists, but for those that a PEM names by now."""
     listing = find_removable(services.catalog, report_id)
     removing = work.removing_unconnected(services, listing.id, sender)
@@ -176,7 +178,7 @@ def remove_unconnected(report_id: str, services: Operated, sender: Sent) -> JobA
     "/rebuild",
     status_code=202,
     tags=["operations"],
-    openapi_extra=describe_body(RebuildBody, required=False),
+    openapi_extra=body_of(RebuildBody, example={"graph": True, "catalog": False}, required=False),
     responses=_CONFLICT,
 )
 def rebuild(
@@ -194,7 +196,7 @@ def rebuild(
 @router.post(
     "/accept-change",
     tags=["operations"],
-    openapi_extra=describe_body(AcceptChangeBody),
+    openapi_extra=body_of(AcceptChangeBody, example={"position": 17, "reason": "restored by hand"}),
     responses={**_NOT_FOUND, **_CONFLICT},
 )
 def accept_a_change(
@@ -210,7 +212,7 @@ def accept_a_change(
     "/accept-loss",
     status_code=202,
     tags=["operations"],
-    openapi_extra=describe_body(AcceptLossBody),
+    openapi_extra=body_of(AcceptLossBody, example={"reason": "the disk broke, and there is no copy"}),
     responses=_CONFLICT,
 )
 def accept_a_loss(
@@ -225,7 +227,12 @@ def accept_a_loss(
     )
 
 
-@router.post("/clean", tags=["operations"], openapi_extra=describe_body(CleanBody), responses=_CONFLICT)
+@router.post(
+    "/clean",
+    tags=["operations"],
+    openapi_extra=body_of(CleanBody, example={"position": 42}),
+    responses=_CONFLICT,
+)
 def remove_everything(
     services: Operated, sender: Sent, asked: Annotated[CleanBody, Depends(_parsed(CleanBody))]
 ) -> CleanAnswer:
@@ -244,7 +251,12 @@ def remove_everything(
 
 
 @router.post(
-    "/credentials", status_code=201, tags=["credentials"], openapi_extra=describe_body(CredentialBody)
+    "/credentials",
+    status_code=201,
+    tags=["credentials"],
+    openapi_extra=body_of(
+        CredentialBody, example={"name": "ben", "kind": "puc", "role": "writer", "expires": "90d"}
+    ),
 )
 def create_credential(
     services: Operated,
@@ -271,7 +283,11 @@ def credentials(services: Operated) -> list[CredentialAnswer]:
 
 
 @router.delete("/credentials/{credential_id}", tags=["credentials"], responses=_NOT_FOUND)
-def revoke_credential(credential_id: str, services: Operated, sender: Sent) -> CredentialAnswer:
+def revoke_credential(
+    credential_id: Annotated[str, Path(description="of the credential, as it is listed")],
+    services: Operated,
+    sender: Sent,
+) -> CredentialAnswer:
     """Take a credential back, from now on. Doing it again changes nothing."""
     revoked = Credentials(services.log, services.catalog).revoke(credential_id, sender=sender)
     services.authenticator.forget()

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import InvalidInputError
 from provgraph.events import canonical
 from provgraph.families.credential.events import Right
 from provgraph.http import json, read_body, text
+from provgraph.http.openapi import JSON, OPEN, TEXT, RawRoute, answer, needs, problem_answers, request_body
 from provgraph.operations.flush import flush_async
 from provgraph.operations.info import counts
 from provgraph.operations.verify import Verification, verify
+from provgraph.wire.recordkeeper import TAG, Comparison, GraphBuilderInfo, ScopeBody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
+    from provgraph.http.openapi import Spec
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -40,18 +42,57 @@ def routes(services: Services) -> list[BaseRoute]:
     """Return the routes, each with the right that it needs."""
     builder = _GraphBuilder(services)
 
-    def post(path: str, endpoint: Endpoint, right: Right) -> Route:
+    def post(
+        path: str,
+        endpoint: Endpoint,
+        right: Right,
+        summary: str,
+        *,
+        shape: object = str,
+        body: Spec | None = None,
+    ) -> RawRoute:
         async def guarded(request: Request) -> Response:
             services.authenticator.require(request, right)
             return await endpoint(request)
 
-        return Route(f"/graph_builder/{path}", guarded, methods=["POST"])
+        return RawRoute(
+            f"/graph_builder/{path}",
+            guarded,
+            methods=["POST"],
+            security=needs(right),
+            tags=[TAG],
+            summary=summary,
+            description=endpoint.__doc__,
+            responses={200: answer(shape, "The answer", media_type=TEXT if shape is str else JSON)},
+            body=body,
+        )
 
     return [
-        Route("/graph_builder/info", builder.info, methods=["GET"]),
-        post("rebuild", builder.rebuild, Right.ADMIN),
-        post("flush", builder.flush, Right.READ),
-        post("verify", builder.verify, Right.READ),
+        RawRoute(
+            "/graph_builder/info",
+            builder.info,
+            methods=["GET"],
+            security=OPEN,
+            tags=[TAG],
+            summary="The graph builder, and how much catalog and graph hold",
+            responses={
+                200: answer(GraphBuilderInfo, "The fields that Record Keeper's client knows"),
+                **problem_answers(503),
+            },
+            answers_head=True,
+        ),
+        post("rebuild", builder.rebuild, Right.ADMIN, "Begin to build the graph anew"),
+        post("flush", builder.flush, Right.READ, "Wait until the graph has everything"),
+        post(
+            "verify",
+            builder.verify,
+            Right.READ,
+            "Compare catalog and graph",
+            shape=Comparison,
+            body=request_body(
+                ScopeBody, example={"check_pems": True, "check_artifacts": True}, required=False
+            ),
+        ),
     ]
 
 

@@ -7,8 +7,6 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from infrahub.access import Access
 from infrahub.budget import Budget
@@ -18,23 +16,45 @@ from infrahub.mutations import Mutations
 from infrahub.nodes import Nodes, dashed
 from infrahub.queries import Queries
 from infrahub.schema import is_shown, read_load, schema_document
+from infrahub.shapes import (
+    CheckedSchema,
+    GraphQLAnswer,
+    GraphQLBody,
+    LoadedSchema,
+    LoginBody,
+    SchemaAnswer,
+    SchemasBody,
+    Tokens,
+)
 from provgraph.errors import ConflictError, InvalidInputError, ProvgraphError
 from provgraph.events.canonical import loads
 from provgraph.events.recorder import CHANGED
+from provgraph.families.credential.events import Right
 from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http import json, read_body
-from provgraph.http.openapi import RawRoute
+from provgraph.http.openapi import (
+    OPEN,
+    RawRoute,
+    answer,
+    needs,
+    path_parameter,
+    problem_answers,
+    request_body,
+)
 from provgraph.tracking import MAIN, Command
 from provgraph.tracking.kinds import kind_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from infrahub.access import Writer
     from infrahub.documents import Document
     from provgraph.http import Services
+    from provgraph.http.openapi import Security, Spec
 
 JSONObject = dict[str, Any]
 
@@ -50,21 +70,108 @@ def routes(services: Services) -> list[BaseRoute]:
     """Return the routes, for the application that serves them."""
     endpoints = _Endpoints(services)
     graphql = "GraphQL of Infrahub's SDK: create, upsert, update and delete nodes and groups, list them"
+    branch = path_parameter("branch", "which branch; `main` always is there")
+    document = request_body(GraphQLBody, example=_DOCUMENT)
+    answered = answer(GraphQLAnswer, "The data, and the errors of what failed")
     return [
         _route(
-            "GET", "/api/schema", endpoints.schema, "The kinds that are defined, as Infrahub's SDK reads them"
+            "GET",
+            "/api/schema",
+            endpoints.schema,
+            "The kinds that are defined, as Infrahub's SDK reads them",
+            {200: answer(SchemaAnswer, "The schema")},
+            Right.READ,
+            parameters=[_NAMESPACES],
         ),
-        _route("POST", "/api/schema/load", endpoints.load, "Define kinds, as Infrahub's SDK sends them"),
-        _route("POST", "/api/schema/check", endpoints.check, "Whether kinds could be defined"),
-        _route("POST", "/api/auth/login", endpoints.login, "A credential's name and token, as a login"),
-        _route("POST", "/api/auth/refresh", endpoints.refresh, "The tokens of a login, once more"),
-        _route("POST", "/graphql", endpoints.graphql, graphql),
-        _route("POST", "/graphql/{branch:path}", endpoints.graphql, f"{graphql}, on a branch"),
+        _route(
+            "POST",
+            "/api/schema/load",
+            endpoints.load,
+            "Define kinds, as Infrahub's SDK sends them",
+            {200: answer(LoadedSchema, "They are defined"), **problem_answers(_UNREADABLE)},
+            Right.WRITE,
+            body=request_body(SchemasBody, example=_SCHEMAS),
+        ),
+        _route(
+            "POST",
+            "/api/schema/check",
+            endpoints.check,
+            "Whether kinds could be defined",
+            {_CHECKED: answer(CheckedSchema, "They could be"), **problem_answers(_UNREADABLE)},
+            Right.READ,
+            body=request_body(SchemasBody, example=_SCHEMAS),
+        ),
+        _route(
+            "POST",
+            "/api/auth/login",
+            endpoints.login,
+            "A credential's name and token, as a login",
+            {200: answer(Tokens, "The tokens"), **problem_answers(401, 503)},
+            body=request_body(LoginBody, example={"username": "ada", "password": "pg_..."}),
+        ),
+        _route(
+            "POST",
+            "/api/auth/refresh",
+            endpoints.refresh,
+            "The tokens of a login, once more",
+            {200: answer(Tokens, "The tokens"), **problem_answers(400, 413, 415)},
+            security=[{"bearer": []}],
+        ),
+        _route("POST", "/graphql", endpoints.graphql, graphql, {200: answered}, Right.READ, body=document),
+        _route(
+            "POST",
+            "/graphql/{branch:path}",
+            endpoints.graphql,
+            f"{graphql}, on a branch",
+            {200: answered},
+            Right.READ,
+            parameters=[branch],
+            body=document,
+        ),
     ]
 
 
-def _route(method: str, path: str, endpoint: Callable[..., Any], summary: str) -> RawRoute:
-    return RawRoute(path, endpoint, methods=[method], tags=["infrahub"], name=path, summary=summary)
+def _route(
+    method: str,
+    path: str,
+    endpoint: Callable[..., Any],
+    summary: str,
+    responses: dict[int, Spec],
+    right: Right | None = None,
+    *,
+    security: Security = OPEN,
+    **described: Any,
+) -> RawRoute:
+    return RawRoute(
+        path,
+        endpoint,
+        methods=[method],
+        security=security if right is None else needs(right, "infrahub"),
+        tags=["infrahub"],
+        summary=summary,
+        responses=responses,
+        **described,
+    )
+
+
+_NAMESPACES: Spec = {
+    "name": "namespaces",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "array", "items": {"type": "string"}},
+    "description": "only kinds of these namespaces; may be repeated",
+}
+_SCHEMAS: Spec = {
+    "schemas": [
+        {
+            "version": "1.0",
+            "nodes": [
+                {"namespace": "Test", "name": "Report", "attributes": [{"name": "rows", "kind": "Number"}]}
+            ],
+        }
+    ]
+}
+_DOCUMENT: Spec = {"query": "query { TestReport { count edges { node { id rows { value } } } } }"}
 
 
 class _Endpoints:

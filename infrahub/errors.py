@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from infrahub.shapes import GraphQLErrors
 from provgraph.errors import InvalidInputError
-from provgraph.http.answers import encodable, error_json
+from provgraph.http.answers import ErrorForm, encodable, error_json
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -31,6 +32,9 @@ def infrahub_errors(error: ProvgraphError) -> dict[str, Any]:
     return {"data": None, "errors": [{"message": encodable(str(error)), "extensions": extensions}]}
 
 
-def infrahub_answer(error: ProvgraphError) -> Response:
-    """Answer with an error."""
+def _answer(error: ProvgraphError) -> Response:
     return error_json(error, infrahub_errors(error))
+
+
+# A list of errors, as Infrahub's SDK reads them.
+infrahub_answer = ErrorForm("infrahub", _answer, "application/json", GraphQLErrors)

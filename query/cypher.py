@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import InvalidInputError
 from provgraph.events.canonical import loads
 from provgraph.families.credential.events import Right
 from provgraph.http import enclosed, read_body
-from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.http.openapi import RawRoute, answer, needs, problem_answers, request_body
+from provgraph.wire.questions import CypherAnswer, CypherBody
 from query.cypherrights import require_cypher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.graphstore import CypherResult
@@ -41,11 +42,14 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
             _Cypher(services, places).post,
             methods=["POST"],
             tags=["cypher"],
-            name="cypher",
+            security=needs(Right.READ),
             summary="Ask the graph a question in Cypher",
             description=_DESCRIPTION,
-            responses={200: _ANSWER, **problem_answers(400, 401, 403, 413, 415, 503)},
-            openapi_extra={"requestBody": _BODY},
+            responses={
+                200: answer(CypherAnswer, "The rows"),
+                **problem_answers(400, 401, 403, 413, 415, 503),
+            },
+            body=_BODY,
         )
     ]
 
@@ -117,43 +121,10 @@ JSON does not have, such as NaN, is null.
 
 A query that would write is *unsupported*, whoever sends it: report an event instead.
 """
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["query"],
-                "additionalProperties": False,
-                "properties": {
-                    "query": {"type": "string", "maxLength": 100_000},
-                    "parameters": {
-                        "type": "object",
-                        "description": "values for the query's `$names`; never query text",
-                        "default": {},
-                    },
-                },
-            },
-            "example": {
-                "query": "MATCH (p:PEM)-[:USES]->(a:Artifact {rk_id: $name}) RETURN p.rk_id, p.type LIMIT 10",
-                "parameters": {"name": "table/customers"},
-            },
-        }
+_BODY = request_body(
+    CypherBody,
+    example={
+        "query": "MATCH (p:PEM)-[:USES]->(a:Artifact {rk_id: $name}) RETURN p.rk_id, p.type LIMIT 10",
+        "parameters": {"name": "table/customers"},
     },
-}
-_ANSWER: dict[str, Any] = {
-    "description": "The rows, each a list with a value for each column",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["columns", "rows", "row_count"],
-                "properties": {
-                    "columns": {"type": "array", "items": {"type": "string"}},
-                    "rows": {"type": "array", "items": {"type": "array", "items": {}}},
-                    "row_count": {"type": "integer"},
-                },
-            }
-        }
-    },
-}
+)

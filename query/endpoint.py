@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
 from provgraph.exports import to_json
 from provgraph.families.credential.events import Right
-from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.http.openapi import RawRoute, needs, problem_answers
 from query import questions
 from query.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
 
     from provgraph.http import Places, Services
     from query.questions import Given, Parameter
@@ -30,7 +31,7 @@ class Question(NamedTuple):
     description: str
     parameters: Mapping[str, Parameter]
     answer: Callable[[Services, Given], Response]  # runs in a thread
-    example: Mapping[str, Any]
+    shapes: Mapping[str, object]  # of its answers, by media type; the first is the usual one
     statuses: tuple[int, ...] = (400, 401, 403, 404, 409, 503)
 
     def route(self, services: Services, places: Places) -> RawRoute:
@@ -66,22 +67,24 @@ class Endpoint:
         return given
 
 
-def described(question: Question, endpoint: Callable[..., Any], *, media_type: str = JSON) -> RawRoute:
+def described(question: Question, endpoint: Callable[..., Any]) -> RawRoute:
     """Return a question's route, with its description for the OpenAPI document."""
     return RawRoute(
         question.path,
         endpoint,
         methods=["GET"],
-        response_class=Response,  # the media type of its own is the only one
+        security=needs(Right.READ),
         tags=["questions"],
-        name=question.path.rpartition("/")[2],
         summary=question.summary,
         description=question.description,
         responses={
-            200: {"description": "The answer", "content": {media_type: {"example": question.example}}},
+            200: {
+                "description": "The answer",
+                "content": {media_type: {"schema": shape} for media_type, shape in question.shapes.items()},
+            },
             **problem_answers(*question.statuses),
         },
-        openapi_extra={"parameters": [parameter.described() for parameter in question.parameters.values()]},
+        parameters=[parameter.described() for parameter in question.parameters.values()],
     )
 
 

@@ -26,13 +26,22 @@ _LONGEST_STEM = 80
 _DIGEST_DIGITS = 12
 
 
+# What the formats are but for JSON, as shapes of answers.
+FILES: Mapping[str, object] = {
+    each.media_type: dict[str, Any] if each.name == "ndjson" else str  # the lines are objects
+    for each in FORMATS.values()
+    if each.media_type != "application/json"
+}
+
+
 def parameter(description: str, *also: str) -> Parameter:
     """
     Return the parameter that chooses a format.
 
     :param also: names of formats that this answer has beside those of lineage
     """
-    return Parameter("format", {"enum": [*also, *FORMATS], "default": "json"}, description)
+    own = "`prov-json` and `node-link` are JSON in forms of their own"
+    return Parameter("format", {"enum": [*also, *FORMATS], "default": "json"}, f"{description}; {own}")
 
 
 def chosen(given: Given, *also: str, limit: int) -> str | None:

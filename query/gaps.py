@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from provgraph.lineage import pages
 from provgraph.lineage.gaps import DEFAULT_LIMIT, LISTS, Gaps, gaps
 from provgraph.lineage.times import read_duration
+from provgraph.wire.questions import GapsAnswer
 from query import endpoint, questions
 from query.endpoint import Question
 from query.questions import Parameter
@@ -39,8 +40,6 @@ def _gaps(services: Services, given: Given) -> Response:
     )
 
 
-_TRUTH = {"position": 5, "as_of": None}
-_LIST = {"complete": True, "reason": None, "cursor": None}
 GAPS = Question(
     path="/api/v1/gaps",
     summary="What is missing: uses of what nobody made, events nobody reported, clocks that disagree",
@@ -67,39 +66,6 @@ and by how much its clock is ahead at least. Each list has its own `cursor`: `li
         questions.SECONDS,
     ),
     answer=_gaps,
-    example={
-        "never_produced": {"items": [{"artifact": "raw/crm"}], **_LIST},
-        "unseen_predecessors": {
-            "items": [
-                {
-                    "event": "11111111000040008000000000000009",
-                    "named_by": "11111111000040008000000000000004",
-                    "times": 1,
-                }
-            ],
-            **_LIST,
-        },
-        "out_of_order": {"items": [], **_LIST},
-        "contradicted": {"items": [], **_LIST},
-        "emitters": [
-            {
-                "emitter": "campaigns",
-                "events": 1,
-                "first_at": "2026-03-02T11:05:00.000000Z",
-                "last_at": "2026-03-02T11:05:00.000000Z",
-                "last_position": 4,
-                "silent": False,
-                "silent_seconds": 3600.0,
-                "coverage": 1.0,
-                "failed": 0,
-                "aborted": 0,
-                "unknown": 0,
-                "delay_seconds": {"least": 0.4, "mean": 0.4, "greatest": 0.4},
-                "clock_ahead_seconds": 0,
-            }
-        ],
-        "outcomes": {"failed": 0, "aborted": 0, "unknown": 0},
-        **_TRUTH,
-    },
+    shapes={endpoint.JSON: GapsAnswer},
     statuses=(400, 401, 403, 409, 503),
 )

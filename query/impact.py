@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
-
 from provgraph.exports import to_json
 from provgraph.http import enclosed
 from provgraph.lineage import pages
 from provgraph.lineage.impact import LARGEST_LIMIT, Impact, impact
 from provgraph.lineage.trace import Filter
+from provgraph.wire.questions import AffectedEvent, ImpactAnswer, ImpactEnd, ImpactStart
 from query import endpoint, questions
 from query.endpoint import Endpoint, Question
 from query.questions import Parameter
@@ -19,6 +17,8 @@ from query.questions import Parameter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.http import Places, Services
@@ -30,7 +30,7 @@ _FORMATS = ("ndjson", "json")
 
 def routes(services: Services, places: Places) -> list[BaseRoute]:
     """Return the route."""
-    return [endpoint.described(_QUESTION, _Impact(services, places, _QUESTION).get, media_type=_NDJSON)]
+    return [endpoint.described(_QUESTION, _Impact(services, places, _QUESTION).get)]
 
 
 class _Impact(Endpoint):
@@ -113,25 +113,5 @@ An artifact without a version means all its versions. What the filters leave out
         ),
     ),
     answer=_page,
-    example={
-        "event": "11111111000040008000000000000004",
-        "type": "decide",
-        "emitter": "campaigns",
-        "occurred_at": "2026-03-02T11:05:00.000000Z",
-        "recorded_at": "2026-03-02T11:05:00.412000Z",
-        "position": 4,
-        "properties": {},
-        "depth": 1,
-        "produced": [
-            {
-                "artifact": "decision/4711",
-                "version": {
-                    "event": "11111111000040008000000000000004",
-                    "position": 4,
-                    "produced_at": "2026-03-02T11:05:00.000000Z",
-                },
-            }
-        ],
-        "path": [{"event": "11111111000040008000000000000004", "position": 4, "by": "model/churn"}],
-    },
+    shapes={_NDJSON: ImpactStart | AffectedEvent | ImpactEnd, endpoint.JSON: ImpactAnswer},
 )

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
 from starlette.responses import Response
 
 from provgraph.errors import NotFoundError, TakesLongerError
@@ -14,10 +13,12 @@ from provgraph.exports import to_json
 from provgraph.lineage import DEFAULT_LIMIT, LARGEST_LIMIT, Direction, LineageRequest, lineage
 from provgraph.lineage.lineage import is_cursor
 from provgraph.lineage.trace import BOTH, Filter, Trace, trace
+from provgraph.wire.questions import LineageAnswer
 from query import endpoint, formats, questions
 from query.endpoint import Endpoint, Question
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
     from starlette.routing import BaseRoute
 
     from provgraph.http import Places, Services
@@ -182,30 +183,6 @@ def _as_json(services: Services, answer: bytes) -> Response:
 _YES, _NO = "true", "false"
 _YES_OR_NO = (_YES, _NO)
 _DIRECTIONS = (*(each.value for each in Direction), BOTH)
-_EXAMPLE = {
-    "node": {"kind": "artifact", "id": "model/churn", "version": "11111111000040008000000000000002"},
-    "direction": "upstream",
-    "depth": None,
-    "nodes": [
-        {"kind": "artifact", "id": "model/churn", "depth": 0},
-        {
-            "kind": "pem",
-            "id": "11111111000040008000000000000002",
-            "type": "train",
-            "emitter": "trainer@ml-team",
-            "occurred_at": "2026-03-01T09:30:00.000000Z",
-            "position": 2,
-            "depth": 1,
-        },
-    ],
-    "edges": [
-        {"type": "PRODUCES", "source": "11111111000040008000000000000002", "target": "model/churn"},
-    ],
-    "position": 4,
-    "complete": True,
-    "reason": None,
-    "cursor": None,
-}
 _QUESTION = Question(
     path="/api/v1/lineage",
     summary="What led to a node, and what it led to",
@@ -247,6 +224,6 @@ everything else is there, too, that they said of themselves and of the versions 
         ),
     ),
     answer=_walk,
-    example=_EXAMPLE,
+    shapes={endpoint.JSON: LineageAnswer, **formats.FILES},
     statuses=(400, 401, 403, 404, 409, 501, 503),
 )

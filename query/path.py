@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provgraph.lineage.path import Path, path
+from provgraph.wire.questions import PathAnswer
 from query import endpoint, questions
 from query.endpoint import Question
 from query.questions import NODE_FORMS, Parameter
@@ -53,38 +54,5 @@ source, when that is an artifact: `made` is the version that it used, with how t
         questions.SECONDS,
     ),
     answer=_path,
-    example={
-        "source": {"kind": "artifact", "id": "model/churn", "version": None},
-        "target": {
-            "kind": "artifact",
-            "id": "decision/4711",
-            "version": "11111111000040008000000000000004",
-        },
-        "connected": True,
-        "path": [
-            {
-                "event": "11111111000040008000000000000004",
-                "position": 4,
-                "by": None,
-                "emitter": "campaigns",
-                "type": "decide",
-                "occurred_at": "2026-03-02T11:05:00.000000Z",
-            }
-        ],
-        "used": {
-            "event": "11111111000040008000000000000004",
-            "artifact": "model/churn",
-            "version": "11111111000040008000000000000002",
-            "made": {
-                "event": "11111111000040008000000000000002",
-                "position": 2,
-                "produced_at": "2026-03-01T09:30:00.000000Z",
-                "label": "7",
-            },
-        },
-        "position": 4,
-        "as_of": None,
-        "complete": True,
-        "reason": None,
-    },
+    shapes={endpoint.JSON: PathAnswer},
 )

@@ -36,7 +36,9 @@ class Parameter(NamedTuple):
 
     def described(self) -> dict[str, Any]:
         """Return its description for the OpenAPI document."""
-        schema = {"type": "array", "items": self.schema} if self.repeatable else self.schema
+        # What is one of several words is a text, too.
+        stated = {"type": "string", **self.schema}
+        schema = {"type": "array", "items": stated} if self.repeatable else stated
         described = {
             "name": self.name,
             "in": "query",

@@ -9,11 +9,10 @@ own, and ``POST /pem`` stays the Receiver's.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import InvalidInputError, NotFoundError
@@ -22,8 +21,32 @@ from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import event_id
 from provgraph.http import Places, enclosed, json, json_list, read_body, tagpath, text
 from provgraph.http.doors import area
+from provgraph.http.openapi import (
+    JSON,
+    OPEN,
+    TEXT,
+    RawRoute,
+    answer,
+    needs,
+    path_parameter,
+    problem_answers,
+    request_body,
+)
 from provgraph.operations.clean import clean
 from provgraph.operations.connections import find_report, remove_unconnected, report_connections
+from provgraph.wire.recordkeeper import (
+    TAG,
+    ArtifactFields,
+    ArtifactsCount,
+    GraphQueryBody,
+    PemFields,
+    PemsCount,
+    QueryInfo,
+    ReportId,
+    ReportText,
+    TagFields,
+    TagsCount,
+)
 from query import graphquery, literals
 from query.cypherrights import require_cypher
 from query.params import list_query
@@ -37,6 +60,7 @@ if TYPE_CHECKING:
 
     from provgraph.catalog import CatalogArtifact, CatalogPem, CatalogTag, ListQuery
     from provgraph.http import Services
+    from provgraph.http.openapi import Spec
     from provgraph.lineage.recorders import RecordersOf
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -60,35 +84,149 @@ def routes(services: Services, places: Places) -> list[BaseRoute]:
 
         return guarded
 
-    def get(path: str, endpoint: Endpoint) -> Route:
-        return Route(f"/query/{path}", needing(Right.READ, endpoint), methods=["GET"])
+    def routed(asked: _Question) -> Iterator[BaseRoute]:
+        for door in (_OWN, _RECEIVERS):
+            yield RawRoute(
+                f"{door}{asked.path}",
+                needing(asked.right, getattr(query, asked.endpoint)),
+                methods=[asked.method],
+                security=needs(asked.right),
+                tags=[TAG],
+                summary=asked.summary,
+                description=getattr(query, asked.endpoint).__doc__,
+                responses={
+                    200: answer(asked.shape, "The answer", media_type=TEXT if asked.shape is str else JSON),
+                    **problem_answers(*asked.statuses),
+                },
+                parameters=asked.parameters,
+                body=asked.body,
+                answers_head=asked.method == "GET",
+            )
 
-    def post(path: str, endpoint: Endpoint, right: Right) -> Route:
-        return Route(f"/query/{path}", needing(right, endpoint), methods=["POST"])
-
-    questions = [
-        get("pem/{id}", query.pem),
-        get("pems", query.pems),
-        get("pems_count", query.pems_count),
-        get("artifacts", query.artifacts),
-        get("artifacts_count", query.artifacts_count),
-        get("tag/{rest:path}", query.tag),
-        get("tags", query.tags),
-        get("tags_count", query.tags_count),
-        get("report/{id}", query.report),
-        # Whether it may write depends on who asks; see there.
-        post("query", query.query, Right.READ),
-        post("verify_artifact_connections", query.verify_artifact_connections, Right.READ),
-        post("remove_unconnected_artifacts/{id}", query.remove_unconnected_artifacts, Right.ADMIN),
-        post("clean", query.clean, Right.ADMIN),
-    ]
-    info = Route(f"{_OWN}info", query.info, methods=["GET"])
-    return [info, *questions, *(_at_the_receivers(route) for route in questions)]
+    info = RawRoute(
+        f"{_OWN}info",
+        query.info,
+        methods=["GET"],
+        security=OPEN,
+        tags=[TAG],
+        summary="The query service",
+        responses={200: answer(QueryInfo, "The fields that Record Keeper's client knows")},
+        answers_head=True,
+    )
+    return [info, *(route for asked in _QUESTIONS for route in routed(asked))]
 
 
-def _at_the_receivers(route: Route) -> Route:
-    path = route.path.removeprefix(_OWN)
-    return Route(f"{_RECEIVERS}{path}", route.endpoint, methods=list(route.methods or ()))
+class _Question(NamedTuple):
+    """A call, at either of the two addresses."""
+
+    method: str
+    path: str
+    endpoint: str  # the method's name
+    shape: object  # of its answer
+    summary: str
+    right: Right = Right.READ
+    statuses: tuple[int, ...] = ()  # of refusals, but for those that come of the right and the body
+    parameters: tuple[Spec, ...] = ()
+    body: Spec | None = None
+
+
+def _asked(name: str, schema: Spec, description: str, **more: object) -> Spec:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+        **more,
+    }
+
+
+_FIELDS = {"type": "string"}
+_FILTERS = _asked(
+    "filters",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    "FIELD=TEXT: only items that have the text in this field; at most 100 of them",
+    style="form",
+    explode=True,
+    example={"Type": "train"},
+)
+_LIST = (
+    _asked("pageIndex", {"type": "integer", "minimum": 0}, "which page, from 0"),
+    _asked("pageSize", {"type": "integer", "minimum": 1}, "items of a page; absent: all of them"),
+    _asked("sortField", _FIELDS, "the field to sort by; absent: as they arrived"),
+    _asked("sortOrder", {"type": "string", "enum": ["asc", "desc"]}, "absent: asc"),
+    _FILTERS,
+)
+_PEM_ID = (path_parameter("id", "the id of the PEM, in any spelling"),)
+_REPORT_ID = (path_parameter("id", "the id of the report"),)
+_QUESTIONS = (
+    _Question("GET", "pem/{id}", "pem", PemFields, "One PEM", statuses=(400, 404), parameters=_PEM_ID),
+    _Question("GET", "pems", "pems", list[PemFields], "List PEMs", statuses=(400,), parameters=_LIST),
+    _Question("GET", "pems_count", "pems_count", PemsCount, "Count PEMs", statuses=(400,), parameters=_LIST),
+    _Question(
+        "GET",
+        "artifacts",
+        "artifacts",
+        list[ArtifactFields],
+        "List artifacts",
+        statuses=(400,),
+        parameters=_LIST,
+    ),
+    _Question(
+        "GET",
+        "artifacts_count",
+        "artifacts_count",
+        ArtifactsCount,
+        "Count artifacts",
+        statuses=(400,),
+        parameters=_LIST,
+    ),
+    _Question(
+        "GET",
+        "tag/{rest:path}",
+        "tag",
+        str,
+        "The id of the PEM that a tag points at",
+        statuses=(400, 404),
+        parameters=(
+            path_parameter("rest", "NAMESPACE/TAG, each in base64. A slash within base64 stays as it is"),
+        ),
+    ),
+    _Question("GET", "tags", "tags", list[TagFields], "List tags"),
+    _Question("GET", "tags_count", "tags_count", TagsCount, "Count tags"),
+    _Question(
+        "GET", "report/{id}", "report", ReportText, "A stored report", statuses=(404,), parameters=_REPORT_ID
+    ),
+    # Whether it may write depends on who asks; see there.
+    _Question(
+        "POST",
+        "query",
+        "query",
+        str,
+        "Run a graph query",
+        body=request_body(
+            GraphQueryBody, example={"query": "MATCH (p:PEM) RETURN p.rk_id LIMIT 2", "type": "r"}
+        ),
+    ),
+    _Question(
+        "POST",
+        "verify_artifact_connections",
+        "verify_artifact_connections",
+        ReportId,
+        "Look for artifacts that no PEM uses or produces",
+    ),
+    _Question(
+        "POST",
+        "remove_unconnected_artifacts/{id}",
+        "remove_unconnected_artifacts",
+        ReportId,
+        "Remove the artifacts in a report",
+        Right.ADMIN,
+        statuses=(404, 409),
+        parameters=_REPORT_ID,
+    ),
+    _Question("POST", "clean", "clean", str, "Remove every event", Right.ADMIN),
+)
 
 
 class _Query:

@@ -10,6 +10,7 @@ from provgraph.graphstore import View
 from provgraph.lineage import pages
 from provgraph.lineage.recorders import add_to
 from provgraph.lineage.state import STATED_AT, diff, state
+from provgraph.wire.questions import DiffAnswer, StateAnswer
 from query import endpoint, questions
 from query.endpoint import Question
 from query.questions import Parameter
@@ -94,31 +95,6 @@ def _limit(given: Given) -> int:
     return given.number("limit", at_most=pages.LARGEST_LIMIT) or pages.DEFAULT_LIMIT
 
 
-_BEFORE = {
-    "artifact": "table/customers",
-    "version": {
-        "event": "11111111000040008000000000000001",
-        "position": 1,
-        "produced_at": "2026-03-01T02:00:00.000000Z",
-    },
-    "properties": {},
-}
-_AFTER = {
-    "artifact": "table/customers",
-    "version": {
-        "event": "11111111000040008000000000000003",
-        "position": 3,
-        "produced_at": "2026-03-02T02:00:00.000000Z",
-    },
-    "properties": {},
-}
-_TAG = {
-    "namespace": "prod",
-    "tag": "current",
-    "event": "11111111000040008000000000000002",
-    "since": "2026-03-01T09:30:00.000000Z",
-    "position": 2,
-}
 _PAGE = questions.limit("artifacts and tags", default=pages.DEFAULT_LIMIT, most=pages.LARGEST_LIMIT)
 STATE = Question(
     path="/api/v1/state",
@@ -138,16 +114,7 @@ page is true for the position and the time that the first one says.
         questions.AS_OF, questions.KNOWN_AT, _PAGE, questions.CURSOR, questions.WAIT
     ),
     answer=_state,
-    example={
-        "artifacts": [{**_BEFORE, "kind": "data"}],
-        "tags": [_TAG],
-        "tag_order": "time",
-        "position": 4,
-        "as_of": "2026-03-01T12:00:00.000000Z",
-        "complete": True,
-        "reason": None,
-        "cursor": None,
-    },
+    shapes={endpoint.JSON: StateAnswer},
     statuses=(400, 401, 403, 409, 503),
 )
 DIFF = Question(
@@ -171,22 +138,6 @@ of the log.
         questions.SECONDS,
     ),
     answer=_diff,
-    example={
-        "changes": [
-            {"change": "changed", "artifact": "table/customers", "before": _BEFORE, "after": _AFTER},
-            {
-                "change": "appeared",
-                "namespace": "prod",
-                "tag": "current",
-                "before": None,
-                "after": _TAG,
-            },
-        ],
-        "from": {"position": 4, "as_of": "2026-03-01T00:00:00.000000Z", "tag_order": "time"},
-        "to": {"position": 4, "as_of": "2026-03-03T00:00:00.000000Z", "tag_order": "time"},
-        "complete": True,
-        "reason": None,
-        "cursor": None,
-    },
+    shapes={endpoint.JSON: DiffAnswer},
     statuses=(400, 401, 403, 409, 503),
 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provgraph.errors import InvalidInputError
 from provgraph.events.clock import now_us
@@ -15,7 +12,7 @@ from provgraph.families.pem.events import event_id
 from provgraph.families.tracking.events import RunStatus
 from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http.models import path_id
-from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.http.openapi import RawRoute, answer, needs, path_parameter, problem_answers
 from provgraph.lineage.cursor import Cursor
 from provgraph.lineage.past import cleaned
 from provgraph.lineage.recorders import add_to
@@ -23,6 +20,7 @@ from provgraph.lineage.times import read_duration
 from provgraph.tracking import MAIN, GroupFilter, ObjectFilter, TrackedWork
 from provgraph.tracking.documents import mark
 from provgraph.tracking.kinds import kind_name
+from provgraph.wire import tracking as wire
 from query.endpoint import json
 from query.params import form
 from query.questions import Given, Parameter
@@ -30,10 +28,14 @@ from query.questions import Given, Parameter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
+    from provgraph.http.openapi import Spec
     from provgraph.http.turns import Turns
+    from provgraph.wire.base import Wire
 
 JSONObject = dict[str, Any]
 Page = tuple[list[JSONObject], int | None]
@@ -173,31 +175,66 @@ class Work:
         return {name: found, "cursor": self._cursors.encode(question, Cursor(epoch, 0, None, [following]))}
 
 
-_ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[Parameter, ...]], ...] = (
-    (
+class _Route(NamedTuple):
+    """A question."""
+
+    path: str
+    ask: Callable[[Work, str, Given], JSONObject]  # with the id in the path (or "")
+    shape: type[Wire]  # of the answer
+    summary: str
+    description: str
+    parameters: tuple[Parameter, ...] = ()
+    id_of: str = ""  # whose id is in the path
+
+
+_ROUTES = (
+    _Route(
         "/api/v1/runs",
         Work.runs,
+        wire.Runs,
         "List runs, the newest first",
+        "Those of all scripts and groups, unless one is named.",
         (
             Parameter("group", _TEXT, "id of the group they closed"),
             _IDENTIFIER,
-            Parameter("state", {"enum": list(RunStatus)}, "where they stand"),
+            Parameter("state", {"enum": list(RunStatus)}, "whether they are open, or how they ended"),
             _LIMIT,
             _CURSOR,
         ),
     ),
-    ("/api/v1/runs/{id}", Work.run, "One run", ()),
-    ("/api/v1/runs/{id}/operations", Work.run_operations, "What a run did, before and after", ()),
-    (
+    _Route(
+        "/api/v1/runs/{id}",
+        Work.run,
+        wire.Run,
+        "One run",
+        "How it is now, with what its end did.",
+        (),
+        "the run",
+    ),
+    _Route(
+        "/api/v1/runs/{id}/operations",
+        Work.run_operations,
+        wire.Operations,
+        "What a run did, before and after",
+        "Each operation, in order, with the values of the object before and after.",
+        (),
+        "the run",
+    ),
+    _Route(
         "/api/v1/runs/{id}/diff",
         Work.run_difference,
+        wire.RunDifference,
         "How a run differs from another",
+        "What it listed that the other one did not, and the reverse; and whose values it changed.",
         (Parameter("with", _TEXT, "id of the other run; absent: the one of the same group before it"),),
+        "the run",
     ),
-    (
+    _Route(
         "/api/v1/groups",
         Work.groups,
+        wire.Groups,
         "List groups",
+        "Those that are not retired, in the order in which they were made.",
         (
             Parameter("name", _TEXT, "the whole name"),
             Parameter("type", _TEXT, "the kind of group"),
@@ -210,11 +247,21 @@ _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[P
             _CURSOR,
         ),
     ),
-    ("/api/v1/groups/{id}", Work.group, "One group", (_MEMBERS,)),
-    (
+    _Route(
+        "/api/v1/groups/{id}",
+        Work.group,
+        wire.TrackedGroup,
+        "One group",
+        "Retired or not.",
+        (_MEMBERS,),
+        "the group",
+    ),
+    _Route(
         "/api/v1/objects",
         Work.objects,
+        wire.Objects,
         "List objects of a kind; NAME__value=TEXT asks for those with that value",
+        "In the order in which they were made. What one step made is on one page.",
         (
             Parameter("kind", _TEXT, "which kind", "TestNodeKind", required=True),
             _BRANCH,
@@ -225,10 +272,43 @@ _ROUTES: tuple[tuple[str, Callable[[Work, str, Given], JSONObject], str, tuple[P
             _CURSOR,
         ),
     ),
-    ("/api/v1/objects/{id}", Work.object, "One object, retired or not", ()),
-    ("/api/v1/objects/{id}/operations", Work.object_operations, "What was ever done to an object", ()),
-    ("/api/v1/kinds", Work.kinds, "The kinds that are defined", ()),
+    _Route(
+        "/api/v1/objects/{id}",
+        Work.object,
+        wire.TrackedObject,
+        "One object, retired or not",
+        "With the values that it has now, or had at its end.",
+        (),
+        "the object",
+    ),
+    _Route(
+        "/api/v1/objects/{id}/operations",
+        Work.object_operations,
+        wire.Operations,
+        "What was ever done to an object",
+        "Each operation, the oldest first, with the values before and after.",
+        (),
+        "the object",
+    ),
+    _Route(
+        "/api/v1/kinds",
+        Work.kinds,
+        wire.Kinds,
+        "The kinds that are defined",
+        "In the form in which they were sent: they may be sent back as they are.",
+    ),
 )
+# Names of values are the kind's own, so they are no parameters of a fixed name.
+_VALUES: Spec = {
+    "name": "values",
+    "in": "query",
+    "required": False,
+    "style": "form",
+    "explode": True,
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "description": "NAME__value=TEXT: only objects with this value; several may be stated",
+    "example": {"name__value": "x"},
+}
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -236,33 +316,38 @@ def routes(services: Services) -> list[BaseRoute]:
     work, turns = Work(services), services.turns()
     return [
         RawRoute(
-            path,
-            _Endpoint(services, turns, work, answer, parameters).get,
+            route.path,
+            _Endpoint(services, turns, work, route).get,
             methods=["GET"],
+            security=needs(Right.READ),
             tags=["tracked work"],
-            name=path.rpartition("/")[2],
-            summary=summary,
-            responses=problem_answers(400, 401, 403, 404, 409, 503),
-            openapi_extra={"parameters": [parameter.described() for parameter in parameters]},
+            summary=route.summary,
+            description=route.description,
+            responses={
+                200: answer(route.shape, "The answer"),
+                **problem_answers(400, 401, 403, 404, 409, 503),
+            },
+            parameters=list(_described(route)),
         )
-        for path, answer, summary, parameters in _ROUTES
+        for route in _ROUTES
     ]
 
 
+def _described(route: _Route) -> Iterator[Spec]:
+    if route.id_of:
+        yield path_parameter("id", f"the id of {route.id_of}")
+    yield from (parameter.described() for parameter in route.parameters)
+    if route.shape is wire.Objects:
+        yield _VALUES
+
+
 class _Endpoint:
-    def __init__(
-        self,
-        services: Services,
-        turns: Turns,
-        work: Work,
-        answer: Callable[[Work, str, Given], JSONObject],
-        parameters: tuple[Parameter, ...],
-    ) -> None:
+    def __init__(self, services: Services, turns: Turns, work: Work, route: _Route) -> None:
         self._services = services
         self._turns = turns
         self._work = work
-        self._answer = answer
-        self._parameters = {parameter.name: parameter for parameter in parameters}
+        self._ask = route.ask
+        self._parameters = {parameter.name: parameter for parameter in route.parameters}
 
     async def get(self, request: Request) -> Response:
         """Answer from the catalog, which has everything that was acknowledged."""
@@ -273,7 +358,7 @@ class _Endpoint:
         return await self._turns.run(self._answered, path_id(request), given)
 
     def _answered(self, id_: str, given: Given) -> Response:
-        answer = self._answer(self._work, id_, given)
+        answer = self._ask(self._work, id_, given)
         mark(answer, self._services.recorders.changes())
         return json(self._services, answer)
 

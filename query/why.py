@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from provgraph import telling
 from provgraph.http import text
 from provgraph.lineage.why import DEFAULT_LIMIT, LARGEST_LIMIT, Why, why
+from provgraph.wire.questions import WhyAnswer
 from query import endpoint, formats, questions
 from query.endpoint import Question
 
@@ -54,58 +55,6 @@ def as_lineage(answer: dict[str, Any], *, depth: int | None) -> dict[str, Any]:
     return {**answer["graph"], "direction": "upstream", "depth": depth, **about, "cursor": None}
 
 
-_TRAIN = {"event": "11111111000040008000000000000002", "position": 2}
-_VERSION = {**_TRAIN, "produced_at": "2026-03-01T09:30:00.000000Z", "label": "7"}
-_USED = {"artifact": "model/churn", "kind": "model", "version": _VERSION}
-_DECIDE = {"event": "11111111000040008000000000000004", "position": 4}
-_EXAMPLE = {
-    "node": {"kind": "artifact", "id": "decision/4711", "version": "11111111000040008000000000000004"},
-    "steps": [
-        {
-            "event": _DECIDE["event"],
-            "type": "decide",
-            "emitter": "campaigns",
-            "occurred_at": "2026-03-02T11:05:00.000000Z",
-            "recorded_at": "2026-03-02T11:05:00.412000Z",
-            "position": 4,
-            "properties": {},
-            "depth": 1,
-            "led_to": None,
-            "used": [_USED],
-            "produced": [
-                {
-                    "artifact": "decision/4711",
-                    "kind": "artifact",
-                    "version": {**_DECIDE, "produced_at": "2026-03-02T11:05:00.000000Z"},
-                }
-            ],
-            "after": [],
-        }
-    ],
-    "artifacts": {
-        "model": [
-            {
-                "artifact": "model/churn",
-                "version": _VERSION,
-                "used_by": [_DECIDE],
-                "produced_by": {**_TRAIN, "emitter": "trainer@ml-team", "type": "train"},
-            }
-        ]
-    },
-    "emitters": [{"emitter": "campaigns", "events": 1, "types": ["decide"], "evidence": [_DECIDE]}],
-    "claims": [
-        {
-            "claim": "'decide' used version '7' of 'model/churn' made at 2026-03-01T09:30:00.000000Z (model).",
-            "evidence": [_DECIDE, _TRAIN],
-        }
-    ],
-    "text": "Why artifact decision/4711: ...",
-    "graph": {"node": {"kind": "artifact", "id": "decision/4711"}, "nodes": [], "edges": []},
-    "position": 4,
-    "as_of": None,
-    "complete": True,
-    "reason": None,
-}
 WHY = Question(
     path="/api/v1/why",
     summary="Why: what led to an event, to a version of an artifact, or to what a tag marks",
@@ -131,6 +80,6 @@ answers with the text alone, the other formats with the graph.
         ),
     ),
     answer=_why,
-    example=_EXAMPLE,
+    shapes={endpoint.JSON: WhyAnswer, "text/plain": str, **formats.FILES},
     statuses=(400, 401, 403, 404, 409, 501, 503),
 )

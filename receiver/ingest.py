@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import orjson
+from msgspec import UNSET, convert
 from starlette.concurrency import run_in_threadpool
 
 from provgraph.errors import ConflictError, EmitterError, InvalidInputError, TooLargeError
@@ -15,19 +16,26 @@ from provgraph.events import arrays, canonical, fieldnames
 from provgraph.events.canonical import loads
 from provgraph.events.unkept import Unkept, is_kept, unkept
 from provgraph.families.pem.events import accept, event_id
+from provgraph.wire.events import EventResult, EventResults, EventWarning
 from receiver import batches
 from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from provgraph.eventlog import Appended
     from provgraph.events import NewEvent
     from provgraph.families.credential.emitters import Sender
     from provgraph.families.pem.events import Pem
     from provgraph.http import Services
+    from provgraph.wire.events import VerdictWord
 
-INVALID = "invalid"
+INVALID: Final = "invalid"
+_WORDS: Mapping[Verdict, VerdictWord] = {
+    Verdict.ACCEPTED: "accepted",
+    Verdict.DUPLICATE: "duplicate",
+    Verdict.CONFLICT: "conflict",
+}
 # Checking is work on the event loop: let other requests go on after so many events.
 _CHECKED_AT_ONCE = 100
 # Reading is, too: what is longer, in bytes, is read beside it.
@@ -42,7 +50,6 @@ _APPENDED_AT_ONCE = 2_000
 
 _NEITHER = "The body is neither a JSON array of events nor one event"
 
-Result = dict[str, Any]
 _Item = TypeVar("_Item")
 
 
@@ -64,7 +71,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self.seen = 0
-        self.results: list[Result] = []
+        self.results: list[EventResult] = []
         self.counts: dict[str, int] = dict.fromkeys((*Verdict, INVALID), 0)
         self.position = 0  # of the last event that was accepted
 
@@ -118,7 +125,7 @@ class Ingest:
             raise ConflictError(_conflict(event.event_id))
         return event
 
-    async def array(self, body: bytes, sender: Sender) -> Result:
+    async def array(self, body: bytes, sender: Sender) -> EventResults:
         """
         Store the events of a JSON array, or the one that is a JSON object; see `_store` for the answer.
 
@@ -143,7 +150,7 @@ class Ingest:
             _parts(events), lambda fields: self._check(fields, sender, size=None), sender
         )
 
-    async def lines(self, body: bytes, sender: Sender) -> Result:
+    async def lines(self, body: bytes, sender: Sender) -> EventResults:
         """
         Store the events that are one a line (blank lines do not count); see `_store` for the answer.
 
@@ -154,7 +161,7 @@ class Ingest:
 
     async def _store(
         self, parts: Iterator[Sequence[_Item]], check: Callable[[_Item], _Checked], sender: Sender
-    ) -> Result:
+    ) -> EventResults:
         """
         Append what can be, in order, and answer with a verdict for each event.
 
@@ -182,19 +189,19 @@ class Ingest:
             else:
                 tally.judged(one, next(verdicts))
 
-    def _answer(self, tally: _Tally) -> Result:
+    def _answer(self, tally: _Tally) -> EventResults:
         counts = tally.counts
         for verdict, count in counts.items():
             if count:
                 self._metrics.count_verdicts(verdict, count)
-        return {
-            "results": tally.results,
-            "accepted": counts[Verdict.ACCEPTED],
-            "duplicates": counts[Verdict.DUPLICATE],
-            "conflicts": counts[Verdict.CONFLICT],
-            "invalid": counts[INVALID],
-            "position": tally.position or self._log.head().position,
-        }
+        return EventResults(
+            results=tally.results,
+            accepted=counts[Verdict.ACCEPTED],
+            duplicates=counts[Verdict.DUPLICATE],
+            conflicts=counts[Verdict.CONFLICT],
+            invalid=counts[INVALID],
+            position=tally.position or self._log.head().position,
+        )
 
     def _check_line(self, line: bytes, sender: Sender) -> _Checked:
         if len(line) > self._size_limit:
@@ -356,34 +363,36 @@ def _text_parts(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
     yield part
 
 
-def _judged(index: int, appended: Appended) -> Result:
+def _judged(index: int, appended: Appended) -> EventResult:
     recorded = appended.recorded
-    result = {
-        "index": index,
-        "ID": recorded.event_id,
-        "verdict": appended.verdict,
-        "position": recorded.position,
-    }
+    result = EventResult(
+        index=index,
+        ID=recorded.event_id,
+        verdict=_WORDS[appended.verdict],
+        position=recorded.position,
+    )
     if appended.verdict is Verdict.CONFLICT:
-        result["detail"] = _conflict(recorded.event_id)
+        result.detail = _conflict(recorded.event_id)
     return result
 
 
-def _warned(result: Result, checked: _Checked) -> Result:
+def _warned(result: EventResult, checked: _Checked) -> EventResult:
     if checked.warnings:
-        result["warnings"] = [warning.members() for warning in checked.warnings]
+        result.warnings = [convert(warning.members(), EventWarning) for warning in checked.warnings]
     return result
 
 
-def _refused(index: int, checked: _Checked) -> Result:
+def _refused(index: int, checked: _Checked) -> EventResult:
     members = {} if checked.error is None else checked.error.members
-    return {
-        "index": index,
-        "ID": checked.stated_id,
-        "verdict": INVALID,
-        **members,
-        "detail": str(checked.error),
-    }
+    field, rule = members.get("field", UNSET), members.get("rule", UNSET)
+    return EventResult(
+        index=index,
+        ID=checked.stated_id,
+        verdict=INVALID,
+        field=field if isinstance(field, str) else UNSET,
+        rule=rule if isinstance(rule, str) else UNSET,
+        detail=str(checked.error),
+    )
 
 
 def _id_in(text: bytes) -> str | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
+import orjson
 
-from provgraph.http import json, read_body
-from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.families.credential.events import Right
+from provgraph.http import encoded, read_body
+from provgraph.http.openapi import RawRoute, answer, needs, problem_answers, request_body
+from provgraph.wire.events import Event, EventResults
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.http import Services
@@ -29,8 +32,12 @@ def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
             tags=["events"],
             summary="Send events",
             description=_DESCRIPTION,
-            responses={200: _JUDGED, **problem_answers(400, 401, 403, 413, 415, 503)},
-            openapi_extra={"requestBody": _BODY},
+            responses={
+                200: answer(EventResults, "Every event was judged"),
+                **problem_answers(400, 401, 403, 413, 415, 503),
+            },
+            security=needs(Right.WRITE),
+            body=_BODY,
         )
     ]
 
@@ -47,7 +54,7 @@ class _Events:
         sender = self._require_to_send(headers)
         body = await read_body(request, limit=self._body_limit, what="Body")
         take_in = self._ingest.lines if _media_type(headers) in _LINES else self._ingest.array
-        return json(await take_in(body, sender))
+        return encoded(await take_in(body, sender))
 
 
 def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes:
@@ -80,95 +87,13 @@ Whoever gets an error instead of verdicts can send the same body again: what was
 `position` is where the log stands after this batch; lineage questions can `wait` for it.
 """
 
-_ARTIFACT: dict[str, Any] = {
-    "type": "object",
-    "required": ["Name"],
-    "properties": {
-        "Name": {"type": "string", "minLength": 1, "description": "the artifact's identity"},
-        "Properties": {"type": "object"},
-        "CreatedAt": {"type": "string", "description": "time of an artifact that is new here"},
-        "Version": {
-            "type": "string",
-            "description": "a label; in a use also the id of the event that produced the version",
-        },
-        "Digest": {"type": "string"},
-        "Kind": {"type": "string"},
-    },
+_EXAMPLE = {
+    "ID": "5b1a9f3e-6d0c-4a53-9c55-1f0a8a0f2b11",
+    "Type": "train",
+    "Emitter": "trainer",
+    "OccurredAt": "2026-03-01T09:30:00Z",
+    "UsesArtifacts": [{"Name": "table/customers"}],
+    "ProducesArtifacts": [{"Name": "model/churn", "Version": "7", "Properties": {"auc": 0.91}}],
 }
-_EVENT: dict[str, Any] = {
-    "type": "object",
-    "required": ["ID", "Type", "Emitter"],
-    "description": "Fields that are not listed here are kept with the event.",
-    "properties": {
-        "ID": {"type": "string", "description": "UUID, in any spelling"},
-        "Type": {"type": "string", "minLength": 1},
-        "Emitter": {"type": "string", "minLength": 1},
-        "TimestampClient": {
-            "type": "string",
-            "description": "YYYY-MM-DD HH:MM:SS, UTC; or any ISO 8601 form. Needed unless OccurredAt is there",
-        },
-        "OccurredAt": {"type": "string", "format": "date-time"},
-        "Predecessor": {"type": ["string", "null"]},
-        "Predecessors": {"type": "array", "items": {"type": "string"}},
-        "Properties": {"type": "object"},
-        "Outcome": {
-            "enum": ["failed", "aborted", None],
-            "description": "that the work did not end well; left out where there is nothing to say",
-        },
-        "Error": {"type": ["string", "null"], "description": "why it did not"},
-        "Version": {"type": "string", "default": "2.0.0"},
-        "Tag": {"type": ["string", "null"], "description": "set on this event when it is new"},
-        "TagNamespace": {"type": ["string", "null"]},
-        "UsesArtifacts": {"type": "array", "items": _ARTIFACT},
-        "ProducesArtifacts": {"type": "array", "items": _ARTIFACT},
-    },
-}
-_RESULT: dict[str, Any] = {
-    "type": "object",
-    "required": ["index", "ID", "verdict"],
-    "properties": {
-        "index": {"type": "integer", "minimum": 0},
-        "ID": {"type": ["string", "null"], "description": "32 hex digits; null when it cannot be read"},
-        "verdict": {"enum": ["accepted", "duplicate", "conflict", "invalid"]},
-        "position": {"type": "integer", "description": "of the stored event; absent when invalid"},
-        "field": {"type": "string"},
-        "rule": {"type": "string"},
-        "detail": {"type": "string"},
-        "warnings": {
-            "type": "array",
-            "description": "what was not kept as it was sent; absent when there is nothing",
-            "items": {
-                "type": "object",
-                "required": ["rule", "detail"],
-                "properties": {
-                    "field": {"type": "string"},
-                    "rule": {"enum": ["doubled-key", "inexact-number", "field-name", "further"]},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-    },
-}
-_ANSWER: dict[str, Any] = {
-    "type": "object",
-    "required": ["results", "accepted", "duplicates", "conflicts", "invalid", "position"],
-    "properties": {
-        "results": {"type": "array", "items": _RESULT},
-        "accepted": {"type": "integer"},
-        "duplicates": {"type": "integer"},
-        "conflicts": {"type": "integer"},
-        "invalid": {"type": "integer"},
-        "position": {"type": "integer"},
-    },
-}
-_JUDGED: dict[str, Any] = {
-    "description": "Every event was judged",
-    "content": {"application/json": {"schema": _ANSWER}},
-}
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": {"oneOf": [{"type": "array", "items": _EVENT}, _EVENT]}},
-        "application/x-ndjson": {"schema": {"type": "string"}},
-    },
-}
+_BODY = request_body(list[Event] | Event, example=[_EXAMPLE])
+_BODY["content"]["application/x-ndjson"] = {"schema": str, "example": f"{orjson.dumps(_EXAMPLE).decode()}\n"}

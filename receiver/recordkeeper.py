@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route
 
 import provgraph
 from provgraph.errors import EmitterError, InvalidInputError, NotFoundError
@@ -13,6 +12,18 @@ from provgraph.families.credential.events import Right
 from provgraph.families.pem.events import PEM_VERSION, event_id
 from provgraph.families.tag.events import tag_set
 from provgraph.http import json, read_body, tagpath, text
+from provgraph.http.openapi import (
+    OPEN,
+    TEXT,
+    RawRoute,
+    answer,
+    needs,
+    path_parameter,
+    problem_answers,
+    request_body,
+)
+from provgraph.wire.events import Event
+from provgraph.wire.recordkeeper import TAG, ReceiverInfo, TagBody
 from receiver.tagmoves import check_move
 
 if TYPE_CHECKING:
@@ -26,15 +37,62 @@ if TYPE_CHECKING:
 _TAG = "/receiver/tag/"
 # The body repeats the tag, whose place is the path; the path is bounded, and so this is.
 _TAG_BODY_LIMIT = 65_536
+_PEM = {
+    "ID": "5b1a9f3e6d0c4a539c551f0a8a0f2b11",
+    "Type": "train",
+    "Emitter": "trainer",
+    "TimestampClient": "2026-03-01 09:30:00",
+    "UsesArtifacts": [{"Name": "table/customers"}],
+    "ProducesArtifacts": [{"Name": "model/churn"}],
+}
 
 
 def routes(services: Services, ingest: Ingest) -> list[BaseRoute]:
     """Return the routes; the one that matters most stands first."""
     receiver = _Receiver(services, ingest)
     return [
-        Route("/receiver/pem", receiver.pem, methods=["POST"]),
-        Route("/receiver/info", receiver.info, methods=["GET"]),
-        Route(f"{_TAG}{{rest:path}}", receiver.tag, methods=["POST"]),
+        RawRoute(
+            "/receiver/pem",
+            receiver.pem,
+            methods=["POST"],
+            security=needs(Right.WRITE),
+            tags=[TAG],
+            summary="Send a PEM",
+            responses={200: answer(str, "It is stored", media_type=TEXT), **problem_answers(409)},
+            body=request_body(Event, example=_PEM),
+        ),
+        RawRoute(
+            "/receiver/info",
+            receiver.info,
+            methods=["GET"],
+            security=OPEN,
+            tags=[TAG],
+            summary="The receiver, and what it takes",
+            responses={200: answer(ReceiverInfo, "The fields that Record Keeper's client knows")},
+            answers_head=True,
+        ),
+        RawRoute(
+            f"{_TAG}{{rest:path}}",
+            receiver.tag,
+            methods=["POST"],
+            security=needs(Right.WRITE),
+            tags=[TAG],
+            summary="Set a tag on a PEM that is stored",
+            responses={200: answer(str, "It is set", media_type=TEXT), **problem_answers(404)},
+            parameters=[
+                path_parameter(
+                    "rest",
+                    "NAMESPACE/TAG/ID: namespace and tag in base64, and the id of the PEM. A slash within base64 "
+                    "stays as it is",
+                )
+            ],
+            body=request_body(
+                TagBody,
+                example={"NamespaceID": "prod", "Tag": "current"},
+                required=False,
+                description="It is not looked at: the path says it all.",
+            ),
+        ),
     ]
 
 

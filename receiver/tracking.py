@@ -6,19 +6,20 @@ import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request  # noqa: TC002 - FastAPI reads the endpoint's annotations
-from starlette.responses import Response  # noqa: TC002 - FastAPI reads the endpoint's annotations
 
 from provgraph.errors import ProvgraphError
 from provgraph.events import canonical
 from provgraph.events.clock import now_us, rfc3339
+from provgraph.families.credential.events import Right
 from provgraph.families.tracking.queries import TrackingQueries
 from provgraph.http import json, read_body
-from provgraph.http.models import describe_body, parse_body, path_id
-from provgraph.http.openapi import RawRoute, problem_answers
+from provgraph.http.doors import area
+from provgraph.http.models import parse_body, path_id
+from provgraph.http.openapi import RawRoute, answer, needs, path_parameter, problem_answers, request_body
 from provgraph.lineage.times import read_time
 from provgraph.tracking import Closing, Command, Limit, Opening, Save, TrackedWork
 from provgraph.tracking.documents import Placed, mark
+from provgraph.wire import tracking as wire
 from receiver import unread
 from receiver.trackingbodies import (
     AdoptBody,
@@ -38,12 +39,15 @@ from receiver.trackingbodies import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
     from provgraph.families.credential.emitters import Sender
     from provgraph.http import Services
     from provgraph.http.models import Body
     from provgraph.tracking import Outcome
+    from provgraph.wire.base import Wire
     from receiver.trackingbodies import LimitBody, ObjectBody
 
 JSONObject = dict[str, Any]
@@ -56,7 +60,10 @@ class _Route(NamedTuple):
     body: type[Body]
     # The id in the path (or ""), the body, the command, and whether the answer may say what is stored.
     act: Callable[[Commands, str, Any, Command, bool], JSONObject]
+    shape: type[Wire]  # of the answer to who may read
     summary: str
+    description: str
+    example: JSONObject  # of a body, without its request id
     status: int = 200
     is_sending: bool = (
         False  # it only adds what is new, as sending events does; all else changes what others saved
@@ -190,29 +197,116 @@ class Commands:
 
 
 _ROUTES = (
-    _Route("/api/v1/runs", OpenBody, Commands.open, "Open a run", 201, is_sending=True),
-    _Route("/api/v1/runs/{id}/plan", PlanBody, Commands.plan, "What closing a run would do now"),
+    _Route(
+        "/api/v1/runs",
+        OpenBody,
+        Commands.open,
+        wire.Run,
+        "Open a run",
+        "Opens a run of a script. What it saves and names until it is closed is what its group lists then.",
+        {"identifier": "nightly", "params": {"day": "monday"}},
+        status=201,
+        is_sending=True,
+    ),
+    _Route(
+        "/api/v1/runs/{id}/plan",
+        PlanBody,
+        Commands.plan,
+        wire.Plan,
+        "What closing a run would do now",
+        "Changes nothing. A run that is closed with the token of a plan does exactly that, or nothing.",
+        {"members": []},
+    ),
     _Route(
         "/api/v1/runs/{id}/close",
         CloseBody,
         Commands.close,
+        wire.ClosedRun,
         "Close a run: list what it saved, sweep",
+        "Lists what the run saved in its group, and retires what only the run before listed, if that is wished.",
+        {"delete_unused": True},
         is_once=True,
     ),
-    _Route("/api/v1/runs/{id}/fail", FailBody, Commands.fail, "Say that a run failed", is_once=True),
-    _Route("/api/v1/runs/{id}/rollback", RollBackBody, Commands.roll_back, "Undo what a run did"),
+    _Route(
+        "/api/v1/runs/{id}/fail",
+        FailBody,
+        Commands.fail,
+        wire.Run,
+        "Say that a run failed",
+        "Its group stays as it is, and so does what the run saved.",
+        {"error": "out of memory"},
+        is_once=True,
+    ),
+    _Route(
+        "/api/v1/runs/{id}/rollback",
+        RollBackBody,
+        Commands.roll_back,
+        wire.RolledBackRun,
+        "Undo what a run did",
+        "Puts back the values from before, and retires what it made. Refused where somebody changed them since.",
+        {},
+    ),
     _Route(
         "/api/v1/runs/rollback",
         RollBackLoginBody,
         Commands.roll_back_login,
+        wire.RolledBackLogin,
         "Undo what a login did since a time, in runs or not",
+        "Puts back the values from before, and retires what was made. Refused where somebody changed them since.",
+        {"login": "ada", "since": "now-2h"},
     ),
-    _Route("/api/v1/objects", SaveBody, Commands.save, "Save objects", is_sending=True),
-    _Route("/api/v1/objects/retire", RetireBody, Commands.retire, "Retire objects"),
-    _Route("/api/v1/groups/{id}/adopt", AdoptBody, Commands.adopt, "Hand a group's members over"),
-    _Route("/api/v1/groups/{id}/remove", RemoveBody, Commands.remove, "Retire a group with its members"),
-    _Route("/api/v1/kinds", DefineBody, Commands.define, "Define kinds of objects"),
+    _Route(
+        "/api/v1/objects",
+        SaveBody,
+        Commands.save,
+        wire.SavedObjects,
+        "Save objects",
+        "Makes objects, or with `upsert` changes those that are there under their key: all of them or none.",
+        {"objects": [{"kind": "TestDataset", "key": "part-0", "values": {"rows": 1}}], "upsert": True},
+        is_sending=True,
+    ),
+    _Route(
+        "/api/v1/objects/retire",
+        RetireBody,
+        Commands.retire,
+        wire.Retired,
+        "Retire objects",
+        "Objects that are retired are listed no more; what was ever done to them can be asked for.",
+        {"ids": ["8c1a9f3e6d0c4a539c551f0a8a0f2b22"]},
+    ),
+    _Route(
+        "/api/v1/groups/{id}/adopt",
+        AdoptBody,
+        Commands.adopt,
+        wire.Adopted,
+        "Hand a group's members over",
+        "The other group has its members then, and the group is retired.",
+        {"into": "9d1a9f3e6d0c4a539c551f0a8a0f2b33"},
+    ),
+    _Route(
+        "/api/v1/groups/{id}/remove",
+        RemoveBody,
+        Commands.remove,
+        wire.Retired,
+        "Retire a group with its members",
+        "Members that another group lists live on.",
+        {"limit": {"count": 10}},
+    ),
+    _Route(
+        "/api/v1/kinds",
+        DefineBody,
+        Commands.define,
+        wire.DefinedKinds,
+        "Define kinds of objects",
+        "In Infrahub's form. What is defined so already changes nothing.",
+        {
+            "nodes": [
+                {"namespace": "Test", "name": "Dataset", "attributes": [{"name": "rows", "kind": "Number"}]}
+            ]
+        },
+    ),
 )
+_REQUEST = "5b1a9f3e6d0c4a539c551f0a8a0f2b11"
 
 
 _DESCRIPTION = """
@@ -229,16 +323,26 @@ def routes(services: Services) -> list[BaseRoute]:
             route.path,
             _Endpoint(services, commands, route).post,
             methods=["POST"],
-            status_code=route.status,
+            security=needs(Right.WRITE),
             tags=["tracked work"],
-            name=route.path.rpartition("/")[2],
             summary=route.summary,
-            description=_DESCRIPTION,
-            responses=problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
-            openapi_extra=describe_body(route.body),
+            description=f"{route.description}\n{_DESCRIPTION}",
+            responses={
+                # A writer who may not read is told less.
+                route.status: answer(route.shape | wire.Unread, "It is done"),
+                **problem_answers(400, 401, 403, 404, 409, 413, 415, 503),
+            },
+            parameters=[path_parameter("id", f"the id of the {area(route.path[7:])[:-1]}")]
+            if "{id}" in route.path
+            else [],
+            body=request_body(route.body, example=_example(route)),
         )
         for route in _ROUTES
     ]
+
+
+def _example(route: _Route) -> JSONObject:
+    return {"request": _REQUEST, **route.example} if issubclass(route.body, CommandBody) else route.example
 
 
 class _Endpoint:

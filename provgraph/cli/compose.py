@@ -21,7 +21,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import uvicorn
-from fastapi import FastAPI
 
 import provgraph
 from provgraph.auth import Authenticator
@@ -46,6 +45,7 @@ from provgraph.http import (
     install,
     probes,
 )
+from provgraph.http.openapi import Api
 from provgraph.http.protocol import BoundedHttpProtocol, Connections, Limits
 from provgraph.lineage.cursor import Cursors
 from provgraph.lineage.kinds import Kinds
@@ -319,19 +319,19 @@ def build_app(services: Services, parts: Collection[str] = PARTS) -> ASGIApp:
         raise SettingsError(f"There is no service {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     doors = [front_door(part) for part in PARTS if part in parts]
     routes = [route for door in doors for route in door.routes(services)]
-    app = FastAPI(
+    known = Doors(_known_doors())
+    app = Api(
+        doors=known,
+        packages=["provgraph.http", *(door.name for door in doors)],
         title="provgraph",
         version=provgraph.__version__,
         description=provgraph.__doc__ or "",
         routes=[*routes, *probes.routes(services)],
-        docs_url=None,  # FastAPI's page is of another host's scripts
-        redoc_url=None,
-        redirect_slashes=False,
     )
     install(app)
     settings = services.settings
     bodies = Bodies(limit=max(_BODIES_BYTES, 4 * settings.batch_size_limit))
-    return Edge(app, services.metrics, doors=Doors(_known_doors()), bodies=bodies, guard=_guard(settings))
+    return Edge(app, services.metrics, doors=known, bodies=bodies, guard=_guard(settings))
 
 
 def _known_doors() -> Iterator[FrontDoor]:

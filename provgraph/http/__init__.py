@@ -1,7 +1,7 @@
 """What all services share at their HTTP edge: bodies, answers, errors, streams, metrics."""
 
 from provgraph.http import tagpath
-from provgraph.http.answers import error_answer, json, text
+from provgraph.http.answers import encoded, error_answer, json, text
 from provgraph.http.body import Bodies, read_body
 from provgraph.http.browsers import BrowserGuard
 from provgraph.http.doors import Doors, FrontDoor, front_door
@@ -23,6 +23,7 @@ __all__ = [
     "ProjectorStatus",
     "Services",
     "enclosed",
+    "encoded",
     "error_answer",
     "front_door",
     "install",

@@ -7,10 +7,11 @@ Everything else speaks problem documents (RFC 9457).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 from starlette.responses import Response
 
@@ -23,9 +24,13 @@ from provgraph.errors import (
     UnauthenticatedError,
     UnsupportedEncodingError,
 )
+from provgraph.wire.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi.exceptions import RequestValidationError
+    from msgspec import Struct
     from starlette.exceptions import HTTPException
     from starlette.types import Scope
 
@@ -33,9 +38,28 @@ if TYPE_CHECKING:
 RULE_HEADER = "X-Provgraph-Rule"
 # Where a request's scope has the front doors that it came to (`provgraph.http.doors.Doors`).
 DOORS = "provgraph.doors"
+_PROBLEM_JSON = "application/problem+json"
 
-# How a refusal looks.
-ErrorForm = Callable[[ProvgraphError], Response]
+
+@dataclass(frozen=True)
+class ErrorForm:
+    """
+    How refusals look.
+
+    :param name: of the form, for the description
+    :param answer: what makes one of an error
+    :param media_type: what they are
+    :param shape: their type
+    """
+
+    name: str
+    answer: Callable[[ProvgraphError], Response]
+    media_type: str
+    shape: object
+
+    def __call__(self, error: ProvgraphError) -> Response:
+        """Answer with an error."""
+        return self.answer(error)
 
 
 class MethodNotAllowedError(ProvgraphError):
@@ -72,6 +96,11 @@ def json(content: Any, *, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status_code=status, media_type="application/json")
 
 
+def encoded(answer: Struct) -> Response:
+    """Answer with what a type of `provgraph.wire` says."""
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
 def error_answer(scope: Scope, error: ProvgraphError) -> Response:
     """Answer with an error, in the form that this part of the origin speaks."""
     doors = scope.get(DOORS)
@@ -79,13 +108,11 @@ def error_answer(scope: Scope, error: ProvgraphError) -> Response:
     return form(error)
 
 
-def problem_answer(error: ProvgraphError) -> Response:
-    """Answer with a problem document (RFC 9457)."""
-    return error_json(error, problem(error), media_type="application/problem+json")
+def _problem(error: ProvgraphError) -> Response:
+    return error_json(error, problem(error), media_type=_PROBLEM_JSON)
 
 
-def plain_answer(error: ProvgraphError) -> Response:
-    """Answer with one line of plain text, as Record Keeper's clients read it."""
+def _plain(error: ProvgraphError) -> Response:
     return Response(_one_line(str(error)), error.status, error_headers(error), "text/plain")
 
 
@@ -148,3 +175,9 @@ def _one_line(message: str) -> str:
 def encodable(message: str) -> str:
     """Return a text that UTF-8 can write, whatever a client put into it."""
     return message.encode("utf-8", "backslashreplace").decode()
+
+
+# Problem documents (RFC 9457).
+problem_answer = ErrorForm("problem", _problem, _PROBLEM_JSON, Problem)
+# One line of plain text, as Record Keeper's clients read it.
+plain_answer = ErrorForm("sentence", _plain, "text/plain", str)

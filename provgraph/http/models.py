@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -59,12 +59,6 @@ def _refuse_doubled_keys(raw: bytes, value: object) -> None:
     for lost in unkept(raw, value):
         if lost.rule == "doubled-key":
             raise InvalidInputError(f"{lost.field} is given more than once", field=lost.field, rule=lost.rule)
-
-
-def describe_body(model: type[Body], *, required: bool = True) -> dict[str, Any]:
-    """Return what the OpenAPI document says of a body that `parse_body` reads."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def path_id(request: Request) -> str:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, create_task_group, move_on_after, to_thread
 from starlette.responses import Response
-from starlette.routing import Route
 
 from provgraph.errors import ProvgraphError
 from provgraph.http.answers import json, text
 from provgraph.http.metrics import CONTENT_TYPE
+from provgraph.http.openapi import OPEN, TEXT, RawRoute, answer, problem_answers
+from provgraph.wire.operations import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
+    from provgraph.http.openapi import Spec
     from provgraph.http.services import Services
 
 # A projector that is behind and has not moved for so long is stuck, whatever it says.
@@ -50,10 +52,27 @@ def routes(services: Services) -> list[BaseRoute]:
     """Return ``/healthz``, ``/readyz`` and ``/metrics``; none of them asks for a credential."""
     probes = _Probes(services)
     return [
-        Route("/healthz", probes.healthz, methods=["GET"]),
-        Route("/readyz", probes.readyz, methods=["GET"]),
-        Route("/metrics", probes.metrics, methods=["GET"]),
+        _probe(
+            "healthz", probes.healthz, "Whether the process answers", answer(str, "It does", media_type=TEXT)
+        ),
+        _probe("readyz", probes.readyz, "Whether it can serve", answer(Readiness, "It can"), 503),
+        _probe("metrics", probes.metrics, "How much it has done", answer(str, "Metrics", media_type=TEXT)),
     ]
+
+
+def _probe(
+    name: str, endpoint: Callable[[Request], Awaitable[Response]], summary: str, told: Spec, *refusals: int
+) -> RawRoute:
+    return RawRoute(
+        f"/{name}",
+        endpoint,
+        methods=["GET"],
+        security=OPEN,
+        tags=["operations"],
+        summary=summary,
+        responses={200: told, **problem_answers(*refusals)},
+        answers_head=True,
+    )
 
 
 class _Probes:

@@ -26,7 +26,6 @@ SENDING = {
     ("POST", "/api/v1/runs"),
     ("POST", "/api/v1/objects"),
     ("POST", "/receiver/pem"),
-    ("PUT", "/receiver/tag/{path}"),
 }
 # A login states a credential itself; and what a document of GraphQL changes is known when it is read: see below.
 READ_FIRST = {

@@ -15,6 +15,7 @@ from typing import Any
 from provgraph.catalog import ListQuery
 from provgraph.families.registry import FAMILIES
 from provgraph.operations.verify import verify
+from tests.integration.openapi.described import Description, lacking
 from tests.integration.serving import serving
 
 _READINGS = (("a", 1), ("b", 2), ("a", 3), ("n" * 3_000, 4))
@@ -46,7 +47,10 @@ def main() -> None:
             "/api/v1/lineage", params={"node": "artifact:reading/a", "direction": "upstream"}
         ).json()
         seen["in_graph"] = sum(node["id"] in {bodies[0]["id"], bodies[2]["id"]} for node in lineage["nodes"])
-        seen["documented"] = sorted(client.get("/openapi.json").json()["paths"]["/api/v1/meters"])
+        described = Description(client.get("/openapi.json").json())
+        own = [each for each in described.operations() if each.path == "/api/v1/meters"]
+        seen["documented"] = sorted(each.name for each in own)
+        seen["lacking"] = [f"{each.name}: {what}" for each in own for what in lacking(described, each)]
         verification = verify(services.log, services.catalog, services.graph, deep=True)
         seen["verified"] = verification.in_sync or verification.message
         before = services.catalog.digest()

@@ -150,9 +150,11 @@ def test_a_long_answer_arrives_whole(served: Served, monkeypatch: pytest.MonkeyP
 
 
 def test_the_api_description_tells_of_it(served: Served) -> None:
-    described = served.client.get("/openapi.json").json()["paths"]["/api/v1/cypher"]["post"]
+    document = served.client.get("/openapi.json").json()
+    described = document["paths"]["/api/v1/cypher"]["post"]
 
-    body = described["requestBody"]["content"]["application/json"]["schema"]
+    assert described["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/CypherBody")
+    body = document["components"]["schemas"]["CypherBody"]
     assert set(body["properties"]) == {"query", "parameters"}
     assert {"200", "400", "401", "403", "413", "503"} <= set(described["responses"])
 

@@ -304,20 +304,19 @@ def test_the_description_has_every_parameter_and_an_example(story: Story, questi
     named = {each["name"]: each for each in described["parameters"]}
     assert {name.removesuffix("_") for name in ASKED[question]} <= set(named)
     assert all(each["description"] for each in named.values())
-    (content,) = described["responses"]["200"]["content"].values()
-    assert content["example"]
+    assert all(content["example"] for content in described["responses"]["200"]["content"].values())
     assert {"400", "401", "403", "503"} <= set(described["responses"])
 
 
 def test_the_example_of_an_answer_has_the_members_of_one(story: Story) -> None:
     paths = story.served.client.get("/openapi.json").json()["paths"]
     for question, asked in ASKED.items():
-        (content,) = paths[f"/api/v1/{question}"]["get"]["responses"]["200"]["content"].values()
+        content = next(iter(paths[f"/api/v1/{question}"]["get"]["responses"]["200"]["content"].values()))
         got = story.get(question, **asked)
         answer = lines(got)[-2] if question == "impact" else got.json()
-        # What is null is left out of the description.
+        # What is null may be left out. Members that no answer has are found where all answers are compared.
         said = {name for name, value in answer.items() if value is not None}
-        assert said <= set(content["example"]) <= set(answer), question
+        assert said <= set(content["example"]), question
 
 
 @pytest.mark.parametrize(
