@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # See `Flaw.what`: what this store mends by itself; the others are in `tagmoves`.
 EMITTER, UNREACHABLE = "emitter", "nodes"
+# See `checks.COUNT_UNREACHABLE`.
+BY_HAND = "by hand"
 # Edges that lead to nodes with these labels from none of the generation's nodes.
 FROM_OUTSIDE: Final = {
     "edges to a PEM": "PEM",
@@ -52,7 +54,7 @@ def _unreachable(graph: Asker) -> Iterator[Flaw]:
     for label, statement in checks.COUNT_UNREACHABLE.items():
         (found,) = graph.ask(statement)
         if found:
-            told = "that nobody reported" if label == checks.BY_HAND else "that nothing finds by a key"
+            told = "that nobody reported" if label == BY_HAND else "that nothing finds by a key"
             yield Flaw(UNREACHABLE, label, f"{found} {told}", label)
 
 

@@ -234,18 +234,17 @@ def test_a_list_is_read_once_however_often_it_is_asked_for(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(served, "a")
-    reads = TrackingQueries(served.services.catalog.reading)
     asked: list[Any] = []
 
     def noting(real: Callable[..., Any]) -> Callable[..., Any]:
-        def read(**options: Any) -> Any:
+        def read(reads: TrackingQueries, **options: Any) -> Any:
             asked.append(options)
-            return real(**options)
+            return real(reads, **options)
 
         return read
 
     for name in ("page_of_kinds", "count_of_kinds"):
-        monkeypatch.setattr(reads, name, noting(getattr(reads, name)))
+        monkeypatch.setattr(TrackingQueries, name, noting(getattr(TrackingQueries, name)))
 
     data(
         served,

@@ -81,17 +81,16 @@ RETURN m._key, labels(m), '@', m._of, m._namespace, m._tag, m._positions, m._pem
 
 
 # Nodes that are called as ours are, and are of no generation.
-BY_HAND: Final = "by hand"
-MADE_BY_HAND: Final = (
+_MADE_BY_HAND: Final = (
     f"MATCH (n:{'|'.join(sorted(PUBLIC_LABELS))}) WHERE none(label IN labels(n) WHERE label STARTS WITH '_')"
 )
 # What they are called, the first of them.
 FIND_MADE_BY_HAND: Final = f"""
-{MADE_BY_HAND}
+{_MADE_BY_HAND}
 WITH n LIMIT $most
 RETURN collect([head([label IN labels(n) WHERE label IN $labels]), coalesce(n.rk_id, n.tag)])
 """
-DELETE_MADE_BY_HAND: Final = f"{MADE_BY_HAND} DETACH DELETE n RETURN count(*)"
+DELETE_MADE_BY_HAND: Final = f"{_MADE_BY_HAND} DETACH DELETE n RETURN count(*)"
 
 
 def _unreachable(what: str) -> dict[str, str]:
@@ -104,7 +103,7 @@ def _unreachable(what: str) -> dict[str, str]:
     # Labels that nodes have beside another one, and here have without it.
     alone = {label: f"MATCH (n:_{label}_@) WHERE NOT n:_PEM_@ {what}" for label in ("Placeholder", "Late")}
     # What somebody made by hand: users count it with what was reported.
-    return {**without_key, **alone, BY_HAND: f"{MADE_BY_HAND} {what}"}
+    return {**without_key, **alone, "by hand": f"{_MADE_BY_HAND} {what}"}
 
 
 # How many nodes there are that nothing finds by a key, for each label.

@@ -47,7 +47,8 @@ def test_users_queries_see_what_is_served_and_nothing_else(
     apply(store, pem(4, uses=["newest"]))
     assert public_names(neo4j_stores) == [["new"], ["newer"], ["newest"]]
     assert values(neo4j_stores, "MATCH (a:Artifact) RETURN count(a);") == [[3]]
-    assert values(neo4j_stores, "MATCH (p:PEM) RETURN count(p), count(p.position)") == [[4, 3]]
+    assert values(neo4j_stores, "MATCH (p:PEM) RETURN count(p), count(p.position)") == [[3, 3]]
+    assert values(neo4j_stores, "MATCH (p:Unreported) RETURN p.rk_id, p.position") == [[pem_id(2), None]]
     assert values(
         neo4j_stores, "MATCH (t:Tag)-[:MARKS]->(p:PEM)-[:EMITTED_BY]->(e:Emitter) RETURN e.rk_id"
     ) == [["trainer"]]

@@ -28,13 +28,17 @@ _READS_EVERYTHING = re.compile(
     "AllNodesScan|ByLabelScan|IndexScan|TypeScan|IndexContains|IndexEndsWith|^Sort|ByAll"
 )
 _MAY_READ_EVERYTHING = {
-    statement.of("a")
-    for statement in (
-        *graphs.REMOVE_NODES,
-        mends.MARK_AGAIN,
-        *checks.COUNT_UNREACHABLE.values(),
-        *checks.DELETE_UNREACHABLE.values(),
-    )
+    checks.FIND_MADE_BY_HAND,
+    checks.DELETE_MADE_BY_HAND,
+    *(
+        statement.of("a")
+        for statement in (
+            *graphs.REMOVE_NODES,
+            mends.MARK_AGAIN,
+            *checks.COUNT_UNREACHABLE.values(),
+            *checks.DELETE_UNREACHABLE.values(),
+        )
+    ),
 }
 _REPEATED = re.compile(r"\$([a-z_]+)")
 
