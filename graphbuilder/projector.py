@@ -343,9 +343,10 @@ class Projector:
 
         :raises StoreError: there are some
         """
-        if self._is_beginning_checked or self._where() != Checkpoint():
+        if self._is_beginning_checked:
             return
-        found = self._graph.made_by_hand()
+        # What comes later goes with a clean, which empties the graph as well: that is no beginning.
+        found = self._graph.made_by_hand() if self._where() == Checkpoint() else []
         if found and not self._may_take_over:
             raise StoreError(
                 f"The graph's database holds nodes that nobody reported here, called as ours are ({found[0]}"

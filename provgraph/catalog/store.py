@@ -138,14 +138,18 @@ class _LeftOut:
     """
 
     def __init__(self) -> None:
-        self._found: dict[int, ChangedEventError] = {}
+        self._found: set[int] = set()
 
     def note(self, error: ChangedEventError) -> None:
-        self._found.setdefault(error.position, error)
+        """Tell of it at once: who is interrupted goes on after it, and does not meet it again."""
+        if error.position in self._found:
+            return
+        self._found.add(error.position)
+        if len(self._found) <= _MOST_TOLD:
+            logger.error("an event is left out of the catalog: %s", error)
 
     def tell(self) -> None:
-        for error in list(self._found.values())[:_MOST_TOLD]:
-            logger.error("an event is left out of the catalog: %s", error)
+        """Tell how many there were, and what to do."""
         if self._found:
             logger.error(
                 "%d events are left out of the catalog, as they are not what was recorded. Put them back or accept "

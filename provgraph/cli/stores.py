@@ -159,13 +159,15 @@ class _Progress:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+        self._total = 0  # counted once there is something to say: that reads the whole log's index
         self._next = time.monotonic() + _PROGRESS_SECONDS
 
     def __call__(self, done: int) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _PROGRESS_SECONDS
-        logger.info("building the catalog's tables: %d of %d events", done, max(self._log.count(), done))
+        self._total = max(self._total or self._log.count(), done)
+        logger.info("building the catalog's tables: %d of %d events", done, self._total)
 
 
 def _ask_catalog(log: EventLog, catalog: Catalog) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     Statement = Callable[["Target"], Insert | Update | Delete]
 
 Value = str | int | None
-Row = tuple[Value, ...]
 _R = TypeVar("_R", bound=tuple[Any, ...])
 
 

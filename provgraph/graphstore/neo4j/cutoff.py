@@ -22,7 +22,7 @@ class Cutter:
     A driver in an event loop, which runs in a thread of its own. Safe to use from several threads.
 
     Who waits for a server in a thread waits as long as the server. In an event loop the waiting can be ended: the
-    driver closes the connection then, and the server gives up what it does for it.
+    driver closes the connection then, and the server gives up what it does for it as soon as it can.
     """
 
     def __init__(self, connect: Callable[[], AsyncDriver]) -> None:

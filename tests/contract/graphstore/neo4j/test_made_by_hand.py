@@ -9,6 +9,7 @@ import pytest
 from graphbuilder.projector import Projector
 from provgraph.eventlog import PROJECTOR_LEASE, InMemoryEventLog
 from provgraph.graphstore.base import Checkpoint
+from provgraph.operations.clean import clean
 from tests.contract.builders import pem
 from tests.contract.graphstore.neo4j.helpers import eventually
 from tests.contract.graphstore.stores import apply
@@ -56,9 +57,12 @@ def test_it_is_found_and_removed_and_what_was_reported_stays(
     assert graph.digest() == before
 
 
-def projecting(graph: Neo4jGraphStore, *, may_take_over: bool) -> Projector:
-    log = InMemoryEventLog()
-    log.append([pem(1), pem(2)])
+def projecting(
+    graph: Neo4jGraphStore, *, may_take_over: bool, log: InMemoryEventLog | None = None
+) -> Projector:
+    if log is None:
+        log = InMemoryEventLog()
+        log.append([pem(1), pem(2)])
     lease = log.lease(PROJECTOR_LEASE)
     return Projector(log, graph, lease=lease, interval_seconds=0.02, may_take_over=may_take_over)
 
@@ -75,3 +79,36 @@ def test_a_new_graph_does_not_begin_beside_it(neo4j_stores: Neo4jOpener, graph: 
     with projecting(graph, may_take_over=True):
         assert eventually(lambda: graph.counts().pems == 2)
     assert graph.made_by_hand() == []
+
+
+def test_what_comes_later_goes_with_a_clean(neo4j_stores: Neo4jOpener, graph: Neo4jGraphStore) -> None:
+    log = InMemoryEventLog()
+    log.append([pem(1), pem(2)])
+
+    with projecting(graph, may_take_over=False, log=log) as projector:
+        assert eventually(lambda: graph.counts().pems == 2)
+    with projecting(graph, may_take_over=False, log=log) as projector:
+        plant(neo4j_stores)
+        cleaned = clean(log, graph, timeout_seconds=30)
+        assert projector.failure is None
+
+    assert set(cleaned.removed_by_hand) == _PLANTED
+    assert graph.made_by_hand() == []
+
+
+def test_a_graph_that_is_emptied_later_is_filled_again_beside_it(
+    neo4j_stores: Neo4jOpener, graph: Neo4jGraphStore
+) -> None:
+    log = InMemoryEventLog()
+    log.append([pem(1), pem(2)])
+    with projecting(graph, may_take_over=False, log=log):
+        assert eventually(lambda: graph.counts().pems == 2)
+
+    with projecting(graph, may_take_over=False, log=log) as projector:
+        log.append([pem(3)])
+        assert eventually(lambda: graph.counts().pems == 3)
+        plant(neo4j_stores)
+        graph.clear()
+        log.append([pem(4)])
+
+        assert eventually(lambda: graph.counts().pems == 4), projector.failure
