@@ -1,4 +1,4 @@
-"""What a client does to tracked objects: the conversations that are the methods of `provgraph.client.tracking.client`."""
+"""What a client does to tracked objects: the conversations of the methods of `provgraph.client.tracking.client`."""
 
 from __future__ import annotations
 
